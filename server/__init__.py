@@ -1,0 +1,1 @@
+"""The health authority's side: codes, certificates, uploads and signed key files."""

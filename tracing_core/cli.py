@@ -1,0 +1,58 @@
+"""The command `truyvet`: finds the commands of the installed packages by entry point."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from tracing_core.errors import TracingError
+
+__all__ = ["main", "truyvet"]
+
+_GROUP = "truyvet.commands"
+# Said here, so that asking for help imports no package.
+_SUMMARIES = {
+    "agent": "Run and ask this device's agent.",
+    "air": "Serve virtual Bluetooth controllers over TCP.",
+    "demo": "Play the whole story on this machine.",
+    "match": "Match a log against key files.",
+    "server": "Run and operate a key server.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(entry.name for entry in entry_points(group=_GROUP))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for entry in entry_points(group=_GROUP, name=cmd_name):
+            command = entry.load()
+            assert isinstance(command, click.Command)
+            return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, _SUMMARIES.get(name, "")) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="truyvet")
+def truyvet() -> None:
+    """Bluetooth proximity contact tracing over the Exposure Notification protocol."""
+
+
+def main() -> None:
+    """Run `truyvet`; an error of ours is one line on standard error and exit code 1."""
+    try:
+        truyvet.main(prog_name="truyvet")
+    except TracingError as error:
+        click.echo(f"truyvet: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, went away; that is no fault.
+        sys.stderr.close()
+        sys.exit(0)

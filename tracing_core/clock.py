@@ -1,0 +1,134 @@
+"""What everything tells time by: the system's clock, or one that runs elsewhere or faster."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import os
+import re
+import time
+
+from tracing_core.errors import InvalidValue
+
+__all__ = ["Clock", "ManualClock", "ScaledClock", "clock_from_environment"]
+
+_VARIABLE = "TRUYVET_CLOCK"
+# Linux's CLOCK_MONOTONIC stops during suspend; other systems have no CLOCK_BOOTTIME.
+_MONOTONIC_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Clock:
+    """The system's clock."""
+
+    def now(self) -> float:
+        """Tell the time in UTC Unix seconds. It may jump, as the system's clock does."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Tell seconds since an arbitrary moment. They never jump and go on during suspend."""
+        return time.clock_gettime(_MONOTONIC_CLOCK)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds of this clock."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+class ScaledClock(Clock):
+    """A clock that showed `told` when the system's showed `real`, and runs `rate` times as fast.
+
+    Processes that are given the same three numbers agree on the time.
+    Its text form, for the environment variable ``TRUYVET_CLOCK``, is ``TOLD@REALxRATE``.
+    """
+
+    def __init__(self, *, told: float, real: float, rate: float = 1.0) -> None:
+        if not 0 < rate <= 1e6:
+            raise InvalidValue(f"a clock's rate must be above 0 and at most 1000000, not {rate}")
+        self._told = told
+        self._real = real
+        self.rate = rate
+
+    def now(self) -> float:
+        """Tell the time in UTC Unix seconds."""
+        return self._told + (time.time() - self._real) * self.rate
+
+    def monotonic(self) -> float:
+        """Tell scaled seconds since an arbitrary moment."""
+        return super().monotonic() * self.rate
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds of this clock."""
+        await super().sleep(seconds / self.rate)
+
+    def __str__(self) -> str:
+        return f"{self._told!r}@{self._real!r}x{self.rate!r}"
+
+    @classmethod
+    def parse(cls, text: str) -> ScaledClock:
+        """Read the form ``TOLD@REALxRATE``; ``TOLD`` alone starts now at the system's rate.
+
+        Raises
+        ------
+        InvalidValue
+            When the text is neither.
+        """
+        number = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+        match = re.fullmatch(rf"({number})(?:@({number})x({number}))?", text)
+        if match is None:
+            raise InvalidValue(f"{_VARIABLE} must be TOLD or TOLD@REALxRATE in Unix seconds")
+        told, real, rate = match.groups()
+        if real is None:
+            return cls(told=float(told), real=time.time())
+        return cls(told=float(told), real=float(real), rate=float(rate))
+
+
+class ManualClock(Clock):
+    """A clock that moves only when told to: a capture's own time, or a test's."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._monotonic = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def now(self) -> float:
+        """Tell the time last set, in UTC Unix seconds."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Tell the seconds passed by `advance`; `jump` does not count."""
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until `advance` has passed so many seconds."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._monotonic + seconds, next(self._order), future))
+        await future
+
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass and wake whoever waited for less."""
+        self._now += seconds
+        self._monotonic += seconds
+        while self._sleepers and self._sleepers[0][0] <= self._monotonic:
+            future = heapq.heappop(self._sleepers)[2]
+            if not future.done():
+                future.set_result(None)
+
+    def jump(self, now: float) -> None:
+        """Set the wall clock, as a person or NTP does; no time passes."""
+        self._now = now
+
+
+def clock_from_environment() -> Clock:
+    """Return the clock that ``TRUYVET_CLOCK`` describes, else the system's.
+
+    Raises
+    ------
+    InvalidValue
+        When the variable is set and cannot be read.
+    """
+    text = os.environ.get(_VARIABLE)
+    return ScaledClock.parse(text) if text else Clock()

@@ -1,0 +1,214 @@
+"""Every error of the project, in one tree.
+
+::
+
+    TracingError
+    ├─ InvalidValue (ValueError)      a protocol object with a wrong length, range or encoding
+    │  ├─ InvalidKey
+    │  ├─ InvalidInterval
+    │  ├─ InvalidAdvertisement        .reason says which rule the bytes broke
+    │  └─ InvalidLog                  a line or row of an encounter log
+    ├─ ExportFileError                a key file that must not be used
+    │  ├─ UnsupportedHeader
+    │  ├─ MalformedExport             truncated, lying about its sizes, or not protobuf
+    │  └─ InvalidSignature            raised by verification, which never returns False
+    ├─ TrustError                     a document of the server that no pinned key signed
+    ├─ StoreError                     a database or folder of ours
+    │  ├─ StoreBusy
+    │  ├─ StoreFull
+    │  └─ SchemaMismatch              written by a newer version of the program
+    ├─ RadioError                     .reason says what is wrong with the adapter
+    ├─ ServerError                    the key server, seen from a device
+    │  ├─ ServerUnreachable
+    │  └─ ServerRefused               .code is the server's machine-readable word
+    ├─ PublishRejected                an upload, seen from the server; .code goes to the client
+    └─ MissingExtra (ImportError)     a library of an extra that is not installed
+
+The text of each is one line that says what to do; commands print it and exit with 1.
+No text of any holds a key, an identifier or an address.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+from types import ModuleType
+
+__all__ = [
+    "AdvertisementFault",
+    "ExportFileError",
+    "InvalidAdvertisement",
+    "InvalidInterval",
+    "InvalidKey",
+    "InvalidLog",
+    "InvalidSignature",
+    "InvalidValue",
+    "MalformedExport",
+    "MissingExtra",
+    "PublishRejected",
+    "RadioError",
+    "RadioFault",
+    "SchemaMismatch",
+    "ServerError",
+    "ServerRefused",
+    "ServerUnreachable",
+    "StoreBusy",
+    "StoreError",
+    "StoreFull",
+    "TracingError",
+    "TrustError",
+    "UnsupportedHeader",
+    "require",
+]
+
+
+class TracingError(Exception):
+    """The root: everything this project raises on purpose."""
+
+
+class InvalidValue(TracingError, ValueError):
+    """A protocol object has a wrong length, range or encoding."""
+
+
+class InvalidKey(InvalidValue):
+    """Key bytes, or numbers that belong to a key, are outside the protocol."""
+
+
+class InvalidInterval(InvalidValue):
+    """An interval number is negative or does not fit 32 bits."""
+
+
+class AdvertisementFault(enum.Enum):
+    """The rule that received advertising data broke."""
+
+    TRUNCATED = "a structure ends after the data"
+    NO_SERVICE_DATA = "no Service Data for 0xFD6F"
+    WRONG_LENGTH = "Service Data for 0xFD6F is not 20 bytes"
+    REPEATED = "more than one Service Data for 0xFD6F"
+
+
+class InvalidAdvertisement(InvalidValue):
+    """Received advertising data is no Exposure Notification advertisement."""
+
+    def __init__(self, reason: AdvertisementFault) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class InvalidLog(InvalidValue):
+    """A line or row of an encounter log cannot be read."""
+
+
+class ExportFileError(TracingError):
+    """A key file must not be used."""
+
+
+class UnsupportedHeader(ExportFileError):
+    """The file does not begin with the header of version 1."""
+
+
+class MalformedExport(ExportFileError):
+    """The file is truncated, lies about its sizes, or holds values outside the protocol."""
+
+
+class InvalidSignature(ExportFileError):
+    """No signature of the file verifies with the given key."""
+
+
+class TrustError(TracingError):
+    """A document of the server is not signed by a key this device has pinned."""
+
+
+class StoreError(TracingError):
+    """A database or folder of ours cannot be used."""
+
+
+class StoreBusy(StoreError):
+    """Another process has held the database for longer than we wait."""
+
+
+class StoreFull(StoreError):
+    """The disk is full or cannot be written."""
+
+
+class SchemaMismatch(StoreError):
+    """The database was written by a newer version of the program."""
+
+
+class RadioFault(enum.Enum):
+    """What is wrong with the radio."""
+
+    NO_ADAPTER = "no adapter"
+    POWERED_OFF = "the adapter is off"
+    PERMISSION = "no right to use the adapter"
+    NO_ADVERTISER = "the adapter cannot advertise"
+    NO_LOW_ENERGY = "the adapter has no Bluetooth Low Energy"
+    CONNECTION_LOST = "the adapter went away"
+    REFUSED = "the adapter refused a command"
+    UNREADABLE_CAPTURE = "the capture file cannot be read"
+    UNKNOWN_RADIO = "no such kind of radio"
+
+
+class RadioError(TracingError):
+    """The radio cannot do what the agent needs."""
+
+    def __init__(self, reason: RadioFault, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ServerError(TracingError):
+    """The key server did not do what a device asked."""
+
+
+class ServerUnreachable(ServerError):
+    """No answer: no network, wrong address, or the server is down."""
+
+
+class ServerRefused(ServerError):
+    """The server answered with an error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class PublishRejected(TracingError):
+    """An upload breaks a rule of the server.
+
+    Parameters
+    ----------
+    code
+        The stable word that goes to the client, of Google's list (``bad_request``, …).
+    message
+        What is wrong, for the person who wrote the client; it holds no key.
+    status
+        The HTTP status to answer with.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class MissingExtra(TracingError, ImportError):
+    """A library of an optional extra is not installed."""
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Import an optional library, or say how to install it.
+
+    Raises
+    ------
+    MissingExtra
+        When the library is absent; the text is the line to type.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise MissingExtra(
+            f"{error.name} is not installed: pip install 'truyvet[{extra}]'"
+        ) from error

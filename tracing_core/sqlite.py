@@ -1,0 +1,166 @@
+"""SQLite as this project uses it: durable, private, and with errors a person can act on.
+
+The traps this hides: `sqlite_utils.Database.atomic` begins deferred transactions, which fail at
+once when another connection wrote in between, so writers here begin IMMEDIATE; WAL with
+``synchronous=NORMAL`` loses hours in a power cut when commits are rare, so FULL is the default.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull
+
+__all__ = ["Database", "Migrations", "open_database", "open_readonly", "transaction", "translated"]
+
+_BUSY_TIMEOUT_SECONDS = 5.0
+
+
+def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(f"{path} is in use by another process: stop it, or try again")
+    if primary == sqlite3.SQLITE_FULL:
+        return StoreFull(f"the disk that holds {path} is full: free some space, nothing was lost")
+    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+        return StoreFull(f"{path} cannot be written: check the disk and the file's owner")
+    if primary == sqlite3.SQLITE_CANTOPEN:
+        return StoreError(f"{path} cannot be opened: check that it exists and who owns it")
+    if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return StoreError(f"{path} is not a readable SQLite database: restore it from a copy")
+    if isinstance(error, OSError):
+        return StoreError(f"{path} cannot be used: {error.strerror}")
+    return StoreError(f"{path}: {error}")
+
+
+def _path_of(db: Database) -> str:
+    row = db.conn.execute("PRAGMA database_list").fetchone()
+    return str(row[2]) or "the database"
+
+
+@contextlib.contextmanager
+def translated(path: str | Path) -> Iterator[None]:
+    """Turn SQLite's and the system's errors about a file into a `StoreError` that says what to do.
+
+    Raises
+    ------
+    StoreBusy, StoreFull, StoreError
+        In place of `sqlite3.Error` and `OSError`.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise _error(error, str(path)) from error
+
+
+def _check_schema(db: Database, migrations: Sequence[Migrations], path: Path) -> None:
+    for known in migrations:
+        applied = known.applied(db)
+        # A set that knows every applied migration has exactly the others pending.
+        if len(applied) + len(known.pending(db)) > len(known._migrations):
+            raise SchemaMismatch(
+                f"{path} was written by a newer version of truyvet: install that version"
+            )
+
+
+def open_database(
+    path: Path, migrations: Sequence[Migrations], *, synchronous: str = "FULL"
+) -> Database:
+    """Open or create a database for writing, bring its tables up to date, and keep it private.
+
+    The file is readable by its owner only, deleted rows are overwritten (``secure_delete``), and
+    every commit is on the disk when it returns. A connection belongs to the thread that opened it.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+    migrations
+        The sets of tables it holds.
+    synchronous
+        ``FULL``, or ``NORMAL`` for bulk work that can be repeated.
+
+    Raises
+    ------
+    SchemaMismatch
+        When a newer version wrote it.
+    StoreError
+        When it cannot be opened.
+    """
+    with translated(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={synchronous}")
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute("PRAGMA foreign_keys=ON")
+            db = Database(connection)
+            _check_schema(db, migrations, path)
+            if any(known.pending(db) for known in migrations):
+                with transaction(db):
+                    for known in migrations:
+                        known.apply(db)
+        except BaseException:
+            connection.close()
+            raise
+    return db
+
+
+def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
+    """Open a database that is only read, even on a read-only disk or while an agent writes it.
+
+    Raises
+    ------
+    SchemaMismatch
+        When a newer version wrote it.
+    StoreError
+        When it does not exist, is no database, or lacks the tables.
+    """
+    with translated(path):
+        uri = path.absolute().as_uri()
+        # Without a write-ahead log nobody writes, and on a read-only disk SQLite cannot make the
+        # shared memory it would otherwise need.
+        idle = not Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK)
+        mode = "?mode=ro&immutable=1" if idle else "?mode=ro"
+        connection = sqlite3.connect(uri + mode, uri=True, timeout=_BUSY_TIMEOUT_SECONDS)
+        try:
+            db = Database(connection)
+            _check_schema(db, migrations, path)
+            if any(known.pending(db) for known in migrations):
+                raise StoreError(f"{path} is not a truyvet database, or one that was never used")
+        except BaseException:
+            connection.close()
+            raise
+    return db
+
+
+@contextlib.contextmanager
+def transaction(db: Database) -> Iterator[Database]:
+    """Write several things or none, holding the write lock from the start.
+
+    Raises
+    ------
+    StoreBusy, StoreFull, StoreError
+        When SQLite cannot; nothing of the block is kept.
+    """
+    with translated(_path_of(db)):
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.conn.rollback()
+            raise
+        try:
+            db.conn.execute("COMMIT")
+        except BaseException:
+            db.conn.rollback()
+            raise
