@@ -1,0 +1,163 @@
+"""Every setting of the server: environment first, then HOME/server.toml, then the default here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tracing_core.errors import StoreError
+
+__all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
+
+SETTINGS_FILE = "server.toml"
+"""Name of the file in the home folder that `init` writes; its presence means "initialised"."""
+
+_DAY = 86_400
+_HOUR = 3_600
+_MINUTE = 60
+
+Seconds = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What an operator may change. Variables are ``TRUYVET_SERVER_`` and the name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRUYVET_SERVER_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    home: Path
+    """Folder of the database, the keys and the published files; readable by its owner only."""
+    region: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$")] = "VN"
+    """The region keys are published for: a country code, as in the export file's `region`."""
+    url: Annotated[str, Field(pattern=r"^https?://[^\s#]+$")] = "http://127.0.0.1:8080"
+    """Where devices reach this server; it is part of the line that agents join by."""
+    health_authority_id: Annotated[str, Field(min_length=1, max_length=100)] = "truyvet"
+    """The `healthAuthorityID` that uploads must name."""
+    database_url: str | None = None
+    """SQLAlchemy's URL of the database; absent, the SQLite file ``server.db`` in the home."""
+
+    max_body_bytes: Count = 64_000
+    """Largest request body; Google's servers take no more either."""
+    max_requests_at_once: Count = 32
+    """Requests that may touch the database at once; more wait their turn."""
+    response_padding_min_bytes: Count = 1_024
+    """Every answer to a device is padded by this much and a random part, so that its length does
+    not tell an observer what it says."""
+    response_padding_range_bytes: Count = 1_024
+    """Most random bytes of padding beyond the least."""
+
+    max_keys_on_publish: Count = 30
+    """Keys in one upload: 15 days, two a day after a reset, as Google's server takes."""
+    max_same_start_interval_keys: Count = 3
+    """Keys that may begin at the same interval: a device that was reset makes a second that day."""
+    max_key_age_seconds: Seconds = 15 * _DAY
+    """A key whose last interval ended longer ago is dropped: 14 days, and one for time zones."""
+    truncate_window_seconds: Seconds = _HOUR
+    """Arrival times are stored cut down to this, so that no row tells when a person reported."""
+    max_symptom_onset_age_seconds: Seconds = 28 * _DAY
+    """Onset of symptoms longer ago is taken as a mistake, and as unknown."""
+    default_symptom_onset_days: Annotated[int, Field(ge=0, le=28)] = 4
+    """Onset is assumed so many days before the upload where it is unknown."""
+    max_days_since_onset: Annotated[int, Field(ge=0, le=14)] = 14
+    """Keys more days from the onset are dropped: devices cannot use them."""
+    revision_token_keys: Count = 28
+    """Revision tokens are padded to so many keys, so that their length tells nothing."""
+
+    issuer: Annotated[str, Field(min_length=1)] = "truyvet-verification"
+    """`iss` of the verification certificate."""
+    audience: Annotated[str, Field(min_length=1)] = "truyvet-publish"
+    """`aud` of the verification certificate."""
+    certificate_seconds: Seconds = 15 * _MINUTE
+    """Life of a verification certificate; the upload follows at once."""
+    certificate_leeway_seconds: Annotated[int, Field(ge=0)] = 5
+    """Difference of clocks between who signed a certificate and who reads it."""
+
+    code_digits: Annotated[int, Field(ge=6, le=10)] = 8
+    """Digits of a code read out over the telephone."""
+    code_seconds: Annotated[int, Field(gt=0, le=_HOUR)] = 15 * _MINUTE
+    """Life of a short code: short, because it can be guessed in time."""
+    long_code_length: Annotated[int, Field(ge=12, le=64)] = 16
+    """Letters and digits of a code sent in a message."""
+    long_code_seconds: Annotated[int, Field(gt=0, le=2 * _DAY)] = 24 * _HOUR
+    """Life of a long code."""
+    token_seconds: Seconds = 24 * _HOUR
+    """Life of the token a code is exchanged for."""
+    max_test_age_seconds: Seconds = 28 * _DAY
+    """A test or onset longer ago cannot be issued a code for."""
+    max_batch_issue: Count = 10
+    """Codes in one request of ``/api/batch-issue``, as Google's server takes."""
+    verify_requests_per_minute: Count = 120
+    """Requests of one client to the verification endpoints; counted in memory only."""
+    max_counted_clients: Count = 10_000
+    """Clients the counter remembers, so that a flood of addresses cannot fill the memory."""
+    max_consecutive_code_failures: Count = 50
+    """After so many wrong codes in a row, nobody's code is tried for `ban_seconds`."""
+    ban_seconds: Seconds = _HOUR
+    """How long codes are refused after too many wrong ones."""
+
+    worker_interval_seconds: Seconds = _MINUTE
+    """How often the background worker looks for due exports and expired rows."""
+    export_period_seconds: Annotated[int, Field(ge=1, le=_DAY)] = _HOUR
+    """Length of the window one batch covers; it must divide a day."""
+    export_min_window_age_seconds: Annotated[int, Field(ge=0)] = 2 * _HOUR
+    """A window is exported only this long after its end: keys never leave within the two hours in
+    which devices still accept their identifiers."""
+    export_max_keys_per_file: Count = 500_000
+    """A window with more keys becomes several files; devices limit the size of one."""
+    export_min_keys: Count = 1_000
+    """Batches with fewer keys are padded to at least so many."""
+    export_padding_range: Count = 100
+    """Most random keys of padding beyond the least."""
+    retention_seconds: Annotated[int, Field(ge=10 * _DAY)] = 14 * _DAY
+    """Keys and files older than this are deleted; less than 10 days would break notification."""
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy's URL of the database."""
+        return self.database_url or f"sqlite:///{self.home / 'server.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: what code passes, the environment, the home's file."""
+        home = init_settings.init_kwargs.get("home")  # type: ignore[attr-defined]
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        if home is not None:
+            sources += (TomlConfigSettingsSource(settings_cls, Path(home) / SETTINGS_FILE),)
+        return sources
+
+
+def load_settings(home: Path, **changes: Any) -> Settings:
+    """Read the settings of a home folder.
+
+    Raises
+    ------
+    StoreError
+        When the file or a variable cannot be read; the text names the setting.
+    """
+    try:
+        return Settings(home=home, **changes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise StoreError(
+            f"setting {name} of {home / SETTINGS_FILE} or the environment: {first['msg']}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{home / SETTINGS_FILE} cannot be read: {error}") from error

@@ -1,0 +1,53 @@
+"""What routes, workers and commands are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from server.config import SETTINGS_FILE, Settings
+from server.database import Database
+from tracing_core.clock import Clock
+from tracing_core.errors import StoreError
+
+if TYPE_CHECKING:
+    from server.storage import Storage
+    from server.trust.keys import KeyFolder
+
+__all__ = ["Server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The parts of one running server."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    storage: Storage
+    """The published files."""
+    keys: KeyFolder
+    """The private keys."""
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock) -> Server:
+        """Open an initialised home folder and bring its tables up to date.
+
+        Raises
+        ------
+        StoreError
+            When it was never initialised, or cannot be used.
+        """
+        from server.storage import Storage
+        from server.trust.keys import KeyFolder
+
+        home = settings.home
+        if not (home / SETTINGS_FILE).exists():
+            raise StoreError(f"{home} is not set up: run 'truyvet server init --home {home}' first")
+        database = Database(settings.database)
+        database.migrate()
+        return cls(settings, clock, database, Storage(home), KeyFolder(home))
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

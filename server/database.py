@@ -1,0 +1,144 @@
+"""The server's database: SQLAlchemy Core over SQLite, durable, private, migrated by alembic."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, TimeoutError
+
+from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError
+from tracing_core.sqlite import translated
+
+__all__ = ["Database", "metadata"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+"""The tables of every domain; their stores define them on it."""
+
+_BUSY_TIMEOUT_SECONDS = 5.0
+_READ_ONLY = {"truyvet_read_only": True}
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own transactions begin deferred; ours begin in `_begin_sqlite`.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("truyvet_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+class Database:
+    """A pool of connections; safe to use from several threads.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy's URL. A SQLite file is created, readable by its owner only.
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be created.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self.name = parsed.database or parsed.render_as_string(hide_password=True)
+        """The file, or the URL without its password, for messages."""
+        options: dict[str, Any] = {}
+        if parsed.get_backend_name() == "sqlite":
+            with translated(self.name):
+                os.close(os.open(self.name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            options["connect_args"] = {"timeout": _BUSY_TIMEOUT_SECONDS}
+        # Parameters hold keys, so no error may show them.
+        self._engine: Engine = create_engine(parsed, hide_parameters=True, **options)
+        if parsed.get_backend_name() == "sqlite":
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                with translated(self.name):
+                    raise error.orig from None
+            raise StoreError(f"{self.name}: {type(error.orig).__name__}") from error
+        except TimeoutError as error:
+            raise StoreBusy(f"{self.name} is too busy: try again") from error
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Write several things or none; when the block ends they are on the disk.
+
+        Raises
+        ------
+        StoreBusy, StoreFull, StoreError
+            When the database cannot; nothing of the block is kept.
+        """
+        with self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Read one state of the database while others may write.
+
+        Raises
+        ------
+        StoreBusy, StoreError
+            When the database cannot be read.
+        """
+        with self._translated(), self._engine.connect() as connection:
+            yield connection.execution_options(**_READ_ONLY)
+
+    def migrate(self) -> None:
+        """Bring the tables up to date.
+
+        Raises
+        ------
+        SchemaMismatch
+            When a newer version wrote the database.
+        StoreError
+            When it cannot be written.
+        """
+        from alembic import command
+        from alembic.config import Config
+        from alembic.runtime.migration import MigrationContext
+        from alembic.script import ScriptDirectory
+
+        config = Config()
+        config.set_main_option("script_location", "server:migrations")
+        config.set_main_option("path_separator", "os")
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        with self.begin() as connection:
+            applied = MigrationContext.configure(connection).get_current_heads()
+            if not known.issuperset(applied):
+                raise SchemaMismatch(
+                    f"{self.name} was written by a newer version of truyvet: install that version"
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
