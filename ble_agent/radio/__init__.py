@@ -1,0 +1,175 @@
+"""What sends and hears identifiers: one protocol, and a module for each kind of radio."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+from tracing_core.advertisement import Advertisement
+from tracing_core.clock import Clock
+from tracing_core.errors import (
+    AdvertisementFault,
+    InvalidAdvertisement,
+    RadioError,
+    RadioFault,
+)
+
+__all__ = ["RADIO_FORMS", "Capabilities", "Finding", "Heard", "Radio", "Reception", "open_radio"]
+
+RADIO_FORMS = ("hci:TRANSPORT", "replay:FILE")
+"""The forms that `open_radio` reads, for help texts."""
+
+_HIGHEST_RSSI_DBM = 20
+
+
+class Heard(NamedTuple):
+    """One advertisement as one packet brought it."""
+
+    advertisement: Advertisement
+    """What it carries."""
+    rssi_dbm: int
+    """Received signal strength, −127 to 20 dBm."""
+    heard_at: float
+    """When, by the agent's clock (UTC Unix seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a radio can do, known once it is open."""
+
+    can_advertise: bool
+    can_scan: bool
+    exact_bytes: bool
+    """Whether the bytes on the air are the specification's, Flags included."""
+    agent_chosen_address: bool
+    """Whether the agent itself draws the address that goes with an identifier."""
+    note: str = ""
+    """What else a person who chooses a radio should know; empty if nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a self-test, for the device's owner."""
+
+    ok: bool
+    text_en: str
+    text_vi: str
+
+
+class Reception:
+    """Counts and decodes what a radio receives; every radio has one behind its `rejected`."""
+
+    def __init__(self) -> None:
+        self.rejected: Counter[AdvertisementFault] = Counter()
+        self.without_rssi = 0
+
+    def decode(self, data: bytes, rssi_dbm: int | None, heard_at: float) -> Heard | None:
+        """Read the advertising data of one packet.
+
+        Returns
+        -------
+        Heard or None
+            None, and counted, when it carries no identifier or its signal strength is unknown.
+        """
+        try:
+            advertisement = Advertisement.decode(data)
+        except InvalidAdvertisement as error:
+            self.rejected[error.reason] += 1
+            return None
+        # 127 says that the controller does not know; the values between are reserved.
+        if rssi_dbm is None or not -127 <= rssi_dbm <= _HIGHEST_RSSI_DBM:
+            self.without_rssi += 1
+            return None
+        return Heard(advertisement, rssi_dbm, heard_at)
+
+
+class Radio(Protocol):
+    """A Bluetooth adapter, or what stands for one.
+
+    It is used as an asynchronous context manager: entering opens the adapter, leaving makes it
+    silent. Every method raises `RadioError`, whose text says what to do, and never waits without
+    end; after `RadioFault.CONNECTION_LOST` the radio must be opened anew.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the owner calls it: the text it was opened with."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+
+    @property
+    def clock(self) -> Clock:
+        """What the agent must tell time by: the clock it gave, or a capture's own."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more can ever be heard; only a replay comes to its end."""
+
+    @property
+    def rejected(self) -> Counter[AdvertisementFault]:
+        """How many received advertisements carried no identifier, by reason."""
+
+    @property
+    def without_rssi(self) -> int:
+        """How many identifiers came without a signal strength; they are not delivered."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    async def rotate(self, advertisement: Advertisement | None) -> None:
+        """Send an identifier, its metadata and a fresh address from now on, all in one step.
+
+        Scanning stops for the step and goes on after it. None falls silent. When it raises, nothing
+        is on the air.
+        """
+
+    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
+        """Listen for so many seconds of the agent's clock, and call `heard` for every packet."""
+
+    async def self_test(self) -> list[Finding]:
+        """Really send and listen, and say what works; the radio is silent afterwards."""
+
+
+def open_radio(spec: str, clock: Clock) -> Radio:
+    """Return the radio that a text describes, not yet entered.
+
+    Parameters
+    ----------
+    spec
+        ``hci:TRANSPORT``, where TRANSPORT is Bumble's name of one (``hci-socket:0``, ``usb:0``,
+        ``tcp-client:HOST:PORT``), or ``replay:FILE`` (btsnoop or Apple PacketLogger).
+    clock
+        The agent's clock. A replay takes no notice of it and runs on the capture's.
+
+    Raises
+    ------
+    RadioError
+        When there is no such kind of radio, or the capture file cannot be read.
+    MissingExtra
+        When the kind needs a library that is not installed.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "hci" and rest:
+        from ble_agent.radio.hci import HciRadio
+
+        return HciRadio(rest, clock)
+    if kind == "replay" and rest:
+        from ble_agent.radio.replay import ReplayRadio
+
+        return ReplayRadio(Path(rest), clock)
+    raise RadioError(
+        RadioFault.UNKNOWN_RADIO,
+        f"no radio is called {spec!r:.60}: use {' or '.join(RADIO_FORMS)}",
+    )
