@@ -1,0 +1,144 @@
+"""Bodies of HTTP requests and responses: frozen dataclasses whose fields state their JSON names.
+
+They follow Google's servers: a missing field or null is the type's zero, a field nobody knows is an
+error in a request, and what may be missing is left out when writing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
+
+from tracing_core.errors import InvalidValue
+
+__all__ = ["JSONBody"]
+
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "an integer of 64 bits",
+    float: "a number",
+    bool: "true or false",
+}
+
+
+_Body = TypeVar("_Body", bound="JSONBody")
+
+
+def _reject_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
+
+
+class JSONBody:
+    """What the bodies share. Fields are annotated with their JSON name; all are optional there.
+
+    Types are str, int, float, bool, and tuples of str or of bodies.
+    """
+
+    __slots__ = ()
+
+    _ignores_unknown_fields: ClassVar[bool] = False
+
+    @classmethod
+    def from_json(cls, fields: Any) -> Self:
+        """Read what a JSON parser returned.
+
+        Raises
+        ------
+        InvalidValue
+            When a field has the wrong type or nobody knows it; the text names the field.
+        """
+        return _read(cls, fields, "")
+
+    @classmethod
+    def from_bytes(cls, data: bytes | str) -> Self:
+        """Read one JSON object and nothing after it.
+
+        Raises
+        ------
+        InvalidValue
+            When it is not that, or a field is wrong.
+        """
+        try:
+            fields = json.loads(data, parse_constant=_reject_constant)
+        except (ValueError, RecursionError) as error:
+            raise InvalidValue("the body must be one JSON object in UTF-8") from error
+        return cls.from_json(fields)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a JSON writer takes; fields that reading would fill in are left out."""
+        fields: dict[str, Any] = {}
+        for field in _fields(type(self)):
+            value = getattr(self, field.attribute)
+            if value == field.absent:
+                continue
+            if isinstance(value, tuple):
+                value = [x.to_json() if isinstance(x, JSONBody) else x for x in value]
+            fields[field.name] = value
+        return fields
+
+
+class _Field(NamedTuple):
+    name: str
+    """In JSON."""
+    attribute: str
+    kind: Any
+    absent: Any
+    """What the attribute is when JSON does not have it."""
+
+
+_CACHE: dict[type, tuple[_Field, ...]] = {}
+
+
+def _fields(cls: type[JSONBody]) -> tuple[_Field, ...]:
+    if cls not in _CACHE:
+        hints = get_type_hints(cls, include_extras=True)
+        found = []
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+            kind, name = get_args(hints[field.name])
+            required = field.default is dataclasses.MISSING
+            absent = (get_origin(kind) or kind)() if required else field.default
+            found.append(_Field(name, field.name, kind, absent))
+        _CACHE[cls] = tuple(found)
+    return _CACHE[cls]
+
+
+def _read(cls: type[_Body], fields: Any, where: str) -> _Body:
+    if not isinstance(fields, dict):
+        raise InvalidValue(f"{where.rstrip('.') or 'the body'} must be a JSON object")
+    known = _fields(cls)
+    if not cls._ignores_unknown_fields:
+        unknown = fields.keys() - {field.name for field in known}
+        if unknown:
+            raise InvalidValue(f"{where}{min(unknown)!r:.60} is no field of this request")
+    values = {}
+    for field in known:
+        value = fields.get(field.name)
+        values[field.attribute] = (
+            field.absent if value is None else _value(field.kind, value, f"{where}{field.name}")
+        )
+    return cls(**values)
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise InvalidValue(f"{where} must be a list")
+        item = get_args(kind)[0]
+        return tuple(_value(item, each, f"{where}[{at}]") for at, each in enumerate(value))
+    if kind not in _WORDS:
+        return _read(kind, value, f"{where}.")
+    if kind is float and type(value) is int:
+        # Compared as integers, because a large one does not convert.
+        value = float(value) if abs(value) < 2**63 else math.inf
+    if type(value) is not kind or not _in_range(value):
+        raise InvalidValue(f"{where} must be {_WORDS[kind]}")
+    return value
+
+
+def _in_range(value: str | float) -> bool:
+    if isinstance(value, str):
+        # JSON can name half a surrogate pair, which has no UTF-8.
+        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63
