@@ -1,0 +1,1 @@
+"""From the table of keys to signed files: windows, padding, the worker, and their download."""
