@@ -1,0 +1,198 @@
+"""The rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from importlib.metadata import distribution, entry_points
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("tracing_core", "ble_agent", "matcher", "server")
+LONGEST_FILE = 600
+LONGEST_FUNCTION = 60
+# Text that would tie the project to one machine, or to whoever works on it.
+FOREIGN = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"/root\b",
+        r"(?<![\w.])/wo" + r"rk/",
+        r"/home/\w+/",
+        r"/opt/wh" + r"eels",
+        r"\bpy" + r"pi\.org\b",
+        r"pythonhost" + r"ed\.org",
+        r"\bindex-url\b\s*=",
+        r"clau" + r"de|anthro" + r"pic|chat" + r"gpt|copi" + r"lot",
+    )
+]
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+def generated(path: Path) -> bool:
+    return "_pb2" in path.name
+
+
+def sources() -> list[Path]:
+    return sorted(
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if not generated(path)
+    )
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def short(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def public_names(tree: ast.Module) -> set[str]:
+    """The names a module defines at its top and does not begin with an underscore."""
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.TypeAlias if sys.version_info >= (3, 12) else ()):
+            names.add(node.name.id)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                names |= {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def exported(tree: ast.Module) -> list[str] | None:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "__all__":
+            value = ast.literal_eval(node.value)
+            return list(value)
+    return None
+
+
+def migration(path: Path) -> bool:
+    return "versions" in path.parts or path.name == "env.py"
+
+
+@pytest.mark.parametrize("path", sources(), ids=short)
+def test_all_is_sorted_and_names_what_is_public(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    names = exported(tree)
+    public = public_names(tree)
+    if names is None:
+        assert migration(path) or path.name == "__main__.py" or not public, f"no __all__: {public}"
+        return
+    imported = path.name == "__init__.py"
+    # The order of ruff's RUF022: constants, classes, the rest.
+    shouting = sorted(name for name in names if name.isupper())
+    classes = sorted(name for name in names if not name.isupper() and name[0].isupper())
+    assert names == shouting + classes + sorted(set(names) - {*shouting, *classes})
+    missing = {name for name in public if not is_migration_step(name, tree)} - set(names)
+    assert not missing, f"public and not in __all__: {missing}"
+    if not imported:
+        module = importlib.import_module(module_name(path))
+        assert all(hasattr(module, name) for name in names)
+
+
+def is_migration_step(name: str, tree: ast.Module) -> bool:
+    """A step of sqlite-utils' migrations is registered by its decorator and called by nobody."""
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name == name and re.match(r"m\d{3}_", name)
+        for node in tree.body
+    )
+
+
+@pytest.mark.parametrize("path", [p for p in tracked() if p.suffix in {".py", ".sh"}], ids=short)
+def test_no_file_and_no_function_is_too_long(path: Path) -> None:
+    if generated(path):
+        pytest.skip("generated")
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST_FILE
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                assert length <= LONGEST_FUNCTION, f"{node.name}: {length} lines"
+
+
+def test_every_module_says_what_it_is() -> None:
+    mute = [short(path) for path in sources() if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not mute
+
+
+def test_nothing_tracked_names_a_machine_or_an_index() -> None:
+    found = []
+    for path in tracked():
+        if path == Path(__file__) or path.suffix in {".png", ".zip", ".bin"}:
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            found += [f"{short(path)}:{number}: {line.strip()}" for p in FOREIGN if p.search(line)]
+    assert not found, "\n".join(found)
+
+
+def test_licence_and_notice_are_there_and_in_the_package() -> None:
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+    assert "truyvet" in (ROOT / "NOTICE").read_text()
+    metadata = distribution("truyvet").metadata
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert {"LICENSE", "NOTICE"} <= set(metadata.get_all("License-File") or [])
+
+
+def test_every_entry_point_is_a_documented_command() -> None:
+    found = list(entry_points(group="truyvet.commands"))
+    assert {entry.name for entry in found} >= {"agent", "air", "demo", "match", "server"}
+    for entry in found:
+        command = entry.load()
+        assert isinstance(command, click.Command)
+        assert command.help, entry.name
+
+
+def imported_by(statement: str) -> set[str]:
+    """The top-level modules in a fresh interpreter after a statement."""
+    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+HEAVY = {"numpy", "numba", "llvmlite", "fastapi", "sqlalchemy", "pydantic", "bumble", "bleak"}
+HEAVY_FOR_HELP = HEAVY | {"httpx2", "sqlite_utils", "cryptography", "google", "rich", "uvicorn"}
+
+
+@pytest.mark.parametrize("package", ["tracing_core", "matcher", "ble_agent", "server"])
+def test_importing_a_package_imports_no_heavy_library(package: str) -> None:
+    assert not imported_by(f"import {package}") & HEAVY
+
+
+def test_the_agent_and_the_core_import_no_numpy() -> None:
+    names = [
+        module_name(path)
+        for path in sources()
+        if path.relative_to(ROOT).parts[0] in {"tracing_core", "ble_agent"}
+    ]
+    assert not imported_by(f"import {', '.join(names)}") & {"numpy", "numba", "llvmlite", "fastapi"}
+
+
+@pytest.mark.parametrize("command", [[], ["agent"], ["server"], ["match"], ["demo"], ["air"]])
+def test_help_imports_no_heavy_library(command: list[str]) -> None:
+    statement = (
+        f"import sys; sys.argv = {['truyvet', *command, '--help']!r}\n"
+        "from tracing_core.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass"
+    )
+    assert not imported_by(statement) & HEAVY_FOR_HELP
