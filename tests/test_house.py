@@ -184,7 +184,7 @@ def test_the_agent_and_the_core_need_no_numpy() -> None:
     names = [
         module_name(path)
         for path in sources()
-        if path.relative_to(ROOT).parts[0] in {"tracing_core", "ble_agent", "matcher"}
+        if path.relative_to(ROOT).parts[0] in {"tracing_core", "ble_agent"}
     ]
     absent = "import sys; sys.modules.update(dict.fromkeys(['numpy', 'numba', 'llvmlite']))\n"
     imported_by(f"{absent}import {', '.join(names)}")
