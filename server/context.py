@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
 
 from server.config import SETTINGS_FILE, Settings
 from server.database import Database
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from server.storage import Storage
     from server.trust.keys import KeyFolder
 
-__all__ = ["Server"]
+__all__ = ["CurrentServer", "Server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,13 @@ class Server:
     def close(self) -> None:
         """Close the database."""
         self.database.close()
+
+
+def _of_request(request: Request) -> Server:
+    server = request.app.state.server
+    assert isinstance(server, Server)
+    return server
+
+
+CurrentServer = Annotated[Server, Depends(_of_request)]
+"""The type of a route's parameter that wants the `Server`; so routes exist before one is open."""
