@@ -1,0 +1,132 @@
+"""The zip that a key file travels in, read within bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from tracing_core.errors import MalformedExport
+from tracing_core.export_file.contents import MAX_EXPORT_BYTES
+
+__all__ = ["EXPORT_BIN", "EXPORT_SIG", "MAX_SIGNATURE_FILE_BYTES", "pack", "prefix", "unpack"]
+
+EXPORT_BIN = "export.bin"
+EXPORT_SIG = "export.sig"
+
+MAX_SIGNATURE_FILE_BYTES = 64 << 10
+_LIMITS = {EXPORT_BIN: MAX_EXPORT_BYTES, EXPORT_SIG: MAX_SIGNATURE_FILE_BYTES}
+_MAX_MEMBERS = 16
+_MAX_DIRECTORY_BYTES = 16 << 10
+# Keys are random, so a real file shrinks to half at best; a small one may be all padding.
+_MAX_RATIO = 32
+_ALWAYS_ALLOWED_BYTES = 64 << 10
+
+_END_RECORD = struct.Struct("<4s4H2LH")
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 1
+
+
+@contextlib.contextmanager
+def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
+    """Open a zip whose directory is small; all that can be wrong with it becomes one error."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _END_RECORD.size))
+    _check_end_record(file.read(), size, name)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        OSError,
+        RuntimeError,  # of which NotImplementedError is one
+        KeyError,  # no such member
+        ValueError,  # of which UnicodeDecodeError is one
+    ) as error:
+        raise MalformedExport(f"{name} is a damaged zip: download it again") from error
+
+
+def _check_end_record(record: bytes, size: int, name: str) -> None:
+    # zipfile allocates as the directory's size in this record says, whatever its count says.
+    if len(record) != _END_RECORD.size or not record.startswith(b"PK\5\6"):
+        raise MalformedExport(f"{name} is a truncated zip, or has something after its end")
+    _, disk, first_disk, here, members, length, offset, comment = _END_RECORD.unpack(record)
+    if disk or first_disk or comment or here != members or offset + length + len(record) != size:
+        raise MalformedExport(f"{name} is not a plain zip as key files are")
+    if members > _MAX_MEMBERS or length > _MAX_DIRECTORY_BYTES:
+        raise MalformedExport(f"{name} has {members} members, where a key file has two")
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int, name: str) -> bytes:
+    if info.compress_type not in _METHODS or info.flag_bits & _ENCRYPTED:
+        raise MalformedExport(f"{name}: {info.filename} is packed in a way key files are not")
+    if info.file_size > limit:
+        raise MalformedExport(f"{name}: {info.filename} unpacks to more than {limit} bytes")
+    if info.file_size > _ALWAYS_ALLOWED_BYTES + _MAX_RATIO * info.compress_size:
+        raise MalformedExport(f"{name}: {info.filename} unpacks to absurdly many bytes")
+    with archive.open(info) as member:
+        # Never more than the declared size is unpacked, and its checksum is compared.
+        data = member.read()
+    if len(data) != info.file_size:
+        raise MalformedExport(f"{name}: {info.filename} is shorter than it says")
+    return data
+
+
+def unpack(data: bytes, name: str) -> tuple[bytes, bytes | None]:
+    """Return ``export.bin``, and ``export.sig`` if there is one; other members are not unpacked.
+
+    Raises
+    ------
+    MalformedExport
+        When the zip is damaged, lies about sizes, is a bomb, or holds either twice or no export.
+    """
+    found = {}
+    with _open(io.BytesIO(data), name) as archive:
+        for wanted, limit in _LIMITS.items():
+            infos = [info for info in archive.infolist() if info.filename == wanted]
+            if len(infos) > 1:
+                raise MalformedExport(f"{name} holds {wanted} twice")
+            if infos:
+                found[wanted] = _read_member(archive, infos[0], limit, name)
+    if EXPORT_BIN not in found:
+        raise MalformedExport(f"{name} is a zip without {EXPORT_BIN}")
+    return found[EXPORT_BIN], found.get(EXPORT_SIG)
+
+
+def prefix(path: Path, size: int) -> bytes:
+    """Return the first bytes of the ``export.bin`` in a zip.
+
+    Raises
+    ------
+    MalformedExport
+        When there is none.
+    OSError
+        When the file cannot be read.
+    """
+    with (
+        path.open("rb") as file,
+        _open(file, str(path)) as archive,
+        archive.open(EXPORT_BIN) as member,
+    ):
+        return member.read(size)
+
+
+def pack(export_bin: bytes, export_sig: bytes) -> bytes:
+    """Return the zip; the same contents are the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for member, data in ((EXPORT_BIN, export_bin), (EXPORT_SIG, export_sig)):
+            info = zipfile.ZipInfo(member)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, data)
+    return out.getvalue()

@@ -1,0 +1,71 @@
+"""What a key file says, apart from how it is packed and signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tracing_core.diagnosis_key import DiagnosisKey
+
+__all__ = [
+    "HEADER",
+    "MAX_EXPORT_BYTES",
+    "MAX_SIGNATURES",
+    "ExportFile",
+    "Signature",
+    "SignatureInfo",
+]
+
+HEADER = b"EK Export v1".ljust(16)
+"""The first 16 bytes of ``export.bin``."""
+
+MAX_EXPORT_BYTES = 64 << 20
+"""The largest file read, packed or not: twice the largest that any country published."""
+
+MAX_SIGNATURES = 10
+"""The most signatures a file may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureInfo:
+    """The name of a signing key. Nobody vouches for it, so verification does not look at it."""
+
+    key_id: str
+    """Usually the country's code for telephone calls; "" in some files."""
+    key_version: str
+    algorithm: str = "1.2.840.10045.4.3.2"
+    """An object identifier; this one is ECDSA with SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature as ``export.sig`` holds it, verified or not."""
+
+    info: SignatureInfo
+    batch_num: int
+    batch_size: int
+    signature: bytes = field(repr=False)
+    """DER."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """A batch of published keys."""
+
+    start_timestamp: int
+    """The first second of the time the keys were published in (UTC Unix seconds)."""
+    end_timestamp: int
+    """The first second after it (UTC Unix seconds)."""
+    region: str
+    """Usually a country code; "" if unsaid."""
+    keys: Sequence[DiagnosisKey] = ()
+    """Keys published for the first time."""
+    revised_keys: Sequence[DiagnosisKey] = ()
+    """Keys published before whose report type has changed."""
+    batch_num: int = 1
+    """Which file of `batch_size` of this time, counted from 1."""
+    batch_size: int = 1
+    signature_infos: tuple[SignatureInfo, ...] = ()
+    """The keys it says it is signed with."""
+    signatures: tuple[Signature, ...] = field(default=(), compare=False)
+    """What a file that was read is signed with; writing signs anew."""

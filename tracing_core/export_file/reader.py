@@ -1,0 +1,197 @@
+"""Reading a key file: bounds first, then the signature, then the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from google.protobuf.message import DecodeError
+
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
+from tracing_core.errors import (
+    ExportFileError,
+    InvalidKey,
+    MalformedExport,
+    UnsupportedHeader,
+)
+from tracing_core.export_file import archive, export_pb2, signature, wire
+from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFile, Signature
+
+__all__ = ["read_export", "read_export_bytes", "read_file"]
+
+_ZIP = b"PK"
+_LATEST = 2**32 * 600
+
+
+def _key(message: export_pb2.TemporaryExposureKey) -> DiagnosisKey:
+    dated = message.HasField("days_since_onset_of_symptoms")
+    return DiagnosisKey(
+        message.key_data,
+        message.rolling_start_interval_number,
+        message.rolling_period,
+        ReportType(message.report_type),
+        message.days_since_onset_of_symptoms if dated else None,
+        message.transmission_risk_level,
+        VariantOfConcern(message.variant_of_concern),
+    )
+
+
+class _Keys(Sequence[DiagnosisKey]):
+    """Keys that are made when asked for, since a file may hold a million."""
+
+    def __init__(self, messages: Sequence[export_pb2.TemporaryExposureKey]) -> None:
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __iter__(self) -> Iterator[DiagnosisKey]:
+        return map(_key, self._messages)
+
+    @overload
+    def __getitem__(self, at: int) -> DiagnosisKey: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[DiagnosisKey]: ...
+    def __getitem__(self, at: int | slice) -> DiagnosisKey | Sequence[DiagnosisKey]:
+        if isinstance(at, slice):
+            return tuple(map(_key, self._messages[at]))
+        return _key(self._messages[at])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(_equal, self, other))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} keys>"
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return bool(one == other)
+
+
+def _check_keys(messages: Sequence[export_pb2.TemporaryExposureKey], kind: str, name: str) -> None:
+    for at, message in enumerate(messages):
+        try:
+            _key(message)
+        except InvalidKey as error:
+            raise MalformedExport(f"{name}, {kind} {at}: {error}") from error
+
+
+def _parse(export_bin: bytes, signatures: tuple[Signature, ...], name: str) -> ExportFile:
+    wire.check_export(export_bin, len(HEADER), name)
+    try:
+        message = export_pb2.TemporaryExposureKeyExport.FromString(export_bin[len(HEADER) :])
+        region = message.region
+        infos = tuple(map(signature.info_from_message, message.signature_infos))
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise MalformedExport(f"{name} is damaged: download it again") from error
+    if not message.start_timestamp <= message.end_timestamp < _LATEST:
+        raise MalformedExport(f"{name} was published at no time that can be")
+    _check_keys(message.keys, "key", name)
+    _check_keys(message.revised_keys, "revised key", name)
+    return ExportFile(
+        start_timestamp=message.start_timestamp,
+        end_timestamp=message.end_timestamp,
+        region=region,
+        keys=_Keys(message.keys),
+        revised_keys=_Keys(message.revised_keys),
+        batch_num=message.batch_num,
+        batch_size=message.batch_size,
+        signature_infos=infos,
+        signatures=signatures,
+    )
+
+
+def _check_header(export_bin: bytes, name: str) -> None:
+    if export_bin.startswith(HEADER):
+        return
+    if export_bin.startswith(b"EK Export"):
+        raise UnsupportedHeader(f"{name} is a key file of another version than 1")
+    raise UnsupportedHeader(f"{name} is no key file: it must begin with 'EK Export v1'")
+
+
+def _read(
+    data: bytes,
+    export_sig: bytes | None,
+    public_keys: Sequence[EllipticCurvePublicKey],
+    name: str,
+) -> ExportFile:
+    if len(data) > MAX_EXPORT_BYTES:
+        raise MalformedExport(f"{name} is larger than {MAX_EXPORT_BYTES} bytes")
+    if data.startswith(_ZIP):
+        data, export_sig = archive.unpack(data, name)
+    _check_header(data, name)
+    signatures = () if export_sig is None else signature.read_signatures(export_sig, name)
+    if public_keys:
+        signature.verify(data, signatures, public_keys, name)
+    return _parse(data, signatures, name)
+
+
+def read_export_bytes(
+    data: bytes, *, public_keys: Sequence[EllipticCurvePublicKey] = (), name: str = "export"
+) -> ExportFile:
+    """Read a key file from memory: a zip, or a bare ``export.bin``, which carries no signature.
+
+    Parameters
+    ----------
+    data
+        The file.
+    public_keys
+        If any are given, one of the file's signatures must verify with one of them, whatever names
+        both carry; that is checked before a key is parsed.
+    name
+        What errors call it.
+
+    Raises
+    ------
+    InvalidSignature
+        When keys are given and no signature verifies.
+    UnsupportedHeader, MalformedExport
+        When it is no key file, or one that must not be used.
+    """
+    return _read(data, None, public_keys, name)
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """Read a file that is not larger than a limit.
+
+    Raises
+    ------
+    ExportFileError
+        When it cannot be read.
+    MalformedExport
+        When it is larger.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise ExportFileError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > limit:
+        raise MalformedExport(f"{path} is larger than {limit} bytes")
+    return data
+
+
+def read_export(path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = ()) -> ExportFile:
+    """Read a key file: a zip, or an ``export.bin`` with its ``export.sig`` beside it.
+
+    Raises
+    ------
+    InvalidSignature
+        When keys are given and no signature verifies with any of them.
+    UnsupportedHeader, MalformedExport
+        When it is no key file, or one that must not be used.
+    ExportFileError
+        When it cannot be read.
+    """
+    data = read_file(path, MAX_EXPORT_BYTES)
+    beside = path.with_suffix(".sig")
+    export_sig = None
+    if not data.startswith(_ZIP) and beside != path and beside.exists():
+        export_sig = read_file(beside, archive.MAX_SIGNATURE_FILE_BYTES)
+    return _read(data, export_sig, public_keys, str(path))

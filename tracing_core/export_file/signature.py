@@ -1,0 +1,157 @@
+"""The signatures of a key file: ECDSA on P-256 with SHA-256, in DER, over all of ``export.bin``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cryptography import exceptions
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from google.protobuf.message import DecodeError
+
+from tracing_core.errors import InvalidKey, InvalidSignature, InvalidValue, MalformedExport
+from tracing_core.export_file import export_pb2
+from tracing_core.export_file.contents import MAX_SIGNATURES, ExportFile, Signature, SignatureInfo
+
+__all__ = [
+    "Signer",
+    "info_from_message",
+    "load_public_key",
+    "read_signatures",
+    "verify",
+    "write_info",
+    "write_signatures",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A signing key and the name it is published under.
+
+    Raises
+    ------
+    InvalidKey
+        When the key is not on P-256.
+    """
+
+    private_key: EllipticCurvePrivateKey = field(repr=False)
+    key_id: str
+    key_version: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.private_key.curve, SECP256R1):
+            raise InvalidKey("key files are signed with a key on P-256")
+
+    @property
+    def info(self) -> SignatureInfo:
+        """The key's name as files carry it."""
+        return SignatureInfo(self.key_id, self.key_version)
+
+
+def load_public_key(pem: bytes) -> EllipticCurvePublicKey:
+    """Read a verification key.
+
+    Raises
+    ------
+    InvalidKey
+        When it is not the PEM of a public key on P-256.
+    """
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, exceptions.UnsupportedAlgorithm) as error:
+        raise InvalidKey("a verification key must be a PEM file (BEGIN PUBLIC KEY)") from error
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        raise InvalidKey("a verification key must be on the curve P-256")
+    return key
+
+
+def info_from_message(message: export_pb2.SignatureInfo) -> SignatureInfo:
+    """Convert the name of a signing key."""
+    return SignatureInfo(
+        message.verification_key_id, message.verification_key_version, message.signature_algorithm
+    )
+
+
+def read_signatures(export_sig: bytes, name: str) -> tuple[Signature, ...]:
+    """Read ``export.sig``.
+
+    Raises
+    ------
+    MalformedExport
+        When it is no list of at most ten signatures.
+    """
+    try:
+        message = export_pb2.TEKSignatureList.FromString(export_sig)
+        if len(message.signatures) > MAX_SIGNATURES:
+            raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
+        return tuple(
+            Signature(
+                info_from_message(each.signature_info),
+                each.batch_num,
+                each.batch_size,
+                each.signature,
+            )
+            for each in message.signatures
+        )
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise MalformedExport(f"{name} has a damaged signature file") from error
+
+
+def verify(
+    export_bin: bytes,
+    signatures: Sequence[Signature],
+    public_keys: Sequence[EllipticCurvePublicKey],
+    name: str,
+) -> None:
+    """Check that any of the signatures was made with any of the keys, whatever names they carry.
+
+    Raises
+    ------
+    InvalidSignature
+        When none was.
+    """
+    if not signatures:
+        raise InvalidSignature(f"{name} is not signed: use the file as the server published it")
+    for signature in signatures:
+        for public_key in public_keys:
+            try:
+                public_key.verify(signature.signature, export_bin, ECDSA(SHA256()))
+            except exceptions.InvalidSignature:
+                continue
+            return
+    raise InvalidSignature(f"{name} is not signed with a given key: download it again")
+
+
+def write_signatures(export_bin: bytes, export: ExportFile, signers: Sequence[Signer]) -> bytes:
+    """Sign ``export.bin`` and return ``export.sig``.
+
+    Raises
+    ------
+    InvalidValue
+        When there are more than ten signers.
+    """
+    if len(signers) > MAX_SIGNATURES:
+        raise InvalidValue(f"a key file has at most {MAX_SIGNATURES} signatures")
+    message = export_pb2.TEKSignatureList()
+    for signer in signers:
+        each = message.signatures.add(
+            batch_num=export.batch_num,
+            batch_size=export.batch_size,
+            signature=signer.private_key.sign(export_bin, ECDSA(SHA256())),
+        )
+        write_info(each.signature_info, signer.info)
+    return message.SerializeToString(deterministic=True)
+
+
+def write_info(message: export_pb2.SignatureInfo, info: SignatureInfo) -> None:
+    """Fill in the name of a signing key."""
+    message.verification_key_version = info.key_version
+    message.verification_key_id = info.key_id
+    message.signature_algorithm = info.algorithm

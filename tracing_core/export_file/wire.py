@@ -1,0 +1,95 @@
+"""The wire format of protobuf, as far as a key file must be judged before it is parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracing_core.errors import MalformedExport
+from tracing_core.export_file.contents import MAX_SIGNATURES
+from tracing_core.temporary_exposure_key import KEY_LENGTH
+
+__all__ = ["check_export", "timestamps"]
+
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_START, _END, _SIGNATURE_INFOS, _KEYS, _REVISED_KEYS = 1, 2, 6, 7, 8
+# Tag, length and the key itself; protobuf spends about 100 bytes of memory on each message.
+_LEAST_KEY_MESSAGE = 2 + KEY_LENGTH
+
+
+class _TruncatedError(Exception):
+    pass
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            raise _TruncatedError
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise _TruncatedError
+
+
+def _fields(data: bytes, at: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield number, wire type, start and end of each field's value."""
+    end = len(data)
+    while at < end:
+        # Nearly all tags and lengths are one byte.
+        tag = data[at]
+        at += 1
+        if tag >= 0x80:
+            tag, at = _varint(data, at - 1)
+        wire_type = tag & 7
+        if wire_type == _LENGTH:
+            length, start = _varint(data, at)
+        elif wire_type == _VARINT:
+            start, length = at, _varint(data, at)[1] - at
+        elif wire_type in (_FIXED64, _FIXED32):
+            start, length = at, 8 if wire_type == _FIXED64 else 4
+        else:
+            raise _TruncatedError
+        at = start + length
+        if at > end:
+            raise _TruncatedError
+        yield tag >> 3, wire_type, start, at
+
+
+def check_export(data: bytes, at: int, name: str) -> None:
+    """Check that parsing the fields from `at` on allocates no more than a few times their size.
+
+    Raises
+    ------
+    MalformedExport
+        When a field ends after the data, a key is too short to be one, or signatures are too many.
+    """
+    infos = 0
+    try:
+        for number, wire_type, start, end in _fields(data, at):
+            if wire_type != _LENGTH:
+                continue
+            if number in (_KEYS, _REVISED_KEYS):
+                if end - start < _LEAST_KEY_MESSAGE:
+                    raise MalformedExport(f"{name} holds a key that is not {KEY_LENGTH} bytes")
+            elif number == _SIGNATURE_INFOS:
+                infos += 1
+                if infos > MAX_SIGNATURES:
+                    raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
+    except _TruncatedError as error:
+        raise MalformedExport(f"{name} is truncated or no key file") from error
+
+
+def timestamps(data: bytes, at: int) -> tuple[int, int] | None:
+    """Find start and end timestamp in the beginning of a file, cut anywhere; None if not there."""
+    found: dict[int, int] = {}
+    try:
+        for number, wire_type, start, end in _fields(data, at):
+            if wire_type == _FIXED64 and number in (_START, _END):
+                found[number] = int.from_bytes(data[start:end], "little")
+            if len(found) == 2:
+                return found[_START], found[_END]
+    except _TruncatedError:
+        pass
+    return None
