@@ -1,0 +1,195 @@
+"""What was heard, kept for 14 days: one commit a scan, one row an identifier and scan."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+from collections.abc import Iterable, Iterator
+
+from ble_agent.clock_watch import ClockWatch
+from ble_agent.store import RETENTION_SECONDS, delete_old, get_state, set_state, truncate_log
+from tracing_core.advertisement import Advertisement
+from tracing_core.clock import Clock
+from tracing_core.sighting import Sighting, insert_sightings
+from tracing_core.sqlite import Database, transaction
+
+__all__ = [
+    "MAX_IDENTIFIERS_PER_SCAN",
+    "MAX_SAMPLES_PER_IDENTIFIER",
+    "EncounterLog",
+    "ImportCount",
+    "Scan",
+    "import_sightings",
+]
+
+MAX_IDENTIFIERS_PER_SCAN = 10_000
+"""More identifiers in one scan are counted and dropped: a flood must not fill the memory."""
+
+MAX_SAMPLES_PER_IDENTIFIER = 4_096
+"""More samples of one identifier in one scan are counted and dropped; 4 s bring about 20."""
+
+_MAX_UNWRITTEN = 20_000
+_TRUNCATE_EVERY_SECONDS = 3_600.0
+_NEVER_TRUNCATED = float("-inf")
+
+
+class Scan:
+    """What one scan hears, aggregated per identifier, in bounded memory.
+
+    Parameters
+    ----------
+    started_at
+        When it began (UTC Unix seconds).
+    """
+
+    def __init__(self, started_at: float) -> None:
+        self.started_at = int(started_at)
+        self.dropped_samples = 0
+        """Samples beyond the bounds."""
+        self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
+
+    def hear(self, advertisement: Advertisement, rssi_dbm: int, heard_at: float) -> None:
+        """Add one packet: its signal strength and when it came (UTC Unix seconds)."""
+        entry = self._heard.get(advertisement)
+        if entry is None:
+            if len(self._heard) >= MAX_IDENTIFIERS_PER_SCAN:
+                self.dropped_samples += 1
+                return
+            entry = self._heard[advertisement] = (int(heard_at), array.array("b"))
+        if len(entry[1]) >= MAX_SAMPLES_PER_IDENTIFIER:
+            self.dropped_samples += 1
+            return
+        entry[1].append(rssi_dbm)
+
+    def sightings(self, previous_scan_at: int | None, *, clock_suspect: bool) -> list[Sighting]:
+        """Return what was heard, in the order it was first heard."""
+        return [
+            Sighting(heard.rpi, heard.aem, tuple(samples), seen_at, previous_scan_at, clock_suspect)
+            for heard, (seen_at, samples) in self._heard.items()
+        ]
+
+
+class EncounterLog:
+    """The log of a running agent."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        remembered = get_state(db, "scan") or {}
+        self._previous_scan_at: int | None = remembered.get("at")
+        self._dropped_samples: int = remembered.get("dropped_samples", 0)
+        self._watch = ClockWatch(clock, remembered.get("clock"))
+        self._suspect = False
+        self._unwritten: list[Sighting] = []
+        self._truncated_at = _NEVER_TRUNCATED
+        self._to_truncate = True
+
+    def begin(self) -> Scan:
+        """Begin a scan."""
+        self._suspect = self._watch.is_suspect()
+        return Scan(self._clock.now())
+
+    def commit(self, scan: Scan) -> int:
+        """Write a scan and delete what is older than 14 days, in one transaction.
+
+        Returns
+        -------
+        int
+            How many identifiers the scan heard.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written. The sightings are kept, up to a bound, and written with the
+            next scan that can be.
+        """
+        suspect = self._watch.is_suspect() or self._suspect
+        self._watch.count_scan(suspect)
+        previous = self._previous_scan_at
+        if previous is not None and previous > scan.started_at:
+            previous = None
+        heard = scan.sightings(previous, clock_suspect=suspect)
+        room = max(0, _MAX_UNWRITTEN - len(self._unwritten))
+        self._unwritten += heard[:room]
+        self._dropped_samples += scan.dropped_samples
+        self._dropped_samples += sum(len(sighting.rssi_dbm) for sighting in heard[room:])
+        self._previous_scan_at = scan.started_at
+        state = {
+            "at": scan.started_at,
+            "dropped_samples": self._dropped_samples,
+            "clock": self._watch.state,
+        }
+        with transaction(self._db):
+            insert_sightings(self._db, self._unwritten)
+            set_state(self._db, "scan", state)
+            self._to_truncate |= delete_old(self._db, self._clock.now()) > 0
+        self._unwritten.clear()
+        self._truncate()
+        return len(heard)
+
+    def _truncate(self) -> None:
+        # Once an hour is enough for retention, and spares an SD card the writes.
+        now = self._clock.monotonic()
+        if self._to_truncate and now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
+            self._truncated_at = now
+            self._to_truncate = not truncate_log(self._db)
+
+
+class _DryRun(Exception):
+    pass
+
+
+class ImportCount:
+    """What became of the lines of an imported log."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        """Lines read."""
+        self.kept = 0
+        """Lines added to the log."""
+        self.known = 0
+        """Lines the log already had."""
+        self.too_old = 0
+        """Lines older than 14 days."""
+
+
+def _unknown(
+    db: Database, sightings: Iterable[Sighting], count: ImportCount, oldest: float
+) -> Iterator[Sighting]:
+    for sighting in sightings:
+        count.read += 1
+        samples = array.array("b", sighting.rssi_dbm).tobytes()
+        if sighting.seen_at < oldest:
+            count.too_old += 1
+        elif db.conn.execute(
+            "SELECT 1 FROM sighting WHERE seen_at = ? AND rpi = ? AND aem = ? AND rssi_dbm = ?",
+            [sighting.seen_at, sighting.rpi, sighting.aem, samples],
+        ).fetchone():
+            count.known += 1
+        else:
+            count.kept += 1
+            yield sighting
+
+
+def import_sightings(
+    db: Database, sightings: Iterable[Sighting], now: float, *, dry_run: bool = False
+) -> ImportCount:
+    """Add another log's sightings, all or none; those the log already has are left alone.
+
+    Batches matched before are matched again by the next check, since the log has grown.
+
+    Raises
+    ------
+    InvalidLog, StoreError
+        When the other log cannot be read or this one written; then nothing is added.
+    """
+    count = ImportCount()
+    # Leaving the transaction by an exception undoes it.
+    with contextlib.suppress(_DryRun), transaction(db):
+        for sighting in _unknown(db, sightings, count, now - RETENTION_SECONDS):
+            insert_sightings(db, [sighting])
+        if count.kept:
+            db.conn.execute("DELETE FROM batch")
+        if dry_run:
+            raise _DryRun
+    return count

@@ -1,0 +1,122 @@
+"""The agent's database, HOME/agent.db: opening it, what it remembers by name, and forgetting."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ble_agent.tables import AGENT_TABLES
+from tracing_core.errors import StoreError
+from tracing_core.interval import INTERVAL_SECONDS
+from tracing_core.sighting import SIGHTING_TABLE
+from tracing_core.sqlite import Database, open_database, transaction, translated
+
+__all__ = [
+    "DATABASE_NAME",
+    "RETENTION_SECONDS",
+    "delete_old",
+    "forget",
+    "get_state",
+    "make_home",
+    "open_store",
+    "set_state",
+    "truncate_log",
+]
+
+DATABASE_NAME = "agent.db"
+"""The database's file in the home folder."""
+
+RETENTION_SECONDS = 14 * 86_400
+"""Everything older is deleted; the protocol has no use for it (GAEN: 14 days)."""
+
+_OLD_ROWS = (
+    ("sighting", "seen_at"),
+    ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
+    ("matched_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
+)
+
+
+def make_home(home: Path) -> None:
+    """Create the home folder, readable by its owner only, if it is not there.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be created.
+    """
+    with translated(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def open_store(home: Path) -> Iterator[Database]:
+    """Open the agent's database for one thread, and close it at the end.
+
+    Raises
+    ------
+    StoreError
+        When the home folder is missing or the database cannot be used.
+    """
+    if not home.is_dir():
+        raise StoreError(f"there is no agent in {home}: run `truyvet agent join` first")
+    db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
+    try:
+        yield db
+    finally:
+        db.conn.close()
+
+
+def get_state(db: Database, name: str) -> Any:
+    """Return what was remembered under a name; None if nothing was."""
+    row = db.conn.execute("SELECT value FROM state WHERE name = ?", [name]).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def set_state(db: Database, name: str, value: Any) -> None:
+    """Remember something JSON can hold, inside the caller's transaction; None forgets it."""
+    if value is None:
+        db.conn.execute("DELETE FROM state WHERE name = ?", [name])
+    else:
+        db.conn.execute(
+            "INSERT INTO state (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [name, json.dumps(value)],
+        )
+
+
+def delete_old(db: Database, now: float) -> int:
+    """Delete what is older than 14 days, inside the caller's transaction; return how many rows.
+
+    The bytes are overwritten in the database, but stay in its write-ahead log until
+    `truncate_log`.
+    """
+    oldest = int(now) - RETENTION_SECONDS
+    return sum(
+        db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
+        for table, moment in _OLD_ROWS
+    )
+
+
+def truncate_log(db: Database) -> bool:
+    """Move the write-ahead log into the database and empty it.
+
+    Returns
+    -------
+    bool
+        False if another process was reading; then a later call does it.
+    """
+    with translated(db.conn.execute("PRAGMA database_list").fetchone()[2]):
+        busy, _, _ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+def forget(db: Database, now: float) -> int:
+    """Delete what is older than 14 days from the database and its files; return how many rows."""
+    with transaction(db):
+        count = delete_old(db, now)
+    if count:
+        truncate_log(db)
+    return count
