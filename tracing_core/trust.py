@@ -1,9 +1,9 @@
 """What a device believes of a server: signed documents that begin at one pinned fingerprint.
 
 Documents are JWS in compact form, signed with ES256 and no other algorithm. The first trust
-document is signed by the key it names, whose fingerprint the owner typed in or scanned when joining;
-each later one is signed by the key that the one before names. So a server that lost its keys, or
-another in its place, is refused until the owner joins again.
+document is signed by the key it names, whose fingerprint the owner typed in or scanned when
+joining; each later one is signed by the key that the one before names. So a server that lost its
+keys, or another in its place, is refused until the owner joins again.
 """
 
 from __future__ import annotations
