@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +23,7 @@ SETTINGS_FILE = "server.toml"
 _DAY = 86_400
 _HOUR = 3_600
 _MINUTE = 60
+_LEAST_RETENTION_SECONDS = 10 * _DAY
 
 Seconds = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -107,19 +108,43 @@ class Settings(BaseSettings):
 
     worker_interval_seconds: Seconds = _MINUTE
     """How often the background worker looks for due exports and expired rows."""
-    export_period_seconds: Annotated[int, Field(ge=1, le=_DAY)] = _HOUR
-    """Length of the window one batch covers; it must divide a day."""
+    export_period_seconds: Annotated[int, Field(ge=1, le=_DAY)] = 4 * _HOUR
+    """Length of the window one batch covers; it must divide a day. Six batches a day are as many as
+    phones let an app check; shorter windows tell more of when people report."""
     export_min_window_age_seconds: Annotated[int, Field(ge=0)] = 2 * _HOUR
     """A window is exported only this long after its end: keys never leave within the two hours in
     which devices still accept their identifiers."""
     export_max_keys_per_file: Count = 500_000
     """A window with more keys becomes several files; devices limit the size of one."""
-    export_min_keys: Count = 1_000
-    """Batches with fewer keys are padded to at least so many."""
-    export_padding_range: Count = 100
-    """Most random keys of padding beyond the least."""
-    retention_seconds: Annotated[int, Field(ge=10 * _DAY)] = 14 * _DAY
+    export_padding_keys: Count = 1_000
+    """Invented keys in every batch, on average, whatever the number of real ones."""
+    export_padding_spread: Count = 100
+    """How far their number varies: an upload of k keys changes the odds of any size of a file by
+    at most exp(k / spread), 1.35 for 30 keys."""
+    export_padding_report_types: dict[
+        Literal["confirmed", "likely", "user-report"], Annotated[float, Field(ge=0)]
+    ] = {
+        "confirmed": 0.9,
+        "likely": 0.1,
+    }
+    """Relative frequency of each type of report among invented keys: as the authority expects to
+    issue codes, since a type it never issues gives padding away."""
+    retention_seconds: Seconds = 14 * _DAY
     """Keys and files older than this are deleted; less than 10 days would break notification."""
+    debug: bool = False
+    """Whether settings are taken that no real service may have; for trials only."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if _DAY % self.export_period_seconds:
+            raise ValueError("export_period_seconds must divide a day, 86400")
+        if not any(self.export_padding_report_types.values()):
+            raise ValueError("export_padding_report_types must name a type of report")
+        if self.retention_seconds < _LEAST_RETENTION_SECONDS and not self.debug:
+            raise ValueError(
+                f"retention_seconds must be at least {_LEAST_RETENTION_SECONDS}, ten days"
+            )
+        return self
 
     @property
     def database(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from tracing_core.errors import InvalidValue
@@ -65,7 +66,7 @@ def due_windows(
     check_period(period)
     first = window_of(begin, period)
     if first.start < oldest:
-        first = window_of(-(-oldest // period) * period, period)
+        first = window_of(math.ceil(oldest / period) * period, period)
     windows = [
         Window(start, start + period)
         for start in range(first.start, int(now) - minimum_age - period + 1, period)

@@ -1,0 +1,202 @@
+"""Keys that nobody used, which no reader of a key file can tell from those of people.
+
+How many is drawn before anything is known of the real keys: a mean plus two-sided geometric noise
+(the discrete Laplace distribution), so that one upload of `k` keys changes the odds of any size of
+a file by no more than ``exp(k / spread)``. Windows in which nobody reported get as many.
+
+What they look like is drawn from a fixed model of how people report, never copied from keys that
+are there: copies would show what they were copied from, and keys drawn one by one would lack the
+shape of an upload. So whole uploads are invented. Each has one report type, one onset of symptoms
+and one key a day; its last key, still in use, leaves later, as a real one's does; some change their
+report type days later, as real ones do. Whatever a real key can say, some padding says too, so no
+key is known for a real one by its own words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+from server.export.windows import Window
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
+from tracing_core.interval import (
+    TEK_ROLLING_PERIOD,
+    ENIntervalNumber,
+    interval_number,
+    interval_start,
+    rolling_start,
+    utc_day,
+)
+from tracing_core.temporary_exposure_key import KEY_LENGTH
+
+__all__ = ["PaddingKey", "UploadModel", "draw_count", "draw_padding"]
+
+_DAY_SECONDS = 86_400
+
+# The shape of an upload. Devices keep 14 past days; most who report have had the app for longer.
+_PAST_DAYS = 14
+_LONG_INSTALLED = 0.75
+_WITH_TODAY = 0.85
+_TODAY_CUT_SHORT = 0.1
+# Clients other than ours may set a risk, begin a key within a day, or end it early.
+_ODD_UPLOAD = 0.03
+_ODD_KEY = 0.01
+_MAX_TRANSMISSION_RISK = 8
+_ONSET_UNKNOWN = 0.3
+# Relative frequency of 0 … 28 days from onset to upload: a test is sought after some days and its
+# result takes one or two, so the peak is at four; the tail covers all the server accepts.
+_ONSET_DELAY = (1, 4, 9, 14, 16, 14, 11, 8, 6, 5, 4, 3, 2, 2, 1) + (0.2,) * 14
+_REVISED = 0.5
+_REVISION_DELAY_SECONDS = (_DAY_SECONDS, 4 * _DAY_SECONDS)
+_REVISED_TO = {
+    ReportType.CONFIRMED_TEST: 0.65,
+    ReportType.REVOKED: 0.3,
+    ReportType.CONFIRMED_CLINICAL_DIAGNOSIS: 0.05,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UploadModel:
+    """What the server does to every upload, and what its authority reports."""
+
+    report_types: Mapping[ReportType, float]
+    """Relative frequency of each type of report."""
+    transmission_risk_levels: Mapping[ReportType, int]
+    """What the server sets where a client sent none."""
+    default_onset_days: int
+    """Days before the upload that an unknown onset is taken to be."""
+    max_days_since_onset: int
+    """Keys further from the onset are dropped."""
+    truncate_seconds: int
+    """Times of arrival are cut down to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaddingKey:
+    """An invented key and the windows it leaves in."""
+
+    key: DiagnosisKey
+    """As first published."""
+    created_at: int
+    """When it may first leave (UTC Unix seconds)."""
+    revised: DiagnosisKey | None = None
+    """As it will have been revised; None if never."""
+    revised_at: int | None = None
+    """When it will have been (UTC Unix seconds); None if never."""
+
+
+def draw_count(mean: int, spread: float, random: Random) -> int:
+    """Draw how many keys to add to a window, at least 1.
+
+    Parameters
+    ----------
+    mean
+        The number around which it lies.
+    spread
+        Scale of the noise: a number further off by `k` is ``exp(-k / spread)`` times as likely.
+    random
+        Where chance comes from: `random.SystemRandom` in a server.
+    """
+    ratio = -1.0 / spread
+    first, second = (int(math.log(1.0 - random.random()) / ratio) for _ in range(2))
+    return max(1, mean + first - second)
+
+
+def draw_padding(
+    count: int, window: Window, model: UploadModel, random: Random
+) -> list[PaddingKey]:
+    """Invent uploads that arrived in a window.
+
+    Returns
+    -------
+    list of PaddingKey
+        `count` keys that leave in this window, and those still in use at their upload, which leave
+        in later ones.
+    """
+    padding: list[PaddingKey] = []
+    missing = count
+    while missing > 0:
+        upload = list(_draw_upload(window, model, random))
+        here = [each for each in upload if each.created_at < window.end]
+        # The last upload is cut to its newest days: the device of someone new to the app.
+        here = here[-missing:]
+        missing -= len(here)
+        padding += here
+        padding += [each for each in upload if each.created_at >= window.end]
+    return padding
+
+
+def _draw_upload(window: Window, model: UploadModel, random: Random) -> Iterator[PaddingKey]:
+    arrival = random.randrange(window.start, window.end)
+    report_type = _choose(model.report_types, random)
+    revised_type, revised_at = _draw_revision(arrival, report_type, model, random)
+    onset_day = utc_day(arrival) - _draw_onset_delay(model, random)
+    odd = random.random() < _ODD_UPLOAD
+    for start, period in _draw_days(interval_number(arrival), random):
+        days_since_onset = utc_day(interval_start(start)) - onset_day
+        if abs(days_since_onset) > model.max_days_since_onset:
+            continue
+        risk = model.transmission_risk_levels.get(report_type, 0)
+        key = DiagnosisKey(
+            key_data=random.randbytes(KEY_LENGTH),
+            rolling_start_interval_number=start,
+            rolling_period=period,
+            report_type=report_type,
+            days_since_onset_of_symptoms=days_since_onset,
+            transmission_risk_level=random.randint(1, _MAX_TRANSMISSION_RISK) if odd else risk,
+        )
+        # As `server.publish.rules.keys_in_use_are_held_back` does.
+        is_in_use = key.end_interval_number > interval_number(arrival)
+        created_at = _cut(key.expires_at + model.truncate_seconds if is_in_use else arrival, model)
+        padding = PaddingKey(key, max(created_at, window.start))
+        if revised_type is not None:
+            level = model.transmission_risk_levels.get(revised_type, 0)
+            revised = replace(key, report_type=revised_type, transmission_risk_level=level)
+            padding = replace(padding, revised=revised, revised_at=revised_at)
+        yield padding
+
+
+def _draw_days(now: ENIntervalNumber, random: Random) -> Iterator[tuple[int, int]]:
+    """Draw the first interval and the length of each key of an upload, oldest first."""
+    today = rolling_start(now)
+    past = _PAST_DAYS if random.random() < _LONG_INSTALLED else random.randrange(_PAST_DAYS)
+    for days_ago in range(past, 0, -1):
+        start, period = today - days_ago * TEK_ROLLING_PERIOD, TEK_ROLLING_PERIOD
+        if random.random() < _ODD_KEY:
+            period = random.randrange(1, TEK_ROLLING_PERIOD)
+            if random.random() < _ODD_KEY * 10:
+                start += TEK_ROLLING_PERIOD - period
+        yield start, period
+    if random.random() < _WITH_TODAY:
+        cut_short = now > today and random.random() < _TODAY_CUT_SHORT
+        yield today, now - today if cut_short else TEK_ROLLING_PERIOD
+
+
+def _draw_onset_delay(model: UploadModel, random: Random) -> int:
+    if random.random() < _ONSET_UNKNOWN:
+        return model.default_onset_days
+    return random.choices(range(len(_ONSET_DELAY)), _ONSET_DELAY)[0]
+
+
+def _draw_revision(
+    arrival: int, report_type: ReportType, model: UploadModel, random: Random
+) -> tuple[ReportType | None, int | None]:
+    allowed = {
+        new: weight
+        for new, weight in _REVISED_TO.items()
+        if is_allowed_transition(report_type, new)
+    }
+    if not allowed or random.random() >= _REVISED:
+        return None, None
+    delay = random.randint(*_REVISION_DELAY_SECONDS)
+    return _choose(allowed, random), _cut(arrival + delay, model)
+
+
+def _choose(weights: Mapping[ReportType, float], random: Random) -> ReportType:
+    return random.choices(list(weights), list(weights.values()))[0]
+
+
+def _cut(moment: int, model: UploadModel) -> int:
+    return moment // model.truncate_seconds * model.truncate_seconds
