@@ -87,6 +87,8 @@ class StoredKey:
     created_at: int
     revised_at: int | None
     """Start of the window of its revision (UTC Unix seconds); None if never revised."""
+    revised_report_type: ReportType | None
+    """What it was revised to; None if never revised."""
     is_padding: bool
 
 
@@ -150,8 +152,13 @@ def find_keys(conn: Connection, key_data: Sequence[bytes]) -> dict[bytes, Stored
     for at in range(0, len(key_data), _VARIABLES_AT_ONCE):
         some = key_data[at : at + _VARIABLES_AT_ONCE]
         for row in conn.execute(select(diagnosis_key).where(_K.key_data.in_(some))):
+            revised = row.revised_report_type
             found[row.key_data] = StoredKey(
-                _first(row), row.created_at, row.revised_at, row.is_padding
+                _first(row),
+                row.created_at,
+                row.revised_at,
+                None if revised is None else ReportType(revised),
+                row.is_padding,
             )
     return found
 

@@ -1,0 +1,118 @@
+"""Bodies of requests and answers: reading them within bounds, padding them, describing them."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import secrets
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from fastapi import Depends, Header, Request
+
+from server.config import Settings
+from tracing_core.json_body import JSONBody
+
+__all__ = ["Body", "Chaff", "json_schema", "padding", "request_schema", "response_schemas"]
+
+_TYPES: dict[Any, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+}
+
+_DESCRIPTIONS = {
+    200: "Done.",
+    400: "The request breaks a rule; the code says which.",
+    401: "Not by the right of this certificate or operator key.",
+    409: "The handle was used before.",
+    412: "The client cannot handle the type of this test.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    429: "Too many requests, or too many wrong codes.",
+    500: "The server failed; nothing was changed.",
+}
+
+
+def padding(settings: Settings, *, more_bytes: int = 0) -> str:
+    """Return letters that hide how long an answer is; `more_bytes` stand for fields left out."""
+    length = settings.response_padding_min_bytes + secrets.randbelow(
+        settings.response_padding_range_bytes
+    )
+    return base64.b64encode(secrets.token_bytes(length + more_bytes * 3 // 4)).decode()
+
+
+async def _read(request: Request) -> bytes:
+    from server.problems import Refused
+
+    limit = request.app.state.settings.max_body_bytes
+    if not request.headers.get("content-type", "").lower().startswith("application/json"):
+        raise Refused("", "the content type must be application/json", status=415)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Refused("", f"the body must be at most {limit} bytes", status=413)
+    return bytes(body)
+
+
+Body = Annotated[bytes, Depends(_read)]
+"""The type of a route's parameter that wants the body, checked for its type and size."""
+
+
+def _is_chaff(
+    x_chaff: Annotated[
+        str | None, Header(description="Present in cover traffic, which is answered alike.")
+    ] = None,
+) -> bool:
+    return x_chaff is not None
+
+
+Chaff = Annotated[bool, Depends(_is_chaff)]
+"""The type of a route's parameter that tells whether the request is cover traffic."""
+
+
+def json_schema(body: type[JSONBody], *, is_request: bool) -> dict[str, Any]:
+    """Describe a body as OpenAPI 3.1 does; null and a missing field are the type's zero."""
+    hints = get_type_hints(body, include_extras=True)
+    properties: dict[str, Any] = {}
+    for field in dataclasses.fields(body):  # type: ignore[arg-type]
+        kind, name = get_args(hints[field.name])
+        properties[name] = _property(kind, is_request=is_request)
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    if body.__doc__:
+        schema["description"] = body.__doc__.split("\n")[0]
+    if is_request:
+        schema["additionalProperties"] = False
+    return schema
+
+
+def _property(kind: Any, *, is_request: bool) -> dict[str, Any]:
+    if get_origin(kind) is tuple:
+        items = _property(get_args(kind)[0], is_request=is_request)
+        schema: dict[str, Any] = {"type": "array", "items": items}
+    elif kind in _TYPES:
+        schema = dict(_TYPES[kind])
+    else:
+        return json_schema(kind, is_request=is_request)
+    if is_request:
+        schema["type"] = [schema["type"], "null"]
+    return schema
+
+
+def request_schema(body: type[JSONBody]) -> dict[str, Any]:
+    """Return what FastAPI's `openapi_extra` needs to document a request."""
+    content = {"application/json": {"schema": json_schema(body, is_request=True)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def response_schemas(body: type[JSONBody], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what FastAPI's `responses` needs to document the answers."""
+    schema = json_schema(body, is_request=False)
+    return {
+        status: {
+            "description": _DESCRIPTIONS[status],
+            "content": {"application/json": {"schema": schema}},
+        }
+        for status in (200, *statuses, 413, 415, 500)
+    }

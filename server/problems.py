@@ -1,0 +1,104 @@
+"""What a client is told when something is wrong: one shape, one stable word, no secrets."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from server.bodies import padding
+from tracing_core.errors import InvalidValue, PublishRejected, StoreError, TracingError
+
+__all__ = ["Refused", "add_handlers"]
+
+_log = logging.getLogger(__name__)
+
+
+class Refused(TracingError):
+    """A request is answered with an error.
+
+    Parameters
+    ----------
+    code
+        The stable word that goes to the client; "" stands for "this is no request of ours", which
+        each of Google's two servers has its own word for.
+    message
+        What is wrong, for a person; it holds no key.
+    status
+        The HTTP status.
+    retry_after
+        Seconds after which to try again; None if trying again is of no use.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, status: int = 400, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.retry_after = retry_after
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    # Google's verification server says "errorCode" where its key server says "code".
+    field = "errorCode" if request.url.path.startswith("/api/") else "code"
+    body = {"error": message, field: code, "padding": padding(request.app.state.settings)}
+    return JSONResponse(body, status, headers)
+
+
+def _unreadable(request: Request) -> str:
+    return "unparsable_request" if request.url.path.startswith("/api/") else "bad_request"
+
+
+def _internal(request: Request) -> str:
+    return "internal_server_error" if request.url.path.startswith("/api/") else "internal_error"
+
+
+def _refused(request: Request, error: Refused) -> JSONResponse:
+    headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    code = error.code or _unreadable(request)
+    return _answer(request, error.status, code, str(error), headers)
+
+
+def _publish_rejected(request: Request, error: PublishRejected) -> JSONResponse:
+    return _answer(request, error.status, error.code, str(error))
+
+
+def _invalid_value(request: Request, error: InvalidValue) -> JSONResponse:
+    return _answer(request, 400, _unreadable(request), str(error))
+
+
+def _store_error(request: Request, error: StoreError) -> JSONResponse:
+    # The text names files of ours, which the operator needs and the client does not.
+    _log.error("%s", error)
+    return _answer(request, 500, _internal(request), "the server cannot store anything: try again")
+
+
+def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return _answer(
+        request, error.status_code, code, str(error.detail), dict(error.headers or {}) or None
+    )
+
+
+def _unexpected(request: Request, _error: Exception) -> JSONResponse:
+    return _answer(request, 500, _internal(request), "an error of the server: try again")
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error of a route in the shape that Google's servers use."""
+    app.add_exception_handler(Refused, _refused)  # type: ignore[arg-type]
+    app.add_exception_handler(PublishRejected, _publish_rejected)  # type: ignore[arg-type]
+    app.add_exception_handler(InvalidValue, _invalid_value)  # type: ignore[arg-type]
+    app.add_exception_handler(StoreError, _store_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http_exception)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _unexpected)

@@ -1,0 +1,92 @@
+"""Tokens by which a device may later change the report type of the keys it published.
+
+A token is sealed, so it tells its holder nothing, and is of equal length for most uploads:
+base64 of ``length of key id ‖ key id ‖ nonce ‖ AES-GCM(entries)``, an entry being key, start and
+period of one key, and zeros for none. Only this server reads it.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from server.config import Settings
+from server.trust.keys import SecretKey
+from tracing_core.diagnosis_key import DiagnosisKey
+from tracing_core.errors import InvalidValue
+from tracing_core.interval import interval_number
+from tracing_core.publish_request import decode_base64
+
+__all__ = ["RevisableKey", "open_token", "seal_token"]
+
+_ENTRY = struct.Struct("<16sIB")
+_NONCE_BYTES = 12
+
+
+class RevisableKey(NamedTuple):
+    """A key that the holder of a token may revise."""
+
+    key_data: bytes
+    rolling_start_interval_number: int
+    rolling_period: int
+
+    @classmethod
+    def of(cls, key: DiagnosisKey) -> RevisableKey:
+        """Return what a token says of a key."""
+        return cls(key.key_data, key.rolling_start_interval_number, key.rolling_period)
+
+    def __repr__(self) -> str:
+        return "RevisableKey(…)"
+
+
+def _associated(settings: Settings) -> bytes:
+    return f"truyvet revision token {settings.region}".encode()
+
+
+def seal_token(
+    keys: Iterable[RevisableKey], secret: SecretKey, settings: Settings, now: float
+) -> str:
+    """Make a token for those keys that could still be published again."""
+    oldest = interval_number(now - settings.max_key_age_seconds)
+    young = sorted(
+        {key for key in keys if key.rolling_start_interval_number + key.rolling_period >= oldest}
+    )
+    entries = [_ENTRY.pack(*key) for key in young]
+    missing = (
+        -len(entries) % settings.revision_token_keys if entries else (settings.revision_token_keys)
+    )
+    plain = b"".join(entries) + bytes(_ENTRY.size * missing)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    sealed = AESGCM(secret.secret).encrypt(nonce, plain, _associated(settings))
+    name = secret.key_id.encode()
+    return base64.b64encode(bytes([len(name)]) + name + nonce + sealed).decode()
+
+
+def open_token(text: str, secret: SecretKey, settings: Settings) -> frozenset[RevisableKey]:
+    """Return the keys of a token.
+
+    Raises
+    ------
+    InvalidValue
+        When it is none of this server's, or was sealed with a key it no longer has.
+    """
+    data = decode_base64(text)
+    name = secret.key_id.encode()
+    head = bytes([len(name)]) + name
+    if not data.startswith(head):
+        raise InvalidValue("the revision token is of another server or too old")
+    body = data[len(head) :]
+    try:
+        plain = AESGCM(secret.secret).decrypt(
+            body[:_NONCE_BYTES], body[_NONCE_BYTES:], _associated(settings)
+        )
+        entries = [RevisableKey(*entry) for entry in _ENTRY.iter_unpack(plain)]
+    except (InvalidTag, ValueError, struct.error) as error:
+        raise InvalidValue("the revision token is damaged") from error
+    return frozenset(entry for entry in entries if entry.rolling_period)

@@ -1,0 +1,263 @@
+"""The rules an upload passes, in order; the facts are those of Google's key server.
+
+A rule about one key drops that key and says so, because a telephone that hands over one bad key
+among fourteen good ones would otherwise warn nobody. A rule about the whole upload refuses it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from server.config import Settings
+from server.verification.certificate import Claims
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.errors import InvalidKey, PublishRejected
+from tracing_core.interval import interval_number, interval_start, utc_day
+from tracing_core.publish_request import PublishRequest
+
+__all__ = ["RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
+
+_DAY_SECONDS = 86_400
+
+_BACKFILL = {
+    ReportType.CONFIRMED_TEST: 2,
+    ReportType.CONFIRMED_CLINICAL_DIAGNOSIS: 4,
+    ReportType.REVOKED: 6,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A key of an upload that no rule has dropped."""
+
+    number: int
+    """Its place in the upload, from 0."""
+    key: DiagnosisKey
+    created_at: int
+    """Start of the window in which it may first leave (UTC Unix seconds)."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """An upload on its way through the rules."""
+
+    request: PublishRequest
+    claims: Claims
+    settings: Settings
+    now: float
+    """UTC Unix seconds."""
+    keys: list[Candidate] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    """Why keys were dropped, one sentence a key."""
+    warnings: list[str] = field(default_factory=list)
+    """Why keys were left out that are no mistake of the client's."""
+    onset_interval: int = 0
+    """The interval in which symptoms began, known or assumed."""
+
+    @property
+    def interval(self) -> int:
+        """The interval of `now`."""
+        return interval_number(self.now)
+
+
+Rule = Callable[[Upload], None]
+"""Changes the upload, or raises `PublishRejected`."""
+
+
+def truncated(moment: float, window: int) -> int:
+    """Cut a moment down to the start of its window (UTC Unix seconds)."""
+    return int(moment // window) * window
+
+
+def _refuse(message: str) -> PublishRejected:
+    return PublishRejected("bad_request", message)
+
+
+def _keep(upload: Upload, reason: Callable[[Candidate], str | None], into: list[str]) -> None:
+    kept = []
+    for each in upload.keys:
+        why = reason(each)
+        if why is None:
+            kept.append(each)
+        else:
+            into.append(f"key {each.number} {why}")
+    upload.keys = kept
+
+
+def has_a_key(upload: Upload) -> None:
+    """Refuse an upload without keys."""
+    if not upload.request.keys:
+        raise _refuse("the upload has no keys")
+
+
+def has_not_too_many_keys(upload: Upload) -> None:
+    """Refuse more keys than a device can have made."""
+    limit = upload.settings.max_keys_on_publish
+    if len(upload.request.keys) > limit:
+        raise _refuse(f"the upload has {len(upload.request.keys)} keys, at most {limit} are taken")
+
+
+def keys_are_of_the_protocol(upload: Upload) -> None:
+    """Drop keys that are not 16 bytes, 1 to 144 intervals, and risk 0 to 8."""
+    created_at = truncated(upload.now, upload.settings.truncate_window_seconds)
+    for number, sent in enumerate(upload.request.keys):
+        try:
+            key = DiagnosisKey(
+                sent.key_data,
+                sent.rolling_start_interval_number,
+                sent.rolling_period,
+                upload.claims.report_type,
+                transmission_risk_level=sent.transmission_risk_level,
+            )
+        except InvalidKey as error:
+            upload.dropped.append(f"key {number} cannot be taken: {error}")
+        else:
+            upload.keys.append(Candidate(number, key, created_at))
+
+
+def keys_are_distinct(upload: Upload) -> None:
+    """Drop a key that was named before."""
+    seen: set[bytes] = set()
+
+    def reason(each: Candidate) -> str | None:
+        if each.key.key_data in seen:
+            return "cannot be taken: it was named before"
+        seen.add(each.key.key_data)
+        return None
+
+    _keep(upload, reason, upload.dropped)
+
+
+def keys_are_not_too_old(upload: Upload) -> None:
+    """Drop keys whose last use lies too far back; their first use does not count."""
+    oldest = interval_number(upload.now - upload.settings.max_key_age_seconds)
+
+    def reason(each: Candidate) -> str | None:
+        return "cannot be taken: it is too old" if each.key.end_interval_number < oldest else None
+
+    _keep(upload, reason, upload.dropped)
+
+
+def keys_are_not_of_the_future(upload: Upload) -> None:
+    """Drop keys that begin after the current interval."""
+
+    def reason(each: Candidate) -> str | None:
+        is_future = each.key.rolling_start_interval_number > upload.interval
+        return "cannot be taken: it begins in the future" if is_future else None
+
+    _keep(upload, reason, upload.dropped)
+
+
+def a_key_is_left(upload: Upload) -> None:
+    """Refuse an upload of which every key was dropped."""
+    if not upload.keys:
+        raise _refuse("no key can be taken: " + "; ".join(upload.dropped))
+
+
+def onset_is_known_or_assumed(upload: Upload) -> None:
+    """Take the onset that the upload or else the certificate states, if it can be true."""
+    settings = upload.settings
+    day = utc_day(upload.now - settings.max_symptom_onset_age_seconds)
+    earliest = interval_number(day * _DAY_SECONDS)
+    for stated in (upload.request.symptom_onset_interval, upload.claims.symptom_onset_interval):
+        if earliest <= stated < upload.interval:
+            upload.onset_interval = stated
+            return
+    assumed = upload.now - settings.default_symptom_onset_days * _DAY_SECONDS
+    upload.onset_interval = interval_number(assumed)
+
+
+def keys_are_near_the_onset(upload: Upload) -> None:
+    """Leave out keys that devices could not use, with a warning, as no telephone expects errors."""
+    onset_day = utc_day(interval_start(upload.onset_interval))
+    limit = upload.settings.max_days_since_onset
+
+    def days(each: Candidate) -> int:
+        return utc_day(interval_start(each.key.rolling_start_interval_number)) - onset_day
+
+    def reason(each: Candidate) -> str | None:
+        is_far = abs(days(each)) > limit
+        return f"is more than {limit} days from the onset and was left out" if is_far else None
+
+    _keep(upload, reason, upload.warnings)
+    upload.keys = [
+        replace(each, key=replace(each.key, days_since_onset_of_symptoms=days(each)))
+        for each in upload.keys
+    ]
+
+
+def only_keys_of_one_start_overlap(upload: Upload) -> None:
+    """Refuse keys that overlap, unless they begin together, as after a reset of the device."""
+    ordered = sorted(
+        (each.key for each in upload.keys),
+        key=lambda key: (key.rolling_start_interval_number, key.rolling_period),
+    )
+    for before, after in itertools.pairwise(ordered):
+        begins_together = (
+            before.rolling_start_interval_number == after.rolling_start_interval_number
+        )
+        if not begins_together and after.rolling_start_interval_number < before.end_interval_number:
+            raise _refuse("keys overlap that do not begin together")
+
+
+def not_too_many_keys_begin_together(upload: Upload) -> None:
+    """Refuse more keys of one start than resets of a device explain."""
+    limit = upload.settings.max_same_start_interval_keys
+    starts = Counter(each.key.rolling_start_interval_number for each in upload.keys)
+    if starts and max(starts.values()) > limit:
+        raise _refuse(f"more than {limit} keys begin together")
+
+
+def risk_is_filled_in(upload: Upload) -> None:
+    """Give keys whose client stated no transmission risk the one that old devices expect."""
+    level = _BACKFILL.get(upload.claims.report_type, 0)
+    upload.keys = [
+        replace(each, key=replace(each.key, transmission_risk_level=level))
+        if each.key.transmission_risk_level == 0
+        else each
+        for each in upload.keys
+    ]
+
+
+def keys_in_use_are_held_back(upload: Upload) -> None:
+    """Move a key that is still in use to the window that follows its last use."""
+    window = upload.settings.truncate_window_seconds
+    upload.keys = [
+        replace(each, created_at=truncated(each.key.expires_at + window, window))
+        if each.key.end_interval_number > upload.interval
+        else each
+        for each in upload.keys
+    ]
+
+
+RULES: tuple[Rule, ...] = (
+    has_a_key,
+    has_not_too_many_keys,
+    keys_are_of_the_protocol,
+    keys_are_distinct,
+    keys_are_not_too_old,
+    keys_are_not_of_the_future,
+    a_key_is_left,
+    onset_is_known_or_assumed,
+    keys_are_near_the_onset,
+    only_keys_of_one_start_overlap,
+    not_too_many_keys_begin_together,
+    risk_is_filled_in,
+    keys_in_use_are_held_back,
+)
+"""Every rule, in the order in which they are applied."""
+
+
+def apply_rules(upload: Upload) -> None:
+    """Pass an upload through every rule.
+
+    Raises
+    ------
+    PublishRejected
+        When a rule refuses the whole upload.
+    """
+    for rule in RULES:
+        rule(upload)

@@ -1,0 +1,129 @@
+"""Taking an upload in: the rules, then one transaction that inserts and revises."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from server.config import Settings
+from server.context import Server
+from server.publish.revision import RevisableKey, open_token, seal_token
+from server.publish.rules import Candidate, Upload, apply_rules
+from server.publish.store import (
+    NewKey,
+    StoredKey,
+    find_keys,
+    insert_keys,
+    revise_key,
+)
+from server.verification.certificate import Claims
+from tracing_core.diagnosis_key import ReportType, is_allowed_transition
+from tracing_core.errors import InvalidValue, PublishRejected
+from tracing_core.publish_request import PublishRequest, PublishResponse
+
+__all__ = ["take_upload"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Right:
+    """By what right stored keys may be revised."""
+
+    is_token_needed: bool
+    has_token: bool = False
+    revisable: Collection[RevisableKey] = frozenset()
+
+    def check(self, key: RevisableKey) -> None:
+        if not self.is_token_needed or key in self.revisable:
+            return
+        if self.has_token:
+            raise PublishRejected(
+                "invalid_revision_token", "the revision token does not cover these keys"
+            )
+        raise PublishRejected(
+            "missing_revision_token", "keys were published before and no revision token came along"
+        )
+
+
+def _right(server: Server, token: str) -> _Right:
+    if not token:
+        return _Right(is_token_needed=True)
+    try:
+        keys = open_token(token, server.keys.revision_key(), server.settings)
+    except InvalidValue:
+        # Only keys that are stored already need the token, and most uploads have none.
+        keys = frozenset()
+    return _Right(is_token_needed=True, has_token=True, revisable=keys)
+
+
+def _is_revision(old: StoredKey, new: Candidate, right: _Right) -> bool:
+    key = new.key
+    if RevisableKey.of(key) != RevisableKey.of(old.key):
+        raise PublishRejected(
+            "bad_request", f"key {new.number} was published before with another start or period"
+        )
+    if key.report_type in (old.key.report_type, old.revised_report_type):
+        return False
+    right.check(RevisableKey.of(key))
+    if old.revised_at is not None:
+        raise PublishRejected("key_already_revised", "a key was revised before and stays as it is")
+    if not is_allowed_transition(old.key.report_type, key.report_type):
+        raise PublishRejected(
+            "invalid_report_type_transition",
+            f"a key of {old.key.report_type.name} cannot become {key.report_type.name}",
+        )
+    return True
+
+
+def _store(
+    conn: Connection, settings: Settings, upload: Upload, right: _Right
+) -> tuple[int, list[RevisableKey]]:
+    existing = find_keys(conn, [each.key.key_data for each in upload.keys])
+    inserted: list[NewKey] = []
+    revisable: list[RevisableKey] = []
+    for each in upload.keys:
+        key = RevisableKey.of(each.key)
+        old = existing.get(each.key.key_data)
+        if old is None:
+            # There is nothing to warn of, and nothing to take back.
+            if each.key.report_type is not ReportType.REVOKED:
+                inserted.append(NewKey(each.key, each.created_at, upload.request.traveler))
+                revisable.append(key)
+        elif _is_revision(old, each, right):
+            # A key that is still held back must not leave early by being revised.
+            revise_key(conn, each.key, max(each.created_at, old.created_at))
+            revisable.append(key)
+    insert_keys(conn, settings.region, inserted)
+    return len(inserted), revisable
+
+
+def take_upload(
+    server: Server, request: PublishRequest, claims: Claims, *, by_operator: bool = False
+) -> PublishResponse:
+    """Store the keys of an upload whose certificate was checked; they are on the disk on return.
+
+    The same keys sent again change nothing and are answered with success.
+
+    Raises
+    ------
+    PublishRejected
+        When a rule refuses the upload, or keys may not be revised so; nothing is stored then.
+    StoreError
+        When the database cannot store it.
+    """
+    now = server.clock.now()
+    upload = Upload(request, claims, server.settings, now)
+    apply_rules(upload)
+    right = _Right(is_token_needed=False) if by_operator else _right(server, request.revision_token)
+    with server.database.begin() as conn:
+        inserted, revisable = _store(conn, server.settings, upload, right)
+    return PublishResponse(
+        revision_token=seal_token(
+            [*right.revisable, *revisable], server.keys.revision_key(), server.settings, now
+        ),
+        inserted_exposures=inserted,
+        error="; ".join(upload.dropped),
+        code="partial_failure" if upload.dropped else "",
+        warnings=tuple(upload.warnings),
+    )

@@ -1,0 +1,187 @@
+"""``/api/verify``, ``certificate``, ``issue``, ``batch-issue``: as Google's verification server."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from email.utils import formatdate
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import JSONResponse
+
+from server.bodies import Body, Chaff, padding, request_schema, response_schemas
+from server.context import CurrentServer, Server
+from server.problems import Refused
+from server.verification.limits import ClientLimits
+from server.verification.rules import (
+    check_operator_key,
+    exchange_code,
+    exchange_token,
+    issue_code,
+    keyed_hash,
+)
+from server.verification.store import find_code
+from tracing_core.errors import InvalidValue
+from tracing_core.json_body import JSONBody
+from tracing_core.verification import (
+    BatchIssueRequest,
+    BatchIssueResponse,
+    CertificateRequest,
+    CertificateResponse,
+    IssueRequest,
+    IssueResponse,
+    VerifyRequest,
+    VerifyResponse,
+)
+
+__all__ = ["verification_router"]
+
+_TOKEN_LETTERS = 43
+_CERTIFICATE_LETTERS = 500
+_WRONG_CODES = ("code_not_found", "code_invalid", "code_expired")
+
+
+def _limits(request: Request) -> ClientLimits:
+    limits = request.app.state.limits
+    assert isinstance(limits, ClientLimits)
+    return limits
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+Limits = Annotated[ClientLimits, Depends(_limits)]
+Address = Annotated[str, Depends(_address)]
+
+
+def _answer(server: Server, response: JSONBody) -> JSONResponse:
+    return JSONResponse({**response.to_json(), "padding": padding(server.settings)})
+
+
+def _cover_answer(server: Server, letters: int) -> JSONResponse:
+    # As long as a real answer, and about as much work.
+    unknown = keyed_hash(server, "code", secrets.token_hex(8))
+    with server.database.begin() as conn:
+        find_code(conn, unknown)
+    return JSONResponse({"padding": padding(server.settings, more_bytes=letters)})
+
+
+def _verify(
+    server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
+) -> JSONResponse:
+    """Exchange a code for a token."""
+    limits.check(address)
+    if is_chaff:
+        return _cover_answer(server, _TOKEN_LETTERS)
+    try:
+        subject, token = exchange_code(server, VerifyRequest.from_bytes(body))
+    except Refused as error:
+        if error.code in _WRONG_CODES:
+            limits.failed(address)
+        raise
+    limits.succeeded(address)
+    return _answer(
+        server,
+        VerifyResponse(
+            subject.test_type, subject.symptom_date or "", subject.test_date or "", token
+        ),
+    )
+
+
+def _certificate(
+    server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
+) -> JSONResponse:
+    """Exchange a token for a certificate of the keys that a MAC stands for."""
+    limits.check(address)
+    if is_chaff:
+        return _cover_answer(server, _CERTIFICATE_LETTERS)
+    certificate = exchange_token(server, CertificateRequest.from_bytes(body))
+    return _answer(server, CertificateResponse(certificate))
+
+
+def _operator(
+    server: CurrentServer,
+    x_api_key: Annotated[str | None, Header(description="The operator's key.")] = None,
+) -> None:
+    check_operator_key(server, x_api_key)
+
+
+def _issued(server: Server, request: IssueRequest) -> IssueResponse:
+    code = issue_code(server, request)
+    return IssueResponse(
+        uuid=code.uuid,
+        code=code.code,
+        expires_at=formatdate(code.expires_at, usegmt=True).replace("GMT", "UTC"),
+        expires_at_timestamp=code.expires_at,
+    )
+
+
+def _issue(server: CurrentServer, body: Body) -> JSONResponse:
+    """Issue a code for a test."""
+    return _answer(server, _issued(server, IssueRequest.from_bytes(body)))
+
+
+def _batch_issue(server: CurrentServer, body: Body) -> JSONResponse:
+    """Issue a code for each of several tests; the first error's status is the answer's."""
+    request = BatchIssueRequest.from_bytes(body)
+    limit = server.settings.max_batch_issue
+    if not 1 <= len(request.codes) <= limit:
+        raise InvalidValue(f"codes must be 1 to {limit} requests")
+    codes: list[IssueResponse] = []
+    problem: Refused | None = None
+    for each in request.codes:
+        try:
+            codes.append(_issued(server, each))
+        except Refused as error:
+            codes.append(IssueResponse(error=str(error), error_code=error.code))
+            problem = problem or error
+    answer = BatchIssueResponse(tuple(codes))
+    if problem is None:
+        return _answer(server, answer)
+    failed = replace(answer, error=str(problem), error_code=problem.code)
+    return JSONResponse({**failed.to_json(), "padding": padding(server.settings)}, problem.status)
+
+
+def verification_router() -> APIRouter:
+    """Make the routes of this domain."""
+    router = APIRouter(prefix="/api", tags=["verification"])
+
+    def add(
+        name: str,
+        route: Callable[..., JSONResponse],
+        request: type[JSONBody],
+        response: type[JSONBody],
+        *statuses: int,
+        is_operators: bool = False,
+    ) -> None:
+        described: dict[str, Any] = request_schema(request)
+        router.add_api_route(
+            f"/{name}",
+            route,
+            methods=["POST"],
+            operation_id=name,
+            response_class=JSONResponse,
+            response_model=None,
+            openapi_extra=described,
+            responses=response_schemas(response, *statuses),
+            dependencies=[Depends(_operator)] if is_operators else [],
+        )
+
+    add("verify", _verify, VerifyRequest, VerifyResponse, 400, 412, 429)
+    add("certificate", _certificate, CertificateRequest, CertificateResponse, 400, 429)
+    add("issue", _issue, IssueRequest, IssueResponse, 400, 401, 409, 412, is_operators=True)
+    add(
+        "batch-issue",
+        _batch_issue,
+        BatchIssueRequest,
+        BatchIssueResponse,
+        400,
+        401,
+        409,
+        412,
+        is_operators=True,
+    )
+    return router

@@ -1,0 +1,103 @@
+"""How often one client may ask, and how often it may be wrong; kept in memory only."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from server.config import Settings
+from server.problems import Refused
+from tracing_core.clock import Clock
+
+__all__ = ["ClientLimits"]
+
+_MINUTE = 60.0
+_IPV6_NETWORK_BITS = 64
+
+
+@dataclass(slots=True)
+class _Client:
+    minute_began: float
+    requests: int = 0
+    failures: int = 0
+    banned_until: float = float("-inf")
+
+
+class ClientLimits:
+    """Counts the requests and wrong codes of each client.
+
+    A client is known by a hash of its address under a key that ends with the process, so no address
+    is stored; an IPv6 client is its network of 64 bits, which one household has.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._clients: OrderedDict[bytes, _Client] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def _name(self, address: str) -> bytes:
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            network = address
+        else:
+            bits = parsed.max_prefixlen if parsed.version == 4 else _IPV6_NETWORK_BITS
+            network = str(ipaddress.ip_network((int(parsed), bits), strict=False))
+        return hashlib.blake2b(network.encode(), key=self._key, digest_size=16).digest()
+
+    def _client(self, address: str) -> _Client:
+        name = self._name(address)
+        client = self._clients.setdefault(name, _Client(self._clock.monotonic()))
+        self._clients.move_to_end(name)
+        while len(self._clients) > self._settings.max_counted_clients:
+            self._clients.popitem(last=False)
+        return client
+
+    def check(self, address: str) -> None:
+        """Count a request.
+
+        Raises
+        ------
+        Refused
+            When the client asks too often, or was wrong too often (429).
+        """
+        with self._lock:
+            client = self._client(address)
+            now = self._clock.monotonic()
+            if now < client.banned_until:
+                raise Refused(
+                    "quota_exceeded",
+                    "too many wrong codes: try again later",
+                    status=429,
+                    retry_after=int(client.banned_until - now) + 1,
+                )
+            if now - client.minute_began >= _MINUTE:
+                client.minute_began, client.requests = now, 0
+            client.requests += 1
+            if client.requests > self._settings.verify_requests_per_minute:
+                raise Refused(
+                    "quota_exceeded",
+                    "too many requests: try again in a minute",
+                    status=429,
+                    retry_after=int(client.minute_began + _MINUTE - now) + 1,
+                )
+
+    def succeeded(self, address: str) -> None:
+        """Note a right code: the wrong ones before it were slips of the finger."""
+        with self._lock:
+            self._client(address).failures = 0
+
+    def failed(self, address: str) -> None:
+        """Note a wrong code; after too many in a row the client is banned for a while."""
+        with self._lock:
+            client = self._client(address)
+            client.failures += 1
+            if client.failures >= self._settings.max_consecutive_code_failures:
+                client.failures = 0
+                client.banned_until = self._clock.monotonic() + self._settings.ban_seconds

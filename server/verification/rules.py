@@ -1,0 +1,250 @@
+"""Issuing codes, and exchanging a code for a token and a token for a certificate."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection
+
+from server.config import Settings
+from server.context import Server
+from server.problems import Refused
+from server.verification.certificate import sign_certificate
+from server.verification.store import (
+    Subject,
+    claim_code,
+    find_code,
+    find_token,
+    has_code,
+    has_uuid,
+    insert_code,
+    insert_token,
+    is_operator_key,
+    use_token,
+)
+from tracing_core.errors import InvalidValue
+from tracing_core.publish_request import decode_base64
+from tracing_core.verification import CertificateRequest, IssueRequest, VerifyRequest
+
+__all__ = [
+    "IssuedCode",
+    "check_operator_key",
+    "exchange_code",
+    "exchange_token",
+    "issue_code",
+    "keyed_hash",
+    "new_operator_key",
+]
+
+_LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+"""Small letters and digits without those that look alike."""
+
+_TRIES_FOR_A_FREE_CODE = 6
+_MAC_BYTES = 32
+_MAX_TIME_ZONE_MINUTES = 14 * 60
+_TEST_TYPES = ("confirmed", "likely", "negative")
+
+_ACCEPTS = {
+    "confirmed": {"confirmed"},
+    "likely": {"confirmed", "likely"},
+    "negative": {"confirmed", "likely", "negative"},
+    "user-report": {"confirmed", "user-report"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCode:
+    """A code to be given to whom it concerns."""
+
+    code: str = field(repr=False)
+    uuid: str
+    """The operator's handle on it."""
+    expires_at: int
+    """UTC Unix seconds."""
+
+
+def keyed_hash(server: Server, kind: str, secret: str) -> bytes:
+    """Return what is stored of a code, token or key; it tells nothing without the server's key."""
+    return hmac.digest(server.keys.code_key().secret, f"{kind}:{secret}".encode(), "sha256")
+
+
+def new_operator_key() -> str:
+    """Make a key that lets its holder issue codes."""
+    return secrets.token_urlsafe(32)
+
+
+def check_operator_key(server: Server, key: str | None) -> None:
+    """Check that a request comes from an operator.
+
+    Raises
+    ------
+    Refused
+        When the key is missing or nobody's (401).
+    """
+    # The keyed hash is looked up, so the time it takes tells nothing about the key.
+    with server.database.read() as conn:
+        if not is_operator_key(conn, keyed_hash(server, "operator", key or "")):
+            raise Refused("unauthorized", "X-API-Key is no operator's key", status=401)
+
+
+def _day(name: str, text: str, time_zone_minutes: float, settings: Settings, now: float) -> None:
+    try:
+        day = date.fromisoformat(text)
+        if day.isoformat() != text:
+            raise ValueError(text)
+    except ValueError as error:
+        raise Refused("unparsable_request", f"{name} must be YYYY-MM-DD") from error
+    if abs(time_zone_minutes) > _MAX_TIME_ZONE_MINUTES:
+        raise Refused("unparsable_request", "tzOffset must be -840 to 840 minutes")
+    # Clients disagree on which side of Greenwich is positive, so a day ahead is taken either way.
+    present = datetime.fromtimestamp(now, UTC)
+    latest = (present + timedelta(minutes=abs(time_zone_minutes))).date()
+    earliest = (present - timedelta(seconds=settings.max_test_age_seconds)).date()
+    if not earliest <= day <= latest:
+        days = settings.max_test_age_seconds // 86_400
+        raise Refused("invalid_date", f"{name} must be within the last {days} days")
+
+
+def _subject(request: IssueRequest, settings: Settings, now: float) -> Subject:
+    for name, text in (("symptomDate", request.symptom_date), ("testDate", request.test_date)):
+        if text:
+            _day(name, text, request.tz_offset, settings, now)
+    test_type = request.test_type.lower()
+    if test_type == "user-report":
+        raise Refused(
+            "unsupported_test_type", "this server takes no reports without a test", status=412
+        )
+    if test_type not in _TEST_TYPES:
+        raise Refused("invalid_test_type", "testType must be confirmed, likely or negative")
+    return Subject(test_type, request.symptom_date or None, request.test_date or None)
+
+
+def _new_code(settings: Settings, *, is_long: bool) -> str:
+    letters, length = (
+        (_LONG_CODE_LETTERS, settings.long_code_length)
+        if is_long
+        else (string.digits, settings.code_digits)
+    )
+    return "".join(secrets.choice(letters) for _ in range(length))
+
+
+def _handle(conn: Connection, uuid: str) -> str:
+    if not uuid:
+        return str(uuid4())
+    try:
+        handle = str(UUID(uuid))
+    except ValueError as error:
+        raise Refused("unparsable_request", "uuid must be a UUID") from error
+    if has_uuid(conn, handle):
+        raise Refused("uuid_already_exists", "a code with this uuid was issued", status=409)
+    return handle
+
+
+def issue_code(server: Server, request: IssueRequest, *, is_long: bool = False) -> IssuedCode:
+    """Make and store a code for a test.
+
+    Raises
+    ------
+    Refused
+        When the request breaks a rule.
+    StoreError
+        When the code cannot be stored.
+    """
+    settings, now = server.settings, server.clock.now()
+    subject = _subject(request, settings, now)
+    life = settings.long_code_seconds if is_long else settings.code_seconds
+    expires_at = int(now) + life
+    with server.database.begin() as conn:
+        handle = _handle(conn, request.uuid)
+        for _ in range(_TRIES_FOR_A_FREE_CODE):
+            code = _new_code(settings, is_long=is_long)
+            code_hash = keyed_hash(server, "code", code)
+            if not has_code(conn, code_hash):
+                insert_code(conn, code_hash, handle, subject, expires_at)
+                return IssuedCode(code, handle, expires_at)
+    raise Refused("internal_server_error", "no code is free: try again", status=500)
+
+
+def _accepted(types: Sequence[str]) -> set[str]:
+    if not types:
+        return _ACCEPTS["negative"]
+    try:
+        return set[str]().union(*(_ACCEPTS[each.lower()] for each in types))
+    except KeyError as error:
+        raise Refused("invalid_test_type", "accept names a test type nobody knows") from error
+
+
+def exchange_code(server: Server, request: VerifyRequest) -> tuple[Subject, str]:
+    """Exchange a code for a token, once.
+
+    Spaces and hyphens in a code do not count, nor does the case of its letters.
+
+    Raises
+    ------
+    Refused
+        When the code is unknown, used or expired, or the client cannot handle its kind of test.
+    StoreError
+        When the token cannot be stored.
+    """
+    accepted = _accepted(request.accept)
+    now = server.clock.now()
+    code = "".join(request.code.split()).replace("-", "").lower()
+    code_hash = keyed_hash(server, "code", code)
+    token = secrets.token_urlsafe(32)
+    with server.database.begin() as conn:
+        found = find_code(conn, code_hash)
+        if found is None:
+            raise Refused("code_not_found", "nobody knows this code: check its digits")
+        if found.is_claimed:
+            raise Refused("code_invalid", "this code was used before: ask for a new one")
+        if found.expires_at <= now:
+            raise Refused("code_expired", "this code has expired: ask for a new one")
+        if found.subject.test_type not in accepted:
+            raise Refused(
+                "unsupported_test_type", "this program cannot handle such a test", status=412
+            )
+        claim_code(conn, code_hash)
+        insert_token(
+            conn,
+            keyed_hash(server, "token", token),
+            found.subject,
+            int(now) + server.settings.token_seconds,
+        )
+    return found.subject, token
+
+
+def exchange_token(server: Server, request: CertificateRequest) -> str:
+    """Exchange a token for a certificate of the keys that a MAC stands for, once.
+
+    Raises
+    ------
+    Refused
+        When the MAC is not 32 bytes, or the token is unknown, used or expired.
+    StoreError
+        When the database cannot note that the token was used.
+    """
+    now = server.clock.now()
+    try:
+        mac = decode_base64(request.key_hmac)
+    except InvalidValue as error:
+        raise Refused("hmac_invalid", "ekeyhmac must be base64") from error
+    if len(mac) != _MAC_BYTES:
+        raise Refused("hmac_invalid", f"ekeyhmac must be {_MAC_BYTES} bytes")
+    token_hash = keyed_hash(server, "token", request.token)
+    with server.database.begin() as conn:
+        found = find_token(conn, token_hash)
+        if found is None or found.is_used:
+            raise Refused("token_invalid", "this token is unknown or was used before")
+        if found.expires_at <= now:
+            raise Refused("token_expired", "this token has expired: ask for a new code")
+        use_token(conn, token_hash)
+        # Signed before the commit, so that a failure leaves the token as it was.
+        return sign_certificate(
+            found.subject, mac, server.keys.certificate_key(), server.settings, now
+        )
