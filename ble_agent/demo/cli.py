@@ -1,0 +1,31 @@
+"""The command `truyvet demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+__all__ = ["demo"]
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("truyvet-demo"),
+    show_default=True,
+    help="Folder for the picture, the trace of the air and the answers.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Vary moments and places.")
+def demo(out: Path, seed: int) -> None:
+    """Play the whole story on this machine, in about a minute.
+
+    A key server, a virtual Bluetooth air and the agents of four people run as processes of their
+    own. Some of the people meet. Two days later one of them tests positive and reports; the others'
+    agents find out by themselves. It exits with 0 only if every agent's answer is the true one.
+    """
+    from ble_agent.demo.run import run
+
+    sys.exit(run(out, seed))

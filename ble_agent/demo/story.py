@@ -1,0 +1,137 @@
+"""Who the demo is about, where they go, and what the air between them is like."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["AFFECTED", "NAMES", "RATE", "SECONDS", "TRANSMIT_DBM", "Story", "Waypoint"]
+
+AFFECTED = "an"
+"""Who will test positive."""
+
+NAMES: Mapping[str, str] = {"an": "An", "binh": "Bình", "chi": "Chi", "dung": "Dung"}
+"""Everybody, by the name of their controller."""
+
+RATE = 60.0
+"""How much faster than real the story's clock runs while people meet."""
+
+SECONDS = 2520
+"""How long people are out, in the story's seconds."""
+
+TRANSMIT_DBM = 0
+"""What every transmitter sends with, and says in its metadata."""
+
+# With these, 40 dB are lost over a metre, 61 over five, and beyond 100 m nobody is heard.
+_AIR = """[air]
+mode = "legacy"
+transmit_dbm = {transmit_dbm}
+path_loss_at_1m_db = 40
+path_loss_exponent = 3.0
+sensitivity_dbm = -100
+noise_db = 3.0
+loss = 0.05
+seed = {seed}
+start = {start}
+"""
+_FAR_M = 300.0
+_WALK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waypoint:
+    """Where somebody is at a moment; between two of them they go straight on."""
+
+    seconds: float
+    """Seconds of the story's clock since everybody set out."""
+    x_m: float
+    y_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Where everybody goes.
+
+    An sits in a café all the while. Bình sits at An's table for some 34 minutes, Chi at another
+    for some 9 and then with Dung, who is far from the café and meets nobody else.
+    """
+
+    seed: int
+    paths: Mapping[str, tuple[Waypoint, ...]]
+    """By the names of `NAMES`, each in the order of time."""
+
+    @classmethod
+    def tell(cls, seed: int) -> Story:
+        """Make the story of a seed; seeds differ in moments and places, not in who meets whom."""
+        chance = random.Random(seed)  # noqa: S311 (a story, not a secret)
+
+        def about(value: float, spread: float) -> float:
+            return round(value + chance.uniform(-spread, spread), 2)
+
+        arrives, leaves = about(180, 20), about(2300, 20)
+        table = about(0.9, 0.1), about(0.0, 0.3)
+        visits = about(660, 60)
+        goes = visits + about(540, 15)
+        other_table = about(4.0, 0.1), about(3.0, 0.1)
+        bench = _FAR_M + about(1.3, 0.2), about(0.5, 0.2)
+        return cls(
+            seed,
+            {
+                "an": (Waypoint(0, 0, 0),),
+                "binh": (
+                    Waypoint(arrives - _WALK_SECONDS, -_FAR_M, 0),
+                    Waypoint(arrives, *table),
+                    Waypoint(leaves, *table),
+                    Waypoint(leaves + _WALK_SECONDS, -_FAR_M, 0),
+                ),
+                "chi": (
+                    Waypoint(visits - _WALK_SECONDS, 0, -_FAR_M),
+                    Waypoint(visits, *other_table),
+                    Waypoint(goes, *other_table),
+                    Waypoint(goes + _WALK_SECONDS, _FAR_M, 0),
+                ),
+                "dung": (Waypoint(0, *bench),),
+            },
+        )
+
+    @classmethod
+    def apart(cls, seed: int) -> Story:
+        """Make the story of a day on which everybody stays at home."""
+        homes = {name: (Waypoint(0, number * _FAR_M, 0),) for number, name in enumerate(NAMES)}
+        return cls(seed, homes)
+
+    def place(self, name: str, seconds: float) -> tuple[float, float]:
+        """Tell where somebody is, in metres."""
+        path = self.paths[name]
+        for before, after in itertools.pairwise(path):
+            if before.seconds <= seconds < after.seconds:
+                part = (seconds - before.seconds) / (after.seconds - before.seconds)
+                return (
+                    before.x_m + part * (after.x_m - before.x_m),
+                    before.y_m + part * (after.y_m - before.y_m),
+                )
+        nearest = path[0] if seconds < path[0].seconds else path[-1]
+        return nearest.x_m, nearest.y_m
+
+    def distance_m(self, one: str, other: str, seconds: float) -> float:
+        """Tell how far two people are from each other, in metres."""
+        return math.dist(self.place(one, seconds), self.place(other, seconds))
+
+    def scenario(self, start: float) -> str:
+        """Return the text of the file that `truyvet air` plays.
+
+        Parameters
+        ----------
+        start
+            When everybody sets out (UTC Unix seconds of the story's clock).
+        """
+        controllers = (
+            f'[[controller]]\nname = "{name}"\npath = '
+            + str([[step.seconds, step.x_m, step.y_m] for step in path])
+            for name, path in self.paths.items()
+        )
+        air = _AIR.format(transmit_dbm=TRANSMIT_DBM, seed=self.seed, start=start)
+        return "\n".join([air, *controllers]) + "\n"

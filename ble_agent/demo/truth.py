@@ -1,0 +1,223 @@
+"""What every agent ought to say, computed from the air's own trace and from nothing of theirs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tracing_core.diagnosis_key import ReportType
+from tracing_core.exposure_configuration import NO_LEVEL, ExposureConfiguration
+
+__all__ = ["Heard", "Scan", "Sent", "Trace", "Truth", "fault", "read_trace", "scans", "truth"]
+
+# The protocol's figures, stated anew on purpose: the truth must not come from the code it judges.
+_ONE_SCAN_SECONDS = 25.5
+_MOST_MINUTES_A_SCAN = 5
+_LEAST_MINUTES_A_SCAN = 2
+# An agent's mean of samples may differ from the air's by what was in flight when a scan ended, and
+# its moments by the time a command takes.
+_DOUBT_DB = 1.5
+_DOUBT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An unbroken run of equal advertisements."""
+
+    sender: str
+    address: str
+    data: str
+    first: float
+    last: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An unbroken run of advertisements that reached somebody who was listening."""
+
+    sender: str
+    receiver: str
+    first: float
+    last: float
+    count: int
+    rssi_min: float
+    rssi_mean: float
+    rssi_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything that happened on the air; times are UTC Unix seconds of the story's clock."""
+
+    sent: tuple[Sent, ...]
+    heard: tuple[Heard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one person's radio heard of another in one scan."""
+
+    first: float
+    last: float
+    count: int
+    rssi_min: float
+    rssi_mean: float
+    rssi_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What an agent must tell its owner."""
+
+    day: str | None
+    """The UTC day of the exposure, ``YYYY-MM-DD``; None when there was none."""
+    scans: int = 0
+    """In how many scans the affected person was heard."""
+    least_seconds: float = 0.0
+    """The least weighted seconds that agree with the trace."""
+    most_seconds: float = 0.0
+    """The most."""
+    levels: frozenset[str] = frozenset({NO_LEVEL})
+    """The levels of risk that agree with the trace: one, unless a threshold lies in between."""
+
+
+def read_trace(path: Path) -> Trace:
+    """Read the trace that `truyvet air` wrote."""
+    sent, heard = [], []
+    for line in path.read_text().splitlines():
+        fields: dict[str, Any] = json.loads(line)
+        kind = fields.pop("kind")
+        if kind == "sent":
+            sent.append(Sent(**fields))
+        elif kind == "heard":
+            names = Heard.__slots__
+            heard.append(Heard(**{name: fields[name] for name in names}))
+    return Trace(tuple(sent), tuple(heard))
+
+
+def scans(runs: Iterable[Heard]) -> list[Scan]:
+    """Join the runs of one scan, whatever identifiers they carried."""
+    joined: list[list[Heard]] = []
+    for run in sorted(runs, key=lambda run: run.first):
+        if joined and run.first - max(seen.last for seen in joined[-1]) <= _ONE_SCAN_SECONDS:
+            joined[-1].append(run)
+        else:
+            joined.append([run])
+    return [
+        Scan(
+            first=part[0].first,
+            last=max(run.last for run in part),
+            count=sum(run.count for run in part),
+            rssi_min=min(run.rssi_min for run in part),
+            rssi_mean=sum(run.rssi_mean * run.count for run in part)
+            / sum(run.count for run in part),
+            rssi_max=max(run.rssi_max for run in part),
+        )
+        for part in joined
+    ]
+
+
+def _minutes(scan: Scan, earlier: Sequence[Scan]) -> tuple[int, int]:
+    """How many minutes a scan may stand for, given what its receiver heard before of anybody."""
+    gaps = [scan.first - before.first for before in earlier if before.first < scan.first]
+    gap = min(gaps, default=math.inf) / 60
+    if gap > _MOST_MINUTES_A_SCAN + 1:
+        # Scans that hear nobody leave no trace, so the last one may have been at any time.
+        return _LEAST_MINUTES_A_SCAN, _MOST_MINUTES_A_SCAN
+    doubt = _DOUBT_SECONDS / 60
+    return (
+        min(_MOST_MINUTES_A_SCAN, max(0, math.floor(gap - doubt))),
+        min(_MOST_MINUTES_A_SCAN, math.ceil(gap + doubt)),
+    )
+
+
+def _weights(configuration: ExposureConfiguration, attenuation_db: float) -> tuple[float, float]:
+    """Return the least and the most weight of an attenuation that is known with some doubt."""
+    config = configuration.daily_summaries
+    edges = (-math.inf, *config.attenuation_thresholds_db, math.inf)
+    possible = [
+        weight
+        for (low, high), weight in zip(
+            itertools.pairwise(edges), config.attenuation_bucket_weights, strict=True
+        )
+        if low < attenuation_db + _DOUBT_DB and attenuation_db - _DOUBT_DB <= high
+    ]
+    return min(possible), max(possible)
+
+
+def _level(configuration: ExposureConfiguration, score: float) -> str:
+    for level in configuration.classifications:
+        if 0 < level.per_day_sum_erv_seconds <= score:
+            return level.name
+    return NO_LEVEL
+
+
+def truth(
+    trace: Trace,
+    receiver: str,
+    affected: str,
+    *,
+    transmit_dbm: int,
+    configuration: ExposureConfiguration,
+) -> Truth:
+    """Compute what a person's agent must say once the affected person's keys are known.
+
+    It holds for a meeting within one UTC day, and for keys of the day symptoms began.
+    """
+    of_affected = [
+        run for run in trace.heard if run.receiver == receiver and run.sender == affected
+    ]
+    if not of_affected:
+        return Truth(None)
+    everything = scans(run for run in trace.heard if run.receiver == receiver)
+    config = configuration.daily_summaries
+    factor = config.report_type_weights.get(
+        ReportType.CONFIRMED_TEST, 0.0
+    ) * config.infectiousness_weights.get(configuration.infectiousness(0), 0.0)
+    least = most = 0.0
+    found = scans(of_affected)
+    for scan in found:
+        shortest, longest = _minutes(scan, everything)
+        light, heavy = _weights(configuration, max(0.0, transmit_dbm - scan.rssi_mean))
+        least += shortest * 60 * light * factor
+        most += longest * 60 * heavy * factor
+    # Levels rise with the score, so those between the two bounds are found at their thresholds.
+    between = [
+        level.per_day_sum_erv_seconds
+        for level in configuration.classifications
+        if least <= level.per_day_sum_erv_seconds <= most
+    ]
+    return Truth(
+        day=datetime.fromtimestamp(found[0].first, UTC).date().isoformat(),
+        scans=len(found),
+        least_seconds=least,
+        most_seconds=most,
+        levels=frozenset(_level(configuration, score) for score in (least, *between, most)),
+    )
+
+
+def fault(expected: Truth, answer: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with the answer of ``truyvet agent check --json``; None if it is true."""
+    days = answer["days"]
+    if expected.day is None:
+        return "told of an exposure that never was" if answer["recorded"] or days else None
+    if not answer["recorded"] or not days:
+        return "not told of the exposure"
+    if [day["date"] for day in days] != [expected.day]:
+        return f"told of {', '.join(day['date'] for day in days)}, not of {expected.day}"
+    score, level = days[0]["score_seconds"], days[0]["level"]
+    if not expected.least_seconds <= score <= expected.most_seconds:
+        return (
+            f"told {score:.0f} weighted seconds, not"
+            f" {expected.least_seconds:.0f} to {expected.most_seconds:.0f}"
+        )
+    if level not in expected.levels or answer["level"] != level:
+        return f"told a level of {level}, not {' or '.join(sorted(expected.levels))}"
+    return None
