@@ -16,6 +16,7 @@ from tracing_core.errors import (
     InvalidAdvertisement,
     RadioError,
     RadioFault,
+    require,
 )
 
 __all__ = ["RADIO_FORMS", "Capabilities", "Finding", "Heard", "Radio", "Reception", "open_radio"]
@@ -23,7 +24,7 @@ __all__ = ["RADIO_FORMS", "Capabilities", "Finding", "Heard", "Radio", "Receptio
 RADIO_FORMS = ("hci:TRANSPORT", "replay:FILE")
 """The forms that `open_radio` reads, for help texts."""
 
-_HIGHEST_RSSI_DBM = 20
+_LOWEST_RSSI_DBM, _HIGHEST_RSSI_DBM = -127, 126
 
 
 class Heard(NamedTuple):
@@ -32,7 +33,7 @@ class Heard(NamedTuple):
     advertisement: Advertisement
     """What it carries."""
     rssi_dbm: int
-    """Received signal strength, −127 to 20 dBm."""
+    """Received signal strength, −127 to 126 dBm; above 20 only where a controller errs."""
     heard_at: float
     """When, by the agent's clock (UTC Unix seconds)."""
 
@@ -80,8 +81,9 @@ class Reception:
         except InvalidAdvertisement as error:
             self.rejected[error.reason] += 1
             return None
-        # 127 says that the controller does not know; the values between are reserved.
-        if rssi_dbm is None or not -127 <= rssi_dbm <= _HIGHEST_RSSI_DBM:
+        # 127 says that the controller does not know. Values from 21 on are reserved, but Apple's
+        # controllers do send them, and the identifier beside them is as good as any.
+        if rssi_dbm is None or not _LOWEST_RSSI_DBM <= rssi_dbm <= _HIGHEST_RSSI_DBM:
             self.without_rssi += 1
             return None
         return Heard(advertisement, rssi_dbm, heard_at)
@@ -162,6 +164,7 @@ def open_radio(spec: str, clock: Clock) -> Radio:
     """
     kind, _, rest = spec.partition(":")
     if kind == "hci" and rest:
+        require("bumble", extra="hci")
         from ble_agent.radio.hci import HciRadio
 
         return HciRadio(rest, clock)

@@ -1,0 +1,364 @@
+"""A controller of our own, spoken to in raw HCI over any of Bumble's transports.
+
+The agent draws the address itself, so identifier, metadata and address change in one step, and the
+bytes on the air are exactly the specification's. Nothing else may use the adapter meanwhile.
+
+Advertising reports never reach Bumble, whose debug log would print addresses and identifiers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from bumble import hci, host
+from bumble.core import ProtocolError
+from bumble.transport.common import Transport
+
+from ble_agent.radio import Capabilities, Finding, Heard, Reception
+from ble_agent.radio.hci_commands import (
+    CommandSet,
+    ExtendedCommands,
+    LegacyCommands,
+    draw_address,
+)
+from ble_agent.radio.hci_transport import open_hci
+from ble_agent.radio.reports import EVENT_LE_META, ReportReader
+from tracing_core.advertisement import FLAGS, Advertisement
+from tracing_core.clock import Clock
+from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+
+__all__ = ["COMMAND_TIMEOUT_SECONDS", "OPEN_TIMEOUT_SECONDS", "HciRadio"]
+
+OPEN_TIMEOUT_SECONDS = 15.0
+"""How long opening may take in real time; a dongle may be loading its firmware."""
+
+COMMAND_TIMEOUT_SECONDS = 3.0
+"""How long a command may stay unanswered in real time."""
+
+_T = TypeVar("_T")
+_logger = logging.getLogger(__name__)
+_EVENT_PACKET = 0x04
+_TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
+_SELF_TEST_SCAN_SECONDS = 4.0
+
+
+class _QuietHost(host.Host):
+    """Bumble's host, whose debug log would print the packets we send."""
+
+    def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
+        if self.hci_sink:
+            self.hci_sink.on_packet(bytes(packet))
+
+
+class _Incoming:
+    """Stands between transport and host: takes the advertising reports, passes on the answers."""
+
+    def __init__(
+        self,
+        answers: host.Host,
+        on_report: Callable[[bytes], None],
+        lost: asyncio.Future[None],
+    ) -> None:
+        self._answers = answers
+        self._on_report = on_report
+        self._lost = lost
+
+    def on_packet(self, packet: bytes) -> None:
+        if len(packet) < 2 or packet[0] != _EVENT_PACKET:
+            return
+        if packet[1] == EVENT_LE_META:
+            self._on_report(packet[1:])
+        elif packet[1] in _TO_HOST:
+            self._answers.on_packet(packet)
+
+    def on_transport_lost(self) -> None:
+        if not self._lost.done():
+            self._lost.set_result(None)
+
+    def on_terminated(self, terminated: asyncio.Future[None]) -> None:
+        if not terminated.cancelled():
+            terminated.exception()  # Taken, so that nobody complains that it was not.
+        self.on_transport_lost()
+
+
+class HciRadio:
+    """A Bluetooth controller reached by raw HCI.
+
+    Parameters
+    ----------
+    transport
+        Bumble's name of the transport: ``hci-socket:0``, ``usb:0``, ``tcp-client:HOST:PORT``.
+    clock
+        The agent's clock; scans last by it. Timeouts of the adapter are in real time.
+    flags
+        The Flags to send; None sends none, as Android does.
+    """
+
+    exhausted = False
+
+    def __init__(self, transport: str, clock: Clock, *, flags: int | None = FLAGS) -> None:
+        self.name = f"hci:{transport}"
+        self.clock = clock
+        self._spec = transport
+        self._flags = flags
+        self._reception = Reception()
+        self._reader = ReportReader()
+        self._lock = asyncio.Lock()
+        self._advertising = False
+        self._scanning = False
+        self._heard: Callable[[Heard], None] | None = None
+        self._transport: Transport | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do: everything, unless another program holds the adapter."""
+        return Capabilities(
+            can_advertise=True,
+            can_scan=True,
+            exact_bytes=True,
+            agent_chosen_address=True,
+            note="uses the adapter alone; no other program can meanwhile",
+        )
+
+    @property
+    def rejected(self) -> Counter[AdvertisementFault]:
+        """How many received advertisements carried no identifier, by reason."""
+        return self._reception.rejected
+
+    @property
+    def without_rssi(self) -> int:
+        """How many identifiers came without a signal strength."""
+        return self._reception.without_rssi
+
+    async def __aenter__(self) -> Self:
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport = await open_hci(self._spec, OPEN_TIMEOUT_SECONDS)
+        try:
+            source, sink = self._transport
+            self._host = _QuietHost(controller_sink=sink)
+            self._host.hci_metadata = getattr(source, "metadata", {})
+            self._incoming = _Incoming(self._host, self._on_event, self._lost)
+            source.set_packet_sink(self._incoming)
+            source.terminated.add_done_callback(self._incoming.on_terminated)
+            await self._reset()
+        except BaseException:
+            await self._close_transport()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if not self._lost.done():
+                async with self._lock:
+                    await self._stop_advertising()
+                    await self._stop_scanning()
+        except RadioError as failure:
+            _logger.warning("while closing: %s", failure)
+        finally:
+            await self._close_transport()
+
+    async def rotate(self, advertisement: Advertisement | None) -> None:
+        """Change identifier, metadata and address in one step, with scanning stopped."""
+        async with self._lock:
+            scanning = self._scanning
+            await self._stop_advertising()
+            await self._stop_scanning()
+            try:
+                if advertisement is not None:
+                    data = advertisement.encode(flags=self._flags)
+                    self._advertising = True
+                    for command in self._commands.start_advertising(draw_address(), data):
+                        await self._command(command)
+            except BaseException:
+                await self._fall_silent()
+                raise
+            finally:
+                if scanning and not self._lost.done():
+                    await self._start_scanning()
+
+    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
+        """Listen passively, on all three channels and without pause, for so many seconds."""
+        waiting = asyncio.ensure_future(self.clock.sleep(seconds))
+        self._heard = heard
+        try:
+            async with self._lock:
+                await self._start_scanning()
+            await asyncio.wait({waiting, self._lost}, return_when=asyncio.FIRST_COMPLETED)
+            if self._lost.done():
+                raise self._gone()
+        finally:
+            waiting.cancel()
+            if not self._lost.done():
+                async with self._lock:
+                    await self._stop_scanning()
+            self._heard = None
+
+    async def self_test(self) -> list[Finding]:
+        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        count = 0
+
+        def hear(_: Heard) -> None:
+            nonlocal count
+            count += 1
+
+        before = self.rejected.total()
+        await self.rotate(Advertisement(secrets.token_bytes(16), secrets.token_bytes(4)))
+        try:
+            await self.scan(_SELF_TEST_SCAN_SECONDS, hear)
+        finally:
+            await self.rotate(None)
+        others = self.rejected.total() - before
+        return [
+            Finding(
+                True,
+                "The adapter sends identifiers, with an address chosen for each.",
+                "Bộ thu phát gửi được mã định danh, mỗi mã kèm một địa chỉ riêng.",
+            ),
+            Finding(
+                True,
+                f"The adapter listens: {count} packets with identifiers, {others} others.",
+                f"Bộ thu phát nghe được: {count} gói có mã định danh, {others} gói khác.",
+            ),
+        ]
+
+    def _on_event(self, event: bytes) -> None:
+        heard = self._heard
+        if not self._scanning or heard is None:
+            return
+        damaged = self._reader.damaged
+        now = self.clock.now()
+        for data, rssi_dbm in self._reader.read(event):
+            what = self._reception.decode(data, rssi_dbm, now)
+            if what is not None:
+                heard(what)
+        self.rejected[AdvertisementFault.TRUNCATED] += self._reader.damaged - damaged
+
+    async def _reset(self) -> None:
+        try:
+            await self._answered(self._host.reset(), "Reset", OPEN_TIMEOUT_SECONDS)
+        except RadioError as error:
+            if error.reason is not RadioFault.REFUSED or self._has_low_energy():
+                raise
+        if not self._has_low_energy():
+            raise RadioError(
+                RadioFault.NO_LOW_ENERGY,
+                f"the adapter behind {self.name} has no Bluetooth Low Energy: use another",
+            )
+        supported = self._host.supported_commands
+        # Legacy commands do all we need, on every controller that has them; the specification
+        # forbids a mixture (Core 5.4, volume 4, part E, 3.1.1).
+        sets: tuple[CommandSet, ...] = (LegacyCommands(), ExtendedCommands())
+        for commands in sets:
+            if commands.required <= supported:
+                self._commands = commands
+                return
+        raise RadioError(
+            RadioFault.NO_ADVERTISER,
+            f"the adapter behind {self.name} cannot advertise and scan: use another",
+        )
+
+    def _has_low_energy(self) -> bool:
+        return self._host.supports_lmp_features(hci.LmpFeatureMask.LE_SUPPORTED_CONTROLLER)
+
+    async def _start_scanning(self) -> None:
+        for command in self._commands.start_scanning():
+            await self._command(command)
+        self._scanning = True
+
+    async def _stop_scanning(self) -> None:
+        if self._scanning:
+            self._scanning = False
+            await self._command(self._commands.stop_scanning())
+
+    async def _stop_advertising(self) -> None:
+        if self._advertising:
+            await self._command(self._commands.stop_advertising())
+            self._advertising = False
+
+    async def _fall_silent(self) -> None:
+        try:
+            await self._stop_advertising()
+        except RadioError:
+            # Nobody can say any more what is on the air, so the adapter must be reset.
+            self._incoming.on_transport_lost()
+
+    async def _command(self, command: hci.HCI_SyncCommand[Any]) -> None:
+        name = command.name.removeprefix("HCI_").removesuffix("_COMMAND")
+        response = await self._answered(
+            self._host.send_command(command), name, COMMAND_TIMEOUT_SECONDS
+        )
+        status = _status(response)
+        if status != hci.HCI_SUCCESS:
+            raise _refusal(name, status)
+
+    async def _answered(self, answer: Coroutine[Any, Any, _T], name: str, seconds: float) -> _T:
+        """Wait for an answer, the end of the transport, or the timeout."""
+        # When the caller is cancelled the exchange still runs to its end, or the next command would
+        # take this one's answer for its own.
+        task = asyncio.ensure_future(answer)
+        task.add_done_callback(_take_exception)
+        ends: set[asyncio.Future[Any]] = {task, self._lost}
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            try:
+                return task.result()
+            except ProtocolError as error:
+                raise _refusal(name, error.error_code or 0) from error
+            except (OSError, RuntimeError, AssertionError) as error:
+                self._incoming.on_transport_lost()
+                raise self._gone() from error
+        task.cancel()
+        if self._lost.done():
+            raise self._gone()
+        self._incoming.on_transport_lost()
+        raise RadioError(
+            RadioFault.CONNECTION_LOST,
+            f"the adapter behind {self.name} does not answer {name}: restart it",
+        )
+
+    def _gone(self) -> RadioError:
+        return RadioError(
+            RadioFault.CONNECTION_LOST,
+            f"the adapter behind {self.name} went away: plug it in or start it again",
+        )
+
+    async def _close_transport(self) -> None:
+        transport, self._transport = self._transport, None
+        self._advertising = self._scanning = False
+        if transport is not None:
+            await transport.close()
+
+
+def _take_exception(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+def _status(
+    response: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event,
+) -> int:
+    if isinstance(response, hci.HCI_Command_Status_Event):
+        return int(response.status)
+    parameters = response.return_parameters
+    if isinstance(parameters, hci.HCI_GenericReturnParameters):
+        return parameters.data[0] if parameters.data else hci.HCI_SUCCESS
+    return int(parameters.status)
+
+
+def _refusal(name: str, status: int) -> RadioError:
+    reason = hci.HCI_ErrorCode(status).name
+    return RadioError(
+        RadioFault.REFUSED,
+        f"the adapter refused {name} ({reason}): unplug it or restart the device",
+    )

@@ -1,0 +1,104 @@
+"""Opening a transport of Bumble's, and saying in one line what to do when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import cast
+
+from bumble.transport import open_transport
+from bumble.transport.common import (
+    ParserSource,
+    Transport,
+    TransportInitError,
+    TransportSpecError,
+)
+
+from tracing_core.errors import RadioError, RadioFault
+
+__all__ = ["open_hci"]
+
+_NO_ADAPTER = (errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+_USB_FAULTS = {
+    "USBErrorAccess": errno.EACCES,
+    "USBErrorBusy": errno.EBUSY,
+    "USBErrorNoDevice": errno.ENODEV,
+    "USBErrorNotFound": errno.ENODEV,
+}
+_ERFKILL = getattr(errno, "ERFKILL", 132)
+_READ_SIZE = 4096
+
+
+async def open_hci(spec: str, timeout_seconds: float) -> Transport:
+    """Open a transport by Bumble's name for it.
+
+    Raises
+    ------
+    RadioError
+        When it cannot be opened; the text names the next step.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            transport = await open_transport(spec)
+    except (TransportSpecError, ValueError, OverflowError, AssertionError) as error:
+        raise RadioError(
+            RadioFault.UNKNOWN_RADIO,
+            f"{spec!r:.60} names no HCI transport: use hci-socket:0, usb:0 or tcp-client:HOST:PORT",
+        ) from error
+    except TransportInitError as error:
+        raise RadioError(
+            RadioFault.NO_ADAPTER, f"no adapter at {spec} ({error}): plug one in"
+        ) from error
+    except Exception as error:
+        # Bumble and the libraries under it raise what they like here, bare Exception included.
+        raise _fault(spec, error) from error
+    _watch_socket(transport)
+    return transport
+
+
+def _fault(spec: str, error: Exception) -> RadioError:
+    number = _USB_FAULTS.get(type(error).__name__, getattr(error, "errno", None))
+    if number in (errno.EPERM, errno.EACCES):
+        return RadioError(
+            RadioFault.PERMISSION,
+            f"no right to use {spec}: run it as root or give it CAP_NET_ADMIN"
+            " (for USB: a udev rule)",
+        )
+    if number == errno.EBUSY:
+        return RadioError(
+            RadioFault.REFUSED,
+            f"{spec} is in use: stop what uses it (bluetoothctl power off) and try again",
+        )
+    if number == _ERFKILL:
+        return RadioError(RadioFault.POWERED_OFF, f"{spec} is blocked: rfkill unblock bluetooth")
+    if number in _NO_ADAPTER:
+        return RadioError(RadioFault.NO_ADAPTER, f"there is no {spec}: plug an adapter in")
+    reason = "no answer" if isinstance(error, TimeoutError) else str(error).split("\n")[0]
+    return RadioError(
+        RadioFault.NO_ADAPTER, f"cannot open {spec} ({reason:.120}): start or connect it first"
+    )
+
+
+def _watch_socket(transport: Transport) -> None:
+    """Read an HCI socket ourselves: Bumble's reader does not notice that the adapter went away."""
+    descriptor = getattr(transport, "socket", None)
+    if not isinstance(descriptor, socket.socket):
+        return
+    loop = asyncio.get_running_loop()
+    source = cast(ParserSource, transport.source)
+
+    def readable() -> None:
+        try:
+            data = descriptor.recv(_READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            source.parser.feed_data(data)
+        else:
+            loop.remove_reader(descriptor)
+            source.on_transport_lost()
+
+    loop.add_reader(descriptor, readable)

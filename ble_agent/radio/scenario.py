@@ -1,0 +1,220 @@
+"""What a virtual air is told: who is where when, and how the air carries signals."""
+
+from __future__ import annotations
+
+import enum
+import math
+import tomllib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from tracing_core.errors import InvalidValue
+
+__all__ = ["AirMode", "Place", "Scenario", "Waypoint"]
+
+_MOST_CONTROLLERS = 256
+_NEAREST_M = 0.1
+_NUMBERS = {
+    "transmit_dbm": (-127.0, 20.0),
+    "path_loss_exponent": (0.0, 10.0),
+    "path_loss_at_1m_db": (0.0, 200.0),
+    "noise_db": (0.0, 50.0),
+    "loss": (0.0, 1.0),
+    "sensitivity_dbm": (-127.0, 20.0),
+}
+
+
+class AirMode(enum.Enum):
+    """Which commands for advertising and scanning every controller of an air understands."""
+
+    LEGACY = "legacy"
+    """Those of Bluetooth 4 only, as on a Raspberry Pi."""
+    EXTENDED = "extended"
+    """Those of Bluetooth 5 only."""
+    BOTH = "both"
+    """Either family, but after one of them the other is refused until a reset."""
+
+
+class Waypoint(NamedTuple):
+    """Where a controller is at a moment."""
+
+    seconds: float
+    """Since the scenario's start."""
+    x_m: float
+    y_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A controller's name and the way it takes.
+
+    Raises
+    ------
+    InvalidValue
+        When the name is unusable, the way empty or not in the order of time.
+    """
+
+    name: str
+    path: tuple[Waypoint, ...] = (Waypoint(0.0, 0.0, 0.0),)
+    """Straight and steady between waypoints; before the first and after the last it stands."""
+
+    def __post_init__(self) -> None:
+        if not self.name or len(self.name) > 40 or not self.name.isprintable():
+            raise InvalidValue("a controller needs a printable name of 1 to 40 characters")
+        if not self.path:
+            raise InvalidValue(f"controller {self.name}: path needs a waypoint [seconds, x, y]")
+        if not all(math.isfinite(value) for waypoint in self.path for value in waypoint):
+            raise InvalidValue(f"controller {self.name}: path must be of finite numbers")
+        moments = [waypoint.seconds for waypoint in self.path]
+        if moments != sorted(moments):
+            raise InvalidValue(f"controller {self.name}: path must be in the order of time")
+
+    def at(self, seconds: float) -> tuple[float, float]:
+        """Return x and y, in metres, so many seconds after the start."""
+        after = bisect_right(self.path, seconds, key=lambda waypoint: waypoint.seconds)
+        if after == 0:
+            return self.path[0].x_m, self.path[0].y_m
+        before = self.path[after - 1]
+        if after == len(self.path):
+            return before.x_m, before.y_m
+        ahead = self.path[after]
+        part = (seconds - before.seconds) / (ahead.seconds - before.seconds)
+        return (
+            before.x_m + part * (ahead.x_m - before.x_m),
+            before.y_m + part * (ahead.y_m - before.y_m),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """An air and the controllers in it.
+
+    The signal strength of a packet is `transmit_dbm` − path loss + noise, where the path loss over
+    d metres is `path_loss_at_1m_db` + 10 · `path_loss_exponent` · log10 d.
+
+    Raises
+    ------
+    InvalidValue
+        When a value is out of range or two controllers share a name.
+    """
+
+    places: tuple[Place, ...]
+    mode: AirMode = AirMode.LEGACY
+    transmit_dbm: float = 0.0
+    path_loss_exponent: float = 2.0
+    """2 in free space."""
+    path_loss_at_1m_db: float = 40.0
+    """40 in free space at 2.4 GHz."""
+    noise_db: float = 0.0
+    """Standard deviation of every packet's signal strength."""
+    loss: float = 0.0
+    """Share of packets that a receiver misses, 0 to 1."""
+    sensitivity_dbm: float = -100.0
+    """Weaker packets are not heard."""
+    seed: int = 1
+    """Where loss, noise and the delays of advertising come from."""
+    start: float | None = None
+    """The clock's time at second 0 (UTC Unix seconds); None for when the air starts."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.places) <= _MOST_CONTROLLERS:
+            raise InvalidValue(f"an air has 1 to {_MOST_CONTROLLERS} controllers")
+        names = [place.name for place in self.places]
+        if len(set(names)) < len(names):
+            raise InvalidValue("two controllers share a name")
+        for name, (low, high) in _NUMBERS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InvalidValue(f"{name} must be {low:g} to {high:g}, not {value}")
+
+    def signal_dbm(self, distance_m: float) -> float:
+        """Return the mean signal strength over a distance."""
+        distance = math.log10(max(distance_m, _NEAREST_M))
+        return (
+            self.transmit_dbm - self.path_loss_at_1m_db - 10.0 * self.path_loss_exponent * distance
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a TOML file; ``docs/virtual-air.md`` describes it.
+
+        Raises
+        ------
+        InvalidValue
+            When it cannot be read or a value is wrong; the text names file and field.
+        """
+        try:
+            with path.open("rb") as stream:
+                document = tomllib.load(stream)
+            return cls.from_table(document)
+        except OSError as error:
+            raise InvalidValue(f"cannot read {path}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise InvalidValue(f"{path}: {error}") from error
+
+    @classmethod
+    def from_table(cls, document: Mapping[str, Any]) -> Self:
+        """Read what TOML holds: a table `air` and an array of tables `controller`.
+
+        Raises
+        ------
+        InvalidValue
+            When a field is missing, unknown or wrong.
+        """
+        for name in document:
+            if name not in ("air", "controller"):
+                raise InvalidValue(f"{name!r:.40} is no part of a scenario")
+        settings = document.get("air", {})
+        controllers = document.get("controller", [])
+        if not isinstance(settings, dict) or not isinstance(controllers, list):
+            raise InvalidValue("a scenario is a table [air] and tables [[controller]]")
+        known = {field.name for field in fields(cls)} - {"places"}
+        values: dict[str, Any] = {}
+        for name, value in settings.items():
+            if name not in known:
+                raise InvalidValue(f"{name!r:.40} is no field of [air]")
+            values[name] = _air_value(name, value)
+        return cls(places=tuple(_place(controller) for controller in controllers), **values)
+
+
+def _air_value(name: str, value: Any) -> Any:
+    if name == "mode":
+        try:
+            return AirMode(value)
+        except ValueError as error:
+            modes = ", ".join(mode.value for mode in AirMode)
+            raise InvalidValue(f"mode must be one of {modes}") from error
+    if name == "seed":
+        if type(value) is not int:
+            raise InvalidValue("seed must be an integer")
+        return value
+    return _number(name, value)
+
+
+def _place(controller: Any) -> Place:
+    if not isinstance(controller, dict) or not isinstance(controller.get("name"), str):
+        raise InvalidValue("every [[controller]] needs a name")
+    for name in controller:
+        if name not in ("name", "path"):
+            raise InvalidValue(f"{name!r:.40} is no field of [[controller]]")
+    path = controller.get("path", [[0, 0, 0]])
+    if not isinstance(path, list):
+        raise InvalidValue("path must be a list of [seconds, x, y]")
+    waypoints = []
+    for waypoint in path:
+        if not isinstance(waypoint, list) or len(waypoint) != 3:
+            raise InvalidValue("path must be a list of [seconds, x, y]")
+        waypoints.append(Waypoint(*(_number("path", value) for value in waypoint)))
+    return Place(controller["name"], tuple(waypoints))
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidValue(f"{name} must be a number")
+    number = float(value) if abs(value) < 1e15 else math.inf
+    if not math.isfinite(number):
+        raise InvalidValue(f"{name} must be a finite number")
+    return number

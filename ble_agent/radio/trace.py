@@ -1,0 +1,100 @@
+"""What a virtual air saw, as JSON Lines: the truth that agents' logs are held against.
+
+It holds addresses and identifiers in the clear, of invented devices.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TextIO
+
+from tracing_core.sqlite import translated
+
+__all__ = ["Run", "Trace"]
+
+
+class Run:
+    """Equal packets in an unbroken row, from one sender and, if heard, at one receiver."""
+
+    __slots__ = ("count", "first", "last", "rssi_max", "rssi_min", "rssi_sum")
+
+    def __init__(self, first: float) -> None:
+        self.first = first
+        """When the first packet was sent, by the air's clock (UTC Unix seconds)."""
+        self.last = first
+        self.count = 0
+        self.rssi_min = 127
+        self.rssi_max = -128
+        self.rssi_sum = 0
+
+    def sent(self, moment: float) -> None:
+        """Count one packet."""
+        self.last = moment
+        self.count += 1
+
+    def heard(self, moment: float, rssi_dbm: int) -> None:
+        """Count one packet and its signal strength."""
+        self.sent(moment)
+        self.rssi_sum += rssi_dbm
+        if rssi_dbm < self.rssi_min:
+            self.rssi_min = rssi_dbm
+        if rssi_dbm > self.rssi_max:
+            self.rssi_max = rssi_dbm
+
+
+class Trace:
+    """A file that takes a line for every run when the run ends; None keeps nothing.
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        if path is not None:
+            with translated(path):
+                # Line by line, so that a reader never waits for a run that has ended.
+                self._file = path.open("w", encoding="utf-8", buffering=1)
+
+    def write_sent(self, sender: str, address: str, data: bytes, run: Run) -> None:
+        """Write the end of what a sender sent without a change or a break."""
+        self._write({"kind": "sent", "sender": sender}, address, data, run, {})
+
+    def write_heard(self, sender: str, receiver: str, address: str, data: bytes, run: Run) -> None:
+        """Write the end of what a receiver heard of it in one scan."""
+        self._write(
+            {"kind": "heard", "sender": sender, "receiver": receiver},
+            address,
+            data,
+            run,
+            {
+                "rssi_min": run.rssi_min,
+                "rssi_mean": round(run.rssi_sum / run.count, 2),
+                "rssi_max": run.rssi_max,
+            },
+        )
+
+    def close(self) -> None:
+        """Close the file; runs not written by now are lost."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _write(
+        self, who: dict[str, Any], address: str, data: bytes, run: Run, signal: dict[str, Any]
+    ) -> None:
+        if self._file is None or self._path is None:
+            return
+        line = who | {
+            "address": address,
+            "data": data.hex(),
+            "first": round(run.first, 4),
+            "last": round(run.last, 4),
+            "count": run.count,
+        }
+        with translated(self._path):
+            self._file.write(json.dumps(line | signal, separators=(",", ":")) + "\n")
