@@ -1,0 +1,139 @@
+"""What a match is: written to be evident, not fast. Everything faster is tested against it.
+
+A sighting matches a published key when, for one of the intervals the key was used in,
+
+- the key's identifier of that interval is the one that was heard;
+- the interval it was heard in is at most 12 away from that interval, before or after;
+- it was heard at most 1200 seconds after that identifier was first heard at all;
+
+and when the receiver's clock was not suspect, and the key is neither revoked nor recursive.
+The metadata that came with the identifier plays no part: whoever relays it can change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
+from tracing_core.interval import ENIntervalNumber, interval_number
+from tracing_core.rolling_proximity_identifier import derive_rpi
+from tracing_core.sighting import Sighting
+from tracing_core.temporary_exposure_key import TemporaryExposureKey
+
+__all__ = [
+    "MAX_SECONDS_HEARD",
+    "TOLERANCE_INTERVALS",
+    "KeyMatch",
+    "is_matchable",
+    "is_within_tolerance",
+    "keys_in_force",
+    "matches",
+    "revised",
+]
+
+TOLERANCE_INTERVALS = 12
+"""How many intervals the clocks of sender and receiver may differ by, either way: two hours
+(``tkMatchingClockDriftRollingPeriods`` of Google's published internals)."""
+
+MAX_SECONDS_HEARD = 1200
+"""How long after it was first heard an identifier may still be heard: two intervals. A device
+uses one for at most 20 minutes, so whoever sends it later is replaying it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMatch:
+    """A published key that was near, and when."""
+
+    key: DiagnosisKey
+    """As it stands after revisions."""
+    sightings: tuple[Sighting, ...] = field(repr=False)
+    """What was heard of it, by time, then in the order of the log; one or more."""
+    intervals: tuple[ENIntervalNumber, ...] = field(repr=False)
+    """For each sighting, the interval its identifier was derived for."""
+    file_number: int = 0
+    """Which of the files given the key stands in, counted from 0."""
+    key_index: int = 0
+    """Where in that file, counting ``keys``, then ``revised_keys``, from 0."""
+
+
+def is_matchable(key: DiagnosisKey) -> bool:
+    """Tell whether a key is looked for at all.
+
+    Revoked keys are not; nor are recursive ones, whose owners were not diagnosed and which the
+    protocol's own implementation skips unless told otherwise.
+    """
+    return key.report_type not in (ReportType.REVOKED, ReportType.RECURSIVE)
+
+
+def is_within_tolerance(heard_in: int, derived_for: int) -> bool:
+    """Tell whether an identifier of one interval counts when heard in another."""
+    return -TOLERANCE_INTERVALS <= heard_in - derived_for <= TOLERANCE_INTERVALS
+
+
+def revised(key: DiagnosisKey, later: DiagnosisKey) -> DiagnosisKey | None:
+    """Return what a key becomes when a later record has the same key data; None if it stays.
+
+    Only a change of report type that `is_allowed_transition` allows is a revision, and only by a
+    record of the same intervals. A record that states no days since onset keeps those known.
+    """
+    same = (key.rolling_start_interval_number, key.rolling_period) == (
+        later.rolling_start_interval_number,
+        later.rolling_period,
+    )
+    if not same or not is_allowed_transition(key.report_type, later.report_type):
+        return None
+    if later.days_since_onset_of_symptoms is None:
+        return replace(later, days_since_onset_of_symptoms=key.days_since_onset_of_symptoms)
+    return later
+
+
+def keys_in_force(published: Iterable[DiagnosisKey]) -> list[DiagnosisKey]:
+    """Return each key once, as it stands after all revisions, in the order of first appearance.
+
+    Parameters
+    ----------
+    published
+        The records of all files in order, in each file ``keys`` before ``revised_keys``. A key is
+        revised once at most.
+    """
+    standing: dict[bytes, DiagnosisKey] = {}
+    changed: set[bytes] = set()
+    for record in published:
+        known = standing.setdefault(record.key_data, record)
+        revision = revised(known, record)
+        if revision is not None and record.key_data not in changed:
+            standing[record.key_data] = revision
+            changed.add(record.key_data)
+    return list(standing.values())
+
+
+def matches(log: Iterable[Sighting], published: Iterable[DiagnosisKey]) -> list[KeyMatch]:
+    """Return the keys that were near, in the order of first appearance.
+
+    `KeyMatch.file_number` and `KeyMatch.key_index` are left 0: they say where, not what.
+    """
+    trusted = [sighting for sighting in log if not sighting.clock_suspect]
+    found = []
+    for key in keys_in_force(published):
+        if not is_matchable(key):
+            continue
+        tek = TemporaryExposureKey(
+            key.key_data, ENIntervalNumber(key.rolling_start_interval_number), key.rolling_period
+        )
+        pairs = []
+        for derived_for in range(key.rolling_start_interval_number, key.end_interval_number):
+            rpi = derive_rpi(tek, derived_for)
+            heard = [sighting for sighting in trusted if sighting.rpi == rpi]
+            first_heard = min((sighting.seen_at for sighting in heard), default=0)
+            pairs += [
+                (sighting, ENIntervalNumber(derived_for))
+                for sighting in heard
+                if is_within_tolerance(interval_number(sighting.seen_at), derived_for)
+                and sighting.seen_at - first_heard <= MAX_SECONDS_HEARD
+            ]
+        if pairs:
+            pairs.sort(key=lambda pair: pair[0].seen_at)
+            sightings, intervals = zip(*pairs, strict=True)
+            found.append(KeyMatch(key, sightings, intervals))
+    return found

@@ -1,0 +1,88 @@
+"""Key files, one after the other in the order in which revisions take effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracing_core.diagnosis_key import DiagnosisKey
+from tracing_core.export_file import ExportFile, find_exports, read_export
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+__all__ = ["KeyFile", "KeyFiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key file and what results call it."""
+
+    name: str
+    """Its path; ``exports[2]`` for the third of those that were handed over as objects."""
+    export: ExportFile
+
+    def keys(self) -> Iterator[DiagnosisKey]:
+        """Go through ``keys``, then ``revised_keys``."""
+        return chain(self.export.keys, self.export.revised_keys)
+
+
+class KeyFiles:
+    """The key files that were asked for, read one at a time.
+
+    Paths, and folders and indices of them, come in the order of `find_exports`; objects where they
+    were given.
+
+    Raises
+    ------
+    ExportFileError
+        When a path does not exist or a folder holds no key file.
+    """
+
+    def __init__(
+        self,
+        exports: Sequence[Path | ExportFile],
+        *,
+        public_keys: Sequence[EllipticCurvePublicKey] = (),
+    ) -> None:
+        self._public_keys = public_keys
+        self._files: list[tuple[str, Path | ExportFile]] = []
+        paths: list[Path] = []
+        for number, export in enumerate(exports):
+            if isinstance(export, ExportFile):
+                self._find(paths)
+                self._files.append((f"exports[{number}]", export))
+            else:
+                paths.append(export)
+        self._find(paths)
+
+    def _find(self, paths: list[Path]) -> None:
+        self._files += [(str(path), path) for path in find_exports(paths)]
+        paths.clear()
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each file, in order."""
+        return [name for name, _ in self._files]
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[KeyFile]:
+        """Read the next file; with public keys, only what one of them signed.
+
+        Raises
+        ------
+        InvalidSignature
+            When no signature verifies with any of the public keys given.
+        ExportFileError
+            When a file cannot be read.
+        """
+        for name, file in self._files:
+            if isinstance(file, Path):
+                yield KeyFile(name, read_export(file, public_keys=self._public_keys))
+            else:
+                yield KeyFile(name, file)

@@ -1,0 +1,57 @@
+"""Risk configurations by name, or from a file."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from tracing_core.errors import InvalidValue
+from tracing_core.exposure_configuration import ExposureConfiguration
+from tracing_core.sqlite import translated
+
+__all__ = ["MAX_CONFIGURATION_BYTES", "load_configuration", "preset_names"]
+
+MAX_CONFIGURATION_BYTES = 1 << 20
+"""The largest file read; the largest preset has two thousand bytes."""
+
+_PRESETS = resources.files("matcher.risk") / "presets"
+
+
+def preset_names() -> list[str]:
+    """Return the names of the configurations that come with the package, sorted."""
+    return sorted(file.name.removesuffix(".json") for file in _PRESETS.iterdir())
+
+
+def load_configuration(name_or_path: str) -> ExposureConfiguration:
+    """Load a preset by its name, else a file in the JSON form of `ExposureConfiguration`.
+
+    Raises
+    ------
+    InvalidValue
+        When it is neither, or the file's content is not a configuration.
+    StoreError
+        When the file cannot be read.
+    """
+    if name_or_path in preset_names():
+        text = (_PRESETS / f"{name_or_path}.json").read_bytes()
+    else:
+        text = _read(Path(name_or_path))
+    try:
+        return ExposureConfiguration.from_json(json.loads(text))
+    except InvalidValue as error:
+        raise InvalidValue(f"{name_or_path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidValue(f"{name_or_path} is not JSON") from error
+
+
+def _read(path: Path) -> bytes:
+    if not path.exists():
+        raise InvalidValue(
+            f"{path} is neither a file nor a preset; presets are {', '.join(preset_names())}"
+        )
+    with translated(path), path.open("rb") as file:
+        text = file.read(MAX_CONFIGURATION_BYTES + 1)
+    if len(text) > MAX_CONFIGURATION_BYTES:
+        raise InvalidValue(f"{path} is larger than {MAX_CONFIGURATION_BYTES} bytes")
+    return text

@@ -1,0 +1,19 @@
+"""The figures that daily summaries and levels share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ExposureSummary"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureSummary:
+    """What some windows of one day add up to, in weighted seconds."""
+
+    maximum_score: float
+    """The greatest score of a window."""
+    score_sum: float
+    """The sum of the windows' scores."""
+    weighted_duration_sum: float
+    """The sum of the windows' durations, weighted by attenuation alone."""
