@@ -18,15 +18,16 @@ from tracing_core.errors import InvalidKey, PublishRejected
 from tracing_core.interval import interval_number, interval_start, utc_day
 from tracing_core.publish_request import PublishRequest
 
-__all__ = ["RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
+__all__ = ["BACKFILLED_RISK", "RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
 
 _DAY_SECONDS = 86_400
 
-_BACKFILL = {
+BACKFILLED_RISK = {
     ReportType.CONFIRMED_TEST: 2,
     ReportType.CONFIRMED_CLINICAL_DIAGNOSIS: 4,
     ReportType.REVOKED: 6,
 }
+"""Transmission risk level of keys whose client stated none; 0 for other report types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ def not_too_many_keys_begin_together(upload: Upload) -> None:
 
 def risk_is_filled_in(upload: Upload) -> None:
     """Give keys whose client stated no transmission risk the one that old devices expect."""
-    level = _BACKFILL.get(upload.claims.report_type, 0)
+    level = BACKFILLED_RISK.get(upload.claims.report_type, 0)
     upload.keys = [
         replace(each, key=replace(each.key, transmission_risk_level=level))
         if each.key.transmission_risk_level == 0

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from server.config import Settings
 from server.context import Server
+from server.export.store import closed_until
 from server.publish.revision import RevisableKey, open_token, seal_token
 from server.publish.rules import Candidate, Upload, apply_rules
 from server.publish.store import (
@@ -79,20 +80,23 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right) -> bool:
 def _store(
     conn: Connection, settings: Settings, upload: Upload, right: _Right
 ) -> tuple[int, list[RevisableKey]]:
+    # A window that has left takes no more keys, even when the clock went back.
+    open_since = closed_until(conn, settings.region)
     existing = find_keys(conn, [each.key.key_data for each in upload.keys])
     inserted: list[NewKey] = []
     revisable: list[RevisableKey] = []
     for each in upload.keys:
+        created_at = max(each.created_at, open_since)
         key = RevisableKey.of(each.key)
         old = existing.get(each.key.key_data)
         if old is None:
             # There is nothing to warn of, and nothing to take back.
             if each.key.report_type is not ReportType.REVOKED:
-                inserted.append(NewKey(each.key, each.created_at, upload.request.traveler))
+                inserted.append(NewKey(each.key, created_at, upload.request.traveler))
                 revisable.append(key)
         elif _is_revision(old, each, right):
             # A key that is still held back must not leave early by being revised.
-            revise_key(conn, each.key, max(each.created_at, old.created_at))
+            revise_key(conn, each.key, max(created_at, old.created_at))
             revisable.append(key)
     insert_keys(conn, settings.region, inserted)
     return len(inserted), revisable
