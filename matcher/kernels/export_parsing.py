@@ -1,0 +1,185 @@
+"""The keys of an ``export.bin``, straight from protobuf's wire format into columns.
+
+The kernel reads what every known server writes and nothing else. On any other input, were it
+merely unusual, it gives up, and the caller lets protobuf decide; so all that has to hold is that
+what it does accept, protobuf accepts too, with the same values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+__all__ = ["ABSENT", "MOST_OTHER_FIELDS", "PARSER_VERSION", "parse_keys"]
+
+PARSER_VERSION = 1
+"""Raised with every change of what the kernel does, so that no compiled copy outlives it."""
+
+ABSENT = -(2**31)
+"""Stands for days since onset that a key does not state; no record can state this number."""
+
+MOST_OTHER_FIELDS = 64
+"""The most fields beside keys (timestamps, region, signature infos) that the kernel passes on."""
+
+_UNUSUAL = -1
+
+# Tags: field number * 8 + wire type (0 varint, 1 fixed64, 2 length-delimited, 5 fixed32).
+_KEYS, _REVISED_KEYS = 7 * 8 + 2, 8 * 8 + 2
+_KEY_DATA, _RISK, _START, _PERIOD, _REPORT, _ONSET, _VARIANT = 10, 16, 24, 32, 40, 48, 64
+_LAST_ONE_BYTE_TAG = 15 * 8 + 7
+
+_BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+_SIGNATURE = types.int64(
+    _BYTES,
+    types.int64,
+    types.uint8[:, ::1],
+    types.uint32[::1],
+    types.uint8[::1],
+    types.uint8[::1],
+    types.int32[::1],
+    types.uint8[::1],
+    types.uint8[::1],
+    types.uint8[::1],
+    types.int64[:, ::1],
+)
+
+
+@njit(types.UniTuple(types.int64, 2)(_BYTES, types.int64, types.int64), cache=True, nogil=True)
+def _varint(buffer: Any, at: int, end: int) -> tuple[int, int]:
+    """Read a varint below 2**35 that ends before `end`: value and next position, or -1 twice."""
+    value = np.int64(0)
+    shift = np.int64(0)
+    while at < end and shift < 35:
+        byte = np.int64(buffer[at])
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+    return np.int64(-1), np.int64(-1)
+
+
+@njit(_SIGNATURE, cache=True, nogil=True)
+def parse_keys(
+    buffer: Any,
+    start: int,
+    key_data: Any,
+    rolling_start: Any,
+    rolling_period: Any,
+    report_type: Any,
+    days_since_onset: Any,
+    transmission_risk: Any,
+    variant: Any,
+    revised: Any,
+    other_fields: Any,
+) -> int:
+    """Fill the columns from the fields of `buffer` from `start` on.
+
+    Parameters
+    ----------
+    buffer
+        ``export.bin``, uint8.
+    start
+        Where its first field begins: behind the header.
+    key_data, rolling_start, rolling_period, report_type, days_since_onset, transmission_risk, \
+variant, revised
+        Columns of equal length, uint8[:, 16], uint32, uint8, uint8, int32, uint8, uint8 and uint8
+        (0 or 1); what a key leaves out gets protobuf's default, days since onset `ABSENT`.
+    other_fields
+        int64[MOST_OTHER_FIELDS + 1, 2]: start and end of each field beside the keys; the last row
+        gets their number.
+
+    Returns
+    -------
+    int
+        How many keys there are; -1 if the file is unusual, or wrong, or longer than the columns.
+    """
+    size = np.int64(buffer.shape[0])
+    room = np.int64(key_data.shape[0])
+    count = np.int64(0)
+    others = np.int64(0)
+    at = np.int64(start)
+    while at < size:
+        tag = np.int64(buffer[at])
+        field = at
+        at += 1
+        if tag > _LAST_ONE_BYTE_TAG:
+            return _UNUSUAL
+        wire_type = tag & 7
+        if wire_type == 2:
+            length, at = _varint(buffer, at, size)
+            if at < 0 or length > size - at:
+                return _UNUSUAL
+            end = at + length
+        elif wire_type == 0:
+            length, end = _varint(buffer, at, size)
+        elif wire_type == 1:
+            end = at + 8
+        else:
+            return _UNUSUAL
+        if end < 0 or end > size:
+            return _UNUSUAL
+        if tag != _KEYS and tag != _REVISED_KEYS:
+            if others == MOST_OTHER_FIELDS:
+                return _UNUSUAL
+            other_fields[others, 0] = field
+            other_fields[others, 1] = end
+            others += 1
+            at = end
+            continue
+        if count == room:
+            return _UNUSUAL
+        rolling_start[count] = 0
+        rolling_period[count] = 144
+        report_type[count] = 0
+        days_since_onset[count] = ABSENT
+        transmission_risk[count] = 0
+        variant[count] = 0
+        revised[count] = tag == _REVISED_KEYS
+        has_key = False
+        while at < end:
+            tag = np.int64(buffer[at])
+            value, at = _varint(buffer, at + 1, end)
+            if at < 0:
+                return _UNUSUAL
+            if tag == _KEY_DATA:
+                if value != 16 or end - at < 16:
+                    return _UNUSUAL
+                for i in range(16):
+                    key_data[count, i] = buffer[at + i]
+                at += 16
+                has_key = True
+            elif tag == _START:
+                # Numbers of 2**31 and more are negative ones to protobuf.
+                if value > 2**31 - 1:
+                    return _UNUSUAL
+                rolling_start[count] = value
+            elif tag == _PERIOD:
+                if value < 1 or value > 144:
+                    return _UNUSUAL
+                rolling_period[count] = value
+            elif tag == _RISK:
+                if value > 8:
+                    return _UNUSUAL
+                transmission_risk[count] = value
+            elif tag == _REPORT:
+                if value > 5:
+                    return _UNUSUAL
+                report_type[count] = value
+            elif tag == _ONSET:
+                if value >= 2**32 - 1:
+                    return _UNUSUAL
+                days_since_onset[count] = (value >> 1) ^ -(value & 1)
+            elif tag == _VARIANT:
+                if value > 4:
+                    return _UNUSUAL
+                variant[count] = value
+            else:
+                return _UNUSUAL
+        if at != end or not has_key:
+            return _UNUSUAL
+        count += 1
+    other_fields[MOST_OTHER_FIELDS, 0] = others
+    return count
