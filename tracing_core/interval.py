@@ -50,6 +50,9 @@ def interval_number(unix_seconds: float) -> ENIntervalNumber:
     InvalidInterval
         When the moment is before 1970 or its number does not fit 32 bits.
     """
+    if not 0 <= unix_seconds < 2**32 * INTERVAL_SECONDS:
+        # Infinity and "not a number" end here too.
+        raise InvalidInterval("a time must lie after 1970 and its interval must fit 32 bits")
     return checked_interval(int(unix_seconds // INTERVAL_SECONDS))
 
 
