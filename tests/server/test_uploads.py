@@ -1,0 +1,208 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from server.context import Server
+from server.export.padding import PaddingKey
+from server.export.store import add_padding
+from server.publish.store import StoredKey, find_keys
+from server.publish.upload import take_upload
+from server.verification.certificate import Claims
+from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
+from tracing_core.clock import ManualClock
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
+from tracing_core.errors import PublishRejected, StoreError
+from tracing_core.publish_request import PublishedKey, PublishResponse
+
+CONFIRMED, LIKELY, SELF, NEGATIVE = (ReportType(number) for number in (1, 2, 3, 5))
+HOUR = int(NOW // 3600 * 3600)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = open_server(tmp_path / "home")
+    yield server
+    server.close()
+
+
+def publish(
+    server: Server,
+    report_type: ReportType,
+    *keys: PublishedKey,
+    token: str = "",
+    by_operator: bool = False,
+) -> PublishResponse:
+    request = upload_of(*keys, revision_token=token)
+    return take_upload(server, request, Claims(report_type), by_operator=by_operator)
+
+
+def stored(server: Server, key: PublishedKey) -> StoredKey | None:
+    with server.database.read() as conn:
+        return find_keys(conn, [key.key_data]).get(key.key_data)
+
+
+def code_of(server: Server, *args: object, **kwargs: object) -> str:
+    with pytest.raises(PublishRejected) as caught:
+        publish(server, *args, **kwargs)  # type: ignore[arg-type]
+    assert caught.value.status == 400
+    return caught.value.code
+
+
+def test_keys_are_stored_with_what_devices_need(server: Server) -> None:
+    keys = [*days_of_keys(3), key(TODAY)]
+    response = publish(server, CONFIRMED, *keys)
+    assert response.inserted_exposures == 4
+    assert response.code == response.error == ""
+    found = stored(server, keys[0])
+    assert found is not None
+    assert found.key == DiagnosisKey(
+        keys[0].key_data,
+        TODAY - 432,
+        report_type=CONFIRMED,
+        days_since_onset_of_symptoms=1,
+        transmission_risk_level=2,
+    )
+    assert (found.created_at, found.revised_at, found.is_padding) == (HOUR, None, False)
+    assert stored(server, keys[3]).created_at == (TODAY + 144) * 600 + 3600  # type: ignore[union-attr]
+
+
+def test_dropped_keys_make_a_partial_failure(server: Server) -> None:
+    response = publish(server, CONFIRMED, key(), key(period=0))
+    assert response.code == "partial_failure"
+    assert response.inserted_exposures == 1
+    assert response.error.startswith("key 1 cannot be taken")
+
+
+def test_the_same_upload_twice_changes_nothing(server: Server) -> None:
+    keys = days_of_keys(5)
+    publish(server, CONFIRMED, *keys)
+    before = [stored(server, each) for each in keys]
+    again = publish(server, CONFIRMED, *keys)
+    assert (again.inserted_exposures, again.code) == (0, "")
+    assert [stored(server, each) for each in keys] == before
+
+
+def test_repeating_what_others_published_gives_no_right_to_revise_it(server: Server) -> None:
+    one = key()
+    publish(server, LIKELY, one)
+    token = publish(server, LIKELY, one).revision_token
+    assert code_of(server, NEGATIVE, one, token=token) == "invalid_revision_token"
+
+
+@pytest.mark.parametrize(("old", "new"), list(product([CONFIRMED, LIKELY, SELF], [1, 2, 3, 5])))
+def test_report_types_change_as_the_table_says(server: Server, old: ReportType, new: int) -> None:
+    one = key()
+    token = publish(server, old, one).revision_token
+    if new == old:
+        assert publish(server, ReportType(new), one, token=token).code == ""
+        assert stored(server, one).revised_at is None  # type: ignore[union-attr]
+    elif is_allowed_transition(old, ReportType(new)):
+        assert publish(server, ReportType(new), one, token=token).inserted_exposures == 0
+        found = stored(server, one)
+        assert found is not None
+        assert (found.key.report_type, found.revised_report_type) == (old, ReportType(new))
+        assert found.revised_at == HOUR
+    else:
+        code = code_of(server, ReportType(new), one, token=token)
+        assert code == "invalid_report_type_transition"
+
+
+def test_a_key_is_revised_only_once(server: Server) -> None:
+    one = key()
+    token = publish(server, LIKELY, one).revision_token
+    token = publish(server, CONFIRMED, one, token=token).revision_token
+    assert code_of(server, NEGATIVE, one, token=token) == "key_already_revised"
+    assert publish(server, CONFIRMED, one, token=token).code == ""
+
+
+def test_revising_needs_the_token(server: Server) -> None:
+    one, other = key(), key()
+    publish(server, LIKELY, one)
+    others = publish(server, LIKELY, other).revision_token
+    assert code_of(server, CONFIRMED, one) == "missing_revision_token"
+    assert code_of(server, CONFIRMED, one, token=others) == "invalid_revision_token"
+    assert code_of(server, CONFIRMED, one, token="AAAA") == "invalid_revision_token"
+    assert publish(server, CONFIRMED, key(), token="AAAA").inserted_exposures == 1
+
+
+def test_an_operator_revises_without_a_token(server: Server) -> None:
+    one = key()
+    publish(server, LIKELY, one)
+    publish(server, CONFIRMED, one, by_operator=True)
+    assert stored(server, one).revised_report_type is CONFIRMED  # type: ignore[union-attr]
+
+
+def test_tokens_add_up_over_uploads(server: Server) -> None:
+    first, second = key(), key(TODAY - 288)
+    token = publish(server, LIKELY, first).revision_token
+    token = publish(server, LIKELY, second, token=token).revision_token
+    publish(server, NEGATIVE, first, second, token=token)
+    assert stored(server, first).revised_report_type is NEGATIVE  # type: ignore[union-attr]
+
+
+def test_a_negative_test_is_no_news(server: Server) -> None:
+    one = key()
+    assert publish(server, NEGATIVE, one).inserted_exposures == 0
+    assert stored(server, one) is None
+
+
+def test_a_key_keeps_its_start_and_period(server: Server) -> None:
+    one = key()
+    publish(server, CONFIRMED, one)
+    assert code_of(server, CONFIRMED, replace(one, rolling_period=143)) == "bad_request"
+
+
+def test_a_refused_upload_leaves_nothing(server: Server) -> None:
+    old, new = key(), key(TODAY - 288)
+    publish(server, LIKELY, old)
+    assert code_of(server, CONFIRMED, new, old) == "missing_revision_token"
+    assert stored(server, new) is None
+
+
+def test_a_key_held_back_does_not_leave_early_by_being_revised(server: Server) -> None:
+    one = key(TODAY)
+    token = publish(server, LIKELY, one).revision_token
+    publish(server, CONFIRMED, one, token=token)
+    found = stored(server, one)
+    assert found is not None
+    assert found.revised_at == found.created_at == (TODAY + 144) * 600 + 3600
+
+
+def test_padding_is_answered_as_real_keys_are(server: Server) -> None:
+    real, invented = key(), key()
+    publish(server, LIKELY, real)
+    padding = DiagnosisKey(invented.key_data, TODAY - 144, report_type=LIKELY)
+    with server.database.begin() as conn:
+        add_padding(conn, "VN", [PaddingKey(padding, HOUR)])
+    for report_type in (CONFIRMED, NEGATIVE):
+        assert code_of(server, report_type, real) == code_of(server, report_type, invented)
+    assert publish(server, LIKELY, real).code == publish(server, LIKELY, invented).code
+
+
+def test_a_clock_set_back_opens_no_window_that_has_left(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    server = open_server(tmp_path / "home", clock)
+    from server.export.store import begin_batch
+    from server.export.windows import Window
+
+    with server.database.begin() as conn:
+        begin_batch(conn, "VN", Window(HOUR - 3600, HOUR))
+    clock.jump(NOW - 7200)
+    one = key(TODAY - 288)
+    publish(server, CONFIRMED, one)
+    assert stored(server, one).created_at == HOUR  # type: ignore[union-attr]
+    server.close()
+
+
+def test_a_failing_database_is_said_and_nothing_is_stored(server: Server) -> None:
+    with server.database.begin() as conn:
+        conn.exec_driver_sql("PRAGMA query_only=ON")
+    try:
+        with pytest.raises(StoreError):
+            publish(server, CONFIRMED, key())
+    finally:
+        with server.database.read() as conn:
+            conn.exec_driver_sql("PRAGMA query_only=OFF")
