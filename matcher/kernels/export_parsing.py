@@ -47,10 +47,10 @@ _SIGNATURE = types.int64(
 
 
 @njit(types.UniTuple(types.int64, 2)(_BYTES, types.int64, types.int64), cache=True, nogil=True)
-def _varint(buffer: Any, at: int, end: int) -> tuple[int, int]:
+def _varint(buffer: Any, at: Any, end: Any) -> Any:
     """Read a varint below 2**35 that ends before `end`: value and next position, or -1 twice."""
-    value = np.int64(0)
-    shift = np.int64(0)
+    value: Any = np.int64(0)
+    shift: Any = np.int64(0)
     while at < end and shift < 35:
         byte = np.int64(buffer[at])
         at += 1
@@ -98,9 +98,9 @@ variant, revised
     """
     size = np.int64(buffer.shape[0])
     room = np.int64(key_data.shape[0])
-    count = np.int64(0)
-    others = np.int64(0)
-    at = np.int64(start)
+    count: Any = np.int64(0)
+    others: Any = np.int64(0)
+    at: Any = np.int64(start)
     while at < size:
         tag = np.int64(buffer[at])
         field = at
@@ -182,4 +182,4 @@ variant, revised
             return _UNUSUAL
         count += 1
     other_fields[MOST_OTHER_FIELDS, 0] = others
-    return count
+    return int(count)
