@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ from typing import Any
 from tracing_core.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.errors import InvalidLog, InvalidValue
 from tracing_core.rolling_proximity_identifier import RPI_LENGTH
-from tracing_core.sqlite import Database, Migrations, translated
+from tracing_core.sqlite import Database, Migrations, path_of, translated
 
 __all__ = [
     "SIGHTING_TABLE",
@@ -118,10 +119,13 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
     ------
     InvalidLog
         When a row lies outside the protocol.
+    StoreError
+        When the database is damaged.
     """
-    rows = db.conn.execute(
+    rows = _rows(
+        db,
         "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
-        " FROM sighting ORDER BY id"
+        " FROM sighting ORDER BY id",
     )
     for number, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect in rows:
         samples = array.array("b", rssi_dbm)
@@ -131,17 +135,22 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
             raise InvalidLog(f"row {number} of the log: {error}") from error
 
 
+def _rows(db: Database, query: str) -> Iterator[tuple[Any, ...]]:
+    with translated(path_of(db)):
+        yield from db.conn.execute(query)
+
+
 def _integer(name: str, value: Any) -> int:
     if type(value) is not int:
         raise InvalidValue(f"{name} must be an integer")
     return value
 
 
-def _hex(name: str, value: Any) -> bytes:
-    try:
-        return bytes.fromhex(value)
-    except (TypeError, ValueError) as error:
-        raise InvalidValue(f"{name} must be hex digits") from error
+def _hex(name: str, value: Any, length: int) -> bytes:
+    if isinstance(value, str) and len(value) == 2 * length and value.isalnum():
+        with contextlib.suppress(ValueError):
+            return bytes.fromhex(value)
+    raise InvalidValue(f"{name} must be {2 * length} hex digits")
 
 
 def _from_json(fields: Any) -> Sighting:
@@ -160,8 +169,8 @@ def _from_json(fields: Any) -> Sighting:
     if not isinstance(suspect, bool):
         raise InvalidValue("clock_suspect must be true or false")
     return Sighting(
-        rpi=_hex("rpi", fields["rpi"]),
-        aem=_hex("aem", fields["aem"]),
+        rpi=_hex("rpi", fields["rpi"], RPI_LENGTH),
+        aem=_hex("aem", fields["aem"], AEM_LENGTH),
         rssi_dbm=tuple(_integer("rssi_dbm", sample) for sample in samples),
         seen_at=_integer("seen_at", fields["seen_at"]),
         previous_scan_at=None if previous is None else _integer("previous_scan_at", previous),

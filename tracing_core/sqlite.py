@@ -18,7 +18,15 @@ from sqlite_utils.migrations import Migrations
 
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull
 
-__all__ = ["Database", "Migrations", "open_database", "open_readonly", "transaction", "translated"]
+__all__ = [
+    "Database",
+    "Migrations",
+    "open_database",
+    "open_readonly",
+    "path_of",
+    "transaction",
+    "translated",
+]
 
 _BUSY_TIMEOUT_SECONDS = 5.0
 
@@ -41,7 +49,8 @@ def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
     return StoreError(f"{path}: {error}")
 
 
-def _path_of(db: Database) -> str:
+def path_of(db: Database) -> str:
+    """Return the name of a database's file, for errors."""
     row = db.conn.execute("PRAGMA database_list").fetchone()
     return str(row[2]) or "the database"
 
@@ -152,7 +161,7 @@ def transaction(db: Database) -> Iterator[Database]:
     StoreBusy, StoreFull, StoreError
         When SQLite cannot; nothing of the block is kept.
     """
-    with translated(_path_of(db)):
+    with translated(path_of(db)):
         db.conn.execute("BEGIN IMMEDIATE")
         try:
             yield db
