@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,8 @@ metadata = MetaData(
 """The tables of every domain; their stores define them on it."""
 
 _BUSY_TIMEOUT_SECONDS = 5.0
+_TURN_TIMEOUT_SECONDS = 30.0
+_MANY = 1_000
 _READ_ONLY = {"truyvet_read_only": True}
 
 
@@ -64,14 +67,17 @@ class Database:
         parsed = make_url(url)
         self.name = parsed.database or parsed.render_as_string(hide_password=True)
         """The file, or the URL without its password, for messages."""
+        self._is_sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {}
-        if parsed.get_backend_name() == "sqlite":
+        if self._is_sqlite:
             with translated(self.name):
                 os.close(os.open(self.name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             options["connect_args"] = {"timeout": _BUSY_TIMEOUT_SECONDS}
+        # SQLite lets waiting writers try again at random, so within a process they take turns.
+        self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
         # Parameters hold keys, so no error may show them.
         self._engine: Engine = create_engine(parsed, hide_parameters=True, **options)
-        if parsed.get_backend_name() == "sqlite":
+        if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
 
@@ -88,6 +94,15 @@ class Database:
             raise StoreBusy(f"{self.name} is too busy: try again") from error
 
     @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._writers.acquire(timeout=_TURN_TIMEOUT_SECONDS):
+            raise StoreBusy(f"{self.name} is too busy: try again")
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+    @contextlib.contextmanager
     def begin(self) -> Iterator[Connection]:
         """Write several things or none; when the block ends they are on the disk.
 
@@ -96,7 +111,7 @@ class Database:
         StoreBusy, StoreFull, StoreError
             When the database cannot; nothing of the block is kept.
         """
-        with self._translated(), self._engine.begin() as connection:
+        with self._turn(), self._translated(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -138,6 +153,43 @@ class Database:
                 )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def note_deletion(self, connection: Connection) -> None:
+        """Note, in the transaction that deletes, that the file must be compacted."""
+        if self._is_sqlite:
+            connection.exec_driver_sql("PRAGMA user_version = 1")
+
+    def compact(self) -> None:
+        """Rewrite the file if rows were deleted, so that no byte of them is left in it.
+
+        SQLite's ``secure_delete`` overwrites deleted rows, but not the copies that moving rows
+        between pages left in unused parts of pages, nor the write-ahead log.
+
+        Raises
+        ------
+        StoreBusy
+            When others use the database all the while; the next call tries again.
+        StoreFull
+            When the disk has no room for a second copy.
+        """
+        if not self._is_sqlite:
+            return
+        with self._turn(), self._translated(), translated(self.name):
+            pooled = self._engine.raw_connection()
+            try:
+                connection: Any = pooled.driver_connection
+                if connection.execute("PRAGMA user_version").fetchone()[0]:
+                    connection.execute("VACUUM")
+                    self._checkpoint(connection)
+                    connection.execute("PRAGMA user_version = 0")
+                    self._checkpoint(connection)
+            finally:
+                pooled.close()
+
+    def _checkpoint(self, connection: Any) -> None:
+        is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if is_busy:
+            raise StoreBusy(f"{self.name} is being read: deleted rows are removed later")
 
     def close(self) -> None:
         """Close every connection."""

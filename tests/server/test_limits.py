@@ -1,0 +1,83 @@
+import gc
+from pathlib import Path
+
+import pytest
+
+from server.problems import Refused
+from server.verification.limits import ClientLimits
+from tests.server.homes import NOW, make_settings
+from tracing_core.clock import ManualClock
+
+HOME = Path("/nonexistent")
+
+
+def limits_of(clock: ManualClock, **changes: int) -> ClientLimits:
+    return ClientLimits(make_settings(HOME, **changes), clock)
+
+
+def refused(limits: ClientLimits, address: str) -> Refused:
+    with pytest.raises(Refused) as caught:
+        limits.check(address)
+    assert (caught.value.code, caught.value.status) == ("quota_exceeded", 429)
+    return caught.value
+
+
+def test_so_many_requests_a_minute_and_no_more() -> None:
+    clock = ManualClock(NOW)
+    limits = limits_of(clock, verify_requests_per_minute=3)
+    for _ in range(3):
+        limits.check("192.0.2.1")
+    clock.advance(20)
+    assert refused(limits, "192.0.2.1").retry_after == 41
+    limits.check("192.0.2.2")
+    clock.advance(40)
+    limits.check("192.0.2.1")
+
+
+def test_the_wall_clock_does_not_lift_a_limit() -> None:
+    clock = ManualClock(NOW)
+    limits = limits_of(clock, verify_requests_per_minute=1)
+    limits.check("192.0.2.1")
+    clock.jump(NOW + 86_400)
+    refused(limits, "192.0.2.1")
+
+
+def test_too_many_wrong_codes_in_a_row_ban_the_client_for_an_hour() -> None:
+    clock = ManualClock(NOW)
+    limits = limits_of(clock)
+    for _ in range(50):
+        limits.check("192.0.2.1")
+        limits.failed("192.0.2.1")
+        clock.advance(1)
+    assert "wrong codes" in str(refused(limits, "192.0.2.1"))
+    limits.check("192.0.2.2")
+    clock.advance(3600)
+    limits.check("192.0.2.1")
+
+
+def test_a_right_code_forgives_the_wrong_ones() -> None:
+    clock = ManualClock(NOW)
+    limits = limits_of(clock)
+    for turn in range(98):
+        limits.failed("192.0.2.1") if turn != 49 else limits.succeeded("192.0.2.1")
+    limits.check("192.0.2.1")
+
+
+def test_a_network_of_ipv6_is_one_client() -> None:
+    limits = limits_of(ManualClock(NOW), verify_requests_per_minute=1)
+    limits.check("2001:db8:1:2::1")
+    refused(limits, "2001:db8:1:2:ffff::9")
+    limits.check("2001:db8:1:3::1")
+    limits.check("fe80::1%eth0")
+    limits.check("")
+    refused(limits, "")
+
+
+def test_a_flood_of_addresses_is_bounded_and_none_is_kept() -> None:
+    limits = limits_of(ManualClock(NOW), max_counted_clients=10)
+    for number in range(100):
+        limits.check(f"203.0.113.{number}")
+    assert len(limits._clients) == 10
+    kept = [each for each in gc.get_referents(limits._clients) if isinstance(each, bytes)]
+    assert kept
+    assert not any(b"203.0.113" in each for each in kept)
