@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     ban_seconds: Seconds = _HOUR
     """How long codes are refused after too many wrong ones."""
 
+    check_interval_seconds: Annotated[int, Field(ge=60, le=7 * _DAY)] = 4 * _HOUR
+    """How often devices are told to look for new key files: as often as there are any."""
+    config_seconds: Annotated[int, Field(ge=2 * _HOUR)] = 30 * _DAY
+    """Life of the signed configuration, which is signed anew at half of it; a device that was off
+    for longer fetches it before it counts."""
+
     worker_interval_seconds: Seconds = _MINUTE
     """How often the background worker looks for due exports and expired rows."""
     export_period_seconds: Annotated[int, Field(ge=1, le=_DAY)] = 4 * _HOUR

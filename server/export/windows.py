@@ -5,11 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from tracing_core.errors import InvalidValue
-
-__all__ = ["Window", "check_period", "due_windows", "window_of"]
-
-_DAY_SECONDS = 86_400
+__all__ = ["Window", "due_windows", "window_of"]
 
 
 class Window(NamedTuple):
@@ -19,18 +15,6 @@ class Window(NamedTuple):
     """The first second."""
     end: int
     """The second after the last."""
-
-
-def check_period(period: int) -> None:
-    """Check the length of windows, in seconds: days begin with a window.
-
-    Raises
-    ------
-    InvalidValue
-        When the length does not divide a day.
-    """
-    if not 1 <= period <= _DAY_SECONDS or _DAY_SECONDS % period:
-        raise InvalidValue(f"the export period must divide 86400 seconds, not be {period}")
 
 
 def window_of(moment: float, period: int) -> Window:
@@ -57,13 +41,7 @@ def due_windows(
         How many seconds ago a window must have ended.
     oldest
         Windows that began before this hold nothing any more and are left out.
-
-    Raises
-    ------
-    InvalidValue
-        When the period does not divide a day.
     """
-    check_period(period)
     first = window_of(begin, period)
     if first.start < oldest:
         first = window_of(math.ceil(oldest / period) * period, period)

@@ -28,7 +28,15 @@ from server.files import locked, make_private_folder, write_durably
 from tracing_core.errors import StoreError
 from tracing_core.sqlite import translated
 
-__all__ = ["ExportKey", "KeyFolder", "KeyRecord", "Manifest", "NamedKey", "SecretKey"]
+__all__ = [
+    "ExportKey",
+    "KeyFolder",
+    "KeyRecord",
+    "Manifest",
+    "NamedKey",
+    "SecretKey",
+    "SignedDocument",
+]
 
 _MANIFEST = "keys.json"
 _LOCK = ".lock"
@@ -71,6 +79,29 @@ class KeyRecord:
     retires_at: int | None = None
     """When it stops signing (UTC Unix seconds); None for the newest."""
 
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"export-{self.version}.pem"
+
+    def is_used_at(self, now: float) -> bool:
+        """Tell whether it signs at a moment (UTC Unix seconds)."""
+        return self.retires_at is None or now < self.retires_at
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDocument:
+    """The configuration, signed."""
+
+    sequence: int
+    """Rises with every signing."""
+    digest: str
+    """Of what was signed and with which key, to see whether it must be signed anew."""
+    renew_at: int
+    """When it is signed anew though nothing changed (UTC Unix seconds)."""
+    document: str
+    """A JWS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -88,14 +119,23 @@ class Manifest:
     """Number of the key that seals revision tokens."""
     code: int
     """Number of the key that codes and tokens are hashed with."""
+    fingerprint: str = ""
+    """Of the key that signed the first trust document: what agents join by."""
     documents: tuple[str, ...] = ()
     """The chain of signed trust documents, oldest first; see `server.trust.chain`."""
+    signed_config: SignedDocument | None = None
+    """The configuration as signed last; see `server.trust.config_document`."""
+
+    @property
+    def config_file(self) -> str:
+        """Name of the file of the key that signs trust documents and settings."""
+        return f"config-{self.config}.pem"
 
     def file_names(self) -> set[str]:
         """Return the names of the key files."""
         return {
-            *(f"export-{record.version}.pem" for record in self.export),
-            f"config-{self.config}.pem",
+            *(record.file for record in self.export),
+            self.config_file,
             f"certificate-{self.certificate}.pem",
             f"revision-{self.revision}.key",
             f"code-{self.code}.key",
@@ -146,6 +186,8 @@ class KeyFolder:
                 fields = json.loads(path.read_bytes())
                 fields["export"] = tuple(KeyRecord(**record) for record in fields["export"])
                 fields["documents"] = tuple(fields["documents"])
+                if fields["signed_config"] is not None:
+                    fields["signed_config"] = SignedDocument(**fields["signed_config"])
                 self._read = stamp, Manifest(**fields)
             return self._read[1]
         except FileNotFoundError as error:
@@ -168,26 +210,23 @@ class KeyFolder:
         """
         with locked(self.folder / _LOCK):
             manifest = change(self.manifest())
-            self._write(manifest)
+            if manifest != self.manifest():
+                self._write(manifest)
             return manifest
 
     def export_keys(self, now: float) -> list[ExportKey]:
         """Return the keys that sign key files at a moment, oldest first."""
         return self._current(
             lambda manifest: [
-                ExportKey(
-                    manifest.export_key_id,
-                    record.version,
-                    self.load(f"export-{record.version}.pem"),
-                )
+                ExportKey(manifest.export_key_id, record.version, self.load(record.file))
                 for record in manifest.export
-                if record.retires_at is None or now < record.retires_at
+                if record.is_used_at(now)
             ]
         )
 
     def config_key(self) -> ec.EllipticCurvePrivateKey:
         """Return the key that signs trust documents and settings."""
-        return self._current(lambda manifest: self.load(f"config-{manifest.config}.pem"))
+        return self._current(lambda manifest: self.load(manifest.config_file))
 
     def certificate_key(self) -> NamedKey:
         """Return the key that signs verification certificates."""

@@ -1,0 +1,77 @@
+"""Counters of the server, for Prometheus. No label tells one client from another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    generate_latest,
+)
+
+from server.context import CurrentServer
+from server.export.store import exported_until
+from server.verification.rules import check_operator_key
+
+__all__ = [
+    "EXPORTS_WRITTEN",
+    "EXPORT_AGE_SECONDS",
+    "KEYS_PUBLISHED",
+    "KEYS_REJECTED",
+    "REGISTRY",
+    "metrics_router",
+]
+
+REGISTRY = CollectorRegistry()
+"""The process's counters."""
+
+KEYS_PUBLISHED = Counter("truyvet_keys_published", "Keys taken from uploads.", registry=REGISTRY)
+KEYS_REJECTED = Counter(
+    "truyvet_keys_rejected", "Keys or uploads refused, by rule.", ["rule"], registry=REGISTRY
+)
+EXPORTS_WRITTEN = Counter("truyvet_exports_written", "Key files published.", registry=REGISTRY)
+EXPORT_AGE_SECONDS = Gauge(
+    "truyvet_export_age_seconds",
+    "Seconds since the end of the last exported window.",
+    registry=REGISTRY,
+)
+
+
+def _metrics(
+    server: CurrentServer,
+    x_api_key: Annotated[str | None, Header(description="The operator's key.")] = None,
+    authorization: Annotated[str | None, Header(description="Bearer, the operator's key.")] = None,
+) -> Response:
+    """Return the counters as Prometheus reads them.
+
+    Only operators may: the number of real keys would tell padding from them.
+    """
+    bearer = (authorization or "").removeprefix("Bearer ")
+    check_operator_key(server, x_api_key or bearer)
+    with server.database.read() as conn:
+        moment = exported_until(conn, server.settings.region)
+    if moment is not None:
+        EXPORT_AGE_SECONDS.set(server.clock.now() - moment)
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def metrics_router() -> APIRouter:
+    """Make the routes of this domain."""
+    router = APIRouter(tags=["operation"])
+    router.add_api_route(
+        "/metrics",
+        _metrics,
+        operation_id="metrics",
+        response_class=Response,
+        response_model=None,
+        responses={
+            200: {"description": "The counters.", "content": {CONTENT_TYPE_LATEST: {}}},
+            401: {"description": "Not with the key of an operator."},
+        },
+    )
+    return router

@@ -1,0 +1,65 @@
+"""What devices trust this server by, over HTTP."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from server.context import CurrentServer
+from server.problems import Refused
+from server.trust.config_document import current_config
+
+__all__ = ["trust_router"]
+
+_JOSE = "application/jose"
+_HEADERS = {"Cache-Control": "public, max-age=60"}
+
+
+def _trust(server: CurrentServer) -> JSONResponse:
+    """Return every trust document, oldest first; each is signed by the key the one before names."""
+    return JSONResponse({"documents": list(server.keys.manifest().documents)}, headers=_HEADERS)
+
+
+def _config(server: CurrentServer, region: str) -> Response:
+    """Return what devices of a region are to follow: risk, contact and pace, as a JWS."""
+    if region != server.settings.region:
+        raise Refused("not_found", "this server serves another region", status=404)
+    document = current_config(server.keys, server.settings, server.clock.now())
+    return Response(document, media_type=_JOSE, headers=_HEADERS)
+
+
+def _jwks(server: CurrentServer) -> JSONResponse:
+    """Return the keys that verification certificates are signed with (RFC 7517)."""
+    from jwt.algorithms import ECAlgorithm
+
+    key = server.keys.certificate_key()
+    jwk = ECAlgorithm.to_jwk(key.private_key.public_key(), as_dict=True)
+    jwk |= {"kid": key.key_id, "alg": "ES256", "use": "sig"}
+    return JSONResponse({"keys": [jwk]}, headers=_HEADERS)
+
+
+def trust_router() -> APIRouter:
+    """Make the routes of this domain."""
+    router = APIRouter(tags=["trust"])
+    router.add_api_route(
+        "/v1/trust", _trust, operation_id="trust", response_class=JSONResponse, response_model=None
+    )
+    router.add_api_route(
+        "/v1/config/{region}",
+        _config,
+        operation_id="config",
+        response_class=Response,
+        response_model=None,
+        responses={
+            200: {"description": "The configuration.", "content": {_JOSE: {}}},
+            404: {"description": "There is no such region."},
+        },
+    )
+    router.add_api_route(
+        "/.well-known/jwks.json",
+        _jwks,
+        operation_id="jwks",
+        response_class=JSONResponse,
+        response_model=None,
+    )
+    return router

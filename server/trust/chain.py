@@ -1,0 +1,144 @@
+"""The chain of trust documents: which keys devices are to believe, from the first on.
+
+A new key for key files signs beside the old one until every file the old one signed is forgotten,
+so a device that missed the change reads every file; then the old key is dropped for good. A new
+configuration key takes over at once: the old one's last act is to sign it in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from server.config import Settings
+from server.trust.keys import KeyFolder, KeyRecord, Manifest
+from tracing_core.errors import StoreError
+from tracing_core.export_file import MAX_SIGNATURES
+from tracing_core.trust import ExportVerificationKey, JoinLine, TrustDocument, fingerprint
+
+__all__ = [
+    "begin_chain",
+    "join_line",
+    "retire_export_keys",
+    "rotate_config_key",
+    "rotate_export_key",
+]
+
+
+def begin_chain(keys: KeyFolder, settings: Settings, now: float) -> None:
+    """Make every first key and the first trust document; what is there stays as it is.
+
+    Raises
+    ------
+    StoreError
+        When the folder cannot be written.
+    """
+    keys.create(settings.region)
+
+    def change(manifest: Manifest) -> Manifest:
+        if manifest.documents:
+            return manifest
+        key = keys.load(manifest.config_file)
+        manifest = replace(manifest, fingerprint=fingerprint(key.public_key()))
+        return _with_document(keys, manifest, settings, now, signed_by=key)
+
+    keys.update(change)
+
+
+def join_line(keys: KeyFolder, settings: Settings) -> JoinLine:
+    """Return the line that agents join this server by; it stays the same through all rotations.
+
+    Raises
+    ------
+    TrustError
+        When the server's address is one that agents refuse.
+    """
+    return JoinLine(settings.url.rstrip("/"), keys.manifest().fingerprint)
+
+
+def rotate_export_key(keys: KeyFolder, settings: Settings, now: float) -> str:
+    """Make a new key for key files; the old ones sign on for as long as files are kept.
+
+    Returns
+    -------
+    str
+        The new key's version.
+
+    Raises
+    ------
+    StoreError
+        When as many keys are in use as a file can have signatures.
+    """
+
+    def change(manifest: Manifest) -> Manifest:
+        if len(manifest.export) >= MAX_SIGNATURES:
+            raise StoreError("too many export keys are still in use: wait until one retires")
+        retires_at = int(now) + settings.retention_seconds
+        old = [replace(each, retires_at=each.retires_at or retires_at) for each in manifest.export]
+        new = KeyRecord(f"v{int(manifest.export[-1].version[1:]) + 1}")
+        keys.make(new.file)
+        signer = keys.load(manifest.config_file)
+        manifest = replace(manifest, export=(*old, new))
+        return _with_document(keys, manifest, settings, now, signed_by=signer)
+
+    return keys.update(change).export[-1].version
+
+
+def retire_export_keys(keys: KeyFolder, settings: Settings, now: float) -> None:
+    """Drop the keys for key files whose time is over, from the folder and from trust."""
+
+    def left(manifest: Manifest) -> tuple[KeyRecord, ...]:
+        return tuple(each for each in manifest.export if each.is_used_at(now))
+
+    def change(manifest: Manifest) -> Manifest:
+        if left(manifest) == manifest.export:
+            return manifest
+        signer = keys.load(manifest.config_file)
+        manifest = replace(manifest, export=left(manifest))
+        return _with_document(keys, manifest, settings, now, signed_by=signer)
+
+    if left(keys.manifest()) != keys.manifest().export:
+        keys.update(change)
+
+
+def rotate_config_key(keys: KeyFolder, settings: Settings, now: float) -> str:
+    """Replace the key that signs trust documents and configuration; the old one is destroyed.
+
+    Returns
+    -------
+    str
+        The new key's fingerprint.
+    """
+
+    def change(manifest: Manifest) -> Manifest:
+        signer = keys.load(manifest.config_file)
+        manifest = replace(manifest, config=manifest.config + 1)
+        keys.make(manifest.config_file)
+        return _with_document(keys, manifest, settings, now, signed_by=signer)
+
+    return fingerprint(keys.load(keys.update(change).config_file).public_key())
+
+
+def _with_document(
+    keys: KeyFolder,
+    manifest: Manifest,
+    settings: Settings,
+    now: float,
+    *,
+    signed_by: EllipticCurvePrivateKey,
+) -> Manifest:
+    """Add the document that says which keys the manifest holds."""
+    document = TrustDocument(
+        sequence=len(manifest.documents) + 1,
+        region=settings.region,
+        issued_at=int(now),
+        config_key=keys.load(manifest.config_file).public_key(),
+        export_keys=tuple(
+            ExportVerificationKey(
+                manifest.export_key_id, each.version, keys.load(each.file).public_key()
+            )
+            for each in manifest.export
+        ),
+    )
+    return replace(manifest, documents=(*manifest.documents, document.sign(signed_by)))

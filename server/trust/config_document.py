@@ -1,0 +1,189 @@
+"""The configuration that devices follow, signed anew whenever what it says has changed.
+
+What it says stands in two files of the home folder that the operator may edit: ``contact.json``,
+and ``exposure-configuration.json``, which may be absent. The rest are settings.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from server.config import Settings
+from server.files import write_durably
+from server.trust.keys import KeyFolder, Manifest, SignedDocument
+from tracing_core.errors import InvalidValue, StoreError, TracingError
+from tracing_core.exposure_configuration import ExposureConfiguration
+from tracing_core.sqlite import translated
+from tracing_core.trust import Contact, SignedConfig, fingerprint
+
+__all__ = ["CONTACT_FILE", "RISK_FILE", "current_config", "set_contact"]
+
+CONTACT_FILE = "contact.json"
+"""Whom an exposed person turns to: ``{"vi": {"name", "phone", "url", "advice"}, "en": {…}}``."""
+
+RISK_FILE = "exposure-configuration.json"
+"""How exposures are weighed; absent, the default of `tracing_core.exposure_configuration`."""
+
+_LANGUAGES = frozenset({"vi", "en"})
+_DEFAULT_CONTACT = {
+    "vi": {
+        "name": "Cơ quan y tế địa phương",
+        "advice": "Hãy theo dõi sức khỏe, hạn chế tiếp xúc với người khác và hỏi cơ quan y tế"
+        " nơi bạn ở về việc xét nghiệm.",
+    },
+    "en": {
+        "name": "Your local health authority",
+        "advice": "Watch for symptoms, keep your distance from others, and ask the health"
+        " authority where you live about a test.",
+    },
+}
+_log = logging.getLogger(__name__)
+
+
+def set_contact(home: Path, file: Path | None) -> None:
+    """Write whom an exposed person turns to into the home folder.
+
+    Parameters
+    ----------
+    home
+        The home folder.
+    file
+        The operator's file, in the form of `CONTACT_FILE`; None keeps what is there, or else
+        writes words that hold anywhere.
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be read; the text says what is wrong.
+    """
+    target = home / CONTACT_FILE
+    if file is not None:
+        with translated(file):
+            data = file.read_bytes()
+        _read_contact(data, file)
+    elif target.exists():
+        return
+    else:
+        data = json.dumps(_DEFAULT_CONTACT, ensure_ascii=False, indent=2).encode()
+    write_durably(target, data)
+
+
+def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
+    """Return the configuration as a JWS, signed anew first if need be.
+
+    That is when anything changed or half its life is over. If what the operator wrote cannot be
+    used, the last good one stays, and the log says why.
+
+    Raises
+    ------
+    StoreError
+        When there is no good one.
+    """
+    last = keys.manifest().signed_config
+    try:
+        contact, risk = _read_files(settings.home)
+
+        def change(manifest: Manifest) -> Manifest:
+            digest = _digest(keys, manifest, settings, contact, risk)
+            if not _is_current(manifest.signed_config, digest, now):
+                signed = _sign(keys, manifest, settings, now, contact, risk, digest)
+                return replace(manifest, signed_config=signed)
+            return manifest
+
+        digest = _digest(keys, keys.manifest(), settings, contact, risk)
+        if not _is_current(last, digest, now):
+            last = keys.update(change).signed_config
+    except TracingError as error:
+        if last is None:
+            raise
+        _log.error("%s", error)
+    assert last is not None
+    return last.document
+
+
+def _is_current(last: SignedDocument | None, digest: str, now: float) -> bool:
+    return last is not None and last.digest == digest and now < last.renew_at
+
+
+def _read_files(home: Path) -> tuple[bytes, bytes | None]:
+    contact, risk = home / CONTACT_FILE, home / RISK_FILE
+    with translated(contact):
+        contact_data = contact.read_bytes()
+    with translated(risk):
+        return contact_data, risk.read_bytes() if risk.exists() else None
+
+
+def _digest(
+    keys: KeyFolder, manifest: Manifest, settings: Settings, contact: bytes, risk: bytes | None
+) -> str:
+    key = fingerprint(keys.load(manifest.config_file).public_key())
+    said = [
+        key,
+        settings.region,
+        settings.health_authority_id,
+        settings.check_interval_seconds,
+        settings.config_seconds,
+        sha256(contact).hexdigest(),
+        None if risk is None else sha256(risk).hexdigest(),
+    ]
+    return sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _sign(
+    keys: KeyFolder,
+    manifest: Manifest,
+    settings: Settings,
+    now: float,
+    contact: bytes,
+    risk: bytes | None,
+    digest: str,
+) -> SignedDocument:
+    sequence = 1 if manifest.signed_config is None else manifest.signed_config.sequence + 1
+    config = SignedConfig(
+        region=settings.region,
+        sequence=sequence,
+        issued_at=int(now),
+        expires_at=int(now) + settings.config_seconds,
+        risk=_read_risk(risk, settings.home / RISK_FILE),
+        health_authority_id=settings.health_authority_id,
+        contact=_read_contact(contact, settings.home / CONTACT_FILE),
+        check_interval_seconds=settings.check_interval_seconds,
+    )
+    return SignedDocument(
+        sequence=sequence,
+        digest=digest,
+        renew_at=int(now) + settings.config_seconds // 2,
+        document=config.sign(keys.load(manifest.config_file)),
+    )
+
+
+def _json(data: bytes, path: Path) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path} is not JSON: correct it") from error
+
+
+def _read_contact(data: bytes, path: Path) -> Mapping[str, Contact]:
+    fields = _json(data, path)
+    if not isinstance(fields, dict) or not fields or not _LANGUAGES.issuperset(fields):
+        raise StoreError(f'{path} must be an object with the languages "vi" and "en"')
+    try:
+        return {language: Contact.from_json(each) for language, each in fields.items()}
+    except InvalidValue as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error
+
+
+def _read_risk(data: bytes | None, path: Path) -> ExposureConfiguration:
+    if data is None:
+        return ExposureConfiguration.default()
+    try:
+        return ExposureConfiguration.from_json(_json(data, path))
+    except InvalidValue as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error
