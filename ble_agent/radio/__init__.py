@@ -13,18 +13,15 @@ from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import (
     AdvertisementFault,
-    InvalidAdvertisement,
     RadioError,
     RadioFault,
     require,
 )
 
-__all__ = ["RADIO_FORMS", "Capabilities", "Finding", "Heard", "Radio", "Reception", "open_radio"]
+__all__ = ["RADIO_FORMS", "Capabilities", "Finding", "Heard", "Radio", "open_radio"]
 
 RADIO_FORMS = ("hci:TRANSPORT", "replay:FILE")
 """The forms that `open_radio` reads, for help texts."""
-
-_LOWEST_RSSI_DBM, _HIGHEST_RSSI_DBM = -127, 126
 
 
 class Heard(NamedTuple):
@@ -59,34 +56,6 @@ class Finding:
     ok: bool
     text_en: str
     text_vi: str
-
-
-class Reception:
-    """Counts and decodes what a radio receives; every radio has one behind its `rejected`."""
-
-    def __init__(self) -> None:
-        self.rejected: Counter[AdvertisementFault] = Counter()
-        self.without_rssi = 0
-
-    def decode(self, data: bytes, rssi_dbm: int | None, heard_at: float) -> Heard | None:
-        """Read the advertising data of one packet.
-
-        Returns
-        -------
-        Heard or None
-            None, and counted, when it carries no identifier or its signal strength is unknown.
-        """
-        try:
-            advertisement = Advertisement.decode(data)
-        except InvalidAdvertisement as error:
-            self.rejected[error.reason] += 1
-            return None
-        # 127 says that the controller does not know. Values from 21 on are reserved, but Apple's
-        # controllers do send them, and the identifier beside them is as good as any.
-        if rssi_dbm is None or not _LOWEST_RSSI_DBM <= rssi_dbm <= _HIGHEST_RSSI_DBM:
-            self.without_rssi += 1
-            return None
-        return Heard(advertisement, rssi_dbm, heard_at)
 
 
 class Radio(Protocol):

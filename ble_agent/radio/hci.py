@@ -20,7 +20,7 @@ from bumble import hci, host
 from bumble.core import ProtocolError
 from bumble.transport.common import Transport
 
-from ble_agent.radio import Capabilities, Finding, Heard, Reception
+from ble_agent.radio import Capabilities, Finding, Heard
 from ble_agent.radio.hci_commands import (
     CommandSet,
     ExtendedCommands,
@@ -28,7 +28,8 @@ from ble_agent.radio.hci_commands import (
     draw_address,
 )
 from ble_agent.radio.hci_transport import open_hci
-from ble_agent.radio.reports import EVENT_LE_META, ReportReader
+from ble_agent.radio.reception import Reception
+from ble_agent.radio.reports import EVENT_LE_META
 from tracing_core.advertisement import FLAGS, Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
@@ -108,7 +109,6 @@ class HciRadio:
         self._spec = transport
         self._flags = flags
         self._reception = Reception()
-        self._reader = ReportReader()
         self._lock = asyncio.Lock()
         self._advertising = False
         self._scanning = False
@@ -234,15 +234,9 @@ class HciRadio:
 
     def _on_event(self, event: bytes) -> None:
         heard = self._heard
-        if not self._scanning or heard is None:
-            return
-        damaged = self._reader.damaged
-        now = self.clock.now()
-        for data, rssi_dbm in self._reader.read(event):
-            what = self._reception.decode(data, rssi_dbm, now)
-            if what is not None:
+        if self._scanning and heard is not None:
+            for what in self._reception.read_event(event, self.clock.now()):
                 heard(what)
-        self.rejected[AdvertisementFault.TRUNCATED] += self._reader.damaged - damaged
 
     async def _reset(self) -> None:
         try:
@@ -278,8 +272,9 @@ class HciRadio:
 
     async def _stop_scanning(self) -> None:
         if self._scanning:
-            self._scanning = False
+            # What is reported before the answer still belongs to the scan.
             await self._command(self._commands.stop_scanning())
+            self._scanning = False
 
     async def _stop_advertising(self) -> None:
         if self._advertising:

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ble_agent.radio import Capabilities, Finding, Heard, Reception
+from ble_agent.radio import Capabilities, Finding, Heard
 from ble_agent.radio.capture import PacketKind, read_capture
-from ble_agent.radio.reports import ReportReader
+from ble_agent.radio.reception import Reception
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
@@ -125,13 +125,11 @@ class ReplayRadio:
 
     async def self_test(self) -> list[Finding]:
         """Say how much the recording holds; it is read from its beginning, apart from `scan`."""
-        identifiers = Reception()
-        reader = ReportReader()
+        reception = Reception()
         count = 0
         for packet in read_capture(self._path):
             if packet.kind is PacketKind.EVENT:
-                for data, rssi_dbm in reader.read(packet.data):
-                    count += identifiers.decode(data, rssi_dbm, packet.time) is not None
+                count += sum(1 for _ in reception.read_event(packet.data, packet.time))
         return [
             Finding(
                 count > 0,
@@ -141,17 +139,10 @@ class ReplayRadio:
         ]
 
     def _read(self) -> Generator[Heard]:
-        reader = ReportReader()
         for packet in read_capture(self._path):
             self._last_time = packet.time
-            if packet.kind is not PacketKind.EVENT:
-                continue
-            damaged = reader.damaged
-            for data, rssi_dbm in reader.read(packet.data):
-                what = self._reception.decode(data, rssi_dbm, packet.time)
-                if what is not None:
-                    yield what
-            self.rejected[AdvertisementFault.TRUNCATED] += reader.damaged - damaged
+            if packet.kind is PacketKind.EVENT:
+                yield from self._reception.read_event(packet.data, packet.time)
 
     def _look_ahead(self) -> None:
         assert self._identifiers is not None

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from tracing_core.sqlite import translated
+from tracing_core.errors import StoreError
 
 __all__ = ["Run", "Trace"]
 
@@ -56,9 +56,11 @@ class Trace:
         self._path = path
         self._file: TextIO | None = None
         if path is not None:
-            with translated(path):
+            try:
                 # Line by line, so that a reader never waits for a run that has ended.
                 self._file = path.open("w", encoding="utf-8", buffering=1)
+            except OSError as error:
+                raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
     def write_sent(self, sender: str, address: str, data: bytes, run: Run) -> None:
         """Write the end of what a sender sent without a change or a break."""
@@ -87,7 +89,7 @@ class Trace:
     def _write(
         self, who: dict[str, Any], address: str, data: bytes, run: Run, signal: dict[str, Any]
     ) -> None:
-        if self._file is None or self._path is None:
+        if self._file is None:
             return
         line = who | {
             "address": address,
@@ -96,5 +98,7 @@ class Trace:
             "last": round(run.last, 4),
             "count": run.count,
         }
-        with translated(self._path):
+        try:
             self._file.write(json.dumps(line | signal, separators=(",", ":")) + "\n")
+        except OSError as error:
+            raise StoreError(f"cannot write {self._path}: {error.strerror}") from error

@@ -124,6 +124,16 @@ class Air:
         self._close()
         await asyncio.sleep(0)
 
+    @property
+    def connected(self) -> frozenset[str]:
+        """The controllers that a client holds."""
+        return frozenset(self._clients)
+
+    @property
+    def scanning(self) -> frozenset[str]:
+        """The controllers that listen."""
+        return frozenset(controller.name for controller in self._scanning)
+
     def disconnect(self, name: str) -> None:
         """Take a controller away from its client, as pulling the plug does."""
         client = self._clients.get(name)

@@ -1,0 +1,56 @@
+"""What every radio does with what it receives: decode, count, and drop what is not ours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ble_agent.radio import Heard
+from ble_agent.radio.reports import ReportReader
+from tracing_core.advertisement import Advertisement
+from tracing_core.errors import AdvertisementFault, InvalidAdvertisement
+
+__all__ = ["Reception"]
+
+_LOWEST_RSSI_DBM, _HIGHEST_RSSI_DBM = -127, 126
+
+
+class Reception:
+    """The counts behind a radio's `rejected` and `without_rssi`, and the reader that fills them."""
+
+    def __init__(self) -> None:
+        self.rejected: Counter[AdvertisementFault] = Counter()
+        """Advertisements without an identifier, by reason; a damaged event is a truncated one."""
+        self.without_rssi = 0
+        """Identifiers without a signal strength."""
+        self._reader = ReportReader()
+
+    def read_event(self, event: bytes, heard_at: float) -> Iterator[Heard]:
+        """Read one HCI event, from its code on; yield the identifiers it reports."""
+        damaged = self._reader.damaged
+        for data, rssi_dbm in self._reader.read(event):
+            heard = self.read(data, rssi_dbm, heard_at)
+            if heard is not None:
+                yield heard
+        if self._reader.damaged > damaged:
+            self.rejected[AdvertisementFault.TRUNCATED] += 1
+
+    def read(self, data: bytes, rssi_dbm: int | None, heard_at: float) -> Heard | None:
+        """Read the advertising data of one packet.
+
+        Returns
+        -------
+        Heard or None
+            None, and counted, when it carries no identifier or its signal strength is unknown.
+        """
+        try:
+            advertisement = Advertisement.decode(data)
+        except InvalidAdvertisement as error:
+            self.rejected[error.reason] += 1
+            return None
+        # 127 says that the controller does not know. Values from 21 on are reserved, but Apple's
+        # controllers do send them, and the identifier beside them is as good as any.
+        if rssi_dbm is None or not _LOWEST_RSSI_DBM <= rssi_dbm <= _HIGHEST_RSSI_DBM:
+            self.without_rssi += 1
+            return None
+        return Heard(advertisement, rssi_dbm, heard_at)
