@@ -94,6 +94,9 @@ def delete_old(db: Database, now: float) -> int:
     `truncate_log`.
     """
     oldest = int(now) - RETENTION_SECONDS
+    report = get_state(db, "report")
+    if report and max(report.get("reported_at", 0), report.get("verified_at", 0)) < oldest:
+        set_state(db, "report", None)
     return sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in _OLD_ROWS

@@ -1,0 +1,195 @@
+"""The supervised loop: one task owns the radio, listens, changes identifiers, never gives up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from ble_agent.encounter_log import EncounterLog
+from ble_agent.key_ring import KeyRing
+from ble_agent.messages import explain
+from ble_agent.radio import Radio
+from ble_agent.schedule import Action, Schedule
+from ble_agent.service import notify
+from tracing_core.associated_encrypted_metadata import Metadata
+from tracing_core.errors import RadioError, RadioFault, StoreError
+
+__all__ = ["Agent"]
+
+_logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+# The operating system's sleep does not count a suspended machine's time; looking at the clock this
+# often finds out soon after resume that something is overdue.
+_LONGEST_SLEEP_SECONDS = 30.0
+_FIRST_RETRY_SECONDS = 2.0
+_LAST_RETRY_SECONDS = 300.0
+_STEADY_SECONDS = 600.0
+_LONGEST_SILENCE_SECONDS = 600.0
+
+
+class _StoppedError(Exception):
+    pass
+
+
+class Agent:
+    """One device that sends and records identifiers until it is stopped.
+
+    Parameters
+    ----------
+    radio
+        Not yet entered; it is entered anew after each failure.
+    key_ring, log
+        Where own keys come from and sightings go.
+    schedule
+        When to do what.
+    metadata
+        What the device says of itself.
+    language
+        Of the lines in the log that name a fault.
+    """
+
+    def __init__(
+        self,
+        radio: Radio,
+        key_ring: KeyRing,
+        log: EncounterLog,
+        schedule: Schedule,
+        metadata: Metadata,
+        *,
+        language: str = "en",
+    ) -> None:
+        self._radio = radio
+        self._clock = radio.clock
+        self._key_ring = key_ring
+        self._log = log
+        self._schedule = schedule
+        self._metadata = metadata
+        self._language = language
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let `run` fall silent, write what was heard, and return."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Use the radio until `stop`, or until a recording has been played back.
+
+        Raises
+        ------
+        RadioError
+            When the radio cannot be opened the first time, or a recording is damaged; later
+            failures are waited out.
+        """
+        retry_seconds = _FIRST_RETRY_SECONDS
+        opened = False
+        while not self._stopped.is_set():
+            started = self._clock.monotonic()
+            try:
+                async with self._radio:
+                    if not opened:
+                        _logger.info("using the radio %s", self._radio.name)
+                        notify("READY=1")
+                    opened = True
+                    await self._use_radio()
+                    return
+            except RadioError as error:
+                if not opened or error.reason is RadioFault.UNREADABLE_CAPTURE:
+                    raise
+                if self._clock.monotonic() - started > _STEADY_SECONDS:
+                    retry_seconds = _FIRST_RETRY_SECONDS
+                _logger.warning("%s; trying again", explain(error, self._language))
+            with contextlib.suppress(_StoppedError):
+                await self._pause(retry_seconds)
+            retry_seconds = min(2 * retry_seconds, _LAST_RETRY_SECONDS)
+
+    async def _use_radio(self) -> None:
+        if self._radio.capabilities.can_advertise:
+            # What was on the air before an interruption is never sent again.
+            self._be_silent(self._key_ring.silent_seconds(self._clock.now()))
+        with contextlib.suppress(_StoppedError):
+            while not self._radio.exhausted:
+                await self._step()
+                notify("WATCHDOG=1")
+        await self._radio.rotate(None)
+
+    async def _step(self) -> None:
+        if not self._radio.capabilities.can_advertise:
+            # A recording has its own time, which only listening moves.
+            await self._scan()
+            return
+        action, at = self._schedule.next_step(self._clock.monotonic())
+        wait = at - self._clock.monotonic()
+        if wait > 0:
+            await self._pause(min(wait, _LONGEST_SLEEP_SECONDS))
+        elif action is Action.SCAN:
+            await self._scan()
+        else:
+            await self._rotate()
+
+    async def _rotate(self) -> None:
+        began = self._clock.monotonic()
+        try:
+            advertisement = self._key_ring.next_advertisement(self._clock.now(), self._metadata)
+        except StoreError as error:
+            await self._radio.rotate(None)
+            self._be_silent(_LAST_RETRY_SECONDS)
+            _logger.warning("%s; nothing is sent until then", explain(error, self._language))
+            return
+        await self._radio.rotate(advertisement)
+        if advertisement is None:
+            self._be_silent(self._key_ring.silent_seconds(self._clock.now()))
+        else:
+            self._schedule.rotated(began, self._clock.monotonic())
+
+    def _be_silent(self, seconds: float) -> None:
+        # A clock that is hours behind may be set right any minute, so no wait is long.
+        self._schedule.silenced(self._clock.monotonic(), min(seconds, _LONGEST_SILENCE_SECONDS))
+
+    async def _scan(self) -> None:
+        began = self._clock.monotonic()
+        scan = self._log.begin()
+        try:
+            await self._unless_stopped(
+                self._radio.scan(
+                    self._schedule.scan_seconds,
+                    lambda heard: scan.hear(heard.advertisement, heard.rssi_dbm, heard.heard_at),
+                )
+            )
+        finally:
+            # What was heard until then is kept, whether the scan ended, failed or was stopped.
+            self._schedule.scanned(began)
+            try:
+                identifiers = self._log.commit(scan)
+                _logger.debug("heard %d identifiers", identifiers)
+            except StoreError as error:
+                _logger.warning("%s; kept in memory until then", explain(error, self._language))
+
+    async def _pause(self, seconds: float) -> None:
+        await self._unless_stopped(self._clock.sleep(seconds))
+
+    async def _unless_stopped(self, work: Awaitable[_T]) -> _T:
+        """Wait for work, but not beyond `stop`.
+
+        Raises
+        ------
+        _StoppedError
+            When stopped; the work has been cancelled and is over.
+        """
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise _StoppedError
+        finally:
+            stopped.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+                if not task.cancelled():
+                    task.exception()

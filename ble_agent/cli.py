@@ -1,0 +1,186 @@
+"""The command `truyvet agent`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracing_core.errors import TracingError
+
+if TYPE_CHECKING:
+    from ble_agent.config import AgentConfig
+
+__all__ = ["agent"]
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_SERVER = click.option("--server", help="Where the server is now, if not where you joined it.")
+_RADIO = click.option("--radio", help="Which radio: hci:TRANSPORT or replay:FILE.")
+
+
+class _Agent(click.Group):
+    """Says every error in the owner's language."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TracingError as error:
+            from ble_agent.messages import LANGUAGES, default_language, explain
+
+            said = ctx.params.get("lang")
+            found = ctx.find_object(dict) or {}
+            language = said or getattr(found.get("config"), "lang", default_language())
+            text = explain(error, language if language in LANGUAGES else "en")
+            raise TracingError(text) from error
+
+
+@click.group(cls=_Agent, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="Folder of this device's data.  [default: $TRUYVET_HOME or ~/.local/share/truyvet/agent]",
+)
+@click.option("--lang", type=click.Choice(["vi", "en"]), help="Language.  [default: the locale's]")
+@click.pass_context
+def agent(ctx: click.Context, home: Path | None, lang: str | None) -> None:
+    """Run and ask this device's agent: it sends and records identifiers and checks for exposures.
+
+    Chạy và hỏi chương trình trên thiết bị này.
+    """
+    from ble_agent.config import default_home, load_config
+
+    ctx.ensure_object(dict)["config"] = load_config(home or default_home(), lang=lang)
+
+
+def _config(ctx: click.Context, **said: Any) -> AgentConfig:
+    from dataclasses import replace
+
+    config: AgentConfig = ctx.obj["config"]
+    return replace(config, **{name: value for name, value in said.items() if value})
+
+
+def _print(as_json: bool, fields: Mapping[str, Any], text: str) -> None:
+    click.echo(json.dumps(fields, ensure_ascii=False) if as_json else text)
+
+
+@agent.command()
+@click.argument("line", metavar="URL#FINGERPRINT|FILE")
+@_JSON
+@click.pass_context
+def join(ctx: click.Context, line: str, as_json: bool) -> None:
+    """Join a health authority by the line it gives out, or a file that holds it."""
+    from ble_agent import commands
+
+    _print(as_json, *commands.join(_config(ctx), line))
+
+
+@agent.command()
+@_RADIO
+@_SERVER
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+@click.pass_context
+def run(ctx: click.Context, radio: str | None, server: str | None, verbose: bool) -> None:
+    """Send and record identifiers, and check for exposures, until stopped."""
+    from ble_agent import commands
+
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("ble_agent").setLevel(logging.DEBUG if verbose else logging.INFO)
+    commands.run(_config(ctx, radio=radio, server=server))
+
+
+@agent.command()
+@_JSON
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Tell whether everything works: joined, running, listening, checking."""
+    from ble_agent import commands
+
+    _print(as_json, *commands.status(_config(ctx)))
+
+
+@agent.command()
+@_SERVER
+@_JSON
+@click.pass_context
+def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
+    """Fetch newly published keys and tell whether this device was near any of them."""
+    from ble_agent import commands
+
+    fields, text, failure = commands.check(_config(ctx, server=server))
+    _print(as_json, fields, text)
+    if failure is not None:
+        raise failure
+
+
+@agent.command()
+@click.argument("code")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_SERVER
+@_JSON
+@click.pass_context
+def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json: bool) -> None:
+    """Report a positive test with the CODE that the health authority gave you."""
+    from ble_agent import commands
+    from ble_agent.messages import say
+
+    config = _config(ctx, server=server)
+    if not yes and not click.confirm(commands.report_question(config)):
+        click.echo(say("not_sent", config.lang))
+        ctx.exit(1)
+    _print(as_json, *commands.report(config, code))
+
+
+@agent.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_JSON
+@click.pass_context
+def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
+    """Delete everything this device has recorded, its keys and its settings."""
+    from ble_agent.home import erase_home
+    from ble_agent.messages import say
+
+    config = _config(ctx)
+    if not yes:
+        click.confirm(say("erase_question", config.lang), abort=True)
+    erase_home(config.home)
+    _print(as_json, {"erased": True}, say("erased", config.lang))
+
+
+@agent.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_JSON
+@click.pass_context
+def export(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Write what was heard to FILE, as JSON Lines; gzipped if it ends in .gz."""
+    from ble_agent import commands
+
+    _print(as_json, *commands.export_log(_config(ctx), file))
+
+
+@agent.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only tell what would be added.")
+@_JSON
+@click.pass_context
+def import_(ctx: click.Context, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Add what another log heard, from FILE in JSON Lines, gzipped or not."""
+    from ble_agent import commands
+
+    _print(as_json, *commands.import_log(_config(ctx), file, dry_run=dry_run))
+
+
+@agent.command("self-test")
+@_RADIO
+@_JSON
+@click.pass_context
+def self_test(ctx: click.Context, radio: str | None, as_json: bool) -> None:
+    """Really send and listen, and say in plain words what works."""
+    from ble_agent import commands
+
+    fields, text = commands.self_test(_config(ctx, radio=radio))
+    _print(as_json, fields, text)
+    ctx.exit(0 if fields["ok"] else 1)

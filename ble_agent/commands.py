@@ -1,0 +1,280 @@
+"""What each command of `truyvet agent` does; most return a JSON object and a text for the owner."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+from ble_agent.agent import Agent
+from ble_agent.checker import Checker
+from ble_agent.config import AgentConfig
+from ble_agent.encounter_log import EncounterLog, import_sightings
+from ble_agent.exposure_check import check as check_exposures
+from ble_agent.exposure_check import owner_text
+from ble_agent.home import is_running, running
+from ble_agent.key_ring import KeyRing
+from ble_agent.membership import find_membership, load_membership
+from ble_agent.membership import join as join_server
+from ble_agent.messages import date_text, explain, say
+from ble_agent.radio import RADIO_FORMS, Radio, open_radio
+from ble_agent.report import report as report_keys
+from ble_agent.schedule import ScanTiming, Schedule
+from ble_agent.server_client import ServerClient, refused
+from ble_agent.service import notify
+from ble_agent.store import DATABASE_NAME, forget, get_state, make_home, open_store
+from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata
+from tracing_core.clock import Clock, clock_from_environment
+from tracing_core.errors import RadioError, RadioFault, TracingError
+from tracing_core.interval import interval_start
+from tracing_core.sighting import read_json_lines, select_sightings, write_json_lines
+from tracing_core.sqlite import Database, translated
+from tracing_core.trust import JoinLine
+
+__all__ = [
+    "check",
+    "export_log",
+    "import_log",
+    "join",
+    "report",
+    "report_question",
+    "run",
+    "self_test",
+    "status",
+]
+
+_Answer = tuple[dict[str, Any], str]
+_LONGEST_JOIN_FILE = 4096
+
+
+@contextmanager
+def _store(config: AgentConfig) -> Iterator[Database]:
+    if not (config.home / DATABASE_NAME).exists():
+        raise refused("no_home")
+    with open_store(config.home) as db:
+        yield db
+
+
+def join(config: AgentConfig, line: str) -> _Answer:
+    """Join by a line or a file that holds it."""
+    clock = clock_from_environment()
+    path = Path(line)
+    if "#" not in line and path.is_file():
+        with translated(path), path.open(encoding="utf-8", errors="replace") as file:
+            line = file.read(_LONGEST_JOIN_FILE)
+    parsed = JoinLine.parse(line)
+    with ServerClient(parsed.url, clock) as client:
+        make_home(config.home)
+        with open_store(config.home) as db:
+            membership = join_server(db, client, parsed, clock.now())
+    facts = {"region": membership.trust.region, "url": parsed.url}
+    return facts, say("joined", config.lang, **facts)
+
+
+def _chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
+    if not config.radio:
+        raise RadioError(
+            RadioFault.UNKNOWN_RADIO, f"say which radio to use: --radio {' or '.join(RADIO_FORMS)}"
+        )
+    return open_radio(config.radio, clock)
+
+
+def run(config: AgentConfig) -> None:
+    """Run the agent until SIGTERM or SIGINT."""
+    make_home(config.home)
+    with running(config.home), open_store(config.home) as db:
+        asyncio.run(_run(config, db))
+    notify("STOPPING=1")
+
+
+async def _run(config: AgentConfig, db: Database) -> None:
+    clock = clock_from_environment()
+    radio = _chosen_radio(config, clock)
+    timing = ScanTiming(
+        config.scan_seconds, config.least_scan_gap_seconds, config.most_scan_gap_seconds
+    )
+    forget(db, radio.clock.now())
+    agent = Agent(
+        radio,
+        KeyRing(db),
+        EncounterLog(db, radio.clock),
+        Schedule(SystemRandom(), timing),
+        Metadata(
+            config.transmit_power_dbm,
+            minor_version=1,
+            calibration_confidence=CalibrationConfidence.LOW,
+        ),
+        language=config.lang,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, agent.stop)
+    if radio.clock is not clock:
+        # A recording's time is long past; nothing the server has now belongs to it.
+        await agent.run()
+        return
+    checker = Checker(
+        config.home, clock, SystemRandom(), server=config.server, language=config.lang
+    )
+    checking = asyncio.create_task(checker.run())
+    checking.add_done_callback(lambda _: agent.stop())
+    try:
+        await agent.run()
+    finally:
+        checking.cancel()
+        with suppress(asyncio.CancelledError):
+            await checking
+
+
+def status(config: AgentConfig) -> _Answer:
+    """Tell what works and what does not."""
+    clock = clock_from_environment()
+    with _store(config) as db:
+        forget(db, clock.now())
+        membership = find_membership(db)
+        scan = get_state(db, "scan") or {}
+        last_check = get_state(db, "last_check") or {}
+        keys = db.table("own_key").count
+        heard = _heard_by_day(db)
+    latest = scan.get("clock", {}).get("latest", 0)
+    facts = {
+        "joined": membership is not None,
+        "region": membership.trust.region if membership else None,
+        "url": membership.line.url if membership else None,
+        "running": is_running(config.home),
+        "last_scan_minutes_ago": _minutes_ago(clock, scan.get("at")),
+        "last_check_minutes_ago": _minutes_ago(clock, last_check.get("at")),
+        "level": last_check.get("level"),
+        "keys": keys,
+        "identifiers_by_day": {day.isoformat(): count for day, count in heard.items()},
+        "clock_suspect": clock.now() < latest - 60,
+        "dropped_samples": scan.get("dropped_samples", 0),
+    }
+    return facts, "\n".join(_status_lines(facts, heard, config.lang))
+
+
+def _heard_by_day(db: Database) -> dict[datetime.date, int]:
+    rows = db.conn.execute(
+        "SELECT seen_at / 86400, count(DISTINCT rpi) FROM sighting GROUP BY 1 ORDER BY 1"
+    )
+    epoch = datetime.date(1970, 1, 1)
+    return {epoch + datetime.timedelta(days=day): count for day, count in rows}
+
+
+def _minutes_ago(clock: Clock, moment: int | None) -> int | None:
+    return None if moment is None else max(0, int(clock.now() - moment) // 60)
+
+
+def _status_lines(
+    facts: dict[str, Any], heard: dict[datetime.date, int], language: str
+) -> Iterator[str]:
+    def ago(name: str, minutes: int | None) -> str:
+        if minutes is None:
+            return say(f"status_never_{name}", language)
+        return say(f"status_last_{name}", language, minutes=minutes)
+
+    if facts["joined"]:
+        yield say("status_joined", language, region=facts["region"], url=facts["url"])
+    else:
+        yield say("status_not_joined", language)
+    yield say("status_running" if facts["running"] else "status_not_running", language)
+    yield ago("scan", facts["last_scan_minutes_ago"])
+    yield ago("check", facts["last_check_minutes_ago"])
+    yield say("status_keys", language, count=facts["keys"])
+    for day, count in heard.items():
+        yield say("status_heard", language, date=date_text(day, language), count=count)
+    if facts["clock_suspect"]:
+        yield say("status_clock", language)
+    if facts["dropped_samples"]:
+        yield say("status_dropped", language, count=facts["dropped_samples"])
+
+
+def check(config: AgentConfig) -> tuple[dict[str, Any], str, TracingError | None]:
+    """Check for exposures; the third value says why not every key file could be used."""
+    clock = clock_from_environment()
+    with _store(config) as db:
+        url = config.server or load_membership(db).line.url
+        with ServerClient(url, clock) as client:
+            result = check_exposures(db, client, clock)
+        text = owner_text(result, load_membership(db), config.lang)
+    return result.to_json(text), text, result.failure
+
+
+def report_question(config: AgentConfig) -> str:
+    """Return what the owner consents to."""
+    clock = clock_from_environment()
+    with _store(config) as db:
+        membership = load_membership(db)
+        keys = KeyRing(db).keys_to_report(clock.now())
+    if not keys:
+        raise refused("no_keys")
+    days = [
+        datetime.datetime.fromtimestamp(
+            interval_start(key.rolling_start_interval_number), datetime.UTC
+        ).date()
+        for key in (keys[0], keys[-1])
+    ]
+    return say(
+        "report_question",
+        config.lang,
+        count=len(keys),
+        first=date_text(days[0], config.lang),
+        last=date_text(days[1], config.lang),
+        url=config.server or membership.line.url,
+    )
+
+
+def report(config: AgentConfig, code: str) -> _Answer:
+    """Publish this device's keys by a code."""
+    clock = clock_from_environment()
+    with _store(config) as db:
+        url = config.server or load_membership(db).line.url
+        with ServerClient(url, clock) as client:
+            count = report_keys(db, client, clock, code)
+    return {"reported_keys": count}, say("reported", config.lang, count=count)
+
+
+def export_log(config: AgentConfig, file: Path) -> _Answer:
+    """Write the log to a file."""
+    with _store(config) as db:
+        forget(db, clock_from_environment().now())
+        count = write_json_lines(file, select_sightings(db))
+    return {"exported": count}, say("exported", config.lang, count=count, path=file)
+
+
+def import_log(config: AgentConfig, file: Path, *, dry_run: bool) -> _Answer:
+    """Add another log."""
+    now = clock_from_environment().now()
+    make_home(config.home)
+    with open_store(config.home) as db:
+        count = import_sightings(db, read_json_lines(file), now, dry_run=dry_run)
+    text = say("imported", config.lang, **vars(count))
+    if dry_run:
+        text += "\n" + say("dry_run", config.lang)
+    return vars(count), text
+
+
+def self_test(config: AgentConfig) -> _Answer:
+    """Try the radio."""
+    try:
+        findings = asyncio.run(_findings(config))
+    except RadioError as error:
+        text = explain(error, config.lang)
+        return {"ok": False, "findings": [{"ok": False, "text": text}]}, f"✘ {text}"
+    said = [
+        {"ok": found.ok, "text": found.text_vi if config.lang == "vi" else found.text_en}
+        for found in findings
+    ]
+    ok = all(found.ok for found in findings)
+    lines = [f"{'✔' if each['ok'] else '✘'} {each['text']}" for each in said]
+    return {"ok": ok, "findings": said}, "\n".join(lines)
+
+
+async def _findings(config: AgentConfig) -> list[Any]:
+    async with _chosen_radio(config, clock_from_environment()) as radio:
+        return await radio.self_test()

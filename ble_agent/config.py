@@ -1,0 +1,110 @@
+"""The agent's settings: what the command line says, then the environment, then HOME/agent.toml."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ble_agent.messages import LANGUAGES, default_language
+from tracing_core.errors import InvalidValue
+from tracing_core.sqlite import translated
+
+__all__ = ["SETTINGS_FILE", "AgentConfig", "default_home", "load_config"]
+
+SETTINGS_FILE = "agent.toml"
+"""Name of the settings file in the home folder; it may be absent."""
+
+_ENVIRONMENT = {"lang": "TRUYVET_LANG", "radio": "TRUYVET_RADIO", "server": "TRUYVET_SERVER"}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """The settings of one device.
+
+    Raises
+    ------
+    InvalidValue
+        When one has the wrong type or range; the text names it.
+    """
+
+    home: Path
+    """Folder of the database and of agent.toml; readable by its owner only."""
+    lang: str = field(default_factory=default_language)
+    """``vi`` or ``en``; the locale's where nothing is said."""
+    radio: str = ""
+    """Which radio to use, as `ble_agent.radio.open_radio` reads it; "" if none was chosen."""
+    server: str = ""
+    """Where the key server is now, if not where this device joined it; "" if there."""
+    transmit_power_dbm: int = 0
+    """Calibrated transmit power that goes with each identifier, −50 to 20 dBm."""
+    scan_seconds: float = 4.0
+    """Length of a scan, 1 to 60 s."""
+    least_scan_gap_seconds: float = 210.0
+    """Least time between the starts of two scans, at least 60 s."""
+    most_scan_gap_seconds: float = 300.0
+    """Most time between the starts of two scans, at most 540 s."""
+
+    def __post_init__(self) -> None:
+        for part in fields(self)[1:]:
+            value = getattr(self, part.name)
+            kinds: Any = {"str": str, "int": int}.get(str(part.type), (int, float))
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                raise InvalidValue(f"{part.name} in the agent's settings has the wrong type")
+        if self.lang not in LANGUAGES:
+            raise InvalidValue(f"lang must be {' or '.join(LANGUAGES)}, not {self.lang!r:.20}")
+        # Receivers take no other transmit power (GAEN: -50 to +20 dB).
+        if not -50 <= self.transmit_power_dbm <= 20:
+            raise InvalidValue("transmit_power_dbm must be -50 to 20")
+        if not 1 <= self.scan_seconds <= 60:
+            raise InvalidValue("scan_seconds must be 1 to 60")
+        if not 60 <= self.least_scan_gap_seconds <= self.most_scan_gap_seconds <= 540:
+            raise InvalidValue("scan gaps must be 60 to 540 seconds, the least first")
+
+
+def default_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the home folder where none is named."""
+    named = environment.get("TRUYVET_HOME")
+    return Path(named) if named else Path.home() / ".local" / "share" / "truyvet" / "agent"
+
+
+def load_config(
+    home: Path, environment: Mapping[str, str] = os.environ, **said: Any
+) -> AgentConfig:
+    """Read the settings of a home folder.
+
+    Parameters
+    ----------
+    home
+        The folder; it need not exist.
+    environment
+        Variables such as ``TRUYVET_LANG``.
+    said
+        What the command line says; None where it says nothing.
+
+    Raises
+    ------
+    InvalidValue
+        When a setting is unknown or wrong; the text names it.
+    """
+    path = home / SETTINGS_FILE
+    known = {part.name for part in fields(AgentConfig)} - {"home"}
+    settings: dict[str, Any] = {}
+    if path.exists():
+        with translated(path):
+            text = path.read_bytes()
+        try:
+            settings = tomllib.loads(text.decode())
+        except ValueError as error:
+            raise InvalidValue(f"{path} is not TOML: {error}") from error
+        for name in settings:
+            if name not in known:
+                raise InvalidValue(f"{path}: {name!r:.40} is no setting of the agent")
+    for name, variable in _ENVIRONMENT.items():
+        if environment.get(variable):
+            settings[name] = environment[variable]
+    config = AgentConfig(home, **settings)
+    return replace(config, **{name: value for name, value in said.items() if value is not None})

@@ -1,0 +1,260 @@
+"""From the server's new key files to what the owner is told."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ble_agent.membership import Membership, load_membership, refresh
+from ble_agent.messages import MESSAGES, date_text, say
+from ble_agent.server_client import ServerClient
+from ble_agent.store import RETENTION_SECONDS, forget, set_state
+from matcher import KeyMatch, SightingIndex, assess, match_keys
+from matcher.definition import revised
+from tracing_core.clock import Clock
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
+from tracing_core.errors import ExportFileError, ServerRefused, TracingError
+from tracing_core.export_file import ExportFile, read_export_bytes
+from tracing_core.interval import utc_day
+from tracing_core.sighting import select_sightings
+from tracing_core.sqlite import Database, transaction
+from tracing_core.trust import Contact
+
+__all__ = ["CheckResult", "ExposureDay", "assess_stored", "check", "owner_text", "take_batch"]
+
+_EPOCH = datetime.date(1970, 1, 1)
+_MAX_FILES_A_CHECK = 1_000
+_COLUMNS = (
+    "key_data, rolling_start, rolling_period, report_type, days_since_onset, transmission_risk,"
+    " variant_of_concern"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureDay:
+    """What was recorded on one UTC day."""
+
+    date: datetime.date
+    level: str
+    """The authority's name for how grave it is, or ``none``."""
+    score_seconds: float
+    """Seconds weighted by nearness and infectiousness."""
+    minutes: int
+    """Minutes near, not weighted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check found: days and strengths, no keys and no times of day."""
+
+    batches: int
+    """How many key files were new."""
+    days: tuple[ExposureDay, ...]
+    """By date; empty if nothing was recorded."""
+    level: str
+    """The gravest level of any day; ``none`` if none was reached."""
+    failure: TracingError | None = None
+    """Why some key file could not be used; the others were."""
+
+    def to_json(self, text: str) -> dict[str, Any]:
+        """Return the result as the command prints it, with the text for the owner."""
+        days = [
+            {
+                "date": day.date.isoformat(),
+                "level": day.level,
+                "score_seconds": round(day.score_seconds, 1),
+                "minutes": day.minutes,
+            }
+            for day in self.days
+        ]
+        return {
+            "batches": self.batches,
+            "recorded": bool(self.days),
+            "days": days,
+            "level": self.level,
+            "text": text,
+        }
+
+
+def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
+    """Fetch what is new, match it, and weigh everything known.
+
+    A key file is used once: that it was, and the keys in it that matched, are written together.
+
+    Raises
+    ------
+    ServerError, TrustError
+        When the server does not answer, or does not prove that it is the one joined.
+    StoreError
+        When the result cannot be written.
+    """
+    forget(db, clock.now())
+    membership = refresh(db, client, load_membership(db), clock.now())
+    sightings = SightingIndex(select_sightings(db))
+    names = client.index(membership.trust.region)
+    _forget_batches(db, names, clock)
+    done = {name for (name,) in db.conn.execute("SELECT name FROM batch")}
+    new = [name for name in dict.fromkeys(names) if name not in done]
+    public_keys = [key.public_key for key in membership.trust.export_keys]
+    failure: TracingError | None = None
+    count = 0
+    for name in new[:_MAX_FILES_A_CHECK]:
+        try:
+            data = client.key_file(membership.trust.region, name)
+            export = read_export_bytes(data, public_keys=public_keys, name=name)
+        except (ExportFileError, ServerRefused) as error:
+            # One bad file must not keep the others from the owner.
+            failure = failure or error
+            continue
+        take_batch(db, name, export, sightings, clock)
+        count += 1
+    days, level = assess_stored(db, sightings, membership, clock)
+    with transaction(db):
+        set_state(db, "last_check", {"at": int(clock.now()), "level": level, "days": len(days)})
+    return CheckResult(count, days, level, failure)
+
+
+def _forget_batches(db: Database, names: Iterable[str], clock: Clock) -> None:
+    """Forget files that the index no longer lists and that were used long ago."""
+    listed = set(names)
+    oldest = utc_day(clock.now() - RETENTION_SECONDS) - 1
+    with transaction(db):
+        rows = db.conn.execute("SELECT name FROM batch WHERE done_on < ?", [oldest]).fetchall()
+        db.conn.executemany(
+            "DELETE FROM batch WHERE name = ?", [row for row in rows if row[0] not in listed]
+        )
+
+
+def take_batch(
+    db: Database, name: str, export: ExportFile, sightings: SightingIndex, clock: Clock
+) -> None:
+    """Match one key file, and write down together that it was used and what it changed.
+
+    Keys that matched before change their report type by the allowed transitions, once.
+    """
+    known = _matched_keys(db)
+    matches = match_keys(
+        sightings, (record for record in _records(export) if record.key_data not in known)
+    )
+    found = {match.key.key_data: match.key for match in matches}
+    first: dict[bytes, DiagnosisKey] = {}
+    changes: dict[bytes, DiagnosisKey] = {}
+    for record in _records(export):
+        if record.key_data in found:
+            first.setdefault(record.key_data, record)
+        elif record.key_data in known and record.key_data not in changes:
+            key, was_revised = known[record.key_data]
+            revision = None if was_revised else revised(key, record)
+            if revision is not None:
+                changes[record.key_data] = revision
+    with transaction(db):
+        for key in changes.values():
+            _write_key(db, key, was_revised=True)
+        for key_data, key in found.items():
+            _write_key(db, key, was_revised=key != first[key_data])
+        db.conn.execute(
+            "INSERT OR IGNORE INTO batch (name, done_on) VALUES (?, ?)",
+            [name, utc_day(clock.now())],
+        )
+
+
+def _records(export: ExportFile) -> Iterable[DiagnosisKey]:
+    yield from export.keys
+    yield from export.revised_keys
+
+
+def _matched_keys(db: Database) -> dict[bytes, tuple[DiagnosisKey, bool]]:
+    rows = db.conn.execute(f"SELECT {_COLUMNS}, revised FROM matched_key ORDER BY rowid")  # noqa: S608
+    return {
+        row[0]: (
+            DiagnosisKey(
+                row[0],
+                row[1],
+                row[2],
+                ReportType(row[3]),
+                days_since_onset_of_symptoms=row[4],
+                transmission_risk_level=row[5],
+                variant_of_concern=VariantOfConcern(row[6]),
+            ),
+            bool(row[7]),
+        )
+        for row in rows
+    }
+
+
+def _write_key(db: Database, key: DiagnosisKey, *, was_revised: bool) -> None:
+    db.conn.execute(
+        f"INSERT OR REPLACE INTO matched_key ({_COLUMNS}, revised)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            key.key_data,
+            key.rolling_start_interval_number,
+            key.rolling_period,
+            key.report_type,
+            key.days_since_onset_of_symptoms,
+            key.transmission_risk_level,
+            key.variant_of_concern,
+            was_revised,
+        ],
+    )
+
+
+def assess_stored(
+    db: Database, sightings: SightingIndex, membership: Membership, clock: Clock
+) -> tuple[tuple[ExposureDay, ...], str]:
+    """Weigh the published keys that matched, by the authority's configuration.
+
+    Returns
+    -------
+    tuple
+        The days with an exposure, and the gravest level.
+    """
+    keys = [key for key, _ in _matched_keys(db).values()]
+    matches: list[KeyMatch] = match_keys(sightings, keys)
+    assessment = assess(matches, membership.config.risk, utc_day(clock.now()))
+    days = tuple(
+        ExposureDay(
+            date=_EPOCH + datetime.timedelta(days=summary.date),
+            level=summary.level,
+            score_seconds=summary.total.score_sum,
+            minutes=round(summary.duration_seconds / 60),
+        )
+        for summary in assessment.daily_summaries
+    )
+    return days, assessment.level
+
+
+def owner_text(result: CheckResult, membership: Membership, language: str) -> str:
+    """Tell the owner in plain words what was recorded and what to do."""
+    if not result.days:
+        return say("nothing_recorded", language)
+    contact = membership.config.contact.get(language)
+    lines = [say("recorded", language)]
+    lines += [
+        say(
+            "recorded_day",
+            language,
+            date=date_text(day.date, language),
+            minutes=day.minutes,
+            level=_level_text(day.level, language),
+        )
+        for day in result.days
+    ]
+    advice = contact.advice if contact is not None else ""
+    lines.append(say("what_to_do", language, advice=advice or say("default_advice", language)))
+    if contact is not None:
+        lines.append(say("contact", language, contact=_contact_line(contact)))
+    return "\n".join(lines)
+
+
+def _contact_line(contact: Contact) -> str:
+    return ", ".join(filter(None, (contact.name, contact.phone, contact.url)))
+
+
+def _level_text(level: str, language: str) -> str:
+    if f"level_{level}" in MESSAGES:
+        return say(f"level_{level}", language)
+    # An authority may call its levels anything; a terminal must not obey it.
+    return "".join(letter for letter in level if letter.isprintable())

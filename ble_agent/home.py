@@ -1,0 +1,105 @@
+"""The home folder as a whole: who is using it, and leaving nothing of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ble_agent.config import SETTINGS_FILE
+from ble_agent.server_client import refused
+from ble_agent.store import DATABASE_NAME
+from tracing_core.errors import StoreError
+from tracing_core.sqlite import translated
+
+__all__ = ["LOCK_NAME", "erase_home", "is_running", "running"]
+
+LOCK_NAME = "agent.lock"
+"""The file that a running agent holds locked."""
+
+_OURS = (
+    DATABASE_NAME,
+    f"{DATABASE_NAME}-wal",
+    f"{DATABASE_NAME}-shm",
+    f"{DATABASE_NAME}-journal",
+    SETTINGS_FILE,
+    LOCK_NAME,
+)
+_CHUNK = bytes(1 << 20)
+
+
+@contextlib.contextmanager
+def running(home: Path) -> Iterator[None]:
+    """Be the only agent of a home folder; two would send the same identifiers.
+
+    Raises
+    ------
+    ServerRefused
+        When another is running there (``running``).
+    StoreError
+        When the folder cannot be written.
+    """
+    path = home / LOCK_NAME
+    with translated(path):
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise refused("running") from error
+        yield
+    finally:
+        os.close(lock)
+
+
+def is_running(home: Path) -> bool:
+    """Tell whether an agent is running in a home folder."""
+    try:
+        lock = os.open(home / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def erase_home(home: Path) -> None:
+    """Overwrite and remove every file of ours, and the folder if nothing else is in it.
+
+    Raises
+    ------
+    ServerRefused
+        When an agent is running there (``running``).
+    StoreError
+        When a file cannot be removed.
+    """
+    if not home.is_dir():
+        return
+    with running(home), translated(home):
+        for name in _OURS:
+            path = home / name
+            if path.is_file() and not path.is_symlink():
+                _overwrite(path)
+            path.unlink(missing_ok=True)
+    if any(home.iterdir()):
+        return
+    try:
+        home.rmdir()
+    except OSError as error:
+        raise StoreError(f"{home} is empty but cannot be removed: {error.strerror}") from error
+
+
+def _overwrite(path: Path) -> None:
+    # Flash memory may keep old blocks all the same; the database's own deletion has the same limit.
+    left = path.stat().st_size
+    with path.open("r+b") as file:
+        while left > 0:
+            left -= file.write(_CHUNK[:left])
+        file.flush()
+        os.fsync(file.fileno())

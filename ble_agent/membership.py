@@ -1,0 +1,138 @@
+"""Which server this device believes, kept from the day its owner joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ble_agent.server_client import ServerClient, refused
+from ble_agent.store import get_state, set_state
+from tracing_core.errors import TrustError
+from tracing_core.sqlite import Database, transaction
+from tracing_core.trust import JoinLine, SignedConfig, TrustDocument, verify_trust_chain
+
+__all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"]
+
+_STATE = "membership"
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A server and what it has proved so far."""
+
+    line: JoinLine
+    """Where the server is, and the pinned fingerprint."""
+    documents: tuple[str, ...]
+    """The accepted trust documents, from the first on."""
+    trust: TrustDocument
+    """The newest of them."""
+    config: SignedConfig
+    """The newest accepted configuration."""
+    config_document: str
+    """The same as it was signed."""
+
+
+def find_membership(db: Database) -> Membership | None:
+    """Return what the database remembers, verified anew from the pinned fingerprint; or None.
+
+    Raises
+    ------
+    TrustError
+        When the database was tampered with.
+    """
+    state = get_state(db, _STATE)
+    if state is None:
+        return None
+    line = JoinLine.parse(state["line"])
+    trust = verify_trust_chain(state["documents"], fingerprint=line.fingerprint, last=None)
+    config = SignedConfig.verify(state["config"], trust.config_key)
+    return Membership(line, tuple(state["documents"]), trust, config, state["config"])
+
+
+def load_membership(db: Database) -> Membership:
+    """Return what the database remembers.
+
+    Raises
+    ------
+    ServerRefused
+        When this device has joined nothing yet (``not_joined``).
+    TrustError
+        When the database was tampered with.
+    """
+    membership = find_membership(db)
+    if membership is None:
+        raise refused("not_joined")
+    return membership
+
+
+def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Membership:
+    """Pin a server by its fingerprint, and remember its trust documents and configuration.
+
+    Joining another server than before forgets which key files were matched, and their keys.
+
+    Raises
+    ------
+    ServerError
+        When the server does not answer.
+    TrustError
+        When it is not the one of the line.
+    """
+    before = find_membership(db)
+    same = before is not None and before.line.fingerprint == line.fingerprint
+    # With the same server the chain goes on from what was accepted, so that it cannot go back to
+    # an older key.
+    membership = _fetched(client, line, before if same else None, now)
+    with transaction(db):
+        if not same:
+            db.conn.execute("DELETE FROM batch")
+            db.conn.execute("DELETE FROM matched_key")
+            set_state(db, "report", None)
+        _remember(db, membership)
+    return membership
+
+
+def refresh(db: Database, client: ServerClient, membership: Membership, now: float) -> Membership:
+    """Fetch newer trust documents and configuration, and remember what is proved.
+
+    Raises
+    ------
+    ServerError
+        When the server does not answer.
+    TrustError
+        When it shows what no trusted key signed, or goes back to something older.
+    """
+    newer = _fetched(client, membership.line, membership, now)
+    if newer != membership:
+        with transaction(db):
+            _remember(db, newer)
+    return newer
+
+
+def _fetched(
+    client: ServerClient, line: JoinLine, before: Membership | None, now: float
+) -> Membership:
+    documents = client.trust_documents()
+    last = None if before is None else before.trust
+    trust = verify_trust_chain(documents, fingerprint=line.fingerprint, last=last)
+    accepted = tuple(documents)
+    if before is not None:
+        added = trust.sequence - before.trust.sequence
+        accepted = before.documents + tuple(documents[len(documents) - added :])
+    document = client.configuration(trust.region)
+    config = SignedConfig.verify(document, trust.config_key, now=now)
+    if config.region != trust.region:
+        raise TrustError("the server's configuration is for another region: tell its operator")
+    if before is not None and config.sequence < before.config.sequence:
+        raise TrustError("the server's configuration is older than the one this device accepted")
+    return Membership(line, accepted, trust, config, document)
+
+
+def _remember(db: Database, membership: Membership) -> None:
+    set_state(
+        db,
+        _STATE,
+        {
+            "line": str(membership.line),
+            "documents": membership.documents,
+            "config": membership.config_document,
+        },
+    )

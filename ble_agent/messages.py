@@ -1,0 +1,338 @@
+"""Everything the device's owner reads, in English and Vietnamese, side by side.
+
+Texts never say that there was no contact, only that none was recorded.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tracing_core.errors import (
+    ExportFileError,
+    RadioError,
+    RadioFault,
+    SchemaMismatch,
+    ServerRefused,
+    ServerUnreachable,
+    StoreBusy,
+    StoreFull,
+    TracingError,
+    TrustError,
+)
+
+__all__ = ["LANGUAGES", "MESSAGES", "Text", "date_text", "default_language", "explain", "say"]
+
+LANGUAGES = ("vi", "en")
+"""The languages there are texts in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text in both languages, with the same placeholders."""
+
+    en: str
+    vi: str
+
+
+MESSAGES: Mapping[str, Text] = {
+    # join, export, import, erase
+    "joined": Text(
+        "This device has joined {region} at {url}. Start it with: truyvet agent run",
+        "Thiết bị này đã tham gia khu vực {region} tại {url}. Hãy khởi động bằng lệnh:"
+        " truyvet agent run",
+    ),
+    "exported": Text(
+        "{count} sightings were written to {path}. Keep the file to yourself: it tells whom you"
+        " were near to anyone who has their keys.",
+        "Đã ghi {count} lượt ghi nhận vào {path}. Hãy giữ kín tệp này: ai có khóa của người khác"
+        " đều có thể dùng nó để biết bạn đã ở gần ai.",
+    ),
+    "imported": Text(
+        "{read} sightings read: {kept} added, {known} already there, {too_old} older than 14 days.",
+        "Đã đọc {read} lượt ghi nhận: thêm mới {kept}, đã có sẵn {known}, cũ hơn 14 ngày"
+        " {too_old}.",
+    ),
+    "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
+    "erase_question": Text(
+        "This deletes for good everything this device has recorded, its keys and its settings."
+        " Delete it?",
+        "Thao tác này xóa vĩnh viễn mọi thứ thiết bị đã ghi, các khóa và cài đặt của thiết bị."
+        " Bạn có chắc muốn xóa không?",
+    ),
+    "erased": Text("Everything was deleted.", "Đã xóa toàn bộ."),
+    # check
+    "nothing_recorded": Text(
+        "This device has recorded no stay near a person who later reported a positive test or"
+        " diagnosis. It records only devices that were switched on and sending nearby, so you may"
+        " still have been exposed.",
+        "Thiết bị này chưa ghi nhận lần nào bạn ở gần người mà sau đó báo cáo có kết quả dương tính"
+        " hoặc được chẩn đoán mắc bệnh. Thiết bị chỉ ghi nhận được những thiết bị đang bật và phát"
+        " tín hiệu ở gần, nên bạn vẫn có thể đã bị phơi nhiễm.",
+    ),
+    "recorded": Text(
+        "This device has recorded that you were near a person who later reported a positive test"
+        " or diagnosis:",
+        "Thiết bị này đã ghi nhận bạn từng ở gần người mà sau đó báo cáo có kết quả dương tính hoặc"
+        " được chẩn đoán mắc bệnh:",
+    ),
+    "recorded_day": Text(
+        "  {date}: about {minutes} minutes, risk: {level}",
+        "  {date}: khoảng {minutes} phút, mức nguy cơ: {level}",
+    ),
+    "level_high": Text("high", "cao"),
+    "level_medium": Text("medium", "trung bình"),
+    "level_low": Text("low", "thấp"),
+    "level_none": Text("below the warning threshold", "dưới ngưỡng cảnh báo"),
+    "what_to_do": Text("What to do: {advice}", "Bạn nên làm gì: {advice}"),
+    "default_advice": Text(
+        "Keep your distance from others, watch for symptoms, get tested, and ask your health"
+        " authority what applies to you.",
+        "Hãy giữ khoảng cách với người khác, theo dõi triệu chứng, đi xét nghiệm và hỏi cơ quan y"
+        " tế để được hướng dẫn cụ thể.",
+    ),
+    "contact": Text("Contact: {contact}", "Liên hệ: {contact}"),
+    # report
+    "report_question": Text(
+        "This sends the keys of {count} days ({first} to {last}) to {url}. With them, other"
+        " people's devices find out by themselves whether they were near yours. Your name and your"
+        " whereabouts are not sent. Send the keys?",
+        "Thao tác này gửi khóa của {count} ngày (từ {first} đến {last}) tới {url}. Nhờ đó, thiết bị"
+        " của người khác có thể tự kiểm tra xem đã từng ở gần thiết bị của bạn hay chưa. Tên và nơi"
+        " bạn đã đến không được gửi đi. Bạn có đồng ý gửi các khóa này không?",
+    ),
+    "reported": Text(
+        "Thank you. The server has taken the keys of {count} days. Today's key is published only"
+        " after it has expired.",
+        "Cảm ơn bạn. Máy chủ đã nhận khóa của {count} ngày. Khóa của hôm nay chỉ được công bố sau"
+        " khi hết hạn.",
+    ),
+    "not_sent": Text("Nothing was sent.", "Chưa gửi gì đi cả."),
+    # status
+    "status_joined": Text(
+        "Health authority: {region} at {url}", "Cơ quan y tế: khu vực {region} tại {url}"
+    ),
+    "status_not_joined": Text(
+        "Health authority: none yet. Run: truyvet agent join, with the line your authority gave"
+        " you",
+        "Cơ quan y tế: chưa tham gia. Hãy chạy lệnh truyvet agent join kèm dòng mà cơ quan y tế"
+        " cung cấp",
+    ),
+    "status_running": Text("The agent is running.", "Chương trình đang chạy."),
+    "status_not_running": Text(
+        "The agent is not running. Start it with: truyvet agent run",
+        "Chương trình chưa chạy. Hãy khởi động bằng lệnh: truyvet agent run",
+    ),
+    "status_last_scan": Text(
+        "Last listened: {minutes} minutes ago", "Lần nghe gần nhất: {minutes} phút trước"
+    ),
+    "status_never_scanned": Text("Last listened: never", "Lần nghe gần nhất: chưa có"),
+    "status_last_check": Text(
+        "Last check of published keys: {minutes} minutes ago",
+        "Lần kiểm tra khóa đã công bố gần nhất: {minutes} phút trước",
+    ),
+    "status_never_checked": Text(
+        "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
+    ),
+    "status_keys": Text("Own keys kept: {count} days", "Khóa của thiết bị đang lưu: {count} ngày"),
+    "status_heard": Text(
+        "Identifiers heard on {date}: {count}", "Số mã nghe được ngày {date}: {count}"
+    ),
+    "status_clock": Text(
+        "The clock shows an earlier time than it did before. What is heard now will not be"
+        " compared: set the clock.",
+        "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì nghe được lúc này sẽ không được đối"
+        " chiếu: hãy chỉnh lại đồng hồ.",
+    ),
+    "status_dropped": Text(
+        "Too much was sent nearby at once: {count} signals were left out.",
+        "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",
+    ),
+    # errors: one line that says what to do, without placeholders
+    "error_server_unreachable": Text(
+        "the server does not answer: check the network and try again later",
+        "không kết nối được với máy chủ: hãy kiểm tra mạng rồi thử lại sau",
+    ),
+    "error_clock_wrong": Text(
+        "this device's clock is hours away from the server's: set the clock and try again",
+        "đồng hồ của thiết bị lệch nhiều giờ so với máy chủ: hãy chỉnh lại đồng hồ rồi thử lại",
+    ),
+    "error_code_expired": Text(
+        "the code has expired: ask the authority for a new one",
+        "mã đã hết hạn: hãy xin cơ quan y tế cấp mã mới",
+    ),
+    "error_code_used": Text(
+        "the code was used already: ask the authority for a new one",
+        "mã đã được sử dụng: hãy xin cơ quan y tế cấp mã mới",
+    ),
+    "error_code_unknown": Text(
+        "the authority knows no such code: check each letter and digit",
+        "cơ quan y tế không có mã này: hãy kiểm tra lại từng chữ và số",
+    ),
+    "error_invalid_test_type": Text(
+        "the code belongs to a kind of test that cannot be reported: ask the authority",
+        "mã thuộc loại xét nghiệm không thể báo cáo: hãy hỏi cơ quan y tế",
+    ),
+    "error_token_expired": Text(
+        "too much time has passed since the code was entered: ask the authority for a new one",
+        "đã quá lâu kể từ khi nhập mã: hãy xin cơ quan y tế cấp mã mới",
+    ),
+    "error_maintenance_mode": Text(
+        "the server is being maintained: try again in an hour",
+        "máy chủ đang được bảo trì: hãy thử lại sau một giờ",
+    ),
+    "error_too_many_requests": Text(
+        "the server has too much to do: try again in a few minutes",
+        "máy chủ đang quá tải: hãy thử lại sau vài phút",
+    ),
+    "error_keys_refused": Text(
+        "the server did not accept the keys: ask the authority",
+        "máy chủ không chấp nhận các khóa: hãy liên hệ cơ quan y tế",
+    ),
+    "error_answer": Text(
+        "the server's answer makes no sense: try again later, or ask the authority",
+        "câu trả lời của máy chủ không hợp lệ: hãy thử lại sau hoặc hỏi cơ quan y tế",
+    ),
+    "error_server": Text(
+        "the server has a fault: try again later, or tell the authority",
+        "máy chủ gặp lỗi: hãy thử lại sau hoặc báo cho cơ quan y tế",
+    ),
+    "error_not_found": Text(
+        "there is no such service at this address: check the line you joined by",
+        "địa chỉ này không có dịch vụ cần tìm: hãy kiểm tra lại dòng đã dùng để tham gia",
+    ),
+    "error_redirected": Text(
+        "the server sends this device to another address: join by that one if the authority"
+        " confirms it",
+        "máy chủ chuyển thiết bị sang địa chỉ khác: chỉ tham gia địa chỉ đó nếu cơ quan y tế xác"
+        " nhận",
+    ),
+    "error_too_large": Text(
+        "the server's answer is too large and was not read: tell the authority",
+        "câu trả lời của máy chủ quá lớn nên không được đọc: hãy báo cho cơ quan y tế",
+    ),
+    "error_batch": Text(
+        "a key file of the server is damaged or wrongly signed and was not used: tell the"
+        " authority",
+        "một tệp khóa của máy chủ bị hỏng hoặc chữ ký không đúng nên không được sử dụng: hãy báo"
+        " cho cơ quan y tế",
+    ),
+    "error_not_joined": Text(
+        "this device has joined no health authority: run truyvet agent join with the line your"
+        " authority gave you",
+        "thiết bị này chưa tham gia cơ quan y tế nào: hãy chạy lệnh truyvet agent join kèm dòng mà"
+        " cơ quan y tế cung cấp",
+    ),
+    "error_no_home": Text(
+        "there is no agent in this folder yet: run truyvet agent join first",
+        "thư mục này chưa có dữ liệu của chương trình: hãy chạy truyvet agent join trước",
+    ),
+    "error_no_keys": Text(
+        "this device has sent nothing in the last 14 days, so there is nothing to report",
+        "trong 14 ngày qua thiết bị chưa phát tín hiệu nào nên không có gì để báo cáo",
+    ),
+    "error_running": Text(
+        "the agent is running in this folder: stop it first",
+        "chương trình đang chạy trong thư mục này: hãy dừng nó trước",
+    ),
+    "error_trust": Text(
+        "the server shows no key that this device trusts, and nothing of it was used: ask the"
+        " authority",
+        "máy chủ không chứng minh được khóa mà thiết bị tin cậy nên không có gì được sử dụng: hãy"
+        " hỏi cơ quan y tế",
+    ),
+    "error_store_busy": Text(
+        "another process uses this device's database: stop it, or try again",
+        "cơ sở dữ liệu đang được chương trình khác sử dụng: hãy dừng nó hoặc thử lại",
+    ),
+    "error_store_full": Text(
+        "the disk is full or cannot be written: free some space, nothing was lost",
+        "đĩa đã đầy hoặc không ghi được: hãy giải phóng dung lượng, dữ liệu cũ không bị mất",
+    ),
+    "error_newer_version": Text(
+        "the database was written by a newer version of truyvet: install that version",
+        "cơ sở dữ liệu do phiên bản truyvet mới hơn tạo ra: hãy cài đặt phiên bản đó",
+    ),
+    "error_no_adapter": Text(
+        "no Bluetooth adapter was found: plug one in, or name another with --radio",
+        "không tìm thấy bộ điều hợp Bluetooth: hãy cắm vào hoặc chọn bộ khác bằng --radio",
+    ),
+    "error_powered_off": Text(
+        "the Bluetooth adapter is off: switch it on",
+        "bộ điều hợp Bluetooth đang tắt: hãy bật lên",
+    ),
+    "error_permission": Text(
+        "this user may not use the Bluetooth adapter: ask the device's administrator",
+        "người dùng này không có quyền sử dụng bộ điều hợp Bluetooth: hãy hỏi quản trị viên",
+    ),
+    "error_no_advertiser": Text(
+        "the Bluetooth adapter cannot send: use another",
+        "bộ điều hợp Bluetooth không phát được tín hiệu: hãy dùng bộ khác",
+    ),
+    "error_no_low_energy": Text(
+        "the adapter has no Bluetooth Low Energy: use another",
+        "bộ điều hợp không hỗ trợ Bluetooth năng lượng thấp: hãy dùng bộ khác",
+    ),
+    "error_connection_lost": Text(
+        "the Bluetooth adapter went away: plug it in again",
+        "mất kết nối với bộ điều hợp Bluetooth: hãy cắm lại",
+    ),
+    "error_refused": Text(
+        "the Bluetooth adapter refused a command: restart it, or use another",
+        "bộ điều hợp Bluetooth từ chối lệnh: hãy khởi động lại hoặc dùng bộ khác",
+    ),
+    "error_unreadable_capture": Text(
+        "the capture file cannot be read: check its path and format",
+        "không đọc được tệp ghi tín hiệu: hãy kiểm tra đường dẫn và định dạng",
+    ),
+    "error_unknown_radio": Text(
+        "there is no such kind of radio: see truyvet agent run --help",
+        "không có loại thiết bị thu phát này: hãy xem truyvet agent run --help",
+    ),
+}
+"""The texts by name."""
+
+_ERRORS: tuple[tuple[type[TracingError], str], ...] = (
+    (ServerUnreachable, "error_server_unreachable"),
+    (ExportFileError, "error_batch"),
+    (TrustError, "error_trust"),
+    (StoreBusy, "error_store_busy"),
+    (StoreFull, "error_store_full"),
+    (SchemaMismatch, "error_newer_version"),
+)
+_SPECIFIC = (StoreBusy, StoreFull, SchemaMismatch, RadioError, TrustError)
+
+
+def say(name: str, language: str, **values: object) -> str:
+    """Return a text in a language, with its placeholders filled."""
+    return str(getattr(MESSAGES[name], language)).format(**values)
+
+
+def explain(error: TracingError, language: str) -> str:
+    """Return what an error says to the owner, in one line.
+
+    English keeps an error's own text where it names a file or an adapter.
+    """
+    name = next((name for kind, name in _ERRORS if isinstance(error, kind)), "")
+    if isinstance(error, ServerRefused):
+        name = f"error_{error.code}"
+    elif isinstance(error, RadioError):
+        name = f"error_{RadioFault(error.reason).name.lower()}"
+    if name not in MESSAGES or (language == "en" and isinstance(error, _SPECIFIC)):
+        return str(error)
+    return say(name, language)
+
+
+def default_language(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the language of the locale, English unless it is Vietnamese."""
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environment.get(variable):
+            return "vi" if environment[variable].lower().startswith("vi") else "en"
+    return "en"
+
+
+def date_text(day: datetime.date, language: str) -> str:
+    """Write a day as readers of the language do."""
+    return f"{day:%d/%m/%Y}" if language == "vi" else day.isoformat()
