@@ -8,6 +8,7 @@ once when another connection wrote in between, so writers here begin IMMEDIATE; 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -32,21 +33,31 @@ _BUSY_TIMEOUT_SECONDS = 5.0
 
 
 def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
+    if isinstance(error, OSError):
+        return _system_error(error, path)
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"{path} is in use by another process: stop it, or try again")
     if primary == sqlite3.SQLITE_FULL:
         return StoreFull(f"the disk that holds {path} is full: free some space, nothing was lost")
-    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+    if primary == sqlite3.SQLITE_READONLY:
         return StoreFull(f"{path} cannot be written: check the disk and the file's owner")
+    if primary == sqlite3.SQLITE_IOERR:
+        return StoreFull(f"{path} cannot be read or written: check the disk and the file's owner")
     if primary == sqlite3.SQLITE_CANTOPEN:
         return StoreError(f"{path} cannot be opened: check that it exists and who owns it")
     if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StoreError(f"{path} is not a readable SQLite database: restore it from a copy")
-    if isinstance(error, OSError):
-        return StoreError(f"{path} cannot be used: {error.strerror}")
     return StoreError(f"{path}: {error}")
+
+
+def _system_error(error: OSError, path: str) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFull(f"the disk that holds {path} is full: free some space, nothing was lost")
+    if error.errno == errno.EROFS:
+        return StoreFull(f"{path} cannot be written: check the disk and the file's owner")
+    return StoreError(f"{path} cannot be used ({error.strerror}): check the path and who owns it")
 
 
 def path_of(db: Database) -> str:
