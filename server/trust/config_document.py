@@ -91,10 +91,23 @@ def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
 
         def change(manifest: Manifest) -> Manifest:
             digest = _digest(keys, manifest, settings, contact, risk)
-            if not _is_current(manifest.signed_config, digest, now):
-                signed = _sign(keys, manifest, settings, now, contact, risk, digest)
-                return replace(manifest, signed_config=signed)
-            return manifest
+            if _is_current(manifest.signed_config, digest, now):
+                return manifest
+            sequence = 1 if manifest.signed_config is None else manifest.signed_config.sequence + 1
+            config = SignedConfig(
+                region=settings.region,
+                sequence=sequence,
+                issued_at=int(now),
+                expires_at=int(now) + settings.config_seconds,
+                risk=_read_risk(risk, settings.home / RISK_FILE),
+                health_authority_id=settings.health_authority_id,
+                contact=_read_contact(contact, settings.home / CONTACT_FILE),
+                check_interval_seconds=settings.check_interval_seconds,
+            )
+            document = config.sign(keys.load(manifest.config_file))
+            renew_at = int(now) + settings.config_seconds // 2
+            signed = SignedDocument(sequence, digest, renew_at, document)
+            return replace(manifest, signed_config=signed)
 
         digest = _digest(keys, keys.manifest(), settings, contact, risk)
         if not _is_current(last, digest, now):
@@ -133,34 +146,6 @@ def _digest(
         None if risk is None else sha256(risk).hexdigest(),
     ]
     return sha256(json.dumps(said).encode()).hexdigest()
-
-
-def _sign(
-    keys: KeyFolder,
-    manifest: Manifest,
-    settings: Settings,
-    now: float,
-    contact: bytes,
-    risk: bytes | None,
-    digest: str,
-) -> SignedDocument:
-    sequence = 1 if manifest.signed_config is None else manifest.signed_config.sequence + 1
-    config = SignedConfig(
-        region=settings.region,
-        sequence=sequence,
-        issued_at=int(now),
-        expires_at=int(now) + settings.config_seconds,
-        risk=_read_risk(risk, settings.home / RISK_FILE),
-        health_authority_id=settings.health_authority_id,
-        contact=_read_contact(contact, settings.home / CONTACT_FILE),
-        check_interval_seconds=settings.check_interval_seconds,
-    )
-    return SignedDocument(
-        sequence=sequence,
-        digest=digest,
-        renew_at=int(now) + settings.config_seconds // 2,
-        document=config.sign(keys.load(manifest.config_file)),
-    )
 
 
 def _json(data: bytes, path: Path) -> Any:
