@@ -156,6 +156,7 @@ def _build(settings: Settings) -> FastAPI:
             for path in document["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
+                    operation["summary"] = operation.pop("description").split("\n")[0]
             document.pop("components", None)
             app.openapi_schema = document
         return app.openapi_schema

@@ -57,6 +57,8 @@ class Upload:
     """Why keys were left out that are no mistake of the client's."""
     onset_interval: int = 0
     """The interval in which symptoms began, known or assumed."""
+    lost: Counter[str] = field(default_factory=Counter)
+    """How many keys each rule took away, by the rule's name."""
 
     @property
     def interval(self) -> int:
@@ -261,4 +263,11 @@ def apply_rules(upload: Upload) -> None:
         When a rule refuses the whole upload.
     """
     for rule in RULES:
-        rule(upload)
+        before = len(upload.dropped) + len(upload.warnings)
+        try:
+            rule(upload)
+        except PublishRejected:
+            upload.lost[rule.__name__] += len(upload.request.keys)
+            raise
+        if lost := len(upload.dropped) + len(upload.warnings) - before:
+            upload.lost[rule.__name__] += lost

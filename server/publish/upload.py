@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from server.config import Settings
 from server.context import Server
 from server.export.store import closed_until
+from server.metrics import KEYS_PUBLISHED, KEYS_REJECTED
 from server.publish.revision import RevisableKey, open_token, seal_token
 from server.publish.rules import Candidate, Upload, apply_rules
 from server.publish.store import (
@@ -118,10 +119,15 @@ def take_upload(
     """
     now = server.clock.now()
     upload = Upload(request, claims, server.settings, now)
-    apply_rules(upload)
+    try:
+        apply_rules(upload)
+    finally:
+        for rule, number in upload.lost.items():
+            KEYS_REJECTED.labels(rule).inc(number)
     right = _Right(is_token_needed=False) if by_operator else _right(server, request.revision_token)
     with server.database.begin() as conn:
         inserted, revisable = _store(conn, server.settings, upload, right)
+    KEYS_PUBLISHED.inc(inserted)
     return PublishResponse(
         revision_token=seal_token(
             [*right.revisable, *revisable], server.keys.revision_key(), server.settings, now

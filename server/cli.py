@@ -1,0 +1,341 @@
+"""The command `truyvet server`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from tracing_core.errors import InvalidValue, StoreError, TracingError
+
+if TYPE_CHECKING:
+    from server.context import Server
+
+__all__ = ["server"]
+
+_WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys"}
+_BACKLOG = 1_024
+_GRACE_SECONDS = 10
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _default_home() -> str:
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return str(Path(data) / "truyvet/server")
+
+
+def _home(command: Command) -> Command:
+    return click.option(
+        "--home",
+        metavar="DIR",
+        envvar="TRUYVET_SERVER_HOME",
+        default=_default_home,
+        show_default="~/.local/share/truyvet/server",
+        type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+        help="Folder of the database, the keys and the published files.",
+    )(command)
+
+
+def _json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def _open(home: Path) -> Server:
+    from server.config import load_settings
+    from server.context import Server
+    from tracing_core.clock import clock_from_environment
+
+    return Server.open(load_settings(home), clock_from_environment())
+
+
+@click.group()
+def server() -> None:
+    """Run and operate a key server."""
+
+
+@server.command()
+@_home
+@click.option("--region", default="VN", show_default=True, help="The region keys are published in.")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="Where devices will reach this server; https unless it is this machine.",
+)
+@click.option(
+    "--contact",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="JSON: whom an exposed person turns to, in vi and en.",
+)
+@_json
+def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
+    """Set up a server: database, keys, region, first operator."""
+    operator_key, join = _set_up(home, region, url, contact)
+    if as_json:
+        answer = {"operator_key": operator_key, "join": join, "region": region, "home": str(home)}
+        click.echo(json.dumps(answer))
+        return
+    option = f" --home {home}"
+    click.echo(
+        f"The server for {region} is set up in {home}.\n\n"
+        f"1. Start it:            truyvet server run{option}\n"
+        f"2. Issue a code:        truyvet server issue{option}\n"
+        f"3. Let devices join it: truyvet agent join {join}\n"
+        f"   (the line is also in {home / 'join.txt'})\n\n"
+        "Programs of your authority issue codes at /api/issue with this key in X-API-Key.\n"
+        "It is shown only now:   " + operator_key
+    )
+
+
+def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[str, str]:
+    from server.config import SETTINGS_FILE, load_settings
+    from server.context import Server
+    from server.database import Database
+    from server.files import make_private_folder, write_durably
+    from server.storage import Storage
+    from server.trust.chain import begin_chain, join_line
+    from server.trust.config_document import current_config, set_contact
+    from server.trust.keys import KeyFolder
+    from server.verification.rules import keyed_hash, new_operator_key
+    from server.verification.store import replace_operator_keys
+    from tracing_core.clock import clock_from_environment
+    from tracing_core.trust import JoinLine
+
+    if (home / SETTINGS_FILE).exists():
+        raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
+    found = {path.name for path in home.iterdir()} if home.exists() else set()
+    if any(name not in _WRITTEN_BY_INIT and not name.startswith("server.db") for name in found):
+        raise StoreError(
+            f"{home} holds other files: choose a folder that is empty or not yet there"
+        )
+    clock = clock_from_environment()
+    settings = load_settings(home, region=region, url=url.rstrip("/"))
+    JoinLine(settings.url, "0" * 64)
+    make_private_folder(home)
+    set_contact(home, contact)
+    keys = KeyFolder(home)
+    begin_chain(keys, settings, clock.now())
+    current_config(keys, settings, clock.now())
+    made = Server(settings, clock, Database(settings.database), Storage(home), keys)
+    made.database.migrate()
+    operator_key = new_operator_key()
+    with made.database.begin() as conn:
+        key_hash = keyed_hash(made, "operator", operator_key)
+        replace_operator_keys(conn, key_hash, int(clock.now()))
+    made.close()
+    join = str(join_line(keys, settings))
+    write_durably(home / "join.txt", f"{join}\n".encode())
+    # Last, because its presence says that all the rest is there; TOML's strings are JSON's.
+    lines = [f"{name} = {json.dumps(getattr(settings, name))}" for name in ("region", "url")]
+    write_durably(home / SETTINGS_FILE, ("\n".join(lines) + "\n").encode())
+    return operator_key, join
+
+
+@server.command()
+@_home
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 picks a free one.",
+)
+@_json
+def run(home: Path, host: str, port: int, as_json: bool) -> None:
+    """Serve devices and operators until stopped."""
+    import uvicorn
+
+    from server.app import create_app
+    from server.config import load_settings
+    from tracing_core.clock import clock_from_environment
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("uvicorn", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    app = create_app(load_settings(home), clock_from_environment())
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{listener.getsockname()[1]}"
+    click.echo(json.dumps({"url": url}) if as_json else f"Serving {home} at {url}; Ctrl-C stops.")
+    sys.stdout.flush()
+    config = uvicorn.Config(
+        app,
+        # Addresses are logged nowhere.
+        access_log=False,
+        log_config=None,
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _stop(*_: object) -> NoReturn:
+    # The web server raises the signal again once it has stopped cleanly.
+    sys.exit(0)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise TracingError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
+        ) from error
+    return listener
+
+
+@server.command()
+@_home
+@click.option(
+    "--test-type",
+    type=click.Choice(["confirmed", "likely", "negative"]),
+    default="confirmed",
+    show_default=True,
+)
+@click.option("--symptom-date", metavar="YYYY-MM-DD", default="", help="When symptoms began.")
+@click.option("--test-date", metavar="YYYY-MM-DD", default="", help="When the test was made.")
+@click.option("--long", "is_long", is_flag=True, help="A code to be sent: longer, valid for a day.")
+@click.option("--count", type=click.IntRange(1, 1_000), default=1, show_default=True)
+@_json
+def issue(
+    home: Path,
+    test_type: str,
+    symptom_date: str,
+    test_date: str,
+    is_long: bool,
+    count: int,
+    as_json: bool,
+) -> None:
+    """Issue codes, one a line, each for one person's report."""
+    from server.verification.rules import issue_code
+    from tracing_core.verification import IssueRequest
+
+    opened = _open(home)
+    request = IssueRequest(symptom_date=symptom_date, test_date=test_date, test_type=test_type)
+    for _ in range(count):
+        made = issue_code(opened, request, is_long=is_long)
+        if as_json:
+            click.echo(json.dumps({"code": made.code, "expires_at": made.expires_at}))
+        else:
+            end = datetime.fromtimestamp(made.expires_at, UTC)
+            click.echo(f"{made.code}  valid until {end:%Y-%m-%d %H:%M} UTC")
+
+
+@server.command()
+@click.argument("file", type=click.File("rb"))
+@_home
+@_json
+def publish_keys(file: Any, home: Path, as_json: bool) -> None:
+    """Publish keys by an operator's right, without a code.
+
+    FILE is JSON as of /v1/publish: temporaryExposureKeys, symptomOnsetInterval, traveler; and
+    reportType, which is confirmed, likely or negative.
+    """
+    from server.publish.upload import take_upload
+    from server.verification.certificate import REPORT_TYPES, Claims
+    from tracing_core.publish_request import PublishRequest
+
+    try:
+        fields = json.load(file)
+        report_type = REPORT_TYPES[fields.pop("reportType", "confirmed")]
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        raise InvalidValue(f"{file.name} must be a JSON object") from error
+    except KeyError as error:
+        raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative") from (
+            error
+        )
+    request = PublishRequest.from_json(fields)
+    response = take_upload(_open(home), request, Claims(report_type), by_operator=True)
+    if as_json:
+        click.echo(json.dumps({"insertedExposures": 0, **response.to_json()}))
+        return
+    click.echo(f"{response.inserted_exposures} keys published")
+    for line in (*filter(None, response.error.split("; ")), *response.warnings):
+        click.echo(line, err=True)
+
+
+@server.command()
+@_home
+@_json
+def export(home: Path, as_json: bool) -> None:
+    """Write the key files that are due, as the running server does by itself."""
+    from server.export.worker import run_due
+
+    files = run_due(_open(home))
+    click.echo(json.dumps({"files": files}) if as_json else f"{len(files)} files written")
+    if not as_json:
+        for name in files:
+            click.echo(name)
+
+
+@server.command()
+@_home
+@_json
+def cleanup(home: Path, as_json: bool) -> None:
+    """Delete what is older than it may be, as the running server does by itself."""
+    from dataclasses import asdict
+
+    from server.retention import cleanup as retention
+
+    removed = asdict(retention.run(_open(home)))
+    if as_json:
+        click.echo(json.dumps(removed))
+    else:
+        click.echo(", ".join(f"{number} {name}" for name, number in removed.items()) + " removed")
+
+
+@server.command()
+def openapi() -> None:
+    """Print the description of the HTTP interface."""
+    from server.app import openapi_document
+    from server.config import load_settings
+
+    document = openapi_document(load_settings(Path("/nonexistent")))
+    click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+@server.command()
+@click.argument("kind", type=click.Choice(["export", "config"]))
+@_home
+@_json
+def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
+    """Replace a signing key; devices that joined follow by themselves."""
+    from server.trust.chain import rotate_config_key, rotate_export_key
+
+    opened = _open(home)
+    rotate = rotate_export_key if kind == "export" else rotate_config_key
+    name = rotate(opened.keys, opened.settings, opened.clock.now())
+    click.echo(json.dumps({"key": name}) if as_json else f"the new {kind} key is {name}")
+
+
+@server.command()
+@_home
+@_json
+def join(home: Path, as_json: bool) -> None:
+    """Print the line that devices join this server by."""
+    from server.trust.chain import join_line
+
+    opened = _open(home)
+    line = str(join_line(opened.keys, opened.settings))
+    click.echo(json.dumps({"join": line}) if as_json else line)
