@@ -1,0 +1,171 @@
+"""A log made ready to be searched: its sightings by UTC day, a filter and a hash table a day.
+
+An identifier is valid only within ±12 intervals of its own, so a key of one UTC day needs the
+sightings of that day and of two hours around it, and no others. Small filters stay in the
+processor's caches; days, and sixths of days, for which a log has nothing cost nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matcher.columns import SightingColumns
+from matcher.processor import Kernel, choose_kernel
+from tracing_core.errors import require
+from tracing_core.interval import TEK_ROLLING_PERIOD
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["GROUP", "TOLERANCE_INTERVALS", "DayIndex", "SightingIndex"]
+
+TOLERANCE_INTERVALS = 12
+"""How far from its own interval an identifier counts (GAEN crypto v1.2: two hours)."""
+
+GROUP = 24
+"""Intervals that are derived together, or not at all: a sixth of a day."""
+
+# Bits of the filter an entry gets at least; a power of two of words makes it up to twice as many.
+# Two thousand of each million identifiers that do not match may pass; each costs about 20 ns.
+_BITS_AN_ENTRY = {2: 64, 4: 32}
+_LEAST_WORDS = 64
+
+
+def _at_least(count: int, least: int) -> int:
+    """Return the next power of two."""
+    return max(least, 1 << (count - 1).bit_length())
+
+
+@dataclass(frozen=True, slots=True)
+class DayIndex:
+    """The sightings of one UTC day, and of two hours before and after."""
+
+    start: int
+    """The day's first interval."""
+    groups: NDArray[np.int64]
+    """The groups of 24 intervals, 0 to 5, that have a sighting within the tolerance."""
+    words: NDArray[np.uint64]
+    """The filter."""
+    heads: NDArray[np.int32]
+    """The hash table: the first sighting of a chain, or −1."""
+    chain: NDArray[np.int32]
+    """For each sighting the next one of the same identifier, or −1."""
+    identifiers: NDArray[np.uint64]
+    """Shape (m, 2)."""
+    intervals: NDArray[np.uint32]
+    rows: NDArray[np.int64]
+    """Where each sighting stands in its columns."""
+
+
+class SightingIndex:
+    """Sightings, searchable.
+
+    Parameters
+    ----------
+    sightings
+        A log's columns; those under a suspect clock are left out.
+    kernel
+        The kernel that will search it, by default the best for this processor: filters differ.
+    """
+
+    def __init__(self, sightings: SightingColumns, kernel: Kernel | None = None) -> None:
+        numpy = require("numpy", extra="matcher")
+        self.kernel = kernel or choose_kernel()
+        usable = numpy.flatnonzero(~sightings.clock_suspect)
+        intervals = sightings.interval[usable]
+        order = numpy.argsort(intervals, kind="stable")
+        self._rows: NDArray[np.int64] = usable[order]
+        self._intervals: NDArray[np.uint32] = intervals[order]
+        # A copy in order, so that a day's part is one piece of memory.
+        self._identifiers: NDArray[np.uint64] = sightings.rpi[self._rows].view("uint64")
+        self.days: NDArray[np.int64] = self._active_days()
+        """The UTC days, since the epoch and ascending, whose keys can match."""
+        self._built: dict[int, DayIndex] = {}
+        self._lock = threading.Lock()
+        self._multipliers = numpy.frombuffer(secrets.token_bytes(32), "uint64") | numpy.array(
+            [0, 1, 0, 1], "uint64"
+        )
+
+    def _active_days(self) -> Any:
+        numpy = require("numpy", extra="matcher")
+        intervals = self._intervals.astype("int64")
+        days = [
+            (intervals + off) // TEK_ROLLING_PERIOD
+            for off in (-TOLERANCE_INTERVALS, TOLERANCE_INTERVALS)
+        ]
+        found = numpy.unique(numpy.concatenate(days))
+        return found[found >= 0]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def sightings(self) -> Iterator[tuple[bytes, int, int]]:
+        """Yield each usable sighting's identifier, interval and row."""
+        identifiers = self._identifiers.tobytes()
+        for number, facts in enumerate(
+            zip(self._intervals.tolist(), self._rows.tolist(), strict=True)
+        ):
+            yield identifiers[16 * number : 16 * number + 16], *facts
+
+    def active_groups(self, day: int) -> NDArray[np.int64]:
+        """Return which groups of a UTC day, 0 to 5, have a sighting within the tolerance."""
+        numpy = require("numpy", extra="matcher")
+        firsts = day * TEK_ROLLING_PERIOD + GROUP * numpy.arange(TEK_ROLLING_PERIOD // GROUP)
+        low = self._search(firsts - TOLERANCE_INTERVALS)
+        high = self._search(firsts + GROUP + TOLERANCE_INTERVALS)
+        groups: NDArray[np.int64] = numpy.flatnonzero(high > low)
+        return groups
+
+    def _search(self, intervals: Any) -> Any:
+        """Return how many sightings are before each interval, which may lie outside 32 bits."""
+        numpy = require("numpy", extra="matcher")
+        inside = intervals.clip(0, 2**32 - 1).astype("uint32")
+        return numpy.where(intervals < 2**32, self._intervals.searchsorted(inside), len(self))
+
+    def day(self, day: int) -> DayIndex:
+        """Return a UTC day, built at its first use and kept."""
+        with self._lock:
+            known = self._built.get(day)
+        if known is None:
+            known = self._build(day)
+            with self._lock:
+                known = self._built.setdefault(day, known)
+        return known
+
+    def _build(self, day: int) -> DayIndex:
+        from matcher.kernels.registry import fill_function
+
+        numpy = require("numpy", extra="matcher")
+        start = day * TEK_ROLLING_PERIOD
+        bounds = numpy.array(
+            [start - TOLERANCE_INTERVALS, start + TEK_ROLLING_PERIOD + TOLERANCE_INTERVALS]
+        )
+        part = slice(*self._search(bounds).tolist())
+        identifiers = self._identifiers[part]
+        count = len(identifiers)
+        words = numpy.zeros(
+            _at_least(count * _BITS_AN_ENTRY[self.kernel.bits] // 64, _LEAST_WORDS), "uint64"
+        )
+        heads = numpy.full(_at_least(2 * count, 16), -1, "int32")
+        chain = numpy.full(count, -1, "int32")
+        fill_function()(identifiers, words, self.kernel.bits, heads, chain, self._multipliers)
+        return DayIndex(
+            start,
+            self.active_groups(day),
+            words,
+            heads,
+            chain,
+            identifiers,
+            self._intervals[part],
+            self._rows[part],
+        )
+
+    @property
+    def multipliers(self) -> NDArray[np.uint64]:
+        """The secret numbers of the hash tables, shape (4,)."""
+        return self._multipliers

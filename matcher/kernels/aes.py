@@ -1,0 +1,331 @@
+"""RPIK to identifiers by x86's AES instructions, with the filter's probes in their shadow.
+
+`width` is that of a register: 512 and 256 (VAES) or 128 bits (AES-NI); a register holds width/128
+blocks. The unit takes 4 blocks a cycle by 512 or 256 bits and 2 by 128, so 144 identifiers of ten
+rounds take 360 or 720 cycles, and everything else must run beside them.
+
+Round keys lie as `expand` writes them, round after round, each of the register's keys in turn:
+round r of key k at ``176 * (k - k % n) + 16 * (n * r + k % n)`` with n = width/128.
+
+Identifiers are derived by groups of 24 into a *slot* of a ring:
+
+======  =====================================================================
+0       24 identifiers of 16 bytes
+384     for each, where its word of the filter is (bytes, 64 bits)
+576     for each, its first 8 bytes, whose bytes 4 to 7 choose bits of the word
+768     which of those bits the word had, 8 identifiers a 64-bit mask
+======  =====================================================================
+
+(128- and 256-bit kernels use the identifiers only.) Slots are probed several groups after they
+were written. Where a load takes 8 bytes out of a store of 64 that has not left the store buffer
+yet, it waits: probing the group just written costs 50 ns a key, six groups later 8 (Xeon).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from matcher.kernels.vectors import (
+    BYTE,
+    QWORD,
+    WORD,
+    advanced,
+    constant,
+    declared,
+    load,
+    shuffled,
+    splat,
+    store,
+    vector,
+)
+
+__all__ = [
+    "BIT_SHIFTS",
+    "GROUP",
+    "PADDED_DATA",
+    "SLOT_BYTES",
+    "derive_128",
+    "derive_256",
+    "derive_512",
+    "emit_blocks",
+    "emit_counters",
+    "emit_expand",
+    "encrypt_128",
+    "encrypt_256",
+    "encrypt_512",
+    "expand_128",
+    "expand_256",
+    "expand_512",
+]
+
+GROUP = 24
+"""Identifiers derived and probed together: six registers of 512 bits, a sixth of a day."""
+SLOT_BYTES = 1024
+"""Room for a group and what its probes need."""
+
+BIT_SHIFTS = (56, 48, 40, 32)
+"""Where in an identifier's first 64 bits the places of its filter bits are, six bits each."""
+PADDED_DATA = b"EN-RPI" + bytes(10)
+"""The block an identifier is the encryption of, before its interval (GAEN crypto v1.2)."""
+_ROUND_CONSTANTS = (1, 2, 4, 8, 16, 32, 64, 128, 0x1B, 0x36)
+_WORDS, _FIRSTS, _MASKS = 16 * GROUP, 24 * GROUP, 32 * GROUP
+
+
+def _aes(builder: Any, width: int, *, last: bool = False) -> Any:
+    kind = vector(QWORD, width // 64)
+    name = "llvm.x86.aesni.aesenc" + ("last" if last else "")
+    return declared(builder, name if width == 128 else f"{name}.{width}", kind, [kind, kind])
+
+
+def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
+    """Expand the keys that a register holds, 16 bytes each in a row (FIPS 197, 5.2).
+
+    `aesenclast` is SubBytes here: its ShiftRows does nothing to four equal columns.
+    """
+    keys, size = width // 128, width // 8
+    octets, words, qwords = vector(BYTE, size), vector(WORD, size // 4), vector(QWORD, size // 8)
+    zero = constant(octets, 0)
+    last = _aes(builder, width, last=True)
+
+    def lanes(order: list[int]) -> list[int]:
+        return [16 * key + at for key in range(keys) for at in order]
+
+    def shifted(value: Any, by: int) -> Any:
+        order = [
+            16 * key + at - by if at >= by else size + at for key in range(keys) for at in range(16)
+        ]
+        return shuffled(builder, value, zero, order)
+
+    key = load(builder, rpiks, octets)
+    store(builder, key, schedules)
+    for number, round_constant in enumerate(_ROUND_CONSTANTS, start=1):
+        rotated = shuffled(builder, key, zero, lanes([13, 14, 15, 12] * 4))
+        added = builder.bitcast(constant(words, round_constant), qwords)
+        word = builder.call(last, [builder.bitcast(rotated, qwords), added])
+        key = builder.xor(key, shifted(key, 4))
+        key = builder.xor(key, shifted(key, 8))
+        key = builder.xor(key, builder.bitcast(word, octets))
+        store(builder, key, schedules, number * size)
+
+
+def emit_counters(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
+    """Return the padded data of consecutive intervals, `count` registers of `blocks` blocks."""
+    kind = vector(WORD, 4 * blocks)
+    interval = builder.and_(
+        splat(builder, first, 4 * blocks), constant(kind, [0, 0, 0, -1] * blocks)
+    )
+    registers = []
+    for register in range(count):
+        steps = [word for block in range(blocks) for word in (0, 0, 0, register * blocks + block)]
+        registers.append(builder.add(interval, constant(kind, steps)))
+    return registers
+
+
+def emit_blocks(builder: Any, schedule: Any, first: Any, width: int) -> Iterator[list[Any]]:
+    """Encrypt a group; yield the registers after each round, so that others may emit between."""
+    blocks = width // 128
+    words, qwords, quad = vector(WORD, 4 * blocks), vector(QWORD, 2 * blocks), vector(QWORD, 2)
+    encrypt, last = _aes(builder, width), _aes(builder, width, last=True)
+
+    def round_key(number: int) -> Any:
+        key = load(builder, schedule, quad, number * width // 8, 16)
+        return shuffled(builder, key, key, [0, 1] * blocks) if blocks > 1 else key
+
+    # The constant words of the padded data go into the first key, not into every block.
+    whitening = builder.xor(
+        builder.bitcast(round_key(0), words), constant(words, advanced(PADDED_DATA, blocks))
+    )
+    registers = [
+        builder.bitcast(builder.xor(counter, whitening), qwords)
+        for counter in emit_counters(builder, first, GROUP // blocks, blocks)
+    ]
+    for number in range(1, 11):
+        key = round_key(number)
+        step = last if number == 10 else encrypt
+        registers = [builder.call(step, [register, key]) for register in registers]
+        yield registers
+
+
+class _ScalarProbes:
+    """One identifier after another: two bits of its word, by shifts of general registers."""
+
+    def __init__(self, builder: Any, slot: Any, words: Any, mask: Any) -> None:
+        self._builder, self._slot, self._words, self._mask = builder, slot, words, mask
+        self._found: Any = None
+
+    def steps(self) -> list[Callable[[], None]]:
+        return [partial(self._probe, identifier) for identifier in range(GROUP)]
+
+    def _probe(self, identifier: int) -> None:
+        builder = self._builder
+        low = load(builder, self._slot, QWORD, 16 * identifier)
+        word = load(builder, builder.add(self._words, builder.and_(low, self._mask)), QWORD, 0, 8)
+        bits = [
+            builder.lshr(
+                word,
+                builder.and_(builder.lshr(low, constant(QWORD, shift)), constant(QWORD, 63)),
+            )
+            for shift in BIT_SHIFTS[:2]
+        ]
+        found = builder.and_(*bits)
+        self._found = found if self._found is None else builder.or_(self._found, found)
+
+    def result(self) -> Any:
+        return self._builder.and_(self._found, constant(QWORD, 1))
+
+
+class _ShuffledProbes:
+    """Eight identifiers at a time: four bits of each word, by one `vpshufbitqmb`.
+
+    Its first operand is eight words of the filter, its second for each eight bytes that choose
+    bits; the mask it makes has a byte for each word. The words are gathered by loads and unpacks
+    (port 5, idle under AES); `vpgatherqq` does it in fewer instructions and 12 ns a key slower.
+    The mask goes to memory and is looked at a group later: `kmovq` to a general register would
+    take AES's port.
+    """
+
+    def __init__(self, builder: Any, slot: Any, words: Any, checked: Any) -> None:
+        self._builder, self._slot, self._words, self._checked = builder, slot, words, checked
+        self._octets = vector(QWORD, 8)
+        self._gathered: Any = None
+
+    def steps(self) -> list[Callable[[], None]]:
+        steps: list[Callable[[], None]] = []
+        for eight in range(GROUP // 8):
+            steps += [partial(self._gather, eight, at) for at in range(8)]
+            steps.append(partial(self._test, eight))
+        return steps
+
+    def _gather(self, eight: int, at: int) -> None:
+        builder = self._builder
+        place = load(builder, self._slot, QWORD, _WORDS + 64 * eight + 8 * at, 8)
+        word = load(builder, builder.add(self._words, place), QWORD, 0, 8)
+        before = self._gathered if at else ir.Constant(self._octets, ir.Undefined)
+        self._gathered = builder.insert_element(before, word, constant(WORD, at))
+
+    def _test(self, eight: int) -> None:
+        builder = self._builder
+        octets = vector(BYTE, 64)
+        test = declared(
+            builder,
+            "llvm.x86.avx512.vpshufbitqmb.512",
+            vector(ir.IntType(1), 64),
+            [octets, octets],
+        )
+        firsts = load(builder, self._slot, octets, _FIRSTS + 64 * eight, 64)
+        bits = builder.call(test, [builder.bitcast(self._gathered, octets), firsts])
+        store(builder, builder.bitcast(bits, QWORD), self._slot, _MASKS + 8 * eight, 8)
+
+    def result(self) -> Any:
+        """Return nonzero if an identifier of the group probed before has all four bits."""
+        builder = self._builder
+        found = None
+        for eight in range(GROUP // 8):
+            bits = load(builder, self._checked, QWORD, _MASKS + 8 * eight, 8)
+            bits = builder.and_(bits, builder.lshr(bits, constant(QWORD, 1)))
+            bits = builder.and_(bits, builder.lshr(bits, constant(QWORD, 2)))
+            found = bits if found is None else builder.or_(found, bits)
+        return builder.and_(found, constant(QWORD, 0x1010101010101010))
+
+
+def _emit_interleaved(
+    builder: Any, schedule: Any, first: Any, width: int, steps: list[Callable[[], None]]
+) -> list[Any]:
+    registers: list[Any] = []
+    for number, registers in enumerate(emit_blocks(builder, schedule, first, width)):
+        for step in steps[len(steps) * number // 10 : len(steps) * (number + 1) // 10]:
+            step()
+    return registers
+
+
+def _emit_encrypt(builder: Any, arguments: Any, width: int) -> None:
+    schedule, first, out = arguments
+    registers = _emit_interleaved(builder, schedule, first, width, [])
+    for number, register in enumerate(registers):
+        store(builder, register, out, number * width // 8)
+
+
+def emit_derive(builder: Any, arguments: Any, width: int) -> Any:
+    """Derive a group into one slot, probe a second; tell if one of a third may match."""
+    schedule, first, slot, probed, checked, words, mask = arguments
+    probes: Any
+    if width == 512:
+        probes = _ShuffledProbes(builder, probed, words, checked)
+    else:
+        probes = _ScalarProbes(builder, probed, words, mask)
+    registers = _emit_interleaved(builder, schedule, first, width, probes.steps())
+    result = probes.result()
+    for number, register in enumerate(registers):
+        store(builder, register, slot, number * width // 8, 16)
+    if width == 512:
+        _emit_places(builder, registers, slot, mask)
+    return result
+
+
+def _emit_places(builder: Any, registers: list[Any], slot: Any, mask: Any) -> None:
+    masks = splat(builder, mask, 8)
+    for eight in range(GROUP // 8):
+        low, high = registers[2 * eight : 2 * eight + 2]
+        # vpunpcklqdq: the low halves of eight identifiers, in an order that does not matter.
+        firsts = shuffled(builder, low, high, [0, 8, 2, 10, 4, 12, 6, 14])
+        store(builder, builder.and_(firsts, masks), slot, _WORDS + 64 * eight, 64)
+        store(builder, firsts, slot, _FIRSTS + 64 * eight, 64)
+
+
+def _expand(width: int) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def expand(_typing: Any, rpiks: Any, schedules: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            emit_expand(builder, *arguments, width)
+            return context.get_dummy_value()
+
+        return types.void(types.uintp, types.uintp), generate
+
+    return expand
+
+
+def _encrypt(width: int) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def encrypt(_typing: Any, schedule: Any, first: Any, out: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            _emit_encrypt(builder, arguments, width)
+            return context.get_dummy_value()
+
+        return types.void(types.uintp, types.uint32, types.uintp), generate
+
+    return encrypt
+
+
+def _derive(width: int) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]
+    def derive(
+        _typing: Any,
+        schedule: Any,
+        first: Any,
+        slot: Any,
+        probed: Any,
+        checked: Any,
+        words: Any,
+        mask: Any,
+    ) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return emit_derive(builder, arguments, width)
+
+        address = types.uintp
+        return types.uint64(
+            address, types.uint32, address, address, address, address, types.uint64
+        ), generate
+
+    return derive
+
+
+# Module-level names, because Numba's cache never finds again what a closure holds.
+expand_128, expand_256, expand_512 = _expand(128), _expand(256), _expand(512)
+encrypt_128, encrypt_256, encrypt_512 = _encrypt(128), _encrypt(256), _encrypt(512)
+derive_128, derive_256, derive_512 = _derive(128), _derive(256), _derive(512)

@@ -1,0 +1,160 @@
+"""Compiled kernels, kept between processes.
+
+Numba keeps what it compiled beside the file of the function it compiled, and compares that file
+alone: an edited emitter in another file would go unnoticed. Here an entry counts only if every
+source file of this package, this project's version, Numba's and llvmlite's are the same; Numba
+itself adds the processor and its features. An entry that cannot be read is compiled again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import logging
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core import caching
+
+__all__ = ["cache_folder", "compiled", "source_stamp"]
+
+_LOGGER = logging.getLogger(__name__)
+_OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("truyvet")
+    except importlib.metadata.PackageNotFoundError:
+        return "uninstalled"
+
+
+@functools.cache
+def source_stamp() -> str:
+    """Return a digest of all that decides what a kernel compiles to, but for the processor."""
+    digest = hashlib.sha256()
+    for part in (_version(), numba.__version__, llvmlite.__version__, sys.version):
+        digest.update(part.encode() + b"\0")
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()
+
+
+def _candidates() -> Iterator[Path]:
+    for variable in ("TRUYVET_CACHE_DIR", "NUMBA_CACHE_DIR"):
+        if chosen := os.environ.get(variable):
+            yield Path(chosen) / "truyvet-kernels"
+    home = os.environ.get("XDG_CACHE_HOME")
+    try:
+        yield (Path(home) if home else Path.home() / ".cache") / "truyvet" / "kernels"
+    except RuntimeError:  # no home folder
+        pass
+    yield Path(tempfile.gettempdir()) / f"truyvet-kernels-{os.getuid()}"
+
+
+def _usable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What is loaded from here is run, so nobody else may be able to write it.
+        facts = folder.lstat()
+        if facts.st_uid != os.getuid() or facts.st_mode & 0o022 or folder.is_symlink():
+            return False
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+@functools.cache
+def cache_folder() -> Path | None:
+    """Return the first folder that can be written, and by us alone; None if there is none.
+
+    ``$TRUYVET_CACHE_DIR``, ``$NUMBA_CACHE_DIR``, the user's cache folder, the system's temporary.
+    """
+    for folder in _candidates():
+        if _usable(folder):
+            return folder
+    _LOGGER.warning("no folder to keep compiled kernels in; set TRUYVET_CACHE_DIR")
+    return None
+
+
+class _Locator(caching._CacheLocator):  # type: ignore[misc]
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return source_stamp()
+
+    def get_disambiguator(self) -> str:
+        return "kernel"
+
+
+class _Results(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
+        self._lineno = function.__code__.co_firstlineno
+        self._locator = _Locator(folder)
+        self._filename_base = self.get_filename_base(
+            f"{function.__module__}.{function.__qualname__}", sys.abiflags
+        )
+
+
+class _Cache(caching.FunctionCache):  # type: ignore[misc]
+    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
+        self._impl_class = functools.partial(_Results, folder=folder)
+        super().__init__(function)
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception as error:
+            # A file cut short by a full disk or a crash raises whatever pickle meets in it.
+            _LOGGER.info("compiling again what the cache cannot give: %s", error)
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            super().save_overload(signature, data)
+        except OSError as error:
+            _LOGGER.warning("a compiled kernel could not be kept: %s", error)
+
+
+def compiled(
+    function: Callable[..., Any], signature: Any, *, name: str = "", **names: Any
+) -> Callable[..., Any]:
+    """Compile a function for one signature, or load it compiled.
+
+    Parameters
+    ----------
+    function
+        Plain Python that Numba can compile; not a closure.
+    signature
+        The Numba signature; arrays that are only read should be marked so, then both kinds fit.
+    name
+        What distinguishes this version of the function from others made of it.
+    names
+        Global names to bind in the function. One loop so serves several kernels: what a closure
+        held, Numba's cache would never find again.
+    """
+    chosen = types.FunctionType(
+        function.__code__, {**function.__globals__, **names}, function.__name__
+    )
+    chosen.__module__ = function.__module__
+    chosen.__qualname__ = f"{function.__name__}_{name}" if name else function.__name__
+    dispatcher = numba.njit(**_OPTIONS)(chosen)
+    if folder := cache_folder():
+        dispatcher._cache = _Cache(chosen, folder)
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    compiled_function: Callable[..., Any] = dispatcher
+    return compiled_function

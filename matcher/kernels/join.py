@@ -1,0 +1,202 @@
+"""Keys and an indexed log in columns; out comes which key meets which sighting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.columns import KeyColumns
+from matcher.index import GROUP, TOLERANCE_INTERVALS, DayIndex, SightingIndex
+from matcher.kernels import portable
+from matcher.kernels.registry import derive_function, fill_function, scan_function
+from matcher.processor import Kernel, choose_kernel
+from tracing_core.errors import InvalidValue
+from tracing_core.interval import TEK_ROLLING_PERIOD
+
+__all__ = ["Pairs", "derive_columns", "match_columns", "warm_up"]
+
+_CHUNK = 8192  # keys a thread takes at once: 2 ms of work, so that threads end together
+_FIRST_PAIRS = 1024
+# A filter beyond this is not in the second cache of any processor we know.
+_FAR_BYTES = 1 << 21
+
+
+class Pairs(NamedTuple):
+    """Which keys meet which sightings, in the order of keys, then of sightings."""
+
+    key_row: NDArray[np.int64]
+    sighting_row: NDArray[np.int64]
+
+
+def _jobs(keys: KeyColumns, index: SightingIndex) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield each UTC day that both sides have, with the rows of the keys used in it.
+
+    Keys are not sorted, their rows are. A key that begins within a day counts for two.
+    """
+    if not len(keys) or not len(index):
+        return
+    starts = keys.rolling_start
+    first_days = starts // np.uint32(TEK_ROLLING_PERIOD)
+    used_up = starts - first_days * np.uint32(TEK_ROLLING_PERIOD) + keys.rolling_period
+    crossing = np.flatnonzero(used_up > TEK_ROLLING_PERIOD)
+    for days, rows in ((first_days, None), (first_days[crossing] + np.uint32(1), crossing)):
+        if not len(days):
+            continue
+        numbers = _numbered(days, index.days)
+        order = np.argsort(numbers, kind="stable")
+        found, begins = np.unique(numbers[order], return_index=True)
+        for number, part in zip(found, np.split(order, begins[1:]), strict=True):
+            if number:
+                yield int(index.days[number - 1]), part if rows is None else rows[part]
+
+
+def _numbered(days: NDArray[np.uint32], known: NDArray[np.int64]) -> NDArray[Any]:
+    """Return for each day its number among the known ones from 1, or 0, in as few bits as do.
+
+    NumPy sorts 16-bit numbers by radix, ten times as fast as wider ones.
+    """
+    width = np.uint16 if len(known) < 2**16 - 1 else np.uint32
+    low, high = int(days.min()), int(days.max())
+    if high - low < 2**16:
+        table = np.zeros(high - low + 1, width)
+        inside = (known >= low) & (known <= high)
+        table[known[inside] - low] = np.flatnonzero(inside) + 1
+        return table[days - np.uint32(low)]
+    places = known.searchsorted(days).clip(0, len(known) - 1)
+    return np.where(known[places] == days, places + 1, 0).astype(width)
+
+
+def _without_idle(
+    keys: KeyColumns, rows: NDArray[np.int64], day: DayIndex
+) -> NDArray[np.int64]:
+    """Leave out keys that were used in none of the day's active groups."""
+    if len(day.groups) == TEK_ROLLING_PERIOD // GROUP:
+        return rows
+    starts = keys.rolling_start[rows].astype(np.int64) - day.start
+    ends = starts + keys.rolling_period[rows]
+    active = np.zeros(len(rows), bool)
+    for group in day.groups:
+        active |= (starts < GROUP * (group + 1)) & (ends > GROUP * group)
+    return rows if active.all() else rows[active]
+
+
+def _scan(
+    keys: KeyColumns, rows: NDArray[np.int64], day: DayIndex, index: SightingIndex
+) -> NDArray[np.int64]:
+    """Return pairs of a key's row and a sighting's, shape (p, 2)."""
+    scan, room = scan_function(index.kernel), _FIRST_PAIRS
+    while True:
+        pairs = np.empty((room, 2), np.int64)
+        count = scan(
+            keys.key_data,
+            rows,
+            keys.rolling_start,
+            keys.rolling_period,
+            day.start,
+            day.groups,
+            day.words,
+            day.words.nbytes >= _FAR_BYTES,
+            day.heads,
+            day.chain,
+            day.identifiers,
+            day.intervals,
+            index.multipliers,
+            TOLERANCE_INTERVALS,
+            pairs,
+        )
+        if count <= room:
+            pairs = pairs[:count]
+            pairs[:, 1] = day.rows[pairs[:, 1]]
+            return pairs
+        room = count
+
+
+def _chunks(
+    keys: KeyColumns, index: SightingIndex
+) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
+    for number, rows in _jobs(keys, index):
+        day = index.day(number)
+        rows = _without_idle(keys, rows, day)
+        for at in range(0, len(rows), _CHUNK):
+            yield rows[at : at + _CHUNK], day
+
+
+def match_columns(
+    keys: KeyColumns, index: SightingIndex, *, threads: int = 1, kernel: Kernel | None = None
+) -> Pairs:
+    """Find every pair of a key and a sighting of one of its identifiers within the tolerance.
+
+    Exact: the filter decides only what is looked at. Other rules (replay, revision) are the
+    caller's, who has few pairs left to look at.
+
+    Parameters
+    ----------
+    keys
+        Any number, in any order.
+    index
+        The log; its kernel does the work.
+    threads
+        How many work at once; the kernels run without the interpreter's lock.
+    kernel
+        The kernel that must do it; by default the index's.
+
+    Returns
+    -------
+    Pairs
+        Rows of `keys`, rows of the columns the index was made of.
+
+    Raises
+    ------
+    InvalidValue
+        When the index was made for another kernel, or `threads` is not positive.
+    """
+    if threads < 1:
+        raise InvalidValue(f"there must be 1 thread or more, not {threads}")
+    if kernel is not None and kernel != index.kernel:
+        raise InvalidValue(
+            f"the index is made for kernel {index.kernel.name}; make one for {kernel.name}"
+        )
+    if not index.kernel.compiled:
+        found = portable.match(keys, index)
+    elif threads == 1:
+        found = [_scan(keys, rows, day, index) for rows, day in _chunks(keys, index)]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            running = [
+                pool.submit(_scan, keys, rows, day, index) for rows, day in _chunks(keys, index)
+            ]
+            found = [each.result() for each in running]
+    pairs = np.concatenate(found) if found else np.empty((0, 2), np.int64)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return Pairs(pairs[order, 0], pairs[order, 1])
+
+
+def derive_columns(keys: KeyColumns, kernel: Kernel | None = None) -> NDArray[np.uint8]:
+    """Derive 144 identifiers a key from its first interval on, whatever its period.
+
+    Returns
+    -------
+    array of uint8, shape (n, 144, 16)
+        Where an interval would not fit 32 bits, what stands there means nothing.
+    """
+    kernel = kernel or choose_kernel()
+    if not kernel.compiled:
+        return portable.derive(keys)
+    groups = TEK_ROLLING_PERIOD // GROUP
+    out = np.empty((len(keys), groups, GROUP, 16), np.uint8)
+    derive_function(kernel)(keys.key_data, keys.rolling_start, groups, out)
+    return out.reshape(len(keys), TEK_ROLLING_PERIOD, 16)
+
+
+def warm_up(kernel: Kernel | None = None) -> list[str]:
+    """Compile what this machine will run, so that the next process finds it; say what that is."""
+    kernel = kernel or choose_kernel()
+    if kernel.compiled:
+        scan_function(kernel)
+        derive_function(kernel)
+        fill_function()
+    return [kernel.name]

@@ -1,0 +1,342 @@
+"""The loops of the matcher: keys of one UTC day against the sightings of that day.
+
+Written once. `matcher.kernels.cache.compiled` makes a version of each for every kernel, with the
+names of `KERNEL_PARTS` bound to what that kernel is made of, so the bodies below refer to them as
+globals.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types, uint32, uint64, uintp
+
+from matcher.kernels.aes import GROUP, SLOT_BYTES
+from matcher.kernels.memory import copy_16, load_64, prefetch_group
+
+__all__ = [
+    "DERIVE_SIGNATURE",
+    "FILL_SIGNATURE",
+    "KERNEL_PARTS",
+    "SCAN_SIGNATURE",
+    "derive",
+    "fill",
+    "scan",
+]
+
+KERNEL_PARTS = ("HKDF", "HKDF_LANES", "EXPAND", "EXPAND_LANES", "ENCRYPT", "DERIVE", "FOUND_LAG", "BITS")
+"""What a kernel binds: its intrinsics (or Numba functions), how many keys at once the first two
+take, how many groups later `DERIVE` tells of one, and how many bits an identifier has."""
+
+HKDF: Any
+HKDF_LANES: int
+EXPAND: Any
+EXPAND_LANES: int
+ENCRYPT: Any
+DERIVE: Any
+FOUND_LAG: int
+BITS: int
+
+_BATCH = 64  # keys prepared together: their round keys take 11 KB, which stay in the first cache
+_RING = 16  # slots; a power of two
+_LAG = 8  # groups between deriving and probing: by then the stores have reached the cache
+_FETCH_LAG = 4  # groups between deriving and asking for the filter's words, when those are far
+_SCHEDULE = 176  # bytes of a key's round keys
+_SCRATCH = (16 + _SCHEDULE) * _BATCH + SLOT_BYTES * _RING + 64
+
+
+def _read_only(kind: Any, dimensions: int) -> Any:
+    return types.Array(kind, dimensions, "C", readonly=True)
+
+
+SCAN_SIGNATURE = types.int64(
+    _read_only(types.uint8, 2),  # keys
+    _read_only(types.int64, 1),  # rows
+    _read_only(types.uint32, 1),  # starts
+    _read_only(types.uint16, 1),  # periods
+    types.int64,  # day_start
+    _read_only(types.int64, 1),  # groups
+    _read_only(types.uint64, 1),  # words
+    types.boolean,  # far
+    _read_only(types.int32, 1),  # heads
+    _read_only(types.int32, 1),  # chain
+    _read_only(types.uint64, 2),  # identifiers
+    _read_only(types.uint32, 1),  # intervals
+    _read_only(types.uint64, 1),  # multipliers
+    types.int64,  # tolerance
+    types.Array(types.int64, 2, "C"),  # pairs
+)
+
+DERIVE_SIGNATURE = types.void(
+    _read_only(types.uint8, 2),  # keys
+    _read_only(types.uint32, 1),  # firsts
+    types.int64,  # groups
+    types.Array(types.uint8, 4, "C"),  # out
+)
+FILL_SIGNATURE = types.void(
+    _read_only(types.uint64, 2),  # identifiers
+    types.Array(types.uint64, 1, "C"),  # words
+    types.int64,  # bits
+    types.Array(types.int32, 1, "C"),  # heads
+    types.Array(types.int32, 1, "C"),  # chain
+    types.Array(types.uint64, 1, "C"),  # multipliers
+)
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _bits(low: Any, count: int) -> Any:
+    """Return the filter bits of an identifier, by its first 64 bits (`aes.BIT_SHIFTS`)."""
+    bits = uint64(0)
+    for number in range(count):
+        bits |= uint64(1) << (low >> uint64(56 - 8 * number) & uint64(63))
+    return bits
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _place(low: Any, high: Any, multipliers: Any, count: int) -> Any:
+    """Return where an identifier's chain begins; multipliers nobody can guess spread it.
+
+    Whoever sends identifiers could else choose them to fall on one place.
+    """
+    mixed = (low ^ multipliers[0]) * multipliers[1] + (high ^ multipliers[2]) * multipliers[3]
+    return (mixed >> uint64(32)) & uint64(count - 1)
+
+
+@njit  # type: ignore[untyped-decorator]
+def _check_slot(
+    item: Any,
+    ring: Any,
+    slots: Any,
+    starts: Any,
+    periods: Any,
+    words: Any,
+    heads: Any,
+    chain: Any,
+    identifiers: Any,
+    intervals: Any,
+    multipliers: Any,
+    tolerance: Any,
+    bits_count: Any,
+    pairs: Any,
+    count: Any,
+) -> Any:
+    """Compare a slot's identifiers with the sightings, whole; write pairs; return their count.
+
+    All times are 64-bit and signed here: an interval near 0 or 2^32 must not wrap.
+    """
+    here = item & uint64(_RING - 1)
+    slot = ring + uint64(SLOT_BYTES) * here
+    row, first = slots[here, 0], slots[here, 1]
+    start = np.int64(starts[row])
+    end = start + np.int64(periods[row])
+    mask = uint64(words.shape[0] - 1) << uint64(3)
+    for identifier in range(max(0, start - first), min(GROUP, end - first)):
+        low = load_64(uintp(slot + 16 * identifier))
+        bits = _bits(low, bits_count)
+        if words[(low & mask) >> uint64(3)] & bits != bits:
+            continue
+        high = load_64(uintp(slot + 16 * identifier + 8))
+        place = _place(low, high, multipliers, heads.shape[0])
+        while heads[place] >= 0:
+            entry = np.int64(heads[place])
+            if identifiers[entry, 0] == low and identifiers[entry, 1] == high:
+                while entry >= 0:
+                    if abs(np.int64(intervals[entry]) - (first + identifier)) <= tolerance:
+                        if count < pairs.shape[0]:
+                            pairs[count, 0] = row
+                            pairs[count, 1] = entry
+                        count += 1
+                    entry = np.int64(chain[entry])
+                break
+            place = (place + uint64(1)) & uint64(heads.shape[0] - 1)
+    return count
+
+
+def scan(
+    keys: Any,
+    rows: Any,
+    starts: Any,
+    periods: Any,
+    day_start: Any,
+    groups: Any,
+    words: Any,
+    far: Any,
+    heads: Any,
+    chain: Any,
+    identifiers: Any,
+    intervals: Any,
+    multipliers: Any,
+    tolerance: Any,
+    pairs: Any,
+) -> Any:
+    """Match some keys in one UTC day; return how many pairs there are.
+
+    Parameters
+    ----------
+    keys, starts, periods
+        uint8 (n, 16), uint32 (n), uint16 (n): all keys.
+    rows
+        int64: which of them to match.
+    day_start
+        The day's first interval.
+    groups
+        int64: which groups of 24 intervals of the day the log has sightings for.
+    words, far
+        The filter, a power of two of words, and whether it is larger than the second cache.
+    heads, chain
+        int32: places of a hash table, and for each sighting the next of the same identifier.
+    identifiers, intervals
+        uint64 (m, 2) and uint32 (m): the day's sightings.
+    multipliers
+        uint64 (4): secret numbers of the hash.
+    tolerance
+        How many intervals apart an identifier's own and its sighting's may be.
+    pairs
+        int64 (p, 2), written: a key's row, a sighting of the day. Pairs beyond p are counted only.
+    """
+    scratch = np.zeros(_SCRATCH, np.uint8)
+    rpiks = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
+    schedules = uintp(rpiks + 16 * _BATCH)
+    ring = uintp(schedules + _SCHEDULE * _BATCH)
+    slots = np.zeros((_RING, 2), np.int64)  # of each slot: its key's row, its first interval
+    last = uint64(_RING - 1)
+    keys_at, words_at = uintp(keys.ctypes.data), uintp(words.ctypes.data)
+    mask = uint64(words.shape[0] - 1) << uint64(3)
+    item = uint64(0)
+    count = np.int64(0)
+    for batch in range(0, rows.shape[0], _BATCH):
+        size = min(_BATCH, rows.shape[0] - batch)
+        for key in range(size):
+            copy_16(uintp(keys_at + 16 * rows[batch + key]), uintp(rpiks + 16 * key))
+        # Lanes beyond the last key work on what the scratch holds, and nobody looks.
+        for key in range(0, size, HKDF_LANES):
+            HKDF(uintp(rpiks + 16 * key), uintp(rpiks + 16 * key))
+        for key in range(0, size, EXPAND_LANES):
+            EXPAND(uintp(rpiks + 16 * key), uintp(schedules + _SCHEDULE * key))
+        for key in range(size):
+            row = rows[batch + key]
+            start = np.int64(starts[row])
+            end = start + np.int64(periods[row])
+            lane = key % EXPAND_LANES
+            schedule = uintp(schedules + _SCHEDULE * (key - lane) + 16 * lane)
+            for number in range(groups.shape[0]):
+                first = day_start + GROUP * groups[number]
+                if first + GROUP <= start or first >= end:
+                    continue
+                here = item & last
+                probed, checked = (item - uint64(_LAG)) & last, (item - uint64(_LAG + 1)) & last
+                found = DERIVE(
+                    schedule,
+                    uint32(first),
+                    uintp(ring + uint64(SLOT_BYTES) * here),
+                    uintp(ring + uint64(SLOT_BYTES) * probed),
+                    uintp(ring + uint64(SLOT_BYTES) * checked),
+                    words_at,
+                    mask,
+                )
+                slots[here, 0] = row
+                slots[here, 1] = first
+                if far:
+                    fetched = (item - uint64(_FETCH_LAG)) & last
+                    prefetch_group(uintp(ring + uint64(SLOT_BYTES) * fetched), words_at, mask)
+                if found and item >= FOUND_LAG:
+                    count = _check_slot(
+                        item - uint64(FOUND_LAG),
+                        ring,
+                        slots,
+                        starts,
+                        periods,
+                        words,
+                        heads,
+                        chain,
+                        identifiers,
+                        intervals,
+                        multipliers,
+                        tolerance,
+                        BITS,
+                        pairs,
+                        count,
+                    )
+                item += uint64(1)
+    for late in range(max(0, np.int64(item) - FOUND_LAG), np.int64(item)):
+        count = _check_slot(
+            uint64(late),
+            ring,
+            slots,
+            starts,
+            periods,
+            words,
+            heads,
+            chain,
+            identifiers,
+            intervals,
+            multipliers,
+            tolerance,
+            BITS,
+            pairs,
+            count,
+        )
+    return count
+
+
+def derive(keys: Any, firsts: Any, groups: Any, out: Any) -> None:
+    """Derive identifiers, every one.
+
+    Parameters
+    ----------
+    keys, firsts
+        uint8 (n, 16) and uint32 (n): keys, and the interval of each one's first identifier.
+    groups
+        How many groups of 24 a key.
+    out
+        uint8 (n, groups, 24, 16), written.
+    """
+    scratch = np.zeros(_SCRATCH, np.uint8)
+    rpiks = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
+    schedules = uintp(rpiks + 16 * _BATCH)
+    keys_at, out_at = uintp(keys.ctypes.data), uintp(out.ctypes.data)
+    for batch in range(0, keys.shape[0], _BATCH):
+        size = min(_BATCH, keys.shape[0] - batch)
+        for key in range(size):
+            copy_16(uintp(keys_at + 16 * (batch + key)), uintp(rpiks + 16 * key))
+        for key in range(0, size, HKDF_LANES):
+            HKDF(uintp(rpiks + 16 * key), uintp(rpiks + 16 * key))
+        for key in range(0, size, EXPAND_LANES):
+            EXPAND(uintp(rpiks + 16 * key), uintp(schedules + _SCHEDULE * key))
+        for key in range(size):
+            lane = key % EXPAND_LANES
+            schedule = uintp(schedules + _SCHEDULE * (key - lane) + 16 * lane)
+            for group in range(groups):
+                first = np.int64(firsts[batch + key]) + GROUP * group
+                place = 16 * GROUP * ((batch + key) * groups + group)
+                ENCRYPT(schedule, uint32(first), uintp(out_at + place))
+
+
+def fill(
+    identifiers: Any,
+    words: Any,
+    bits: Any,
+    heads: Any,
+    chain: Any,
+    multipliers: Any,
+) -> None:
+    """Enter sightings into a filter and a hash table; `scan` says what they are.
+
+    Equal identifiers hang in one chain, so a log that repeats one costs no more than another.
+    """
+    mask = uint64(words.shape[0] - 1) << uint64(3)
+    for entry in range(identifiers.shape[0]):
+        low, high = identifiers[entry, 0], identifiers[entry, 1]
+        words[(low & mask) >> uint64(3)] |= _bits(low, bits)
+        place = _place(low, high, multipliers, heads.shape[0])
+        while True:
+            head = np.int64(heads[place])
+            if head < 0:
+                heads[place] = entry
+                break
+            if identifiers[head, 0] == low and identifiers[head, 1] == high:
+                chain[entry] = chain[head]
+                chain[head] = entry
+                break
+            place = (place + uint64(1)) & uint64(heads.shape[0] - 1)

@@ -1,0 +1,134 @@
+"""Which kernel this processor runs.
+
+A kernel for instructions the processor lacks would end the process, not raise, so the choice is
+made here, before anything is compiled, from the features LLVM sees (or those that
+``NUMBA_CPU_FEATURES`` tells Numba to compile for). ``TRUYVET_KERNEL`` overrides it by name.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from functools import cache
+
+from tracing_core.errors import InvalidValue, MissingExtra, require
+
+__all__ = ["KERNELS", "Kernel", "choose_kernel", "supported_kernels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A way to derive identifiers and compare them with a log."""
+
+    name: str
+    """What ``TRUYVET_KERNEL`` calls it."""
+    aes: int | None
+    """Width of the AES registers in bits; None without AES instructions."""
+    hkdf_lanes: int | None
+    """Keys hashed at once, one a vector lane; None where SHA instructions hash them in turn."""
+    machine: str | None
+    """``x86_64`` or ``aarch64``; None where it runs anywhere."""
+    features: frozenset[str] = frozenset()
+    """What the processor must have, in LLVM's words."""
+    compiled: bool = True
+    """Whether it needs NumPy and Numba."""
+
+    @property
+    def bits(self) -> int:
+        """Return how many bits of the filter stand for an identifier.
+
+        One instruction of AVX-512 tests eight, so four cost no more than one; elsewhere each is a
+        shift, and two let few enough pass.
+        """
+        return 4 if self.aes == 512 else 2
+
+
+def _x86(name: str, aes: int, hkdf_lanes: int | None, *features: str) -> Kernel:
+    return Kernel(name, aes, hkdf_lanes, "x86_64", frozenset(("aes", *features)))
+
+
+_VAES_512 = ("vaes", "avx512f", "avx512bw", "avx512vl", "avx512bitalg")
+
+# The best first, as far as features tell; `choose_kernel` knows one thing more.
+_ALL = (
+    _x86("vaes512-sha", 512, None, *_VAES_512, "sha"),
+    _x86("vaes512-avx512", 512, 16, *_VAES_512),
+    _x86("vaes256-sha", 256, None, "vaes", "avx2", "sha"),
+    _x86("vaes256-avx2", 256, 8, "vaes", "avx2"),
+    _x86("aesni-sha", 128, None, "avx", "sha"),
+    _x86("aesni-avx2", 128, 8, "avx2"),
+    _x86("aesni-sse", 128, 4, "sse4.1"),
+    Kernel("neon-aes", 128, 4, "aarch64", frozenset({"neon", "aes"})),
+    Kernel("table", None, 4, None),
+    Kernel("portable", None, None, None, compiled=False),
+)
+
+KERNELS = {kernel.name: kernel for kernel in _ALL}
+"""Every kernel by name, the best first."""
+
+
+@cache
+def _features(override: str | None) -> frozenset[str]:
+    """Return what the processor has; `override` is ``NUMBA_CPU_FEATURES``."""
+    if override is not None:
+        switches = [switch.strip() for switch in override.split(",")]
+        return frozenset(switch[1:] for switch in switches if switch.startswith("+"))
+    binding = require("llvmlite.binding", extra="matcher")
+    return frozenset(name for name, there in binding.get_host_cpu_features().items() if there)
+
+
+def _processor_name() -> str:
+    chosen = os.environ.get("NUMBA_CPU_NAME")
+    if chosen:
+        return chosen
+    name: str = require("llvmlite.binding", extra="matcher").get_host_cpu_name()
+    return name
+
+
+def _missing(kernel: Kernel) -> str | None:
+    """Return what this machine lacks for a kernel; None if nothing."""
+    if not kernel.compiled:
+        return None
+    if kernel.machine not in (None, platform.machine().lower().replace("amd64", "x86_64")):
+        return f"a processor of kind {kernel.machine}"
+    try:
+        require("numba", extra="matcher")
+        lacking = kernel.features - _features(os.environ.get("NUMBA_CPU_FEATURES"))
+    except MissingExtra as error:
+        return str(error)
+    return " ".join(sorted(lacking)) or None
+
+
+def supported_kernels() -> list[Kernel]:
+    """Return the kernels this processor runs, the best first; the portable one is always there."""
+    names = [name for name, kernel in KERNELS.items() if _missing(kernel) is None]
+    # Intel's SHA unit is slower than 16 lanes of its AVX-512, AMD's is faster (kernels.hkdf), and
+    # with 8 lanes either maker's is faster than the lanes.
+    if "vaes512-sha" in names and not _processor_name().startswith("znver"):
+        names.remove("vaes512-sha")
+        names.insert(names.index("vaes512-avx512") + 1, "vaes512-sha")
+    return [KERNELS[name] for name in names]
+
+
+def choose_kernel(name: str | None = None) -> Kernel:
+    """Return the kernel of that name, else of ``TRUYVET_KERNEL``, else the best for the processor.
+
+    Raises
+    ------
+    InvalidValue
+        When there is none of that name, or the processor lacks what it needs.
+    """
+    name = name or os.environ.get("TRUYVET_KERNEL")
+    if not name:
+        return supported_kernels()[0]
+    kernel = KERNELS.get(name)
+    if kernel is None:
+        raise InvalidValue(f"no kernel is called {name!r:.40}; there are {', '.join(KERNELS)}")
+    missing = _missing(kernel)
+    if missing is not None:
+        supported = ", ".join(each.name for each in supported_kernels())
+        raise InvalidValue(
+            f"kernel {name} needs what is not here ({missing}); this machine runs {supported}"
+        )
+    return kernel
