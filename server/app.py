@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 from importlib.metadata import version
 from typing import Any
 
@@ -43,8 +44,11 @@ _HEADERS = {
 }
 
 
-class _SecurityHeaders:
-    """Adds to every answer the headers it does not set itself."""
+class _Headers:
+    """Adds to every answer the headers it does not set itself, and the time of our clock.
+
+    Devices compare that time with their own, so it must be the one that keys are judged by.
+    """
 
     def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self._app = app
@@ -56,6 +60,8 @@ class _SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                now = scope["app"].state.server.clock.now()
+                headers["Date"] = formatdate(now, usegmt=True)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -141,7 +147,7 @@ def _build(settings: Settings) -> FastAPI:
     headers = dict(_HEADERS)
     if settings.url.startswith("https:"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    app.add_middleware(_SecurityHeaders, headers=headers)
+    app.add_middleware(_Headers, headers=headers)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

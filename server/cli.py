@@ -179,6 +179,8 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         log_config=None,
         ws="none",
         server_header=False,
+        # The application states the time of its own clock.
+        date_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])
