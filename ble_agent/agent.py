@@ -163,8 +163,7 @@ class Agent:
             # What was heard until then is kept, whether the scan ended, failed or was stopped.
             self._schedule.scanned(began)
             try:
-                identifiers = self._log.commit(scan)
-                _logger.debug("heard %d identifiers", identifiers)
+                self._log.commit(scan)
             except StoreError as error:
                 _logger.warning("%s; kept in memory until then", explain(error, self._language))
 

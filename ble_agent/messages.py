@@ -128,12 +128,12 @@ MESSAGES: Mapping[str, Text] = {
     "status_last_scan": Text(
         "Last listened: {minutes} minutes ago", "Lần nghe gần nhất: {minutes} phút trước"
     ),
-    "status_never_scanned": Text("Last listened: never", "Lần nghe gần nhất: chưa có"),
+    "status_never_scan": Text("Last listened: never", "Lần nghe gần nhất: chưa có"),
     "status_last_check": Text(
         "Last check of published keys: {minutes} minutes ago",
         "Lần kiểm tra khóa đã công bố gần nhất: {minutes} phút trước",
     ),
-    "status_never_checked": Text(
+    "status_never_check": Text(
         "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
     ),
     "status_keys": Text("Own keys kept: {count} days", "Khóa của thiết bị đang lưu: {count} ngày"),
