@@ -1,15 +1,27 @@
 """Logs against published keys: what matched, and how much it counts.
 
-``matcher.match`` goes from files to a result, ``match_keys`` and ``assess`` are its two halves for
-whoever holds the objects. Neither needs numpy.
+`match` goes from files to a result; `match_keys` and `assess` are its two halves for whoever holds
+the objects. None of them needs numpy. Names are loaded when first asked for, so that a command's
+help, and whoever needs one of them, waits for nothing else.
 """
 
-from matcher.definition import KeyMatch
-from matcher.join import match_keys
-from matcher.matching import match
-from matcher.report import MatchResult
-from matcher.risk import Assessment, DailySummary, ExposureSummary, assess, load_configuration
-from matcher.sightings import SightingIndex, read_log
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matcher.definition import KeyMatch
+    from matcher.join import match_keys
+    from matcher.matching import match
+    from matcher.report import MatchResult
+    from matcher.risk import (
+        Assessment,
+        DailySummary,
+        ExposureSummary,
+        assess,
+        load_configuration,
+        preset_names,
+    )
+    from matcher.sightings import SightingIndex, read_log
 
 __all__ = [
     "Assessment",
@@ -22,5 +34,23 @@ __all__ = [
     "load_configuration",
     "match",
     "match_keys",
+    "preset_names",
     "read_log",
 ]
+
+_HOMES = {
+    "KeyMatch": "definition",
+    "MatchResult": "report",
+    "SightingIndex": "sightings",
+    "match": "matching",
+    "match_keys": "join",
+    "read_log": "sightings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"matcher.{_HOMES.get(name, 'risk')}"), name)
+    globals()[name] = value
+    return value

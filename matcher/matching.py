@@ -35,22 +35,21 @@ def match(
 ) -> MatchResult:
     """Find which published keys were near, and weigh it.
 
-    The log is read once and never changed; key files are read one at a time.
+    Nothing is changed; key files are read one at a time.
 
     Parameters
     ----------
     log
         An agent's database or JSON Lines (gzipped or not), or sightings in any order.
     exports
-        Key files, folders or indices of them, or files already read. A later file revises the
-        keys of an earlier one.
+        Key files, folders or indices of them, or files already read; later ones revise earlier.
     public_keys
         If any are given, a file counts only if one of its signatures verifies with one of them.
     configuration
         How exposures are weighed; None for `ExposureConfiguration.default`.
     today
-        The UTC day, in days since the Unix epoch, that the age of exposures is counted from; None
-        for the day of the log's last sighting, so that an old log says what it said then.
+        The day (since the Unix epoch, UTC) that the age of exposures is counted from; None for the
+        day of the log's last sighting, so that an old log says what it said then.
     research
         Also tell which keys matched, and when, in `MatchResult.to_json`.
     progress
@@ -58,10 +57,8 @@ def match(
 
     Raises
     ------
-    InvalidLog, StoreError
-        When the log cannot be read.
-    ExportFileError
-        When a key file cannot be read or trusted; nothing is returned then.
+    InvalidLog, StoreError, ExportFileError
+        When the log or a key file cannot be read, or a file not be trusted.
     """
     report = progress or (lambda _: None)
     files = KeyFiles(exports, public_keys=public_keys)
@@ -71,17 +68,16 @@ def match(
     for number, file in enumerate(files, 1):
         report(f"matching file {number} of {len(files)}")
         join.add(file.keys())
+    configuration = configuration or ExposureConfiguration.default()
     if today is None:
         today = utc_day(index.last_seen_at or 0)
-    configuration = configuration or ExposureConfiguration.default()
-    matches = join.matches()
     return MatchResult(
         sightings=index.count,
         suspect_sightings=index.suspect_count,
         files=tuple(files.names),
         diagnosis_keys=join.diagnosis_keys,
-        matches=tuple(matches),
-        assessment=assess(matches, configuration, today, in_order=research),
+        matches=tuple(join.matches()),
+        assessment=assess(join.matches(), configuration, today, in_order=research),
         preset=configuration.name,
         today=today,
         signatures_checked=bool(public_keys),

@@ -92,12 +92,17 @@ class MatchResult:
 
     def _lines(self) -> Iterator[str]:
         checked = "signatures checked" if self.signatures_checked else "signatures not checked"
-        suspect = f", {self.suspect_sightings:,} under a suspect clock left out"
-        yield f"Log       {self.sightings:,} sightings{suspect if self.suspect_sightings else ''}"
-        yield f"Keys      {self.diagnosis_keys:,} in {len(self.files):,} files, {checked}"
+        suspect = (
+            f", {self.suspect_sightings:,} under a suspect clock left out"
+            if self.suspect_sightings
+            else ""
+        )
+        yield f"Log       {_count(self.sightings, 'sighting')}{suspect}"
+        yield (f"Keys      {self.diagnosis_keys:,} in {_count(len(self.files), 'file')}, {checked}")
         yield (
-            f"Matched   {self.matched_keys:,} keys, {self.matched_identifiers:,} identifiers,"
-            f" {self.matched_sightings:,} sightings"
+            f"Matched   {_count(self.matched_keys, 'key')},"
+            f" {_count(self.matched_identifiers, 'identifier')},"
+            f" {_count(self.matched_sightings, 'sighting')}"
         )
         minutes = self.assessment.score / 60
         yield f"Risk      {self.assessment.level} ({self.preset}, {minutes:.1f} weighted minutes)"
@@ -122,6 +127,10 @@ class MatchResult:
 
 def _identifiers(match: KeyMatch) -> int:
     return len({sighting.rpi for sighting in match.sightings})
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _date(day: int) -> str:

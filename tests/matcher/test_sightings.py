@@ -1,0 +1,102 @@
+"""A log's forms: what it is, its content says; reading it changes nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from matcher import SightingIndex, read_log
+from tests.matcher.examples import START, heard, key, logs, write_database
+from tracing_core.errors import InvalidLog, SchemaMismatch, StoreError
+from tracing_core.sighting import Sighting, write_json_lines
+
+LOG = [
+    heard(key(), START, rssi=[-60, -61], previous=START * 600),
+    heard(key("binh"), START + 7, suspect=True),
+]
+
+
+def test_content_decides_not_the_name(tmp_path: Path) -> None:
+    write_json_lines(tmp_path / "a.gz", LOG)
+    (tmp_path / "a.gz").rename(tmp_path / "a.db")
+    write_json_lines(tmp_path / "b.jsonl", LOG)
+    (tmp_path / "b.jsonl").rename(tmp_path / "b.gz")
+    write_database(tmp_path / "c.jsonl", LOG)
+    for name in ("a.db", "b.gz", "c.jsonl"):
+        assert list(read_log(tmp_path / name)) == LOG
+
+
+def test_reading_writes_nothing(tmp_path: Path) -> None:
+    path = write_database(tmp_path / "agent.db", LOG)
+    before = path.read_bytes()
+    path.chmod(0o400)
+    tmp_path.chmod(0o500)
+    try:
+        assert list(read_log(path)) == LOG
+    finally:
+        tmp_path.chmod(0o700)
+    assert path.read_bytes() == before
+
+
+def test_an_empty_log(tmp_path: Path) -> None:
+    empty = tmp_path / "log"
+    for content in (b"", b"\n \n"):
+        empty.write_bytes(content)
+        assert list(read_log(empty)) == []
+    assert list(read_log(write_database(tmp_path / "agent.db", []))) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK\x03\x04", "give the log first"),
+        (b"hello", "neither an agent's database nor JSON Lines"),
+        (b"\x1f\x8b\x08broken", "damaged"),
+        (b"[1]\n", "neither"),
+        (b'{"rpi": 1}\n', "line 1: "),
+        (b"SQLite format 3\0" + b"\xff" * 4096, "not a readable SQLite database"),
+    ],
+)
+def test_what_is_no_log_is_said_in_a_line(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    with pytest.raises((InvalidLog, StoreError), match=says) as caught:
+        list(read_log(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_foreign_files(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="No such file"):
+        read_log(tmp_path / "none")
+    with pytest.raises(StoreError, match="Is a directory"):
+        read_log(tmp_path)
+    sqlite3.connect(tmp_path / "other.db").executescript("CREATE TABLE a (b)").connection.close()
+    with pytest.raises(StoreError, match="not a truyvet database"):
+        list(read_log(tmp_path / "other.db"))
+
+
+def test_a_newer_version_s_database_is_refused(tmp_path: Path) -> None:
+    path = write_database(tmp_path / "agent.db", LOG)
+    db = sqlite3.connect(path)
+    with db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('sighting', 'm999_future', '2030-01-01')"
+        )
+    db.close()
+    with pytest.raises(SchemaMismatch, match="newer version"):
+        list(read_log(path))
+
+
+@given(logs)
+def test_the_index_gives_back_what_it_was_given(log: list[Sighting]) -> None:
+    index = SightingIndex(log)
+    kept = [sighting for sighting in log if not sighting.clock_suspect]
+    for rpi in {sighting.rpi for sighting in log}:
+        found = [index.sighting(rpi, position) for position in index.positions(rpi)]
+        assert found == [sighting for sighting in kept if sighting.rpi == rpi]
+    assert index.heard_any(sighting.rpi for sighting in log) is bool(kept)
+    assert index.last_seen_at == max((sighting.seen_at for sighting in kept), default=None)
