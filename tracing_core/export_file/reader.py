@@ -96,9 +96,9 @@ def _parse(export_bin: bytes, signatures: tuple[Signature, ...], name: str) -> E
     wire.check_export(export_bin, len(HEADER), name)
     try:
         message = export_pb2.TemporaryExposureKeyExport.FromString(export_bin[len(HEADER) :])
-        region = message.region
+        region = wire.text(message.region)
         infos = tuple(map(signature.info_from_message, message.signature_infos))
-    except (DecodeError, UnicodeDecodeError) as error:
+    except DecodeError as error:
         raise MalformedExport(f"{name} is damaged: download it again") from error
     if not message.start_timestamp <= message.end_timestamp < _LATEST:
         raise MalformedExport(f"{name} was published at no time that can be")

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 from tracing_core.errors import InvalidKey, InvalidSignature, InvalidValue, MalformedExport
 from tracing_core.export_file import export_pb2
 from tracing_core.export_file.contents import MAX_SIGNATURES, ExportFile, Signature, SignatureInfo
+from tracing_core.export_file.wire import text
 
 __all__ = [
     "Signer",
@@ -73,9 +74,17 @@ def load_public_key(pem: bytes) -> EllipticCurvePublicKey:
 
 
 def info_from_message(message: export_pb2.SignatureInfo) -> SignatureInfo:
-    """Convert the name of a signing key."""
+    """Convert the name of a signing key.
+
+    Raises
+    ------
+    DecodeError
+        When a part of it is not UTF-8.
+    """
     return SignatureInfo(
-        message.verification_key_id, message.verification_key_version, message.signature_algorithm
+        text(message.verification_key_id),
+        text(message.verification_key_version),
+        text(message.signature_algorithm),
     )
 
 
@@ -100,7 +109,7 @@ def read_signatures(export_sig: bytes, name: str) -> tuple[Signature, ...]:
             )
             for each in message.signatures
         )
-    except (DecodeError, UnicodeDecodeError) as error:
+    except DecodeError as error:
         raise MalformedExport(f"{name} has a damaged signature file") from error
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from google.protobuf.message import DecodeError
+
 from tracing_core.errors import MalformedExport
 from tracing_core.export_file.contents import MAX_SIGNATURES
 from tracing_core.temporary_exposure_key import KEY_LENGTH
 
-__all__ = ["check_export", "timestamps"]
+__all__ = ["check_export", "text", "timestamps"]
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _START, _END, _SIGNATURE_INFOS, _KEYS, _REVISED_KEYS = 1, 2, 6, 7, 8
@@ -79,6 +81,19 @@ def check_export(data: bytes, at: int, name: str) -> None:
                     raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
     except _TruncatedError as error:
         raise MalformedExport(f"{name} is truncated or no key file") from error
+
+
+def text(value: str | bytes) -> str:
+    """Return a field of text, which protobuf hands over as bytes when it is not UTF-8.
+
+    Raises
+    ------
+    DecodeError
+        When it is not.
+    """
+    if isinstance(value, bytes):
+        raise DecodeError("text that is not UTF-8")
+    return value
 
 
 def timestamps(data: bytes, at: int) -> tuple[int, int] | None:
