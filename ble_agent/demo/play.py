@@ -21,7 +21,7 @@ __all__ = ["Outcome", "Play"]
 
 _DAY = 86_400
 _MORNING = 2 * 3600
-_START_SECONDS = 8.0
+_START_SECONDS = 5.0
 # By then the hour in which An reports lies two hours back, as the server wants it.
 _UNTIL_EXPORT = 6 * 3600
 
@@ -120,7 +120,7 @@ class Play:
         made = await self._server("init", "--region", "VN", "--url", url)
         await self._start_server()
         self.say(f"{', '.join(NAMES.values())} let their agents join it")
-        await asyncio.gather(*(self._agent(name, "join", made["join"]) for name in NAMES))
+        await asyncio.gather(*(self._agent(name, "join", made["join"], "--json") for name in NAMES))
         await self.processes.stop("server")
         self._set_clock(self.began, RATE, after=_START_SECONDS)
         await self._start_server()

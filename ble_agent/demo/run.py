@@ -87,16 +87,11 @@ async def _play(
 
 def _told(outcome: Outcome) -> Told:
     days = outcome.answer["days"]
-    if not days:
-        lines = ("nothing was recorded", "as far as this device can know")
-        return Told(outcome.answer["level"], lines, outcome.fault is None)
-    day = days[0]
-    lines = (
-        f"an exposure, risk: {day['level']}",
-        f"on {day['date']}",
-        f"about {day['minutes']} minutes",
-    )
-    return Told(day["level"], lines, outcome.fault is None)
+    lines: tuple[str, ...] = ("Nothing was recorded",)
+    if days:
+        day = days[0]
+        lines = (f"Risk: {day['level']}", f"on {day['date']}", f"about {day['minutes']} minutes")
+    return Told(outcome.answer["level"], lines, outcome.fault is None)
 
 
 def _draw(play: Play, trace: Trace, outcomes: Mapping[str, Outcome]) -> str:

@@ -55,8 +55,9 @@ class Waypoint:
 class Story:
     """Where everybody goes.
 
-    An sits in a café all the while. Bình sits at An's table for some 34 minutes, Chi at another
-    for some 9 and then with Dung, who is far from the café and meets nobody else.
+    An sits in a café all the while, and Bình at the same table for some 35 minutes. Chi and Dung
+    sit on a bench far off; Chi goes to the café, sits at another table for ten minutes, and comes
+    back. Dung never goes there.
     """
 
     seed: int
@@ -73,10 +74,11 @@ class Story:
 
         arrives, leaves = about(180, 20), about(2300, 20)
         table = about(0.9, 0.1), about(0.0, 0.3)
-        visits = about(660, 60)
-        goes = visits + about(540, 15)
+        comes = about(780, 60)
+        goes = comes + about(600, 10)
         other_table = about(4.0, 0.1), about(3.0, 0.1)
-        bench = _FAR_M + about(1.3, 0.2), about(0.5, 0.2)
+        bench = _FAR_M, 0.0
+        beside = _FAR_M + about(1.3, 0.2), about(0.5, 0.2)
         return cls(
             seed,
             {
@@ -88,12 +90,12 @@ class Story:
                     Waypoint(leaves + _WALK_SECONDS, -_FAR_M, 0),
                 ),
                 "chi": (
-                    Waypoint(visits - _WALK_SECONDS, 0, -_FAR_M),
-                    Waypoint(visits, *other_table),
+                    Waypoint(comes - _WALK_SECONDS, *bench),
+                    Waypoint(comes, *other_table),
                     Waypoint(goes, *other_table),
-                    Waypoint(goes + _WALK_SECONDS, _FAR_M, 0),
+                    Waypoint(goes + _WALK_SECONDS, *bench),
                 ),
-                "dung": (Waypoint(0, *bench),),
+                "dung": (Waypoint(0, *beside),),
             },
         )
 

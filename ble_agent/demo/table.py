@@ -20,11 +20,15 @@ def truth_in_words(expected: Truth) -> str:
     """Say what an agent ought to have said."""
     if expected.day is None:
         return "never heard"
-    least, most = expected.least_seconds / 60, expected.most_seconds / 60
     levels = " or ".join(sorted(expected.levels))
-    return (
-        f"{expected.day}, {levels}: heard in {expected.scans} scans, {least:.0f}-{most:.0f} points"
-    )
+    minutes = _between(expected.least_minutes, expected.most_minutes)
+    weighted = _between(expected.least_seconds / 60, expected.most_seconds / 60)
+    return f"{expected.day}, {levels}: {minutes} minutes, weighted {weighted}"
+
+
+def _between(least: float, most: float) -> str:
+    low, high = f"{least:.0f}", f"{most:.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def told_in_words(outcome: Outcome) -> str:
@@ -34,7 +38,7 @@ def told_in_words(outcome: Outcome) -> str:
         return "nothing was recorded"
     return "; ".join(
         f"{day['date']}, {day['level']}: {day['minutes']} minutes,"
-        f" {day['score_seconds'] / 60:.0f} points"
+        f" weighted {day['score_seconds'] / 60:.0f}"
         for day in days
     )
 

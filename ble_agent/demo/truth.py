@@ -18,12 +18,13 @@ __all__ = ["Heard", "Scan", "Sent", "Trace", "Truth", "fault", "read_trace", "sc
 
 # The protocol's figures, stated anew on purpose: the truth must not come from the code it judges.
 _ONE_SCAN_SECONDS = 25.5
-_MOST_MINUTES_A_SCAN = 5
-_LEAST_MINUTES_A_SCAN = 2
+_MOST_MINUTES = 5
+_LEAST_MINUTES = 3
+_LEAST_MINUTES_UNKNOWN = 2
 # An agent's mean of samples may differ from the air's by what was in flight when a scan ended, and
-# its moments by the time a command takes.
+# its moments by what a command takes, sixty times as long on the story's clock.
 _DOUBT_DB = 1.5
-_DOUBT_SECONDS = 20.0
+_DOUBT_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,10 @@ class Truth:
     """The least weighted seconds that agree with the trace."""
     most_seconds: float = 0.0
     """The most."""
+    least_minutes: int = 0
+    """The least minutes, not weighted, that agree with the trace."""
+    most_minutes: int = 0
+    """The most."""
     levels: frozenset[str] = frozenset({NO_LEVEL})
     """The levels of risk that agree with the trace: one, unless a threshold lies in between."""
 
@@ -126,16 +131,16 @@ def scans(runs: Iterable[Heard]) -> list[Scan]:
 
 def _minutes(scan: Scan, earlier: Sequence[Scan]) -> tuple[int, int]:
     """How many minutes a scan may stand for, given what its receiver heard before of anybody."""
-    gaps = [scan.first - before.first for before in earlier if before.first < scan.first]
-    gap = min(gaps, default=math.inf) / 60
-    if gap > _MOST_MINUTES_A_SCAN + 1:
-        # Scans that hear nobody leave no trace, so the last one may have been at any time.
-        return _LEAST_MINUTES_A_SCAN, _MOST_MINUTES_A_SCAN
-    doubt = _DOUBT_SECONDS / 60
-    return (
-        min(_MOST_MINUTES_A_SCAN, max(0, math.floor(gap - doubt))),
-        min(_MOST_MINUTES_A_SCAN, math.ceil(gap + doubt)),
-    )
+    last = max((before.first for before in earlier if before.last < scan.first), default=None)
+    if last is None:
+        return _LEAST_MINUTES_UNKNOWN, _MOST_MINUTES
+    if scan.first - last > _MOST_MINUTES * 60 + _DOUBT_SECONDS:
+        # A scan that hears nobody leaves no trace, so there was one in between.
+        return _LEAST_MINUTES, _MOST_MINUTES
+    early, late = scan.first - _DOUBT_SECONDS, scan.first + _DOUBT_SECONDS
+    shortest = early // 60 - (last + _DOUBT_SECONDS) // 60
+    longest = late // 60 - (last - _DOUBT_SECONDS) // 60
+    return min(_MOST_MINUTES, int(shortest)), min(_MOST_MINUTES, int(longest))
 
 
 def _weights(configuration: ExposureConfiguration, attenuation_db: float) -> tuple[float, float]:
@@ -182,10 +187,13 @@ def truth(
         ReportType.CONFIRMED_TEST, 0.0
     ) * config.infectiousness_weights.get(configuration.infectiousness(0), 0.0)
     least = most = 0.0
+    fewest = greatest = 0
     found = scans(of_affected)
     for scan in found:
         shortest, longest = _minutes(scan, everything)
         light, heavy = _weights(configuration, max(0.0, transmit_dbm - scan.rssi_mean))
+        fewest += shortest
+        greatest += longest
         least += shortest * 60 * light * factor
         most += longest * 60 * heavy * factor
     # Levels rise with the score, so those between the two bounds are found at their thresholds.
@@ -199,6 +207,8 @@ def truth(
         scans=len(found),
         least_seconds=least,
         most_seconds=most,
+        least_minutes=fewest,
+        most_minutes=greatest,
         levels=frozenset(_level(configuration, score) for score in (least, *between, most)),
     )
 
@@ -212,7 +222,9 @@ def fault(expected: Truth, answer: Mapping[str, Any]) -> str | None:
         return "not told of the exposure"
     if [day["date"] for day in days] != [expected.day]:
         return f"told of {', '.join(day['date'] for day in days)}, not of {expected.day}"
-    score, level = days[0]["score_seconds"], days[0]["level"]
+    score, level, minutes = days[0]["score_seconds"], days[0]["level"], days[0]["minutes"]
+    if not expected.least_minutes <= minutes <= expected.most_minutes:
+        return f"told {minutes} minutes, not {expected.least_minutes} to {expected.most_minutes}"
     if not expected.least_seconds <= score <= expected.most_seconds:
         return (
             f"told {score:.0f} weighted seconds, not"
