@@ -19,7 +19,8 @@ __all__ = ["CapturedPacket", "PacketKind", "read_capture"]
 _BTSNOOP_MAGIC = b"btsnoop\0"
 _BTSNOOP_HEADER = struct.Struct(">II")
 _BTSNOOP_RECORD = struct.Struct(">IIIIq")
-# Microseconds from midnight, 1 January of the year 0, to the Unix epoch.
+# Microseconds from the format's "midnight, 1 January, year 0" to the Unix epoch, as its writers
+# (Android, BlueZ) and readers count them.
 _BTSNOOP_EPOCH = 0x00DCDDB30F2F8000
 _LONGEST_RECORD = 1 << 16
 _LATEST = 2**32 * 600

@@ -240,7 +240,7 @@ class HciRadio:
 
     async def _reset(self) -> None:
         try:
-            await self._answered(self._host.reset(), "Reset", OPEN_TIMEOUT_SECONDS)
+            await self._answered(self._host.reset(), "RESET", OPEN_TIMEOUT_SECONDS)
         except RadioError as error:
             if error.reason is not RadioFault.REFUSED or self._has_low_energy():
                 raise
