@@ -1,0 +1,38 @@
+"""Exports in processes of their own, to be killed or to compete."""
+
+import resource
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from server.config import load_settings
+from server.context import Server
+from server.export.worker import run_due
+from tracing_core.clock import ScaledClock
+
+__all__ = ["export_for_ever", "export_once"]
+
+
+def export_for_ever(
+    home: Path, told: float, rate: float, ready: Connection, changes: dict[str, object]
+) -> None:
+    """Export whatever becomes due by a fast clock, which starts when `ready` hears of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    clock = ScaledClock(told=told, real=time.time(), rate=rate)
+    ready.send(clock.now())
+    server = Server.open(load_settings(home, **changes), clock)
+    while True:
+        run_due(server)
+
+
+def export_once(home: Path, clock: str, ready: Connection, changes: dict[str, object]) -> None:
+    """Export what is due, and send the names and the growth of memory in bytes."""
+    server = Server.open(load_settings(home, **changes), ScaledClock.parse(clock))
+    unit = 1 if sys.platform == "darwin" else 1024
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    names = run_due(server)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    ready.send((names, after - before))
+    server.close()
