@@ -41,6 +41,7 @@ _LARGEST_PEM = 1 << 16
 )
 @click.option(
     "--today",
+    metavar="YYYY-MM-DD",
     type=click.DateTime(["%Y-%m-%d"]),
     help="The day from which the age of exposures counts. [default: the log's last]",
 )

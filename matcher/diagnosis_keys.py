@@ -44,7 +44,7 @@ class KeyFiles:
 
     def __init__(
         self,
-        exports: Sequence[Path | ExportFile],
+        exports: Sequence[str | Path | ExportFile],
         *,
         public_keys: Sequence[EllipticCurvePublicKey] = (),
     ) -> None:
@@ -56,7 +56,7 @@ class KeyFiles:
                 self._find(paths)
                 self._files.append((f"exports[{number}]", export))
             else:
-                paths.append(export)
+                paths.append(Path(export))
         self._find(paths)
 
     def _find(self, paths: list[Path]) -> None:

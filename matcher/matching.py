@@ -24,8 +24,8 @@ __all__ = ["match"]
 
 
 def match(
-    log: Path | Iterable[Sighting],
-    exports: Sequence[Path | ExportFile],
+    log: str | Path | Iterable[Sighting],
+    exports: Sequence[str | Path | ExportFile],
     *,
     public_keys: Sequence[EllipticCurvePublicKey] = (),
     configuration: ExposureConfiguration | None = None,
@@ -63,7 +63,7 @@ def match(
     report = progress or (lambda _: None)
     files = KeyFiles(exports, public_keys=public_keys)
     report("reading the log")
-    index = SightingIndex(read_log(log) if isinstance(log, Path) else log)
+    index = SightingIndex(read_log(Path(log)) if isinstance(log, str | Path) else log)
     join = Join(index)
     for number, file in enumerate(files, 1):
         report(f"matching file {number} of {len(files)}")

@@ -185,4 +185,4 @@ def test_the_readme_example_runs(researcher: Path) -> None:
     printed = io.StringIO()
     with redirect_stdout(printed):
         exec(compile(example, "README.md", "exec"), {})
-    assert "Matched   1 keys, 6 identifiers, 6 sightings" in printed.getvalue()
+    assert "Matched   1 key, 6 identifiers, 6 sightings" in printed.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import sqlite3
 import subprocess
 import sys
@@ -204,6 +205,23 @@ def test_it_works_where_no_array_library_is(folder: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "high" in done.stdout
+
+
+def test_progress_on_a_terminal_leaves_the_answer_alone(folder: Path) -> None:
+    terminal, other_end = pty.openpty()
+    try:
+        done = subprocess.run(
+            [TRUYVET, "match", "agent.db", "keys.zip", "--json"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=other_end,
+            timeout=60,
+        )
+    finally:
+        os.close(other_end)
+        os.close(terminal)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["matched_keys"] == 1
 
 
 def recordings() -> Path:

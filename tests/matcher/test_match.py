@@ -84,6 +84,8 @@ def test_objects_and_paths_keep_their_order(tmp_path: Path) -> None:
     assert match(log, [export(unknown), path]).matched_keys == 0
     assert match(log, [export(unknown), path]).files == ("exports[0]", str(path))
     assert match(log, [export(unknown)]).matched_keys == 1
+    write_json_lines(tmp_path / "log.jsonl", log)
+    assert match(str(tmp_path / "log.jsonl"), [export(unknown), str(path)]).diagnosis_keys == 1
 
 
 def test_an_index_gives_the_order(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from matcher import SightingIndex, read_log
 from tests.matcher.examples import START, heard, key, logs, write_database
@@ -100,3 +101,20 @@ def test_the_index_gives_back_what_it_was_given(log: list[Sighting]) -> None:
         assert found == [sighting for sighting in kept if sighting.rpi == rpi]
     assert index.heard_any(sighting.rpi for sighting in log) is bool(kept)
     assert index.last_seen_at == max((sighting.seen_at for sighting in kept), default=None)
+
+
+@given(
+    beginning=st.sampled_from([b"", b"SQLite format 3\0", b"\x1f\x8b\x08", b"PK", b"{", b" {"]),
+    rest=st.binary(max_size=200),
+)
+def test_any_bytes_are_a_log_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, beginning: bytes, rest: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzzed"
+    path.write_bytes(beginning + rest)
+    says = ""
+    try:
+        list(read_log(path))
+    except (InvalidLog, StoreError) as error:
+        says = str(error)
+    assert "\n" not in says
