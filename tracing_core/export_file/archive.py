@@ -73,8 +73,9 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int, na
     if info.file_size > _ALWAYS_ALLOWED_BYTES + _MAX_RATIO * info.compress_size:
         raise MalformedExport(f"{name}: {info.filename} unpacks to absurdly many bytes")
     with archive.open(info) as member:
-        # Never more than the declared size is unpacked, and its checksum is compared.
-        data = member.read()
+        # Asked for everything at once, zipfile would unpack more than the declared size. Its
+        # checksum is compared at the end of the data, so one byte more is asked for.
+        data = member.read(info.file_size + 1)
     if len(data) != info.file_size:
         raise MalformedExport(f"{name}: {info.filename} is shorter than it says")
     return data

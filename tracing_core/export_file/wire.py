@@ -16,6 +16,7 @@ _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _START, _END, _SIGNATURE_INFOS, _KEYS, _REVISED_KEYS = 1, 2, 6, 7, 8
 # Tag, length and the key itself; protobuf spends about 100 bytes of memory on each message.
 _LEAST_KEY_MESSAGE = 2 + KEY_LENGTH
+_MAX_OTHER_FIELDS = 1000
 
 
 class _TruncatedError(Exception):
@@ -65,20 +66,21 @@ def check_export(data: bytes, at: int, name: str) -> None:
     Raises
     ------
     MalformedExport
-        When a field ends after the data, a key is too short to be one, or signatures are too many.
+        When a field ends after the data, a key is too short to be one, or the rest is too much.
     """
-    infos = 0
+    infos = others = 0
     try:
         for number, wire_type, start, end in _fields(data, at):
-            if wire_type != _LENGTH:
-                continue
-            if number in (_KEYS, _REVISED_KEYS):
+            if wire_type == _LENGTH and number in (_KEYS, _REVISED_KEYS):
                 if end - start < _LEAST_KEY_MESSAGE:
                     raise MalformedExport(f"{name} holds a key that is not {KEY_LENGTH} bytes")
-            elif number == _SIGNATURE_INFOS:
-                infos += 1
-                if infos > MAX_SIGNATURES:
-                    raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
+                continue
+            infos += wire_type == _LENGTH and number == _SIGNATURE_INFOS
+            others += 1
+            if infos > MAX_SIGNATURES:
+                raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
+            if others > _MAX_OTHER_FIELDS:
+                raise MalformedExport(f"{name} holds too much that is no key")
     except _TruncatedError as error:
         raise MalformedExport(f"{name} is truncated or no key file") from error
 

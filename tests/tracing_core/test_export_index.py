@@ -1,0 +1,140 @@
+import dataclasses
+import re
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tracing_core.exports import EXAMPLE, SIGNER
+from tests.tracing_core.refusals import check_one_line
+from tracing_core.errors import ExportFileError, InvalidValue, MalformedExport
+from tracing_core.export_file import (
+    MAX_INDEX_BYTES,
+    find_exports,
+    read_index,
+    write_export,
+    write_index,
+)
+
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,20}(/[A-Za-z0-9][\w.-]{0,20}){0,2}", re.ASCII)
+names = st.lists(st.from_regex(NAME, fullmatch=True), max_size=5)
+
+
+@given(names)
+def test_what_is_written_is_read_back(listed):
+    text = write_index(listed)
+    assert text == "\n".join(listed)
+    assert read_index(text) == read_index(text.encode()) == listed
+
+
+def test_line_ends_of_other_servers():
+    assert read_index(b"VN/1-2-00001.zip\r\nVN/2-3-00001.zip\r\n") == [
+        "VN/1-2-00001.zip",
+        "VN/2-3-00001.zip",
+    ]
+    assert read_index(b"") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/etc/passwd",
+        "../other.zip",
+        "VN/../../other.zip",
+        "VN/./a.zip",
+        "VN//a.zip",
+        "VN/",
+        ".hidden",
+        "https://elsewhere.example/a.zip",
+        "C:\\a.zip",
+        "VN\\a.zip",
+        "a.zip?x=1",
+        "a.zip#x",
+        "a%2e.zip",
+        "a b.zip",
+        "a\0.zip",
+        "é.zip",
+        "x" * 1025,
+    ],
+)
+def test_lines_that_lead_elsewhere(line):
+    with pytest.raises(MalformedExport, match="line 2 of the index") as caught:
+        read_index(f"VN/a.zip\n{line}".encode())
+    check_one_line(caught.value)
+    with pytest.raises(InvalidValue, match="cannot stand in an index"):
+        write_index([line])
+
+
+def test_an_index_beyond_the_limit():
+    with pytest.raises(MalformedExport, match="larger than 1048576"):
+        read_index(b"a\n" * (MAX_INDEX_BYTES // 2 + 1))
+
+
+def write(path, start, end=None):
+    export = dataclasses.replace(EXAMPLE, start_timestamp=start, end_timestamp=end or start + 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(write_export(export, [SIGNER]))
+    return path
+
+
+def test_a_folder_without_an_index_is_read_in_the_order_of_time(tmp_path):
+    last = write(tmp_path / "a.zip", 30)
+    second = write(tmp_path / "b.zip", 20, 22)
+    first = write(tmp_path / "c.zip", 20, 21)
+    tie = write(tmp_path / "d.zip", 30)
+    (tmp_path / "readme.md").write_text("no key file")
+    assert find_exports([tmp_path]) == [first, second, last, tie]
+
+
+def test_files_that_cannot_be_read_come_last_and_say_why_when_read(tmp_path):
+    whole = write(tmp_path / "z.zip", 10)
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    (tmp_path / "b.bin").write_bytes(b"EK Export v1    \xff")
+    assert find_exports([tmp_path]) == [whole, tmp_path / "a.zip", tmp_path / "b.bin"]
+
+
+def test_the_index_of_a_folder_is_its_order(tmp_path):
+    late, early = write(tmp_path / "late.zip", 30), write(tmp_path / "early.zip", 10)
+    write(tmp_path / "unlisted.zip", 20)
+    (tmp_path / "index.txt").write_text("late.zip\nearly.zip\nmissing.zip")
+    expected = [late, early, tmp_path / "missing.zip"]
+    assert find_exports([tmp_path]) == expected
+    assert find_exports([tmp_path / "index.txt"]) == expected
+
+
+def test_paths_from_the_root_of_a_store_as_googles_server_writes_them(tmp_path):
+    file = write(tmp_path / "VN" / "1-2-00001.zip", 1)
+    (tmp_path / "VN" / "index.txt").write_text("VN/1-2-00001.zip")
+    assert find_exports([tmp_path / "VN"]) == [file]
+
+
+def test_given_files_are_put_in_the_order_of_time_around_what_an_index_lists(tmp_path):
+    late, early = write(tmp_path / "late.zip", 30), write(tmp_path / "early.zip", 10)
+    listed = write(tmp_path / "listed" / "x.zip", 20)
+    (tmp_path / "listed" / "index.txt").write_text("x.zip")
+    assert find_exports([late, early]) == [early, late]
+    assert find_exports([late, tmp_path / "listed", early]) == [late, listed, early]
+    assert find_exports([]) == []
+
+
+def test_bare_files(tmp_path):
+    late = write(tmp_path / "late.zip", 30)
+    bare = tmp_path / "export.bin"
+    with zipfile.ZipFile(write(tmp_path / "x" / "early.zip", 10)) as archive:
+        bare.write_bytes(archive.read("export.bin"))
+    assert find_exports([tmp_path]) == [bare, late]
+
+
+def test_what_is_not_there(tmp_path):
+    with pytest.raises(ExportFileError, match="does not exist") as caught:
+        find_exports([tmp_path / "none.zip"])
+    check_one_line(caught.value)
+    with pytest.raises(ExportFileError, match="holds no key files") as caught:
+        find_exports([tmp_path])
+    check_one_line(caught.value)
+    with pytest.raises(ExportFileError, match="cannot be read"):
+        find_exports([tmp_path / "index.txt"])
+    (tmp_path / "index.txt").write_bytes(b"\xff")
+    with pytest.raises(MalformedExport, match="line 1 of the index"):
+        find_exports([tmp_path])
