@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ble_agent.membership import Membership, load_membership, refresh
@@ -12,7 +12,7 @@ from ble_agent.messages import MESSAGES, date_text, say
 from ble_agent.server_client import ServerClient
 from ble_agent.store import RETENTION_SECONDS, forget, set_state
 from matcher import KeyMatch, SightingIndex, assess, match_keys
-from matcher.definition import revised
+from matcher.definition import is_matchable, revised
 from tracing_core.clock import Clock
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.errors import ExportFileError, ServerRefused, TracingError
@@ -134,30 +134,45 @@ def take_batch(
 
     Keys that matched before change their report type by the allowed transitions, once.
     """
-    known = _matched_keys(db)
-    matches = match_keys(
-        sightings, (record for record in _records(export) if record.key_data not in known)
-    )
-    found = {match.key.key_data: match.key for match in matches}
-    first: dict[bytes, DiagnosisKey] = {}
-    changes: dict[bytes, DiagnosisKey] = {}
+    standing = _matched_keys(db)
+    found = {
+        match.key.key_data
+        for match in match_keys(sightings, _first_records(export, frozenset(standing)))
+    }
+    changed = set()
     for record in _records(export):
-        if record.key_data in found:
-            first.setdefault(record.key_data, record)
-        elif record.key_data in known and record.key_data not in changes:
-            key, was_revised = known[record.key_data]
-            revision = None if was_revised else revised(key, record)
-            if revision is not None:
-                changes[record.key_data] = revision
+        if record.key_data not in standing:
+            if record.key_data in found:
+                standing[record.key_data] = (record, False)
+                changed.add(record.key_data)
+            continue
+        key, was_revised = standing[record.key_data]
+        revision = None if was_revised else revised(key, record)
+        if revision is not None:
+            standing[record.key_data] = (revision, True)
+            changed.add(record.key_data)
     with transaction(db):
-        for key in changes.values():
-            _write_key(db, key, was_revised=True)
-        for key_data, key in found.items():
-            _write_key(db, key, was_revised=key != first[key_data])
+        for key_data in changed:
+            key, was_revised = standing[key_data]
+            _write_key(db, key, was_revised=was_revised)
         db.conn.execute(
             "INSERT OR IGNORE INTO batch (name, done_on) VALUES (?, ?)",
             [name, utc_day(clock.now())],
         )
+
+
+def _first_records(export: ExportFile, known: frozenset[bytes]) -> Iterable[DiagnosisKey]:
+    """Yield each key that is new here, as its first record has it.
+
+    A key revoked at once is looked for too: only if it is remembered can no later file bring it
+    back.
+    """
+    seen = set()
+    for record in _records(export):
+        if record.key_data not in known and record.key_data not in seen:
+            seen.add(record.key_data)
+            matchable = is_matchable(record)
+            yield record if matchable else replace(record, report_type=ReportType.UNKNOWN)
 
 
 def _records(export: ExportFile) -> Iterable[DiagnosisKey]:

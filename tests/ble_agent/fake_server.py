@@ -1,0 +1,155 @@
+"""A key server in this process that signs as a real one does and answers as badly as it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tracing_core.clock import Clock, ManualClock
+from tracing_core.diagnosis_key import DiagnosisKey
+from tracing_core.export_file import ExportFile, Signer, write_export
+from tracing_core.exposure_configuration import ExposureConfiguration
+from tracing_core.trust import (
+    Contact,
+    ExportVerificationKey,
+    SignedConfig,
+    TrustDocument,
+    fingerprint,
+)
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@dataclass
+class FakeServer:
+    """What it serves, and what it was asked."""
+
+    clock: Clock = field(default_factory=lambda: ManualClock(1_800_000_000.0))
+    config_key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
+    export_key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
+    documents: list[str] = field(default_factory=list)
+    config: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    special: dict[str, Callable[[], Answer]] = field(default_factory=dict)
+    """Answers that replace the usual ones, by path."""
+    asked: list[tuple[str, str, int]] = field(default_factory=list)
+    """Method, path and size of the body of every request."""
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        self.fingerprint = fingerprint(self.config_key.public_key())
+        self.trust(self.config_key, self.config_key)
+        self.configure(1)
+
+    @property
+    def line(self) -> str:
+        return f"{self.url}#{self.fingerprint}"
+
+    def trust(
+        self, signer: ec.EllipticCurvePrivateKey, config_key: ec.EllipticCurvePrivateKey
+    ) -> None:
+        """Add a trust document that names a configuration key and is signed by some key."""
+        document = TrustDocument(
+            sequence=len(self.documents) + 1,
+            region="VN",
+            issued_at=int(self.clock.now()),
+            config_key=config_key.public_key(),
+            export_keys=(ExportVerificationKey("452", "v1", self.export_key.public_key()),),
+        )
+        self.documents.append(document.sign(signer))
+        self.config_key = config_key
+
+    def configure(self, sequence: int, **changes: Any) -> None:
+        values: dict[str, Any] = {
+            "contact": {
+                "vi": Contact("Trung tâm Y tế", "1900 9095", advice="Ở nhà và gọi cho chúng tôi."),
+                "en": Contact("Health Centre", "1900 9095", advice="Stay home and call us."),
+            },
+            "risk": ExposureConfiguration.default(),
+        }
+        config = SignedConfig(
+            region="VN",
+            sequence=sequence,
+            issued_at=int(self.clock.now()),
+            health_authority_id="vn.health",
+            **(values | changes),
+        )
+        self.config = config.sign(self.config_key)
+
+    def add_file(
+        self,
+        name: str,
+        keys: Sequence[DiagnosisKey] = (),
+        revised_keys: Sequence[DiagnosisKey] = (),
+        *,
+        signer: ec.EllipticCurvePrivateKey | None = None,
+    ) -> None:
+        end = int(self.clock.now()) // 3600 * 3600
+        export = ExportFile(end - 3600, end, "VN", tuple(keys), tuple(revised_keys))
+        self.files[name] = write_export(export, [Signer(signer or self.export_key, "452", "v1")])
+
+    def answer(self, path: str) -> Answer:
+        if path in self.special:
+            return self.special[path]()
+        name = path.rpartition("/")[2]
+        if path == "/v1/trust":
+            return 200, {}, json.dumps({"documents": self.documents}).encode()
+        if path == "/v1/config/VN":
+            return 200, {}, self.config.encode()
+        if path == "/exports/VN/index.txt":
+            return 200, {}, "\n".join(self.files).encode()
+        if path == f"/exports/VN/{name}" and name in self.files:
+            return 200, {}, self.files[name]
+        return 404, {}, b'{"error":"not found","code":"not_found"}'
+
+
+class _Handler(BaseHTTPRequestHandler):
+    fake: FakeServer
+
+    def handle_any(self) -> None:
+        size = int(self.headers.get("Content-Length", 0))
+        self.rfile.read(size)
+        self.fake.asked.append((self.command, self.path, size))
+        status, headers, body = self.fake.answer(self.path)
+        with contextlib.suppress(ConnectionError):
+            self.send_response_only(status)
+            headers = {"Date": formatdate(self.fake.clock.now(), usegmt=True)} | headers
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+    do_GET = handle_any  # noqa: N815
+    do_POST = handle_any  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def fake_server(**fields: Any) -> Iterator[FakeServer]:
+    fake = FakeServer(**fields)
+    handler = type("Handler", (_Handler,), {"fake": fake})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    fake.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import datetime
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ble_agent.exposure_check import CheckResult, check, owner_text
+from ble_agent.membership import join, load_membership
+from ble_agent.server_client import ServerClient
+from ble_agent.store import DATABASE_NAME, open_store
+from tests.ble_agent.agents import COMMAND, clock_at, environment
+from tests.ble_agent.fake_server import FakeServer, fake_server, new_key
+from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
+from tracing_core.clock import ManualClock
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.errors import InvalidSignature, ServerRefused
+from tracing_core.exposure_configuration import Classification, ExposureConfiguration
+from tracing_core.interval import interval_start
+from tracing_core.rolling_proximity_identifier import rpis_of
+from tracing_core.sighting import Sighting, insert_sightings
+from tracing_core.sqlite import Database, transaction
+from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aemk
+from tracing_core.trust import JoinLine
+
+DAY = 86_400
+NOW = 1_800_000_000.0
+YESTERDAY = int(NOW) // DAY * DAY - DAY
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with fake_server(clock=ManualClock(NOW)) as fake:
+        yield fake
+
+
+@pytest.fixture
+def db(tmp_path: Path, server: FakeServer) -> Iterator[Database]:
+    with open_store(tmp_path) as opened, ServerClient(server.url, server.clock) as client:
+        join(opened, client, JoinLine.parse(server.line), NOW)
+        yield opened
+
+
+def met(db: Database, *, scans: int = 4, rssi_dbm: int = -50, day: int = YESTERDAY) -> DiagnosisKey:
+    """Log some scans near a device, and return the key it would publish."""
+    tek = TemporaryExposureKey.generate(day // 600)
+    rpi = rpis_of(tek)[60]
+    first = interval_start(tek.rolling_start_interval_number + 60)
+    aem = encrypt_aem(derive_aemk(tek.key_data), rpi, Metadata(0))
+    moments = [first + 240 * scan for scan in range(scans)]
+    with transaction(db):
+        insert_sightings(db, [Sighting(rpi, aem, (rssi_dbm,) * 9, at, at - 240) for at in moments])
+    return DiagnosisKey(
+        tek.key_data, tek.rolling_start_interval_number, 144, ReportType.SELF_REPORT, 0
+    )
+
+
+def stranger() -> DiagnosisKey:
+    tek = TemporaryExposureKey.generate(YESTERDAY // 600)
+    return DiagnosisKey(tek.key_data, tek.rolling_start_interval_number)
+
+
+def checked(db: Database, server: FakeServer) -> CheckResult:
+    with ServerClient(server.url, server.clock) as client:
+        return check(db, client, server.clock)
+
+
+def test_nothing_recorded_is_said_without_claiming_safety(db: Database, server: FakeServer) -> None:
+    server.add_file("1-2-00001.zip", [stranger(), stranger()])
+    result = checked(db, server)
+    assert (result.batches, result.days, result.level) == (1, (), "none")
+    text = owner_text(result, load_membership(db), "en")
+    assert "recorded no stay" in text
+    assert "may still have been exposed" in text
+
+
+def test_an_exposure_is_told_by_day_and_strength_with_what_to_do(
+    db: Database, server: FakeServer
+) -> None:
+    server.add_file("1-2-00001.zip", [stranger(), met(db), stranger()])
+    result = checked(db, server)
+    (day,) = result.days
+    assert day.date == datetime.datetime.fromtimestamp(YESTERDAY, datetime.UTC).date()
+    assert day.minutes == 16
+    assert day.score_seconds == 16 * 60 * 1.75
+    assert result.level == day.level == "high"
+    membership = load_membership(db)
+    english = owner_text(result, membership, "en")
+    assert f"{day.date.isoformat()}: about 16 minutes, risk: high" in english
+    assert "Stay home and call us." in english
+    assert "Health Centre, 1900 9095" in english
+    vietnamese = owner_text(result, membership, "vi")
+    assert f"{day.date:%d/%m/%Y}: khoảng 16 phút, mức nguy cơ: cao" in vietnamese
+    assert "Ở nhà và gọi cho chúng tôi." in vietnamese
+
+
+def test_a_level_of_the_authoritys_own_is_shown_without_what_a_terminal_obeys(
+    db: Database, server: FakeServer
+) -> None:
+    level = Classification("\x1b[2Jcam", per_day_sum_erv_seconds=1)
+    server.configure(2, risk=replace(ExposureConfiguration.default(), classifications=(level,)))
+    server.add_file("1-2-00001.zip", [met(db)])
+    text = owner_text(checked(db, server), load_membership(db), "vi")
+    assert "mức nguy cơ: [2Jcam" in text
+
+
+def test_each_key_file_is_fetched_and_matched_once(db: Database, server: FakeServer) -> None:
+    server.add_file("1-2-00001.zip", [met(db)])
+    assert checked(db, server).batches == 1
+    server.add_file("2-3-00001.zip", [stranger()])
+    server.asked.clear()
+    again = checked(db, server)
+    assert again.batches == 1
+    assert len(again.days) == 1
+    files = [path for _, path, _ in server.asked if path.endswith(".zip")]
+    assert files == ["/exports/VN/2-3-00001.zip"]
+
+
+def test_names_that_begin_with_the_region_are_as_googles_server_lists_them(
+    db: Database, server: FakeServer
+) -> None:
+    server.add_file("1-2-00001.zip", [met(db)])
+    server.special["/exports/VN/index.txt"] = lambda: (200, {}, b"VN/1-2-00001.zip")
+    assert checked(db, server).level == "high"
+
+
+@pytest.mark.parametrize("same_file", [True, False], ids=["in one file", "in a later file"])
+def test_a_revoked_key_is_not_told_any_more(
+    db: Database, server: FakeServer, same_file: bool
+) -> None:
+    key = met(db)
+    revoked = replace(key, report_type=ReportType.REVOKED)
+    if same_file:
+        server.add_file("1-2-00001.zip", [key], [revoked])
+    else:
+        server.add_file("1-2-00001.zip", [key])
+        assert checked(db, server).days
+        server.add_file("2-3-00001.zip", [], [revoked])
+    assert checked(db, server).days == ()
+    server.add_file("3-4-00001.zip", [], [replace(key, report_type=ReportType.CONFIRMED_TEST)])
+    assert checked(db, server).days == ()
+
+
+def test_a_key_is_revised_once_and_only_to_what_is_better_known(
+    db: Database, server: FakeServer
+) -> None:
+    key = met(db)
+    types = ReportType
+    steps = [types.SELF_REPORT, types.UNKNOWN, types.CONFIRMED_CLINICAL_DIAGNOSIS, types.REVOKED]
+    stored = []
+    for number, report_type in enumerate(steps):
+        server.add_file(f"{number}.zip", [], [replace(key, report_type=report_type)])
+        checked(db, server)
+        stored.append(db.execute("SELECT report_type, revised FROM matched_key").fetchall())
+    assert stored == [[(3, 0)], [(3, 0)], [(2, 1)], [(2, 1)]]
+
+
+def test_a_wrongly_signed_file_is_not_used_and_the_others_are(
+    db: Database, server: FakeServer
+) -> None:
+    key = met(db)
+    server.add_file("1.zip", [met(db, day=YESTERDAY - DAY)], signer=new_key())
+    server.add_file("2.zip", [key])
+    result = checked(db, server)
+    assert isinstance(result.failure, InvalidSignature)
+    assert (result.batches, len(result.days)) == (1, 1)
+    server.files.pop("1.zip")
+    server.add_file("1.zip", [stranger()])
+    assert checked(db, server).failure is None
+
+
+def test_a_file_that_is_gone_does_not_stop_the_others(db: Database, server: FakeServer) -> None:
+    server.add_file("2.zip", [met(db)])
+    server.special["/exports/VN/index.txt"] = lambda: (200, {}, b"1.zip\n2.zip")
+    result = checked(db, server)
+    assert isinstance(result.failure, ServerRefused)
+    assert result.level == "high"
+
+
+def test_matched_keys_and_names_of_files_go_after_fourteen_days(
+    db: Database, server: FakeServer, tmp_path: Path
+) -> None:
+    key = met(db)
+    server.add_file("1.zip", [key])
+    server.add_file("2.zip", [stranger()])
+    checked(db, server)
+    clock = server.clock
+    assert isinstance(clock, ManualClock)
+    raw = (tmp_path / DATABASE_NAME).read_bytes() + (tmp_path / "agent.db-wal").read_bytes()
+    assert key.key_data in raw
+    clock.advance(16 * DAY)
+    server.files.pop("1.zip")
+    assert checked(db, server).days == ()
+    raw = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert key.key_data not in raw
+    assert db.execute("SELECT name FROM batch").fetchall() == [("2.zip",)]
+
+
+def test_a_check_killed_at_any_moment_matches_each_file_exactly_once(tmp_path: Path) -> None:
+    clock = clock_at(NOW)
+    with fake_server(clock=clock) as server:
+        with open_store(tmp_path) as db:
+            with ServerClient(server.url, clock) as client:
+                join(db, client, JoinLine.parse(server.line), NOW)
+            keys = [met(db, scans=1) for _ in range(40)]
+        for number, key in enumerate(keys):
+            server.add_file(f"{number:03}.zip", [stranger(), key])
+        command = [*COMMAND, "agent", "--home", str(tmp_path), "check", "--json"]
+        moments = random.Random(5)
+        kills = 0
+        for _ in range(12):
+            before = len(server.asked)
+            process = subprocess.Popen(
+                command,
+                env=environment(clock),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            while len(server.asked) < before + 4 and process.poll() is None:
+                time.sleep(0.002)
+            time.sleep(moments.uniform(0, 0.05))
+            process.kill()
+            kills += process.wait() != 0
+            with open_store(tmp_path) as db:
+                done = {name for (name,) in db.execute("SELECT name FROM batch")}
+                stored = {data for (data,) in db.execute("SELECT key_data FROM matched_key")}
+            matched = {f"{at:03}.zip" for at, key in enumerate(keys) if key.key_data in stored}
+            assert done == matched
+        assert kills > 2
+        subprocess.run(command, env=environment(clock), check=True, stdout=subprocess.DEVNULL)
+        with open_store(tmp_path) as db:
+            assert db.table("matched_key").count == len(keys)
+            assert db.table("batch").count == len(keys)
