@@ -190,8 +190,9 @@ def _name(claims: Any, name: str) -> str:
 
 
 def _public_key(claims: Any, name: str) -> EllipticCurvePublicKey:
+    text = _text(claims, name)
     try:
-        key = load_der_public_key(base64.b64decode(_text(claims, name), validate=True))
+        key = load_der_public_key(base64.b64decode(text, validate=True))
     except (ValueError, exceptions.UnsupportedAlgorithm) as error:
         raise InvalidKey(f"{name} must be base64 of a public key in DER") from error
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
