@@ -23,7 +23,7 @@ demo: .venv/installed
 
 test: .venv/installed
 	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: .venv/installed
 	@$(BIN)/ruff check .

@@ -112,6 +112,7 @@ class Picture:
         ]
         for number, (person, other) in enumerate(pairs):
             parts += self._lane(lanes_top + number * (_LANE + _GAP), person, other)
+        parts += self._legend(lanes_top)
         parts += self._what_followed(steps_top)
         return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -131,13 +132,13 @@ class Picture:
         )
         for row, (name, shown) in enumerate(NAMES.items()):
             y = _TOP + 18 + row * _STRIP
-            yield _text(32, y + 13, shown, rest='font-weight="bold"')
+            yield _text(32, y + 13, shown, fill=_COLOURS[name], rest='font-weight="bold"')
             runs = sorted(
                 (run for run in self._trace.sent if run.sender == name), key=lambda run: run.first
             )
             for number, run in enumerate(runs):
                 left, right = self._x(run.first - self._began), self._x(run.last - self._began)
-                opacity = 0.85 if number % 2 == 0 else 0.5
+                opacity = 0.9 if number % 2 == 0 else 0.68
                 yield (
                     f'<rect x="{left:.1f}" y="{y}" width="{max(1.5, right - left - 1.5):.1f}"'
                     f' height="16" rx="3" fill="{_COLOURS[name]}" opacity="{opacity}"/>'
@@ -168,6 +169,14 @@ class Picture:
         yield from self._signals(top, person, other, colour)
         yield from self._card(top, person, other)
 
+    def _legend(self, top: float) -> Iterator[str]:
+        colour = _COLOURS["binh"]
+        yield _line(33, top + 82, 45, top + 82, colour, 1.8)
+        yield _text(52, top + 86, "distance", size=10.5, fill=_FAINT)
+        yield f'<circle cx="39" cy="{top + 101}" r="4.2" fill="{colour}"/>'
+        yield _text(52, top + 105, "heard in", size=10.5, fill=_FAINT)
+        yield _text(52, top + 119, "one scan", size=10.5, fill=_FAINT)
+
     def _scales(self, top: float) -> Iterator[str]:
         anchor = 'text-anchor="end"'
         for distance, label in ((1, "1 m"), (10, "10 m"), (100, "100 m +")):
@@ -194,6 +203,8 @@ class Picture:
     def _signals(self, top: float, person: str, other: str, colour: str) -> Iterator[str]:
         runs = [run for run in self._trace.heard if run.receiver == person and run.sender == other]
         for scan in scans(runs):
+            if scan.first < self._began:
+                continue
             x = self._x(scan.first - self._began)
             low, high = _signal_y(top, scan.rssi_min), _signal_y(top, scan.rssi_max)
             yield _line(x, high, x, low, colour, 1.5)

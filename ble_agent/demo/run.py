@@ -105,11 +105,11 @@ def _draw(play: Play, trace: Trace, outcomes: Mapping[str, Outcome]) -> str:
             ("two days later", f"{NAMES[AFFECTED]} tests positive and gets a code"),
             ("with that code", f"{NAMES[AFFECTED]}'s agent reports {play.facts['keys']} keys"),
             ("six hours later", "the server publishes a signed batch"),
-            ("at home", "each agent fetches it, verifies it, matches"),
+            ("at home", "every agent verifies and matches it"),
         ],
         title="Who was near whom, and what their agents told them",
-        subtitle=f"{date:%-d %B %Y}, {SECONDS // 60} minutes; distances as the people of the story"
-        " went, signals as the virtual air delivered them",
+        subtitle=f"{date:%-d %B %Y}, {SECONDS // 60} minutes: where the people of the story went,"
+        " and what the virtual air let their agents hear",
     ).svg()
 
 
