@@ -206,31 +206,35 @@ class HciRadio:
 
     async def self_test(self) -> list[Finding]:
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
-        count = 0
-
-        def hear(_: Heard) -> None:
-            nonlocal count
-            count += 1
-
+        heard: list[Heard] = []
         before = self.rejected.total()
-        await self.rotate(Advertisement(secrets.token_bytes(16), secrets.token_bytes(4)))
-        try:
-            await self.scan(_SELF_TEST_SCAN_SECONDS, hear)
-        finally:
-            await self.rotate(None)
-        others = self.rejected.total() - before
-        return [
-            Finding(
-                True,
-                "The adapter sends identifiers, with an address chosen for each.",
-                "Bộ thu phát gửi được mã định danh, mỗi mã kèm một địa chỉ riêng.",
+        nobodys = Advertisement(secrets.token_bytes(16), secrets.token_bytes(4))
+        findings = [
+            await _finding(
+                self.rotate(nobodys),
+                "The adapter sends identifiers, each with an address of its own",
+                "Bộ thu phát gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
             ),
-            Finding(
-                True,
-                f"The adapter listens: {count} packets with identifiers, {others} others.",
-                f"Bộ thu phát nghe được: {count} gói có mã định danh, {others} gói khác.",
+            await _finding(
+                self.scan(_SELF_TEST_SCAN_SECONDS, heard.append),
+                "The adapter listens",
+                "Bộ thu phát nghe được",
+            ),
+            await _finding(
+                self.rotate(None),
+                "The adapter falls silent when told to",
+                "Bộ thu phát im lặng khi được yêu cầu",
             ),
         ]
+        others = self.rejected.total() - before
+        findings.append(
+            Finding(
+                True,
+                f"Packets heard nearby: {len(heard)} with identifiers, {others} others.",
+                f"Số gói nghe được xung quanh: {len(heard)} có mã định danh, {others} gói khác.",
+            )
+        )
+        return findings
 
     def _on_event(self, event: bytes) -> None:
         heard = self._heard
@@ -266,9 +270,14 @@ class HciRadio:
         return self._host.supports_lmp_features(hci.LmpFeatureMask.LE_SUPPORTED_CONTROLLER)
 
     async def _start_scanning(self) -> None:
-        for command in self._commands.start_scanning():
-            await self._command(command)
+        # Reports may come before the answer to the last command.
         self._scanning = True
+        try:
+            for command in self._commands.start_scanning():
+                await self._command(command)
+        except RadioError:
+            self._scanning = False
+            raise
 
     async def _stop_scanning(self) -> None:
         if self._scanning:
@@ -333,6 +342,14 @@ class HciRadio:
         self._advertising = self._scanning = False
         if transport is not None:
             await transport.close()
+
+
+async def _finding(trial: Coroutine[Any, Any, None], text_en: str, text_vi: str) -> Finding:
+    try:
+        await trial
+    except RadioError as error:
+        return Finding(False, f"{text_en}: no, {error}.", f"{text_vi}: không, {error}.")
+    return Finding(True, f"{text_en}.", f"{text_vi}.")
 
 
 def _take_exception(task: asyncio.Task[Any]) -> None:

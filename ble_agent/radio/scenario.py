@@ -60,10 +60,14 @@ class Place:
     name: str
     path: tuple[Waypoint, ...] = (Waypoint(0.0, 0.0, 0.0),)
     """Straight and steady between waypoints; before the first and after the last it stands."""
+    port: int = 0
+    """The TCP port to serve it on; 0 for any free one."""
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > 40 or not self.name.isprintable():
             raise InvalidValue("a controller needs a printable name of 1 to 40 characters")
+        if not 0 <= self.port <= 65535:
+            raise InvalidValue(f"controller {self.name}: port must be 0 to 65535")
         if not self.path:
             raise InvalidValue(f"controller {self.name}: path needs a waypoint [seconds, x, y]")
         if not all(math.isfinite(value) for waypoint in self.path for value in waypoint):
@@ -198,8 +202,11 @@ def _place(controller: Any) -> Place:
     if not isinstance(controller, dict) or not isinstance(controller.get("name"), str):
         raise InvalidValue("every [[controller]] needs a name")
     for name in controller:
-        if name not in ("name", "path"):
+        if name not in ("name", "path", "port"):
             raise InvalidValue(f"{name!r:.40} is no field of [[controller]]")
+    port = controller.get("port", 0)
+    if type(port) is not int:
+        raise InvalidValue("port must be an integer")
     path = controller.get("path", [[0, 0, 0]])
     if not isinstance(path, list):
         raise InvalidValue("path must be a list of [seconds, x, y]")
@@ -208,7 +215,7 @@ def _place(controller: Any) -> Place:
         if not isinstance(waypoint, list) or len(waypoint) != 3:
             raise InvalidValue("path must be a list of [seconds, x, y]")
         waypoints.append(Waypoint(*(_number("path", value) for value in waypoint)))
-    return Place(controller["name"], tuple(waypoints))
+    return Place(controller["name"], tuple(waypoints), port)
 
 
 def _number(name: str, value: Any) -> float:

@@ -5,6 +5,7 @@ It holds addresses and identifiers in the clear, of invented devices.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any, TextIO
@@ -49,18 +50,19 @@ class Trace:
     Raises
     ------
     StoreError
-        When the file cannot be written.
+        When the file cannot be opened; `close` raises it when a line could not be written.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file: TextIO | None = None
+        self._failure: StoreError | None = None
         if path is not None:
             try:
                 # Line by line, so that a reader never waits for a run that has ended.
                 self._file = path.open("w", encoding="utf-8", buffering=1)
             except OSError as error:
-                raise StoreError(f"cannot write {path}: {error.strerror}") from error
+                raise self._error(error) from error
 
     def write_sent(self, sender: str, address: str, data: bytes, run: Run) -> None:
         """Write the end of what a sender sent without a change or a break."""
@@ -81,15 +83,24 @@ class Trace:
         )
 
     def close(self) -> None:
-        """Close the file; runs not written by now are lost."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file; runs not written by now are lost.
+
+        Raises
+        ------
+        StoreError
+            When the file is not complete.
+        """
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+        if self._failure is not None:
+            raise self._failure
 
     def _write(
         self, who: dict[str, Any], address: str, data: bytes, run: Run, signal: dict[str, Any]
     ) -> None:
-        if self._file is None:
+        if self._file is None or self._failure is not None:
             return
         line = who | {
             "address": address,
@@ -101,4 +112,8 @@ class Trace:
         try:
             self._file.write(json.dumps(line | signal, separators=(",", ":")) + "\n")
         except OSError as error:
-            raise StoreError(f"cannot write {self._path}: {error.strerror}") from error
+            # The air goes on: a client's command is no place to fail for a full disk.
+            self._failure = self._error(error)
+
+    def _error(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot write {self._path}: {error.strerror}")

@@ -18,6 +18,7 @@ import itertools
 import logging
 import math
 import random
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -29,7 +30,8 @@ from bumble.transport.common import PacketParser
 from ble_agent.radio.scenario import Place, Scenario
 from ble_agent.radio.trace import Run, Trace
 from ble_agent.radio.virtual_controller import Advertiser, VirtualController
-from tracing_core.clock import Clock
+from tracing_core.clock import Clock, ManualClock
+from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["Air"]
 
@@ -41,6 +43,9 @@ _LONGEST_DELAY_SECONDS = 0.010
 _LOWEST_RSSI_DBM, _HIGHEST_RSSI_DBM = -127, 20
 # A host that stops reading loses reports, as it does behind a real controller.
 _LONGEST_BACKLOG = 1 << 18
+# An air on too fast a clock would bury its hosts, whose scans would last longer by that, and so on.
+_REPORTS_A_REAL_SECOND = 30_000.0
+_REPORTS_AT_ONCE = 3_000.0
 
 
 class Air:
@@ -60,9 +65,9 @@ class Air:
     Raises
     ------
     StoreError
-        When the trace cannot be written.
-    OSError
-        When a port cannot be opened, on entering.
+        When the trace cannot be written; on leaving, when it is not complete.
+    RadioError
+        On entering, when a port cannot be opened.
     """
 
     def __init__(
@@ -79,6 +84,8 @@ class Air:
         """Bumble's transport name of every controller, by the controller's name."""
         self.packets_sent = 0
         self.packets_heard = 0
+        self.packets_dropped = 0
+        """Packets not delivered because the hosts cannot keep up with the clock: normally none."""
         self._host = host
         self._trace = Trace(trace)
         self._random = random.Random(scenario.seed)  # noqa: S311 (a simulation, to be repeated)
@@ -90,6 +97,10 @@ class Air:
         self._clients: dict[str, _Client] = {}
         self._servers: list[asyncio.Server] = []
         self._wake = asyncio.Event()
+        # On a clock moved by hand nobody can fall behind.
+        self._most_at_once = math.inf if isinstance(clock, ManualClock) else _REPORTS_AT_ONCE
+        self._allowance = self._most_at_once
+        self._allowed_at = time.monotonic()
         self._origin = clock.now() - clock.monotonic()
         self.start = clock.now() if scenario.start is None else scenario.start
         """The clock's time at the scenario's second 0 (UTC Unix seconds)."""
@@ -101,14 +112,18 @@ class Air:
                 server = await loop.create_server(
                     lambda place=place: _Client(self, place),  # type: ignore[misc]
                     self._host,
-                    0,
+                    place.port,
                 )
                 self._servers.append(server)
                 port = server.sockets[0].getsockname()[1]
                 self.transports[place.name] = f"tcp-client:{self._host}:{port}"
-        except BaseException:
+        except OSError as error:
             self._close()
-            raise
+            raise RadioError(
+                RadioFault.NO_ADAPTER,
+                f"cannot serve on {self._host}, port {place.port} ({error.strerror}):"
+                " choose another",
+            ) from error
         self._ticking = asyncio.create_task(self._tick())
         return self
 
@@ -164,6 +179,9 @@ class Air:
         """Send everything that was planned up to now."""
         planned = self._planned
         now = self._now()
+        self._refill_allowance()
+        for receiver in self._scanning:
+            receiver.congested = self._clients[receiver.name].backlog > _LONGEST_BACKLOG
         while planned and planned[0][0] <= now:
             moment, order, advertiser, generation = planned[0]
             if advertiser.generation != generation:
@@ -176,6 +194,12 @@ class Air:
             self._send(advertiser, moment)
         for receiver in self._scanning:
             receiver.flush()
+
+    def _refill_allowance(self) -> None:
+        now = time.monotonic()
+        added = (now - self._allowed_at) * _REPORTS_A_REAL_SECOND
+        self._allowance = min(self._allowance + added, self._most_at_once)
+        self._allowed_at = now
 
     def begin(self, advertiser: Advertiser) -> None:
         """Plan packets from now on."""
@@ -239,6 +263,9 @@ class Air:
     def _deliver(self, advertiser: Advertiser, receiver: VirtualController, moment: float) -> None:
         if not receiver.extended_scan and advertiser.legacy_report is None:
             return
+        if receiver.congested or self._allowance < 1:
+            self._drop()
+            return
         scenario = self.scenario
         missed = scenario.loss
         if receiver.scan_share < 1.0:
@@ -255,6 +282,7 @@ class Air:
             if address in receiver.reported:
                 return
             receiver.reported.add(address)
+        self._allowance -= 1
         rssi_dbm = min(max(round(signal_dbm), _LOWEST_RSSI_DBM), _HIGHEST_RSSI_DBM)
         strength = rssi_dbm.to_bytes(1, signed=True)
         if not receiver.extended_scan and advertiser.legacy_report is not None:
@@ -267,6 +295,11 @@ class Air:
         if run is None:
             run = advertiser.heard[receiver] = Run(moment)
         run.heard(moment, rssi_dbm)
+
+    def _drop(self) -> None:
+        if not self.packets_dropped:
+            _logger.warning("the clock is too fast for so many controllers: reports are lost")
+        self.packets_dropped += 1
 
     def _signal_dbm(self, sender: str, receiver: str, moment: float) -> float:
         pair = (sender, receiver)
@@ -291,6 +324,11 @@ class _Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._controller: VirtualController | None = None
         self._parser = PacketParser()
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the host has not read yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -330,13 +368,8 @@ class _Client(asyncio.Protocol):
             self._air.give_back(self._name)
 
     def _write(self, data: bytes) -> None:
-        transport = self._transport
-        if (
-            transport is not None
-            and not transport.is_closing()
-            and transport.get_write_buffer_size() <= _LONGEST_BACKLOG
-        ):
-            transport.write(data)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
 
 def _public_address(name: str) -> hci.Address:

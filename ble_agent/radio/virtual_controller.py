@@ -208,6 +208,8 @@ class VirtualController(Controller):
         """Addresses reported in this scan, if it filters duplicates."""
         self.scan_share = 1.0
         """Part of the time that the receiver is on in a scan, 0 to 1."""
+        self.congested = False
+        """Whether the host reads too slowly, so that reports are dropped."""
         self.outgoing = bytearray()
         """Reports gathered for the host."""
 

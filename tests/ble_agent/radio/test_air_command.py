@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -17,8 +18,10 @@ import pytest
 
 from ble_agent.radio import Heard
 from ble_agent.radio.hci import HciRadio
+from ble_agent.radio.scenario import Place, Scenario, Waypoint
+from ble_agent.radio.virtual_air import Air
 from tests.ble_agent.radio.air_trace import findings, heard, identifiers, read_trace, sent
-from tests.ble_agent.radio.airs import random_advertisement
+from tests.ble_agent.radio.airs import random_advertisement, until
 from tracing_core.clock import ScaledClock
 
 SCENARIO = """
@@ -47,13 +50,13 @@ async def main():
             await radio.rotate(Advertisement(secrets.token_bytes(16), secrets.token_bytes(4)))
             assert "numpy" not in sys.modules
             print("on air", flush=True)
-            await clock.sleep(900)
+            await clock.sleep(300)
 asyncio.run(main())
 """
 
 
 def _clock() -> ScaledClock:
-    return ScaledClock(told=1_700_000_000, real=time.time(), rate=600)
+    return ScaledClock(told=1_700_000_000, real=time.time(), rate=1200)
 
 
 @contextlib.asynccontextmanager
@@ -123,6 +126,7 @@ async def test_a_killed_agent_is_silent_at_once_and_may_come_back(tmp_path: Path
     clock = _clock()
     async with _air_process(tmp_path, clock) as (air, transports):
         sender = (sys.executable, "-c", SENDER, f"hci:{transports['an']}")
+        trace, count = tmp_path / "trace.jsonl", 0
         async with HciRadio(transports["binh"], clock) as binh:
             for _ in range(2):
                 async with _process(*sender, clock=clock) as agent:
@@ -131,14 +135,13 @@ async def test_a_killed_agent_is_silent_at_once_and_may_come_back(tmp_path: Path
                         assert await agent.stdout.readline() == b"on air\n"
                     agent.kill()
                     await agent.wait()
-                # The end of the connection is on its way as soon as the process is gone; the
-                # scan's own commands follow it.
-                await clock.sleep(60)
+                count += 3
+                await until(lambda: len(sent(read_trace(trace), "an")) == count)  # noqa: B023
                 silent: list[Heard] = []
                 await binh.scan(600, silent.append)
                 assert silent == []
         await _stop(air)
-    lines = read_trace(tmp_path / "trace.jsonl")
+    lines = read_trace(trace)
     assert findings(lines) == []
     assert len(identifiers(lines, "an")) == len(sent(lines, "an")) == 6
 
@@ -170,7 +173,7 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
     scenario.write_text(SCENARIO.format(mode="legacy"))
     for arguments, why in (
         (["--trace", str(tmp_path / "no" / "trace")], "cannot write"),
-        (["--host", "203.0.113.1"], "cannot serve on 203.0.113.1"),
+        (["--host", "203.0.113.1"], "cannot serve on 203.0.113.1, port 0"),
     ):
         result = subprocess.run(
             [*TRUYVET, "air", str(scenario), *arguments], capture_output=True, text=True
@@ -181,25 +184,90 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
     assert subprocess.run([*TRUYVET, "air"], capture_output=True).returncode == 2
 
 
+async def test_a_full_disk_under_the_trace_is_told_at_the_end(tmp_path: Path) -> None:
+    if not os.path.exists("/dev/full"):  # noqa: ASYNC240 (nobody waits)
+        pytest.skip("this system has no /dev/full")
+    clock = _clock()
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(SCENARIO.format(mode="legacy"))
+    command = [*TRUYVET, "air", str(scenario), "--trace", "/dev/full"]
+    async with _process(*command, clock=clock) as air:
+        assert air.stdout is not None
+        name, _, radio = (await air.stdout.readline()).decode().strip().partition(": --radio hci:")
+        assert name == "an"
+        async with HciRadio(radio, clock) as an:
+            for _ in range(3):
+                await an.rotate(random_advertisement())
+        air.terminate()
+        _, errors = await asyncio.wait_for(air.communicate(), 30)
+    assert (air.returncode, errors.count(b"\n")) == (1, 1)
+    assert b"cannot write /dev/full: No space left" in errors
+
+
 async def test_nothing_logged_names_an_identifier_or_address(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     clock = _clock()
+    sent_by_an = [random_advertisement() for _ in range(3)]
     async with (
         _air_process(tmp_path, clock) as (air, transports),
         HciRadio(transports["an"], clock) as an,
         HciRadio(transports["binh"], clock) as binh,
     ):
-        await an.rotate(random_advertisement())
-        await binh.rotate(random_advertisement())
-        await binh.scan(60, lambda _: None)
+        for advertisement in sent_by_an:
+            await an.rotate(advertisement)
+            await binh.scan(60, lambda _: None)
+        await an.rotate(None)
         air.kill()
         await air.wait()
         with pytest.raises(Exception, match="went away") as caught:
             await binh.scan(60, lambda _: None)
+    assert any(record.name.startswith("bumble") for record in caplog.records)
+    text = (caplog.text + repr(caught.value) + repr(an) + repr(vars(binh))).lower()
     lines = sent(read_trace(tmp_path / "trace.jsonl"))
-    text = caplog.text.lower() + repr(caught.value) + repr(an) + repr(binh)
-    secrets = [line["address"].lower() for line in lines] + [line["data"] for line in lines]
-    for secret in [*secrets, *(secret.replace(":", "") for secret in secrets)]:
+    assert len(lines) == 3
+    for secret in [
+        *(line["address"].lower() for line in lines),
+        *(bytes.fromhex(line["address"].replace(":", ""))[::-1].hex() for line in lines),
+        *(advertisement.rpi.hex() for advertisement in sent_by_an),
+        *(repr(advertisement.rpi)[2:-1].lower() for advertisement in sent_by_an),
+    ]:
         assert secret not in text
+
+
+async def test_twenty_agents_for_an_hour(tmp_path: Path) -> None:
+    clock = ScaledClock(told=1_700_000_000, real=time.time(), rate=240)
+    trace = tmp_path / "trace.jsonl"
+    names = [f"agent-{number}" for number in range(20)]
+    places = tuple(
+        Place(name, (Waypoint(0, 3.0 * number, 0),)) for number, name in enumerate(names)
+    )
+    draw = random.Random(20)
+    heard_by = dict.fromkeys(names, 0)
+
+    async def live(air: Air, name: str) -> None:
+        def hear(_: Heard) -> None:
+            heard_by[name] += 1
+
+        async with HciRadio(air.transports[name], clock) as radio:
+            end = clock.now() + 3600
+            rotate_at = scan_at = 0.0
+            while (now := clock.now()) < end:
+                if now >= rotate_at:
+                    await radio.rotate(random_advertisement())
+                    rotate_at = now + draw.uniform(600, 1200)
+                if now >= scan_at:
+                    await radio.scan(4.0, hear)
+                    scan_at = now + draw.uniform(210, 300)
+                await clock.sleep(min(rotate_at, scan_at, end) - clock.now())
+
+    async with Air(Scenario(places, noise_db=3.0, seed=20), clock, trace=trace) as air:
+        await asyncio.gather(*(live(air, name) for name in names))
+        counted = air.packets_heard
+    lines = read_trace(trace)
+    assert findings(lines) == []
+    assert all(2 <= len(identifiers(lines, name)) <= 7 for name in names)
+    assert min(heard_by.values()) > 100
+    traced = sum(line["count"] for line in lines if line["kind"] == "heard")
+    assert traced == counted == sum(heard_by.values())

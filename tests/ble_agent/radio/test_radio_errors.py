@@ -248,3 +248,21 @@ async def test_leaving_an_adapter_that_is_gone() -> None:
     async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
         await an.rotate(random_advertisement())
         air.disconnect("an")
+
+
+async def test_self_test_of_an_adapter_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
+        _refuse(monkeypatch, "le_set_advertising_parameters")
+        _refuse(monkeypatch, "le_set_scan_parameters")
+        sends, listens, silent, _ = await an.self_test()
+    assert (sends.ok, listens.ok, silent.ok) == (False, False, True)
+    assert "refused LE_SET_ADVERTISING_PARAMETERS" in sends.text_vi
+    assert "refused LE_SET_SCAN_PARAMETERS" in listens.text_en
+
+
+async def test_self_test_of_an_adapter_that_is_gone() -> None:
+    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
+        air.disconnect("an")
+        results = await an.self_test()
+    assert not results[0].ok
+    assert "went away" in results[0].text_en

@@ -26,6 +26,7 @@ start = 1700000000
 
 [[controller]]
 name = "an"
+port = 9001
 
 [[controller]]
 name = "binh"
@@ -43,6 +44,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert (scenario.loss, scenario.sensitivity_dbm, scenario.seed) == (0.1, -95, 42)
     assert scenario.start == 1_700_000_000
     an, binh = scenario.places
+    assert (an.port, binh.port) == (9001, 0)
     assert an.at(1e9) == (0, 0)
     assert binh.at(-5) == (0, 0)
     assert binh.at(300) == (15.0, 20.0)
@@ -76,6 +78,8 @@ def test_the_shortest_scenario() -> None:
         ("[[controller]]\nname = 3\n", "needs a name"),
         ("[[controller]]\nname = ''\n", "1 to 40"),
         ("[[controller]]\nname = 'a'\n[[controller]]\nname = 'a'\n", "share a name"),
+        ("[[controller]]\nname = 'a'\nport = 70000\n", "port must be 0 to 65535"),
+        ("[[controller]]\nname = 'a'\nport = '1'\n", "port must be an integer"),
         ("[[controller]]\nname = 'a'\nway = 1\n", "'way' is no field"),
         ("[[controller]]\nname = 'a'\npath = []\n", "needs a waypoint"),
         ("[[controller]]\nname = 'a'\npath = [[0, 1]]\n", "list of [seconds, x, y]"),
