@@ -62,8 +62,10 @@ def test_derivation_is_the_core_s(of: DiagnosisKey) -> None:
     ("drift", "matched"), [(-13, False), (-12, True), (0, True), (12, True), (13, False)]
 )
 @pytest.mark.parametrize("second", [0, 599])
-def test_clocks_may_differ_by_twelve_intervals(drift: int, matched: bool, second: int) -> None:
-    interval = START + 50
+@pytest.mark.parametrize("interval", [START, START + 50, START + 143])
+def test_clocks_may_differ_by_twelve_intervals(
+    drift: int, matched: bool, second: int, interval: int
+) -> None:
     log = [heard(key(), interval, at=(interval + drift) * 600 + second)]
     assert intervals(log, key()) == ([interval] if matched else [])
 
