@@ -201,6 +201,22 @@ async def test_a_cut_connection_silences_the_controller_and_tells_the_radio() ->
             assert await scan_for(air, binh, "binh", 4.0)
 
 
+async def test_the_same_radio_is_opened_anew_after_a_loss(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    async with air_of(*standing(an=0, binh=1), trace=trace) as (air, _):
+        an = radio_on(air, "an")
+        async with radio_on(air, "binh") as binh:
+            for _ in range(3):
+                async with an:
+                    await an.rotate(random_advertisement())
+                    assert await scan_for(air, binh, "binh", 4.0)
+                    air.disconnect("an")
+                    with pytest.raises(RadioError):
+                        await an.rotate(random_advertisement())
+    assert findings(read_trace(trace)) == []
+    assert len(identifiers(read_trace(trace), "an")) == 3
+
+
 async def test_a_controller_has_one_client() -> None:
     async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
         with pytest.raises(RadioError) as caught:

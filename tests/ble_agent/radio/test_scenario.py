@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,20 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert binh.at(300) == (15.0, 20.0)
     assert binh.at(600) == (1, 0)
     assert binh.at(1e9) == (1, 0)
+
+
+def test_the_document_says_what_is_read() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "virtual-air.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    scenario = Scenario.from_table(tomllib.loads(example))
+    assert [place.name for place in scenario.places] == ["an", "binh"]
+    plain = Scenario((Place("a"),))
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
+    assert rows.keys() == {field.name for field in fields(Scenario)} - {"places"}
+    assert rows.pop("start") == "when the air starts"
+    assert rows.pop("mode") == f'`"{plain.mode.value}"`'
+    for name, value in rows.items():
+        assert float(value.replace("−", "-")) == getattr(plain, name)
 
 
 def test_the_shortest_scenario() -> None:
