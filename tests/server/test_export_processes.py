@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -13,8 +14,11 @@ from random import Random
 
 import pytest
 
+from server.config import load_settings
+from server.context import Server
+from server.export.worker import run_due
 from server.publish.store import NewKey, insert_keys
-from tests.server.exporting import export_for_ever, export_once
+from tests.server.exporting import export_and_die, export_for_ever, export_once
 from tests.server.homes import NOW, TODAY, open_server
 from tracing_core.clock import ManualClock, ScaledClock
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType
@@ -122,6 +126,35 @@ def test_a_killed_export_leaves_nothing_half_and_loses_nothing(tmp_path, process
     check_complete(home, public_key, created)
 
 
+def test_an_export_killed_at_any_step_is_finished_by_the_next(tmp_path, processes):
+    few = HOURLY | {"export_padding_keys": 3, "export_padding_spread": 1}
+    home = tmp_path / "home"
+    created, public_key = fill(home, 1, 3)
+    clock = str(ScaledClock(told=NOW + 3 * HOUR, real=time.time()))
+    survived = False
+    step = 0
+    while not survived:
+        step += 1
+        copy = tmp_path / str(step)
+        shutil.copytree(home, copy)
+        _, theirs = processes.Pipe(duplex=False)
+        process = processes.Process(target=export_and_die, args=(copy, clock, step, theirs, few))
+        process.start()
+        theirs.close()
+        process.join()
+        survived = process.exitcode == 0
+        assert survived or process.exitcode == -9
+        seen: dict[str, str] = {}
+        check_listed(copy, public_key, seen)
+        server = Server.open(load_settings(copy, **few), ManualClock(NOW + 3 * HOUR))
+        run_due(server)
+        server.close()
+        check_listed(copy, public_key, seen)
+        check_complete(copy, public_key, created)
+        shutil.rmtree(copy)
+    assert step > 15
+
+
 def test_exporters_at_the_same_time_export_every_window_once(tmp_path, processes):
     home = tmp_path / "home"
     created, public_key = fill(home, 30, 20)
@@ -151,7 +184,7 @@ def test_a_hundred_thousand_keys_in_a_window_take_bounded_memory(tmp_path, proce
     growth = {}
     for limit in (500_000, 10_000):
         copy = tmp_path / str(limit)
-        subprocess.run(["cp", "-r", home, copy], check=True)
+        shutil.copytree(home, copy)
         ours, theirs = processes.Pipe(duplex=False)
         changes = HOURLY | {"export_max_keys_per_file": limit}
         process = processes.Process(target=export_once, args=(copy, clock, theirs, changes))
