@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """What matching a log with key files found. It holds no key and no identifier to print."""
+    """What matching a log with key files found. No key and no identifier shows in its text."""
 
     sightings: int
     """Lines or rows of the log."""
