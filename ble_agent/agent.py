@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 # The operating system's sleep does not count a suspended machine's time; looking at the clock this
 # often finds out soon after resume that something is overdue.
 _LONGEST_SLEEP_SECONDS = 30.0
+_NOW_SECONDS = 0.001
 _FIRST_RETRY_SECONDS = 2.0
 _LAST_RETRY_SECONDS = 300.0
 _STEADY_SECONDS = 600.0
@@ -111,7 +112,7 @@ class Agent:
             # What was on the air before an interruption is never sent again.
             self._be_silent(self._key_ring.silent_seconds(self._clock.now()))
         with contextlib.suppress(_StoppedError):
-            while not self._radio.exhausted:
+            while not (self._radio.exhausted or self._stopped.is_set()):
                 await self._step()
                 notify("WATCHDOG=1")
         await self._radio.rotate(None)
@@ -123,7 +124,7 @@ class Agent:
             return
         action, at = self._schedule.next_step(self._clock.monotonic())
         wait = at - self._clock.monotonic()
-        if wait > 0:
+        if wait > _NOW_SECONDS:
             await self._pause(min(wait, _LONGEST_SLEEP_SECONDS))
         elif action is Action.SCAN:
             await self._scan()

@@ -1,0 +1,195 @@
+"""Whatever a server answers: one clear line, bounded work, nothing lost, nothing sent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ble_agent import server_client
+from ble_agent.exposure_check import check
+from ble_agent.key_ring import KeyRing
+from ble_agent.membership import join
+from ble_agent.server_client import ServerClient
+from ble_agent.store import DATABASE_NAME, open_store
+from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
+from tracing_core.associated_encrypted_metadata import Metadata
+from tracing_core.clock import ManualClock
+from tracing_core.errors import ServerError, ServerRefused, TracingError, TrustError
+from tracing_core.sighting import Sighting, insert_sightings
+from tracing_core.sqlite import Database, transaction
+from tracing_core.trust import JoinLine
+from tracing_core.verification import VerifyRequest
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with fake_server(clock=ManualClock(NOW)) as fake:
+        yield fake
+
+
+@pytest.fixture
+def db(tmp_path: Path, server: FakeServer) -> Iterator[Database]:
+    with open_store(tmp_path) as opened, ServerClient(server.url, server.clock) as client:
+        join(opened, client, JoinLine.parse(server.line), NOW)
+        KeyRing(opened).next_advertisement(NOW, Metadata(0))
+        with transaction(opened):
+            insert_sightings(opened, [Sighting(bytes(16), bytes(4), (-60,), int(NOW))])
+        yield opened
+
+
+def contents(home: Path) -> dict[str, list[tuple[object, ...]]]:
+    with sqlite3.connect(home / DATABASE_NAME) as connection:
+        tables = ["own_key", "sighting", "state", "batch", "matched_key"]
+        return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+
+
+def checked(db: Database, server: FakeServer) -> TracingError | None:
+    with ServerClient(server.url, server.clock) as client:
+        return check(db, client, server.clock).failure
+
+
+def gives(status: int, body: bytes, **headers: str) -> Answer:
+    return status, {name.replace("_", "-"): value for name, value in headers.items()}, body
+
+
+HUGE = b"x" * (2 << 20)
+REFUSED = {
+    "trust is not JSON": ("/v1/trust", gives(200, b"<html>"), "makes no sense"),
+    "trust is nested too deep": ("/v1/trust", gives(200, b"[" * 100_000), "makes no sense"),
+    "trust is a list": ("/v1/trust", gives(200, b"[]"), "makes no sense"),
+    "trust holds numbers": ("/v1/trust", gives(200, b'{"documents":[1]}'), "makes no sense"),
+    "trust is empty": ("/v1/trust", gives(200, b'{"documents":[]}'), "trust documents"),
+    "trust is huge": ("/v1/trust", gives(200, HUGE), "too large"),
+    "trust is redirected away": (
+        "/v1/trust",
+        gives(302, b"", Location="http://127.0.0.2:1/"),
+        "another address",
+    ),
+    "trust is redirected to a file": (
+        "/v1/trust",
+        gives(302, b"", Location="file:///etc/passwd"),
+        "another address",
+    ),
+    "trust is redirected in circles": (
+        "/v1/trust",
+        gives(307, b"", Location="/v1/trust"),
+        "another address",
+    ),
+    "trust is compressed": ("/v1/trust", gives(200, b"", Content_Encoding="gzip"), "no sense"),
+    "configuration is no JWS": ("/v1/config/VN", gives(200, b"a.b.c"), "damaged"),
+    "configuration is not text": ("/v1/config/VN", gives(200, b"\xff"), "makes no sense"),
+    "index goes up": ("/exports/VN/index.txt", gives(200, b"../../etc/passwd"), "no sense"),
+    "index is absolute": ("/exports/VN/index.txt", gives(200, b"/etc/passwd"), "no sense"),
+    "index is an address": ("/exports/VN/index.txt", gives(200, b"http://x/y.zip"), "no sense"),
+    "index is a page": ("/exports/VN/index.txt", gives(200, b"<html>\n"), "no sense"),
+    "index is huge": ("/exports/VN/index.txt", gives(200, HUGE), "too large"),
+    "index is missing": ("/exports/VN/index.txt", gives(404, b""), "no such service"),
+    "maintenance": ("/exports/VN/index.txt", gives(503, b""), "being maintained"),
+    "too many": ("/exports/VN/index.txt", gives(429, b""), "too much to do"),
+    "broken": ("/exports/VN/index.txt", gives(500, HUGE), "too large"),
+    "broken, short": ("/exports/VN/index.txt", gives(500, b"{"), "has a fault"),
+    "a commanding error": (
+        "/v1/trust",
+        gives(400, b'{"errorCode":"erase","command":"upload"}'),
+        "did not accept",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_bad_answer_is_one_line_and_changes_nothing(
+    db: Database, server: FakeServer, tmp_path: Path, name: str
+) -> None:
+    path, answer, words = REFUSED[name]
+    before = contents(tmp_path)
+    server.special[path] = lambda: answer
+    server.asked.clear()
+    with pytest.raises((ServerError, TrustError), match=words) as caught:
+        checked(db, server)
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == before
+    assert {method for method, _, _ in server.asked} == {"GET"}
+    assert len(server.asked) <= 8
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK\3\4", b"EK Export v1    ", b"x" * 5000, b"PK" + bytes(3000)],
+    ids=["empty", "cut zip", "header only", "noise", "zeros"],
+)
+def test_a_bad_key_file_is_named_and_fetched_again_next_time(
+    db: Database, server: FakeServer, data: bytes
+) -> None:
+    server.files["1.zip"] = data
+    for _ in range(2):
+        server.asked.clear()
+        failure = checked(db, server)
+        assert failure is not None
+        assert "\n" not in str(failure)
+        assert ("GET", "/exports/VN/1.zip", 0) in server.asked
+    assert db.table("batch").count == 0
+    assert db.table("sighting").count == 1
+
+
+def test_a_key_file_larger_than_any_is_not_read(
+    db: Database, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_client, "MAX_EXPORT_BYTES", 10_000)
+    server.files["1.zip"] = bytes(20_000)
+    assert "too large" in str(checked(db, server))
+
+
+def test_a_redirect_within_the_server_is_followed(db: Database, server: FakeServer) -> None:
+    server.special["/v1/trust"] = lambda: gives(302, b"", Location="/elsewhere")
+    server.special["/elsewhere"] = lambda: gives(
+        200, json.dumps({"documents": server.documents}).encode()
+    )
+    assert checked(db, server) is None
+
+
+def test_a_code_is_never_sent_to_where_a_redirect_leads(server: FakeServer) -> None:
+    server.special["/api/verify"] = lambda: gives(307, b"", Location="/elsewhere")
+    with (
+        ServerClient(server.url, server.clock) as client,
+        pytest.raises(ServerRefused, match="another address"),
+    ):
+        client.verify(VerifyRequest("12345678"))
+    assert [path for _, path, _ in server.asked] == ["/api/verify"]
+
+
+def test_an_answer_that_trickles_in_is_given_up(server: FakeServer) -> None:
+    with (
+        ServerClient(server.url, server.clock) as client,
+        pytest.raises(ServerError, match="does not answer"),
+    ):
+        client._get("/v1/trust", 100_000, seconds=0.0)
+
+
+@given(
+    body=st.binary(max_size=300) | st.text(max_size=100).map(str.encode),
+    status=st.sampled_from([200, 201, 204, 301, 400, 401, 404, 418, 429, 500, 503]),
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_answer_is_an_error_of_ours(server: FakeServer, body: bytes, status: int) -> None:
+    for path in ("/v1/trust", "/v1/config/VN", "/exports/VN/index.txt", "/api/verify"):
+        server.special[path] = lambda: gives(status, body if status != 204 else b"")
+    with ServerClient(server.url, server.clock) as client:
+        for ask in (
+            client.trust_documents,
+            lambda: client.configuration("VN"),
+            lambda: client.index("VN"),
+            lambda: client.verify(VerifyRequest("12345678")),
+        ):
+            with contextlib.suppress(ServerError):
+                ask()
