@@ -1,0 +1,154 @@
+"""What is older than 14 days is gone: from rows, from files, and from the bytes of both."""
+
+import zipfile
+
+import pytest
+
+from server.config import load_settings
+from server.export.worker import run_due
+from server.publish.store import diagnosis_key
+from server.publish.upload import take_upload
+from server.retention import cleanup
+from server.trust.chain import begin_chain, rotate_export_key
+from server.trust.config_document import current_config, set_contact
+from server.verification.certificate import Claims
+from server.verification.store import Subject, find_code, insert_code
+from tests.server.homes import NOW, TODAY, key, open_server, upload_of
+from tracing_core.clock import ManualClock
+from tracing_core.diagnosis_key import ReportType
+from tracing_core.errors import StoreBusy, StoreError
+from tracing_core.export_file import read_index
+
+HOUR = 3_600
+DAY = 86_400
+FEW = {"export_padding_keys": 60, "export_padding_spread": 5}
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(NOW)
+
+
+def all_bytes(home) -> bytes:
+    """Every byte of every file, and what is packed in zips."""
+    parts = []
+    for path in home.rglob("*"):
+        if path.is_file():
+            parts.append(path.read_bytes())
+            if path.suffix == ".zip":
+                with zipfile.ZipFile(path) as archive:
+                    parts += [archive.read(name) for name in archive.namelist()]
+    return b"\0".join(parts)
+
+
+def test_no_byte_of_a_key_outlives_14_days(tmp_path, clock):
+    home = tmp_path / "home"
+    server = open_server(home, clock, **FEW)
+    published = {}
+    while clock.now() < NOW + 24 * DAY:
+        today = TODAY + int((clock.now() - NOW) // DAY) * 144
+        for _ in range(3):
+            keys = [key(today - 144 * ago) for ago in range(1, 8)]
+            take_upload(server, upload_of(*keys), Claims(ReportType.CONFIRMED_TEST, today - 288))
+            published |= dict.fromkeys((each.key_data for each in keys), clock.now())
+        clock.advance(4 * HOUR)
+        run_due(server)
+        cleanup.run(server)
+    # The process still holds the database open, as a running server does.
+    found = all_bytes(home)
+    with server.database.read() as conn:
+        stored = set(conn.execute(diagnosis_key.select()).scalars("key_data"))
+    old = [data for data, at in published.items() if at <= clock.now() - 14 * DAY]
+    young = [data for data, at in published.items() if at > clock.now() - 14 * DAY + HOUR]
+    assert len(old) > 1_000
+    assert not stored.intersection(old)
+    assert not [data for data in old if data in found or data[:12] in found or data[4:] in found]
+    # The search finds what is there: in the database, and after the export in a file too.
+    assert all(found.count(data) >= 1 for data in young)
+    assert sum(found.count(data) for data in young) > 1.8 * len(young)
+    server.close()
+
+
+def test_files_and_index_lines_go_with_the_oldest_key_they_may_hold(tmp_path, clock):
+    server = open_server(tmp_path / "home", clock, **FEW)
+    run_due(server)
+    clock.advance(DAY)
+    names = run_due(server)
+    folder = server.storage.folder
+    clock.jump(int(names[0].split("/")[1].split("-")[0]) + 14 * DAY)
+    cleanup.run(server)
+    assert (folder / names[0]).exists()
+    clock.advance(1)
+    removed = cleanup.run(server)
+    assert removed.batches == 1
+    assert not (folder / names[0]).exists()
+    assert read_index((folder / "VN/index.txt").read_bytes()) == names[1:]
+    clock.advance(14 * DAY)
+    cleanup.run(server)
+    assert {path.name for path in (folder / "VN").iterdir()} == {"index.txt"}
+    assert (folder / "VN/index.txt").read_bytes() == b""
+    server.close()
+
+
+def test_exports_go_on_after_a_long_sleep(tmp_path, clock):
+    server = open_server(tmp_path / "home", clock, **FEW)
+    run_due(server)
+    clock.advance(40 * DAY)
+    cleanup.run(server)
+    names = run_due(server)
+    assert 80 <= len(names) <= 84
+    assert cleanup.run(server).batches == 0
+    server.close()
+
+
+def test_codes_go_when_their_time_is_over(tmp_path, clock):
+    server = open_server(tmp_path / "home", clock)
+    with server.database.begin() as conn:
+        insert_code(conn, bytes(32), "a", Subject("confirmed"), int(NOW) + 900)
+    clock.advance(DAY)
+    assert cleanup.run(server).codes == 0
+    clock.advance(DAY)
+    assert cleanup.run(server).codes == 1
+    with server.database.read() as conn:
+        assert find_code(conn, bytes(32)) is None
+    server.close()
+
+
+def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, clock, monkeypatch):
+    monkeypatch.setattr("server.database._BUSY_TIMEOUT_SECONDS", 0.2)
+    home = tmp_path / "home"
+    server = open_server(home, clock, **FEW)
+    sent = key()
+    take_upload(server, upload_of(sent), Claims(ReportType.CONFIRMED_TEST, TODAY - 144))
+    clock.advance(15 * DAY)
+    with server.database.read() as reader:
+        reader.execute(diagnosis_key.select()).fetchone()
+        with pytest.raises(StoreBusy, match="removed later"):
+            cleanup.run(server)
+    assert cleanup.run(server).keys == 0
+    assert sent.key_data not in all_bytes(home)
+    server.close()
+
+
+def test_a_retired_key_is_gone_from_the_folder(tmp_path, clock):
+    home = tmp_path / "home"
+    server = open_server(home, clock)
+    begin_chain(server.keys, server.settings, NOW)
+    set_contact(home, None)
+    current_config(server.keys, server.settings, NOW)
+    rotate_export_key(server.keys, server.settings, NOW)
+    clock.advance(14 * DAY - 1)
+    cleanup.run(server)
+    assert (home / "keys/export-v1.pem").exists()
+    clock.advance(1)
+    cleanup.run(server)
+    assert not (home / "keys/export-v1.pem").exists()
+    assert (home / "keys/export-v2.pem").exists()
+    server.close()
+
+
+def test_less_than_ten_days_is_refused_but_for_trials(tmp_path):
+    with pytest.raises(StoreError, match="at least 864000"):
+        load_settings(tmp_path, retention_seconds=10 * DAY - 1)
+    assert load_settings(tmp_path, retention_seconds=10 * DAY).retention_seconds == 10 * DAY
+    assert load_settings(tmp_path, retention_seconds=60, debug=True).retention_seconds == 60
