@@ -22,13 +22,13 @@ __all__ = ["publish_router"]
 def _publish(server: CurrentServer, body: Body, is_chaff: Chaff) -> JSONResponse:
     """Publish the keys of a person who tested positive, with the certificate that says so."""
     settings = server.settings
+    request = PublishRequest.from_bytes(body)
     if is_chaff:
         # As long as a real answer, and about as much work.
         token = seal_token([], server.keys.revision_key(), settings, server.clock.now())
         with server.database.begin() as conn:
             find_keys(conn, [bytes(16)])
         return JSONResponse({"padding": padding(settings, more_bytes=len(token))})
-    request = PublishRequest.from_bytes(body)
     if request.health_authority_id != settings.health_authority_id:
         raise PublishRejected(
             "unknown_health_authority_id", "this server serves another authority", status=401

@@ -74,10 +74,11 @@ def _verify(
 ) -> JSONResponse:
     """Exchange a code for a token."""
     limits.check(address)
+    request = VerifyRequest.from_bytes(body)
     if is_chaff:
         return _cover_answer(server, _TOKEN_LETTERS)
     try:
-        subject, token = exchange_code(server, VerifyRequest.from_bytes(body))
+        subject, token = exchange_code(server, request)
     except Refused as error:
         if error.code in _WRONG_CODES:
             limits.failed(address)
@@ -96,9 +97,10 @@ def _certificate(
 ) -> JSONResponse:
     """Exchange a token for a certificate of the keys that a MAC stands for."""
     limits.check(address)
+    request = CertificateRequest.from_bytes(body)
     if is_chaff:
         return _cover_answer(server, _CERTIFICATE_LETTERS)
-    certificate = exchange_token(server, CertificateRequest.from_bytes(body))
+    certificate = exchange_token(server, request)
     return _answer(server, CertificateResponse(certificate))
 
 
