@@ -25,9 +25,10 @@ from tracing_core.trust import (
     verify_trust_chain,
 )
 
-PRIVATE = [ec.generate_private_key(ec.SECP256R1()) for _ in range(5)]
+# The same in every process, since the names of tests hold fingerprints.
+PRIVATE = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(1001, 1006)]
 PUBLIC = [key.public_key() for key in PRIVATE]
-STRANGER = ec.generate_private_key(ec.SECP256R1())
+STRANGER = ec.derive_private_key(2001, ec.SECP256R1())
 PINNED = fingerprint(PUBLIC[0])
 EXPORT_KEY = ExportVerificationKey("452", "v1", STRANGER.public_key())
 # Document n+1 names key n, and each but the first is signed by the key that the one before names.
@@ -173,6 +174,12 @@ def test_trust_documents_that_cannot_be_used(name, value):
     )
     del claims[name]
     refused(f"cannot be used: {name} is missing", [resigned(claims)])
+
+
+def test_a_document_no_device_could_use_is_not_signed():
+    for change in ({"sequence": 0}, {"region": ""}, {"export_keys": ()}):
+        with pytest.raises(TrustError, match="cannot be used"):
+            dataclasses.replace(DOCUMENTS[0], **change).sign(PRIVATE[0])
 
 
 def test_keys_on_other_curves():
