@@ -231,6 +231,11 @@ class TrustDocument:
         """Return the document as a JWS.
 
         The first is signed with its own `config_key`, a later one with that of the one before.
+
+        Raises
+        ------
+        TrustError
+            When no device could use it.
         """
         claims = {
             "sequence": self.sequence,
@@ -246,6 +251,7 @@ class TrustDocument:
                 for key in self.export_keys
             ],
         }
+        self._read(claims)
         return _sign(claims, _TRUST, private_config_key)
 
     @classmethod

@@ -87,6 +87,21 @@ def test_many_members_are_refused_unread():
     assert refused(crowd, "2 members|plain zip") < 1 << 20
 
 
+def test_a_second_directory_of_64_bits_is_refused_unread():
+    crowd = zipped(*[(f"member{at}", b"") for at in range(20_000)])
+    start, size = directory(crowd), end_record(crowd) - directory(crowd)
+    # It hides in the comment of the only member that the plain directory lists.
+    hidden = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, size + 46, start)
+    hidden += struct.pack("<4sLQL", b"PK\6\7", 0, end_record(crowd) + 46, 1)
+    entry = struct.pack("<4s4B4H3L5H2L", b"PK\1\2", 20, 3, 20, 0, *[0] * 9, len(hidden), *[0] * 4)
+    entry += hidden
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry), end_record(crowd), 0)
+    data = crowd[: end_record(crowd)] + entry + end
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert len(archive.infolist()) == 20_001
+    assert refused(data, "plain zip") < 1 << 20
+
+
 def test_a_member_may_not_be_there_twice():
     for name in ("export.bin", "export.sig"):
         members = [("export.bin", HEADER), ("export.sig", b"")]

@@ -4,7 +4,7 @@ import os
 import stat
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tracing_core.refusals import may_refuse
@@ -38,6 +38,7 @@ def stored(path, log):
 
 
 @given(logs, st.sampled_from(["log.jsonl", "log.jsonl.gz"]))
+@settings(max_examples=25)
 def test_nothing_is_lost_between_database_and_json_lines(tmp_path_factory, log, name):
     folder = tmp_path_factory.mktemp("log")
     rows = stored(folder / "one.db", log)

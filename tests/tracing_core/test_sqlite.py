@@ -86,6 +86,15 @@ def test_a_transaction_is_whole_or_nothing(db):
     assert not db.conn.in_transaction
 
 
+def test_a_commit_that_is_refused_leaves_no_transaction_open(db):
+    db.execute("CREATE TABLE a (x PRIMARY KEY)")
+    db.execute("CREATE TABLE b (x REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(StoreError, match="FOREIGN KEY"), transaction(db):
+        db.execute("INSERT INTO b VALUES (1)")
+    assert not db.conn.in_transaction
+    assert db.table("b").count == 0
+
+
 def test_the_write_lock_is_held_from_the_start(db, path, monkeypatch):
     monkeypatch.setattr("tracing_core.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
     other = open_database(path, [NOTES])

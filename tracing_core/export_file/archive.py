@@ -28,6 +28,7 @@ _MAX_RATIO = 32
 _ALWAYS_ALLOWED_BYTES = 64 << 10
 
 _END_RECORD = struct.Struct("<4s4H2LH")
+_LOCATOR_64_BYTES = 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 1
 
@@ -36,8 +37,8 @@ _ENCRYPTED = 1
 def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
     """Open a zip whose directory is small; all that can be wrong with it becomes one error."""
     size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - _END_RECORD.size))
-    _check_end_record(file.read(), size, name)
+    file.seek(max(0, size - _END_RECORD.size - _LOCATOR_64_BYTES))
+    _check_end(file.read(), size, name)
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
@@ -54,12 +55,15 @@ def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
         raise MalformedExport(f"{name} is a damaged zip: download it again") from error
 
 
-def _check_end_record(record: bytes, size: int, name: str) -> None:
-    # zipfile allocates as the directory's size in this record says, whatever its count says.
+def _check_end(end: bytes, size: int, name: str) -> None:
+    # zipfile allocates as the directory's size says, in the record of 64 bits if there is one and
+    # else in the plain one, whatever the count of members says.
+    record = end[-_END_RECORD.size :]
     if len(record) != _END_RECORD.size or not record.startswith(b"PK\5\6"):
         raise MalformedExport(f"{name} is a truncated zip, or has something after its end")
     _, disk, first_disk, here, members, length, offset, comment = _END_RECORD.unpack(record)
-    if disk or first_disk or comment or here != members or offset + length + len(record) != size:
+    plain = not (disk or first_disk or comment) and here == members
+    if not plain or offset + length + len(record) != size or end.startswith(b"PK\6\7"):
         raise MalformedExport(f"{name} is not a plain zip as key files are")
     if members > _MAX_MEMBERS or length > _MAX_DIRECTORY_BYTES:
         raise MalformedExport(f"{name} has {members} members, where a key file has two")

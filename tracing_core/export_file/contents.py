@@ -20,7 +20,8 @@ HEADER = b"EK Export v1".ljust(16)
 """The first 16 bytes of ``export.bin``."""
 
 MAX_EXPORT_BYTES = 64 << 20
-"""The largest file read, packed or not: twice the largest that any country published."""
+"""The largest file read, packed or not. No known server puts more than 750,000 keys, some 24 MB,
+in one."""
 
 MAX_SIGNATURES = 10
 """The most signatures a file may have."""
@@ -31,7 +32,7 @@ class SignatureInfo:
     """The name of a signing key. Nobody vouches for it, so verification does not look at it."""
 
     key_id: str
-    """Usually the country's code for telephone calls; "" in some files."""
+    """Usually the country's code in mobile networks, such as 452; "" in some files."""
     key_version: str
     algorithm: str = "1.2.840.10045.4.3.2"
     """An object identifier; this one is ECDSA with SHA-256."""

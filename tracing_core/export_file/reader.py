@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from google.protobuf.message import DecodeError
 
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
-from tracing_core.errors import (
-    ExportFileError,
-    InvalidKey,
-    MalformedExport,
-    UnsupportedHeader,
-)
+from tracing_core.errors import ExportFileError, InvalidKey, MalformedExport, UnsupportedHeader
 from tracing_core.export_file import archive, export_pb2, signature, wire
 from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFile, Signature
 from tracing_core.interval import TEK_ROLLING_PERIOD
@@ -64,16 +59,14 @@ class _Keys(Sequence[DiagnosisKey]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return len(self) == len(other) and all(map(_equal, self, other))
+        return len(self) == len(other) and all(
+            mine == its for mine, its in zip(self, other, strict=True)
+        )
 
     def __repr__(self) -> str:
         return f"<{len(self)} keys>"
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return bool(one == other)
 
 
 def _check_keys(messages: Sequence[export_pb2.TemporaryExposureKey], kind: str, name: str) -> None:
