@@ -9,6 +9,7 @@ Advertising reports never reach Bumble, whose debug log would print addresses an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections import Counter
@@ -46,6 +47,7 @@ _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
 _EVENT_PACKET = 0x04
 _TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
+_HARDWARE_ERROR = 0x10
 _SELF_TEST_SCAN_SECONDS = 4.0
 
 
@@ -77,6 +79,8 @@ class _Incoming:
             self._on_report(packet[1:])
         elif packet[1] in _TO_HOST:
             self._answers.on_packet(packet)
+        elif packet[1] == _HARDWARE_ERROR:
+            self.on_transport_lost()
 
     def on_transport_lost(self) -> None:
         if not self._lost.done():
@@ -161,8 +165,7 @@ class HciRadio:
         try:
             if not self._lost.done():
                 async with self._lock:
-                    await self._stop_advertising()
-                    await self._stop_scanning()
+                    await self._command(hci.HCI_Reset_Command())
         except RadioError as failure:
             _logger.warning("while closing: %s", failure)
         finally:
@@ -172,9 +175,9 @@ class HciRadio:
         """Change identifier, metadata and address in one step, with scanning stopped."""
         async with self._lock:
             scanning = self._scanning
-            await self._stop_advertising()
-            await self._stop_scanning()
             try:
+                await self._stop_advertising()
+                await self._stop_scanning()
                 if advertisement is not None:
                     data = advertisement.encode(flags=self._flags)
                     self._advertising = True
@@ -294,7 +297,9 @@ class HciRadio:
         try:
             await self._stop_advertising()
         except RadioError:
-            # Nobody can say any more what is on the air, so the adapter must be reset.
+            # Nobody can say any more what is on the air; whoever opens it anew can.
+            with contextlib.suppress(RadioError):
+                await self._command(hci.HCI_Reset_Command())
             self._incoming.on_transport_lost()
 
     async def _command(self, command: hci.HCI_SyncCommand[Any]) -> None:
@@ -308,6 +313,9 @@ class HciRadio:
 
     async def _answered(self, answer: Coroutine[Any, Any, _T], name: str, seconds: float) -> _T:
         """Wait for an answer, the end of the transport, or the timeout."""
+        if self._lost.done():
+            answer.close()
+            raise self._gone()
         # When the caller is cancelled the exchange still runs to its end, or the next command would
         # take this one's answer for its own.
         task = asyncio.ensure_future(answer)

@@ -46,6 +46,7 @@ _LONGEST_BACKLOG = 1 << 18
 # An air on too fast a clock would bury its hosts, whose scans would last longer by that, and so on.
 _REPORTS_A_REAL_SECOND = 30_000.0
 _REPORTS_AT_ONCE = 3_000.0
+_PATIENCE_SECONDS = 0.5
 
 
 class Air:
@@ -95,6 +96,7 @@ class Air:
         self._places = {place.name: place for place in scenario.places}
         self._fixed_dbm: dict[tuple[str, str], float] = {}
         self._clients: dict[str, _Client] = {}
+        self._waiting: dict[str, list[_Client]] = {}
         self._servers: list[asyncio.Server] = []
         self._wake = asyncio.Event()
         # On a clock moved by hand nobody can fall behind.
@@ -158,7 +160,8 @@ class Air:
     def _close(self) -> None:
         for server in self._servers:
             server.close()
-        for client in list(self._clients.values()):
+        waiting = itertools.chain.from_iterable(self._waiting.values())
+        for client in [*waiting, *self._clients.values()]:
             client.abort()
         self._trace.close()
 
@@ -240,15 +243,22 @@ class Air:
                 )
 
     def take(self, name: str, client: _Client) -> bool:
-        """Give a controller to a client, if no other has it."""
-        if name in self._clients:
-            return False
-        self._clients[name] = client
-        return True
+        """Give a controller to a client, or let it wait for the one before to be gone."""
+        if name not in self._clients:
+            self._clients[name] = client
+            return True
+        self._waiting.setdefault(name, []).append(client)
+        return False
 
-    def give_back(self, name: str) -> None:
-        """Make a controller free for the next client."""
-        self._clients.pop(name, None)
+    def give_back(self, name: str, client: _Client) -> None:
+        """Take a controller, or the place in its queue, from a client; serve the next."""
+        waiting = self._waiting.get(name, [])
+        if client in waiting:
+            waiting.remove(client)
+        if self._clients.get(name) is client:
+            del self._clients[name]
+            if waiting:
+                waiting.pop(0).connect()
 
     def _send(self, advertiser: Advertiser, moment: float) -> None:
         self.packets_sent += 1
@@ -332,10 +342,16 @@ class _Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if not self._air.take(self._name, self):
-            _logger.warning("controller %s is in use: a second client is turned away", self._name)
-            self._transport.abort()
+        # A client that comes back may be here before the end of its last connection is.
+        self._transport.pause_reading()
+        self._patience = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._turn_away)
+        self.connect()
+
+    def connect(self) -> None:
+        """Take the controller, if it is free."""
+        if self._transport is None or not self._air.take(self._name, self):
             return
+        self._patience.cancel()
         self._controller = VirtualController(
             self._name,
             self._air.scenario.mode,
@@ -344,6 +360,7 @@ class _Client(asyncio.Protocol):
             self._air,
         )
         self._parser.set_packet_sink(self._controller)
+        self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -361,11 +378,16 @@ class _Client(asyncio.Protocol):
             self._transport.abort()
         self._power_off()
 
+    def _turn_away(self) -> None:
+        _logger.warning("controller %s is in use: a second client is turned away", self._name)
+        self.abort()
+
     def _power_off(self) -> None:
+        self._patience.cancel()
         if self._controller is not None:
             controller, self._controller = self._controller, None
             controller.power_off()
-            self._air.give_back(self._name)
+        self._air.give_back(self._name, self)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

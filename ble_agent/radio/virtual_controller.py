@@ -7,6 +7,7 @@ twice at −50 dBm, mistakes the unit of intervals and never refuses a command.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from ble_agent.radio.trace import Run
 
 __all__ = ["Advertiser", "AirControl", "VirtualController"]
 
+_logger = logging.getLogger(__name__)
 _SUCCESS = hci.HCI_ErrorCode.SUCCESS
 _DISALLOWED = hci.HCI_ErrorCode.COMMAND_DISALLOWED_ERROR
 _INVALID = hci.HCI_ErrorCode.INVALID_COMMAND_PARAMETERS_ERROR
@@ -231,17 +233,30 @@ class VirtualController(Controller):
         self.flush()
         self._send(bytes(packet))
 
+    def on_packet(self, packet: bytes) -> None:
+        """Take a packet of the host's; a malformed command is refused as one with wrong values."""
+        try:
+            super().on_packet(packet)
+        except Exception:
+            # Bumble's parser raises whatever the bytes make it stumble over.
+            _logger.warning("controller %s: its host sent a malformed packet", self.name)
+            if packet[0] == hci.HCI_COMMAND_PACKET:
+                self._refuse(int.from_bytes(packet[1:3], "little"), _INVALID)
+
     def on_hci_command_packet(self, command: hci.HCI_Command) -> None:
         """Refuse what this controller does not know or may not do; else carry it out."""
         self._air.advance()
         status = self._refusal(command)
         if status is None:
             super().on_hci_command_packet(command)
-            return
+        else:
+            self._refuse(command.op_code, status)
+
+    def _refuse(self, op_code: int, status: hci.HCI_ErrorCode) -> None:
         self.send_hci_packet(
             hci.HCI_Command_Complete_Event(
                 num_hci_command_packets=1,
-                command_opcode=command.op_code,
+                command_opcode=op_code,
                 return_parameters=_Status(status),
             )
         )

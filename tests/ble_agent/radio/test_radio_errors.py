@@ -266,3 +266,36 @@ async def test_self_test_of_an_adapter_that_is_gone() -> None:
         results = await an.self_test()
     assert not results[0].ok
     assert "went away" in results[0].text_en
+
+
+@pytest.mark.parametrize("mode", [AirMode.LEGACY, AirMode.EXTENDED])
+async def test_an_adapter_that_will_not_be_silent_is_reset(
+    mode: AirMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "" if mode is AirMode.LEGACY else "extended_"
+    async with air_of(*standing(an=0), mode=mode) as (air, _):
+        an = radio_on(air, "an")
+        async with an:
+            await an.rotate(random_advertisement())
+            with monkeypatch.context() as patched:
+                _refuse(patched, f"le_set_{kind}advertising_enable")
+                with pytest.raises(RadioError) as caught:
+                    await an.rotate(random_advertisement())
+            assert caught.value.reason is RadioFault.REFUSED
+            silent = air.packets_sent
+            await pass_time(air, 50.0)
+            assert air.packets_sent == silent
+            with pytest.raises(RadioError, match="went away"):
+                await an.rotate(random_advertisement())
+        async with an:
+            await an.rotate(random_advertisement())
+            assert air.packets_sent > silent
+
+
+async def test_a_controller_that_reports_a_hardware_error() -> None:
+    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
+        scan = asyncio.ensure_future(an.scan(100.0, lambda _: None))
+        await until(lambda: "an" in air.scanning)
+        air._clients["an"]._write(b"\x04\x10\x01\x42")
+        with pytest.raises(RadioError, match="went away"):
+            await asyncio.wait_for(scan, 10)
