@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.files import sync_folder
-from tracing_core.errors import StoreError, require
+from tracing_core.errors import StoreError, StoreFull, require
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -52,7 +53,7 @@ class Storage:
 
         Raises
         ------
-        StoreError
+        StoreFull, StoreError
             When it cannot be written.
         """
         obstore = require("obstore", extra="server")
@@ -142,6 +143,11 @@ class Storage:
         try:
             yield
         except (exceptions.BaseError, OSError) as error:
+            # The store's own errors carry the system's only as text.
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise StoreFull(
+                    f"the disk that holds {self.folder} is full: free some space, nothing was lost"
+                ) from error
             raise StoreError(
                 f"{self.folder / name} cannot be used: check the disk and the folder's owner"
             ) from error
