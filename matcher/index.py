@@ -32,7 +32,7 @@ GROUP = 24
 
 # Bits of the filter an entry gets at least; a power of two of words makes it up to twice as many.
 # Two thousand of each million identifiers that do not match may pass; each costs about 20 ns.
-_BITS_AN_ENTRY = {2: 64, 4: 32}
+_BITS_AN_ENTRY = {2: 64, 4: 64}
 _LEAST_WORDS = 64
 
 
@@ -85,6 +85,8 @@ class SightingIndex:
         self._identifiers: NDArray[np.uint64] = sightings.rpi[self._rows].view("uint64")
         self.days: NDArray[np.int64] = self._active_days()
         """The UTC days, since the epoch and ascending, whose keys can match."""
+        self.group_masks: NDArray[np.uint8] = self._group_masks()
+        """For each of `days`, bits of the groups of 24 intervals that have a sighting in reach."""
         self._built: dict[int, DayIndex] = {}
         self._lock = threading.Lock()
         self._multipliers = numpy.frombuffer(secrets.token_bytes(32), "uint64") | numpy.array(
@@ -112,14 +114,13 @@ class SightingIndex:
         ):
             yield identifiers[16 * number : 16 * number + 16], *facts
 
-    def active_groups(self, day: int) -> NDArray[np.int64]:
-        """Return which groups of a UTC day, 0 to 5, have a sighting within the tolerance."""
+    def _group_masks(self) -> Any:
         numpy = require("numpy", extra="matcher")
-        firsts = day * TEK_ROLLING_PERIOD + GROUP * numpy.arange(TEK_ROLLING_PERIOD // GROUP)
+        groups = numpy.arange(TEK_ROLLING_PERIOD // GROUP)
+        firsts = self.days[:, None] * TEK_ROLLING_PERIOD + GROUP * groups
         low = self._search(firsts - TOLERANCE_INTERVALS)
         high = self._search(firsts + GROUP + TOLERANCE_INTERVALS)
-        groups: NDArray[np.int64] = numpy.flatnonzero(high > low)
-        return groups
+        return ((high > low) << groups).sum(axis=1).astype("uint8")
 
     def _search(self, intervals: Any) -> Any:
         """Return how many sightings are before each interval, which may lie outside 32 bits."""
@@ -156,7 +157,7 @@ class SightingIndex:
         fill_function()(identifiers, words, self.kernel.bits, heads, chain, self._multipliers)
         return DayIndex(
             start,
-            self.active_groups(day),
+            numpy.flatnonzero(self.group_masks[self.days == day] >> numpy.arange(6) & 1),
             words,
             heads,
             chain,

@@ -56,6 +56,7 @@ _ALL = (
     _x86("vaes512-avx512", 512, 16, *_VAES_512),
     _x86("vaes256-sha", 256, None, "vaes", "avx2", "sha"),
     _x86("vaes256-avx2", 256, 8, "vaes", "avx2"),
+    _x86("aesni-avx512", 128, 16, "avx512f", "avx512bw"),
     _x86("aesni-sha", 128, None, "avx", "sha"),
     _x86("aesni-avx2", 128, 8, "avx2"),
     _x86("aesni-sse", 128, 4, "sse4.1"),
@@ -69,13 +70,23 @@ KERNELS = {kernel.name: kernel for kernel in _ALL}
 
 
 @cache
-def _features(override: str | None) -> frozenset[str]:
-    """Return what the processor has; `override` is ``NUMBA_CPU_FEATURES``."""
-    if override is not None:
-        switches = [switch.strip() for switch in override.split(",")]
-        return frozenset(switch[1:] for switch in switches if switch.startswith("+"))
+def _host_features() -> frozenset[str]:
     binding = require("llvmlite.binding", extra="matcher")
     return frozenset(name for name, there in binding.get_host_cpu_features().items() if there)
+
+
+def _features() -> frozenset[str]:
+    """Return what the processor has and Numba, as its variables tell it, will compile for."""
+    allowed = os.environ.get("NUMBA_CPU_FEATURES")
+    if allowed is None and os.environ.get("NUMBA_CPU_NAME", "").lower() == "generic":
+        allowed = ""
+    found = _host_features()
+    if allowed is not None:
+        switches = [switch.strip() for switch in allowed.split(",")]
+        found &= frozenset(switch[1:] for switch in switches if switch.startswith("+"))
+    if os.environ.get("NUMBA_ENABLE_AVX") == "0":
+        found = frozenset(name for name in found if not name.startswith("avx"))
+    return found
 
 
 def _processor_name() -> str:
@@ -94,7 +105,7 @@ def _missing(kernel: Kernel) -> str | None:
         return f"a processor of kind {kernel.machine}"
     try:
         require("numba", extra="matcher")
-        lacking = kernel.features - _features(os.environ.get("NUMBA_CPU_FEATURES"))
+        lacking = kernel.features - _features()
     except MissingExtra as error:
         return str(error)
     return " ".join(sorted(lacking)) or None

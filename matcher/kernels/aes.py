@@ -49,19 +49,24 @@ __all__ = [
     "BIT_SHIFTS",
     "GROUP",
     "PADDED_DATA",
+    "ROUND_CONSTANTS",
     "SLOT_BYTES",
+    "ScalarProbes",
     "derive_128",
     "derive_256",
     "derive_512",
-    "emit_blocks",
-    "emit_counters",
+    "derive_intrinsic",
+    "emit_derive",
+    "emit_encrypt",
     "emit_expand",
     "encrypt_128",
     "encrypt_256",
     "encrypt_512",
+    "encrypt_intrinsic",
     "expand_128",
     "expand_256",
     "expand_512",
+    "expand_intrinsic",
 ]
 
 GROUP = 24
@@ -73,7 +78,7 @@ BIT_SHIFTS = (56, 48, 40, 32)
 """Where in an identifier's first 64 bits the places of its filter bits are, six bits each."""
 PADDED_DATA = b"EN-RPI" + bytes(10)
 """The block an identifier is the encryption of, before its interval (GAEN crypto v1.2)."""
-_ROUND_CONSTANTS = (1, 2, 4, 8, 16, 32, 64, 128, 0x1B, 0x36)
+ROUND_CONSTANTS = (1, 2, 4, 8, 16, 32, 64, 128, 0x1B, 0x36)
 _WORDS, _FIRSTS, _MASKS = 16 * GROUP, 24 * GROUP, 32 * GROUP
 
 
@@ -104,7 +109,7 @@ def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
 
     key = load(builder, rpiks, octets)
     store(builder, key, schedules)
-    for number, round_constant in enumerate(_ROUND_CONSTANTS, start=1):
+    for number, round_constant in enumerate(ROUND_CONSTANTS, start=1):
         rotated = shuffled(builder, key, zero, lanes([13, 14, 15, 12] * 4))
         added = builder.bitcast(constant(words, round_constant), qwords)
         word = builder.call(last, [builder.bitcast(rotated, qwords), added])
@@ -114,7 +119,7 @@ def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
         store(builder, key, schedules, number * size)
 
 
-def emit_counters(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
+def _counters(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
     """Return the padded data of consecutive intervals, `count` registers of `blocks` blocks."""
     kind = vector(WORD, 4 * blocks)
     interval = builder.and_(
@@ -127,7 +132,7 @@ def emit_counters(builder: Any, first: Any, count: int, blocks: int) -> list[Any
     return registers
 
 
-def emit_blocks(builder: Any, schedule: Any, first: Any, width: int) -> Iterator[list[Any]]:
+def _rounds(builder: Any, schedule: Any, first: Any, width: int) -> Iterator[list[Any]]:
     """Encrypt a group; yield the registers after each round, so that others may emit between."""
     blocks = width // 128
     words, qwords, quad = vector(WORD, 4 * blocks), vector(QWORD, 2 * blocks), vector(QWORD, 2)
@@ -143,7 +148,7 @@ def emit_blocks(builder: Any, schedule: Any, first: Any, width: int) -> Iterator
     )
     registers = [
         builder.bitcast(builder.xor(counter, whitening), qwords)
-        for counter in emit_counters(builder, first, GROUP // blocks, blocks)
+        for counter in _counters(builder, first, GROUP // blocks, blocks)
     ]
     for number in range(1, 11):
         key = round_key(number)
@@ -152,7 +157,7 @@ def emit_blocks(builder: Any, schedule: Any, first: Any, width: int) -> Iterator
         yield registers
 
 
-class _ScalarProbes:
+class ScalarProbes:
     """One identifier after another: two bits of its word, by shifts of general registers."""
 
     def __init__(self, builder: Any, slot: Any, words: Any, mask: Any) -> None:
@@ -238,27 +243,40 @@ def _emit_interleaved(
     builder: Any, schedule: Any, first: Any, width: int, steps: list[Callable[[], None]]
 ) -> list[Any]:
     registers: list[Any] = []
-    for number, registers in enumerate(emit_blocks(builder, schedule, first, width)):
+    for number, registers in enumerate(_rounds(builder, schedule, first, width)):
         for step in steps[len(steps) * number // 10 : len(steps) * (number + 1) // 10]:
             step()
     return registers
 
 
-def _emit_encrypt(builder: Any, arguments: Any, width: int) -> None:
-    schedule, first, out = arguments
+def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any, width: int) -> None:
+    """Derive a group of 24 identifiers, and nothing else."""
     registers = _emit_interleaved(builder, schedule, first, width, [])
     for number, register in enumerate(registers):
         store(builder, register, out, number * width // 8)
 
 
-def emit_derive(builder: Any, arguments: Any, width: int) -> Any:
-    """Derive a group into one slot, probe a second; tell if one of a third may match."""
-    schedule, first, slot, probed, checked, words, mask = arguments
+def emit_derive(
+    builder: Any,
+    schedule: Any,
+    first: Any,
+    slot: Any,
+    probed: Any,
+    checked: Any,
+    words: Any,
+    mask: Any,
+    width: int,
+) -> Any:
+    """Derive a group into one slot and probe a second in `words`; return nonzero for a find.
+
+    By 512 bits what is found was probed the time before, in the slot `checked`. `mask` has the
+    bits of an identifier that say where its word is, in bytes.
+    """
     probes: Any
     if width == 512:
         probes = _ShuffledProbes(builder, probed, words, checked)
     else:
-        probes = _ScalarProbes(builder, probed, words, mask)
+        probes = ScalarProbes(builder, probed, words, mask)
     registers = _emit_interleaved(builder, schedule, first, width, probes.steps())
     result = probes.result()
     for number, register in enumerate(registers):
@@ -278,11 +296,13 @@ def _emit_places(builder: Any, registers: list[Any], slot: Any, mask: Any) -> No
         store(builder, firsts, slot, _FIRSTS + 64 * eight, 64)
 
 
-def _expand(width: int) -> Any:
+def expand_intrinsic(emit: Callable[..., None], *settings: int) -> Any:
+    """Make an intrinsic ``expand(rpiks, schedules)`` of an emitter and its settings."""
+
     @intrinsic  # type: ignore[untyped-decorator]
     def expand(_typing: Any, rpiks: Any, schedules: Any) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            emit_expand(builder, *arguments, width)
+            emit(builder, *arguments, *settings)
             return context.get_dummy_value()
 
         return types.void(types.uintp, types.uintp), generate
@@ -290,11 +310,13 @@ def _expand(width: int) -> Any:
     return expand
 
 
-def _encrypt(width: int) -> Any:
+def encrypt_intrinsic(emit: Callable[..., None], *settings: int) -> Any:
+    """Make an intrinsic ``encrypt(schedule, first, out)`` of an emitter and its settings."""
+
     @intrinsic  # type: ignore[untyped-decorator]
     def encrypt(_typing: Any, schedule: Any, first: Any, out: Any) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            _emit_encrypt(builder, arguments, width)
+            emit(builder, *arguments, *settings)
             return context.get_dummy_value()
 
         return types.void(types.uintp, types.uint32, types.uintp), generate
@@ -302,7 +324,9 @@ def _encrypt(width: int) -> Any:
     return encrypt
 
 
-def _derive(width: int) -> Any:
+def derive_intrinsic(emit: Callable[..., Any], *settings: int) -> Any:
+    """Make an intrinsic like `emit_derive`, without its width, of an emitter and its settings."""
+
     @intrinsic  # type: ignore[untyped-decorator]
     def derive(
         _typing: Any,
@@ -315,17 +339,28 @@ def _derive(width: int) -> Any:
         mask: Any,
     ) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            return emit_derive(builder, arguments, width)
+            return emit(builder, *arguments, *settings)
 
         address = types.uintp
-        return types.uint64(
-            address, types.uint32, address, address, address, address, types.uint64
-        ), generate
+        arguments = (address, types.uint32, address, address, address, address, types.uint64)
+        return types.uint64(*arguments), generate
 
     return derive
 
 
 # Module-level names, because Numba's cache never finds again what a closure holds.
-expand_128, expand_256, expand_512 = _expand(128), _expand(256), _expand(512)
-encrypt_128, encrypt_256, encrypt_512 = _encrypt(128), _encrypt(256), _encrypt(512)
-derive_128, derive_256, derive_512 = _derive(128), _derive(256), _derive(512)
+expand_128, expand_256, expand_512 = (
+    expand_intrinsic(emit_expand, 128),
+    expand_intrinsic(emit_expand, 256),
+    expand_intrinsic(emit_expand, 512),
+)
+encrypt_128, encrypt_256, encrypt_512 = (
+    encrypt_intrinsic(emit_encrypt, 128),
+    encrypt_intrinsic(emit_encrypt, 256),
+    encrypt_intrinsic(emit_encrypt, 512),
+)
+derive_128, derive_256, derive_512 = (
+    derive_intrinsic(emit_derive, 128),
+    derive_intrinsic(emit_derive, 256),
+    derive_intrinsic(emit_derive, 512),
+)

@@ -36,6 +36,7 @@ from matcher.kernels.vectors import WORD, constant, declared, load, shuffled, st
 __all__ = [
     "MultiBuffer",
     "ShaInstructions",
+    "derived_words",
     "emit_multi_buffer",
     "emit_sha_instructions",
     "hkdf_4_lanes",
@@ -89,6 +90,12 @@ class MultiBuffer:
             return known
         return self.builder.xor(sum_, self._vector(known)) if known else sum_
 
+    def choice(self, which: Any, one: Any, other: Any) -> Any:
+        return self.xor(other, self.both(which, self.xor(one, other)))
+
+    def majority(self, a: Any, b: Any, c: Any) -> Any:
+        return self.xor(self.both(a, b), self.both(c, self.xor(a, b)))
+
     def add(self, *words: Any) -> Any:
         known, sum_ = 0, None
         for word in words:
@@ -115,20 +122,27 @@ class MultiBuffer:
         for known, word in zip(ROUND_CONSTANTS, self.schedule(words), strict=True):
             # The order of the sums matters: what is known early is added first.
             big1 = self.xor(self.rotate(e, 6), self.rotate(e, 11), self.rotate(e, 25))
-            choice = self.xor(g, self.both(e, self.xor(f, g)))
-            first = self.add(h, self.add(word, known), choice, big1)
+            first = self.add(h, self.add(word, known), self.choice(e, f, g), big1)
             big0 = self.xor(self.rotate(a, 2), self.rotate(a, 13), self.rotate(a, 22))
-            majority = self.xor(self.both(a, b), self.both(c, self.xor(a, b)))
-            second = self.add(big0, majority)
+            second = self.add(big0, self.majority(a, b, c))
             a, b, c, d, e, f, g, h = self.add(first, second), a, b, c, self.add(d, first), e, f, g
         return [
             self.add(old, new) for old, new in zip(state, (a, b, c, d, e, f, g, h), strict=True)
         ]
 
 
+def derived_words(sha: MultiBuffer, key: Sequence[Any]) -> list[Any]:
+    """Return the four words of an RPIK, of the four of a key."""
+    digest = sha.compress(EXTRACT_INNER, [*key, *_KEY_PADDING])
+    prk = sha.compress(EXTRACT_OUTER, digest + _DIGEST_PADDING)
+    inner = sha.compress(INITIAL, [sha.xor(word, _INNER) for word in prk] + [_INNER] * 8)
+    digest = sha.compress(inner, info_schedule(RPIK_INFO))
+    outer = sha.compress(INITIAL, [sha.xor(word, _OUTER) for word in prk] + [_OUTER] * 8)
+    return sha.compress(outer, digest + _DIGEST_PADDING)[:4]
+
+
 def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
     """Derive the RPIKs of `lanes` keys of 16 bytes in a row; the addresses may be equal."""
-    sha = MultiBuffer(builder, lanes)
     whole = vector(WORD, 4 * lanes)
     swap = declared(builder, f"llvm.bswap.v{4 * lanes}i32", whole, [whole])
     text = builder.call(swap, [load(builder, keys, whole)])
@@ -136,12 +150,7 @@ def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
         shuffled(builder, text, text, [4 * lane + word for lane in range(lanes)])
         for word in range(4)
     ]
-    digest = sha.compress(EXTRACT_INNER, key + _KEY_PADDING)
-    prk = sha.compress(EXTRACT_OUTER, digest + _DIGEST_PADDING)
-    inner = sha.compress(INITIAL, [sha.xor(word, _INNER) for word in prk] + [_INNER] * 8)
-    digest = sha.compress(inner, info_schedule(RPIK_INFO))
-    outer = sha.compress(INITIAL, [sha.xor(word, _OUTER) for word in prk] + [_OUTER] * 8)
-    words = sha.compress(outer, digest + _DIGEST_PADDING)[:4]
+    words = derived_words(MultiBuffer(builder, lanes), key)
     low = shuffled(builder, words[0], words[1], range(2 * lanes))
     high = shuffled(builder, words[2], words[3], range(2 * lanes))
     order = [word * lanes + lane for lane in range(lanes) for word in range(4)]

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from matcher.columns import KeyColumns
 from matcher.index import GROUP, TOLERANCE_INTERVALS, DayIndex, SightingIndex
 from matcher.kernels import portable
-from matcher.kernels.registry import derive_function, fill_function, scan_function
+from matcher.kernels.registry import (
+    derive_function,
+    fill_function,
+    group_function,
+    scan_function,
+)
+from matcher.kernels.scan import SCRATCH_BYTES
 from matcher.processor import Kernel, choose_kernel
 from tracing_core.errors import InvalidValue
 from tracing_core.interval import TEK_ROLLING_PERIOD
@@ -32,56 +38,19 @@ class Pairs(NamedTuple):
     sighting_row: NDArray[np.int64]
 
 
-def _jobs(keys: KeyColumns, index: SightingIndex) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield each UTC day that both sides have, with the rows of the keys used in it.
-
-    Keys are not sorted, their rows are. A key that begins within a day counts for two.
-    """
+def _jobs(keys: KeyColumns, index: SightingIndex) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
+    """Yield each UTC day that both sides have, with the rows of the keys to look for in it."""
     if not len(keys) or not len(index):
         return
-    starts = keys.rolling_start
-    first_days = starts // np.uint32(TEK_ROLLING_PERIOD)
-    used_up = starts - first_days * np.uint32(TEK_ROLLING_PERIOD) + keys.rolling_period
-    crossing = np.flatnonzero(used_up > TEK_ROLLING_PERIOD)
-    for days, rows in ((first_days, None), (first_days[crossing] + np.uint32(1), crossing)):
-        if not len(days):
-            continue
-        numbers = _numbered(days, index.days)
-        order = np.argsort(numbers, kind="stable")
-        found, begins = np.unique(numbers[order], return_index=True)
-        for number, part in zip(found, np.split(order, begins[1:]), strict=True):
-            if number:
-                yield int(index.days[number - 1]), part if rows is None else rows[part]
-
-
-def _numbered(days: NDArray[np.uint32], known: NDArray[np.int64]) -> NDArray[Any]:
-    """Return for each day its number among the known ones from 1, or 0, in as few bits as do.
-
-    NumPy sorts 16-bit numbers by radix, ten times as fast as wider ones.
-    """
-    width = np.uint16 if len(known) < 2**16 - 1 else np.uint32
-    low, high = int(days.min()), int(days.max())
-    if high - low < 2**16:
-        table = np.zeros(high - low + 1, width)
-        inside = (known >= low) & (known <= high)
-        table[known[inside] - low] = np.flatnonzero(inside) + 1
-        return table[days - np.uint32(low)]
-    places = known.searchsorted(days).clip(0, len(known) - 1)
-    return np.where(known[places] == days, places + 1, 0).astype(width)
-
-
-def _without_idle(
-    keys: KeyColumns, rows: NDArray[np.int64], day: DayIndex
-) -> NDArray[np.int64]:
-    """Leave out keys that were used in none of the day's active groups."""
-    if len(day.groups) == TEK_ROLLING_PERIOD // GROUP:
-        return rows
-    starts = keys.rolling_start[rows].astype(np.int64) - day.start
-    ends = starts + keys.rolling_period[rows]
-    active = np.zeros(len(rows), bool)
-    for group in day.groups:
-        active |= (starts < GROUP * (group + 1)) & (ends > GROUP * group)
-    return rows if active.all() else rows[active]
+    first_day = int(index.days[0])
+    numbers = np.zeros(int(index.days[-1]) - first_day + 1, np.int32)
+    numbers[index.days - first_day] = np.arange(1, len(index.days) + 1)
+    masks = np.concatenate([np.zeros(1, np.uint8), index.group_masks])
+    rows, bounds = group_function()(
+        keys.rolling_start, keys.rolling_period, first_day, numbers, masks
+    )
+    for number in np.flatnonzero(np.diff(bounds)):
+        yield rows[bounds[number] : bounds[number + 1]], index.day(int(index.days[number]))
 
 
 def _scan(
@@ -91,6 +60,7 @@ def _scan(
     scan, room = scan_function(index.kernel), _FIRST_PAIRS
     while True:
         pairs = np.empty((room, 2), np.int64)
+        scratch = np.zeros(SCRATCH_BYTES, np.uint8)
         count = scan(
             keys.key_data,
             rows,
@@ -106,6 +76,7 @@ def _scan(
             day.intervals,
             index.multipliers,
             TOLERANCE_INTERVALS,
+            scratch,
             pairs,
         )
         if count <= room:
@@ -118,9 +89,7 @@ def _scan(
 def _chunks(
     keys: KeyColumns, index: SightingIndex
 ) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
-    for number, rows in _jobs(keys, index):
-        day = index.day(number)
-        rows = _without_idle(keys, rows, day)
+    for rows, day in _jobs(keys, index):
         for at in range(0, len(rows), _CHUNK):
             yield rows[at : at + _CHUNK], day
 
@@ -188,7 +157,8 @@ def derive_columns(keys: KeyColumns, kernel: Kernel | None = None) -> NDArray[np
         return portable.derive(keys)
     groups = TEK_ROLLING_PERIOD // GROUP
     out = np.empty((len(keys), groups, GROUP, 16), np.uint8)
-    derive_function(kernel)(keys.key_data, keys.rolling_start, groups, out)
+    scratch = np.zeros(SCRATCH_BYTES, np.uint8)
+    derive_function(kernel)(keys.key_data, keys.rolling_start, groups, scratch, out)
     return out.reshape(len(keys), TEK_ROLLING_PERIOD, 16)
 
 
@@ -199,4 +169,5 @@ def warm_up(kernel: Kernel | None = None) -> list[str]:
         scan_function(kernel)
         derive_function(kernel)
         fill_function()
+        group_function()
     return [kernel.name]

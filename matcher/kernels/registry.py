@@ -7,11 +7,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from matcher.kernels import aes, aes_table, hkdf, scan
+from numba.core.registry import cpu_target
+
+from matcher.kernels import aarch64, aes, aes_table, hkdf, scan
 from matcher.kernels.cache import compiled
 from matcher.processor import Kernel
+from tracing_core.errors import InvalidValue
 
-__all__ = ["derive_function", "fill_function", "scan_function"]
+__all__ = ["derive_function", "fill_function", "group_function", "scan_function"]
 
 _HKDF = {
     None: (hkdf.hkdf_sha, 4),
@@ -26,13 +29,24 @@ _AES = {
     # This one tells of the group that was probed the time before.
     512: (aes.expand_512, 4, aes.encrypt_512, aes.derive_512, 9),
 }
-
+_NEON = (aarch64.expand_neon, 1, aarch64.encrypt_neon, aarch64.derive_neon, 8)
 
 _lock = threading.Lock()
 
 
+def _check_target(kernel: Kernel) -> None:
+    """Raise if Numba would not compile for what a kernel needs: LLVM would end the process."""
+    switches = cpu_target.target_context.codegen()._tm_features.split(",")
+    lacking = kernel.features - {switch[1:] for switch in switches if switch.startswith("+")}
+    if lacking:
+        needs = " ".join(sorted(lacking))
+        raise InvalidValue(f"kernel {kernel.name} needs {needs}, which Numba is told to leave out")
+
+
 def _parts(kernel: Kernel) -> dict[str, Any]:
-    expand, expand_lanes, encrypt, derive, found_lag = _AES[kernel.aes]
+    _check_target(kernel)
+    aes_parts = _NEON if kernel.machine == "aarch64" else _AES[kernel.aes]
+    expand, expand_lanes, encrypt, derive, found_lag = aes_parts
     hkdf_keys, hkdf_lanes = _HKDF[kernel.hkdf_lanes]
     parts = (hkdf_keys, hkdf_lanes, expand, expand_lanes, encrypt, derive, found_lag, kernel.bits)
     return dict(zip(scan.KERNEL_PARTS, parts, strict=True))
@@ -48,6 +62,11 @@ def _compiled(which: str, kernel: Kernel) -> Callable[..., Any]:
 @cache
 def _fill() -> Callable[..., Any]:
     return compiled(scan.fill, scan.FILL_SIGNATURE)
+
+
+@cache
+def _group() -> Callable[..., Any]:
+    return compiled(scan.group, scan.GROUP_SIGNATURE)
 
 
 def scan_function(kernel: Kernel) -> Callable[..., int]:
@@ -66,3 +85,9 @@ def fill_function() -> Callable[..., None]:
     """Return `scan.fill`, likewise."""
     with _lock:
         return _fill()
+
+
+def group_function() -> Callable[..., Any]:
+    """Return `scan.group`, likewise."""
+    with _lock:
+        return _group()

@@ -1,8 +1,8 @@
 """The loops of the matcher: keys of one UTC day against the sightings of that day.
 
-Written once. `matcher.kernels.cache.compiled` makes a version of each for every kernel, with the
-names of `KERNEL_PARTS` bound to what that kernel is made of, so the bodies below refer to them as
-globals.
+`scan` and `derive` are written once. `matcher.kernels.cache.compiled` makes a version of them for
+every kernel, with the names of `KERNEL_PARTS` bound to what that kernel is made of; their bodies
+refer to them as globals. `fill` and `group` are the same for all.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from numba import njit, types, uint32, uint64, uintp
 
 from matcher.kernels.aes import GROUP, SLOT_BYTES
 from matcher.kernels.memory import copy_16, load_64, prefetch_group
+from tracing_core.interval import TEK_ROLLING_PERIOD
 
 __all__ = [
     "DERIVE_SIGNATURE",
     "FILL_SIGNATURE",
+    "GROUP_SIGNATURE",
     "KERNEL_PARTS",
+    "SCRATCH_BYTES",
     "SCAN_SIGNATURE",
     "derive",
     "fill",
+    "group",
     "scan",
 ]
 
@@ -42,8 +46,10 @@ _BATCH = 64  # keys prepared together: their round keys take 11 KB, which stay i
 _RING = 16  # slots; a power of two
 _LAG = 8  # groups between deriving and probing: by then the stores have reached the cache
 _FETCH_LAG = 4  # groups between deriving and asking for the filter's words, when those are far
+_DAY = TEK_ROLLING_PERIOD
 _SCHEDULE = 176  # bytes of a key's round keys
-_SCRATCH = (16 + _SCHEDULE) * _BATCH + SLOT_BYTES * _RING + 64
+SCRATCH_BYTES = (16 + _SCHEDULE) * _BATCH + SLOT_BYTES * _RING + 64
+"""What `scan` and `derive` need besides their results."""
 
 
 def _read_only(kind: Any, dimensions: int) -> Any:
@@ -65,6 +71,7 @@ SCAN_SIGNATURE = types.int64(
     _read_only(types.uint32, 1),  # intervals
     _read_only(types.uint64, 1),  # multipliers
     types.int64,  # tolerance
+    types.Array(types.uint8, 1, "C"),  # scratch
     types.Array(types.int64, 2, "C"),  # pairs
 )
 
@@ -72,6 +79,7 @@ DERIVE_SIGNATURE = types.void(
     _read_only(types.uint8, 2),  # keys
     _read_only(types.uint32, 1),  # firsts
     types.int64,  # groups
+    types.Array(types.uint8, 1, "C"),  # scratch
     types.Array(types.uint8, 4, "C"),  # out
 )
 FILL_SIGNATURE = types.void(
@@ -81,6 +89,13 @@ FILL_SIGNATURE = types.void(
     types.Array(types.int32, 1, "C"),  # heads
     types.Array(types.int32, 1, "C"),  # chain
     types.Array(types.uint64, 1, "C"),  # multipliers
+)
+GROUP_SIGNATURE = types.Tuple((types.Array(types.int64, 1, "C"), types.Array(types.int64, 1, "C")))(
+    _read_only(types.uint32, 1),  # starts
+    _read_only(types.uint16, 1),  # periods
+    types.int64,  # first_day
+    _read_only(types.int32, 1),  # numbers
+    _read_only(types.uint8, 1),  # masks
 )
 
 
@@ -168,6 +183,7 @@ def scan(
     intervals: Any,
     multipliers: Any,
     tolerance: Any,
+    scratch: Any,
     pairs: Any,
 ) -> Any:
     """Match some keys in one UTC day; return how many pairs there are.
@@ -192,10 +208,12 @@ def scan(
         uint64 (4): secret numbers of the hash.
     tolerance
         How many intervals apart an identifier's own and its sighting's may be.
+    scratch
+        uint8 (SCRATCH_BYTES), zeros. The caller's, because Numba frees what it allocated after
+        its last use by name, and does not see a use by address.
     pairs
         int64 (p, 2), written: a key's row, a sighting of the day. Pairs beyond p are counted only.
     """
-    scratch = np.zeros(_SCRATCH, np.uint8)
     rpiks = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
     schedules = uintp(rpiks + 16 * _BATCH)
     ring = uintp(schedules + _SCHEDULE * _BATCH)
@@ -280,7 +298,7 @@ def scan(
     return count
 
 
-def derive(keys: Any, firsts: Any, groups: Any, out: Any) -> None:
+def derive(keys: Any, firsts: Any, groups: Any, scratch: Any, out: Any) -> None:
     """Derive identifiers, every one.
 
     Parameters
@@ -289,10 +307,11 @@ def derive(keys: Any, firsts: Any, groups: Any, out: Any) -> None:
         uint8 (n, 16) and uint32 (n): keys, and the interval of each one's first identifier.
     groups
         How many groups of 24 a key.
+    scratch
+        As for `scan`.
     out
         uint8 (n, groups, 24, 16), written.
     """
-    scratch = np.zeros(_SCRATCH, np.uint8)
     rpiks = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
     schedules = uintp(rpiks + 16 * _BATCH)
     keys_at, out_at = uintp(keys.ctypes.data), uintp(out.ctypes.data)
@@ -340,3 +359,64 @@ def fill(
                 chain[head] = entry
                 break
             place = (place + uint64(1)) & uint64(heads.shape[0] - 1)
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _number(day: Any, start: Any, end: Any, first_day: Any, numbers: Any, masks: Any) -> Any:
+    """Return a day's number from 1 if a key used from `start` to `end` can match in it, else 0."""
+    place = day - first_day
+    if place < 0 or place >= numbers.shape[0]:
+        return 0
+    number = numbers[place]
+    low = max(0, start - _DAY * day) // GROUP
+    high = (min(_DAY, end - _DAY * day) - 1) // GROUP
+    used = (2 << high) - (1 << low)
+    return number if masks[number] & used else 0
+
+
+def group(
+    starts: Any, periods: Any, first_day: Any, numbers: Any, masks: Any
+) -> Any:
+    """Sort keys by UTC day, leaving out those no sighting can match; one of two days counts twice.
+
+    Parameters
+    ----------
+    starts, periods
+        uint32 (n) and uint16 (n).
+    first_day, numbers
+        A day's place among all and, from there on, the number of each day, int32: 1 to k, or 0
+        for a day without sightings.
+    masks
+        uint8 (k + 1): by a day's number, bits of the groups of 24 intervals with sightings.
+
+    Returns
+    -------
+    rows, bounds
+        int64: rows of keys, and where each day's begin; shape (k + 1).
+    """
+    bounds = np.zeros(masks.shape[0] + 1, np.int64)
+    for row in range(starts.shape[0]):
+        start = np.int64(starts[row])
+        end = start + np.int64(periods[row])
+        day = start // _DAY
+        bounds[_number(day, start, end, first_day, numbers, masks) + 1] += 1
+        if end > _DAY * (day + 1):
+            bounds[_number(day + 1, start, end, first_day, numbers, masks) + 1] += 1
+    bounds[1] = 0
+    for number in range(2, bounds.shape[0]):
+        bounds[number] += bounds[number - 1]
+    rows = np.empty(bounds[-1], np.int64)
+    for row in range(starts.shape[0]):
+        start = np.int64(starts[row])
+        end = start + np.int64(periods[row])
+        day = start // _DAY
+        number = _number(day, start, end, first_day, numbers, masks)
+        if number:
+            rows[bounds[number]] = row
+            bounds[number] += 1
+        if end > _DAY * (day + 1):
+            number = _number(day + 1, start, end, first_day, numbers, masks)
+            if number:
+                rows[bounds[number]] = row
+                bounds[number] += 1
+    return rows, bounds[:-1]

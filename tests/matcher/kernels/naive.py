@@ -59,3 +59,12 @@ def planted(
     return SightingColumns.of(
         np.concatenate([heard, strangers]), np.concatenate([np.array(intervals, np.uint32), times])
     )
+
+
+def reference_identifiers(keys: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Derive 144 identifiers a key by `cryptography`, shape (n, 144, 16)."""
+    out = np.empty((len(keys), 144, 16), np.uint8)
+    for row, (key, start) in enumerate(zip(keys, starts.tolist(), strict=True)):
+        identifiers = derive_rpis(derive_rpik(key.tobytes()), start, 144)
+        out[row] = np.frombuffer(b"".join(identifiers), np.uint8).reshape(144, 16)
+    return out

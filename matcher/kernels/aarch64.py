@@ -1,0 +1,187 @@
+"""The kernels for ARM: `aese`, `aesmc` and NEON.
+
+`aese` adds the round key before it substitutes, and cores since Cortex-A57 fuse it with the
+`aesmc` that follows at once into one operation, so each pair is emitted together. Keys are hashed
+four at a time, one a lane of a NEON register (`hkdf.MultiBuffer`; eight lanes only spill).
+
+Numba compiles the same emitters on an ARM machine. `emit_object` gives them as an object file for
+Cortex-A76 (Raspberry Pi 5) from any machine, by which they are tested under emulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from llvmlite import binding, ir
+
+from matcher.kernels.aes import (
+    GROUP,
+    PADDED_DATA,
+    ROUND_CONSTANTS,
+    ScalarProbes,
+    derive_intrinsic,
+    encrypt_intrinsic,
+    expand_intrinsic,
+)
+from matcher.kernels.hkdf import emit_multi_buffer
+from matcher.kernels.vectors import (
+    BYTE,
+    QWORD,
+    WORD,
+    advanced,
+    constant,
+    declared,
+    load,
+    shuffled,
+    splat,
+    store,
+    vector,
+)
+
+__all__ = [
+    "derive_neon",
+    "emit_assembly",
+    "emit_object",
+    "encrypt_neon",
+    "expand_neon",
+]
+
+_TRIPLE = "aarch64-unknown-linux-gnu"
+_PROCESSOR, _FEATURES = "cortex-a76", "+neon,+aes,+sha2"
+
+_OCTETS = vector(BYTE, 16)
+_WORDS = vector(WORD, 4)
+# Eight blocks and eleven round keys leave thirteen of 32 registers, and eight hide aese's latency.
+_TOGETHER = 8
+
+
+def _substitute(builder: Any, state: Any, key: Any) -> Any:
+    return builder.call(
+        declared(builder, "llvm.aarch64.crypto.aese", _OCTETS, [_OCTETS] * 2), [state, key]
+    )
+
+
+def _mix(builder: Any, state: Any) -> Any:
+    return builder.call(declared(builder, "llvm.aarch64.crypto.aesmc", _OCTETS, [_OCTETS]), [state])
+
+
+def emit_expand(builder: Any, rpik: Any, schedule: Any) -> None:
+    """Expand a key to 11 round keys; `aese` with a zero key substitutes four equal columns."""
+    zero = constant(_OCTETS, 0)
+    key = load(builder, rpik, _OCTETS)
+    store(builder, key, schedule)
+    for number, round_constant in enumerate(ROUND_CONSTANTS, start=1):
+        rotated = shuffled(builder, key, zero, [13, 14, 15, 12] * 4)
+        word = _substitute(builder, rotated, zero)
+        word = builder.xor(word, builder.bitcast(constant(_WORDS, round_constant), _OCTETS))
+        for by in (4, 8):
+            order = [at - by if at >= by else 16 + at for at in range(16)]
+            key = builder.xor(key, shuffled(builder, key, zero, order))
+        key = builder.xor(key, word)
+        store(builder, key, schedule, 16 * number)
+
+
+def _emit_group(
+    builder: Any, schedule: Any, first: Any, out: Any, steps: list[Callable[[], None]]
+) -> None:
+    """Derive 24 identifiers, eight at a time, with the steps spread between the rounds."""
+    keys = [load(builder, schedule, _OCTETS, 16 * number) for number in range(11)]
+    whitening = builder.xor(
+        builder.bitcast(keys[0], _WORDS), constant(_WORDS, advanced(PADDED_DATA, 1))
+    )
+    keys[0] = builder.bitcast(whitening, _OCTETS)
+    interval = builder.and_(splat(builder, first, 4), constant(_WORDS, [0, 0, 0, -1]))
+    rounds = 0
+    for batch in range(0, GROUP, _TOGETHER):
+        states = [
+            builder.bitcast(builder.add(interval, constant(_WORDS, [0, 0, 0, batch + block])), _OCTETS)
+            for block in range(_TOGETHER)
+        ]
+        for number in range(10):
+            states = [_substitute(builder, state, keys[number]) for state in states]
+            if number < 9:
+                states = [_mix(builder, state) for state in states]
+            rounds += 1
+            share = 10 * GROUP // _TOGETHER
+            for step in steps[len(steps) * (rounds - 1) // share : len(steps) * rounds // share]:
+                step()
+        for block, state in enumerate(states):
+            store(builder, builder.xor(state, keys[10]), out, 16 * (batch + block))
+
+
+def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any) -> None:
+    """Derive a group of 24 identifiers, and nothing else."""
+    _emit_group(builder, schedule, first, out, [])
+
+
+def emit_derive(
+    builder: Any,
+    schedule: Any,
+    first: Any,
+    slot: Any,
+    probed: Any,
+    _checked: Any,
+    words: Any,
+    mask: Any,
+) -> Any:
+    """Derive a group into one slot and probe another, as `aes.emit_derive` does."""
+    probes = ScalarProbes(builder, probed, words, mask)
+    _emit_group(builder, schedule, first, slot, probes.steps())
+    return probes.result()
+
+
+# Module-level names, because Numba's cache never finds again what a closure holds.
+expand_neon = expand_intrinsic(emit_expand)
+encrypt_neon = encrypt_intrinsic(emit_encrypt)
+derive_neon = derive_intrinsic(emit_derive)
+
+
+def _emit_hkdf(builder: Any, keys: Any, rpiks: Any) -> None:
+    emit_multi_buffer(builder, keys, rpiks, 4)
+
+
+@cache
+def _target() -> Any:
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    target = binding.Target.from_triple(_TRIPLE)
+    return target.create_target_machine(
+        cpu=_PROCESSOR, features=_FEATURES, opt=3, reloc="pic", codemodel="default"
+    )
+
+
+def _emit_module() -> Any:
+    """Return the module, optimised: four C functions of addresses and 32-bit intervals."""
+    module = ir.Module("truyvet")
+    module.triple = _TRIPLE
+    nothing, addresses = ir.VoidType(), [QWORD, QWORD]
+    functions = {
+        "truyvet_hkdf": (_emit_hkdf, nothing, addresses),
+        "truyvet_expand": (emit_expand, nothing, addresses),
+        "truyvet_encrypt": (emit_encrypt, nothing, [QWORD, WORD, QWORD]),
+        "truyvet_derive": (emit_derive, QWORD, [QWORD, WORD, *[QWORD] * 5]),
+    }
+    for name, (emit, result, arguments) in functions.items():
+        function = ir.Function(module, ir.FunctionType(result, arguments), name)
+        builder = ir.IRBuilder(function.append_basic_block())
+        value = emit(builder, *function.args)
+        builder.ret_void() if value is None else builder.ret(value)
+    parsed = binding.parse_assembly(str(module))
+    parsed.verify()
+    passes = binding.create_pass_builder(_target(), binding.create_pipeline_tuning_options(3))
+    passes.getModulePassManager().run(parsed, passes)
+    return parsed
+
+
+def emit_object() -> bytes:
+    """Return the kernels as an ELF object file for Linux on AArch64."""
+    code: bytes = _target().emit_object(_emit_module())
+    return code
+
+
+def emit_assembly() -> str:
+    """Return the same as assembly text."""
+    text: str = _target().emit_assembly(_emit_module())
+    return text
