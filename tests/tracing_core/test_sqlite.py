@@ -65,6 +65,13 @@ def test_durable_and_private(db, path):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_file_that_others_could_read_becomes_private(path):
+    open_database(path, [NOTES]).close()
+    path.chmod(0o644)
+    open_database(path, [NOTES]).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_bulk_work_may_be_less_durable(path):
     db = open_database(path, [NOTES], synchronous="NORMAL")
     assert pragma(db, "synchronous") == 1
