@@ -11,7 +11,7 @@ from random import Random
 from typing import TypeVar
 
 from ble_agent.exposure_check import CheckResult, check
-from ble_agent.membership import find_membership
+from ble_agent.membership import find_membership, load_membership
 from ble_agent.messages import explain
 from ble_agent.server_client import ServerClient
 from ble_agent.store import open_store
@@ -23,6 +23,7 @@ __all__ = ["Checker"]
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _UNJOINED_SECONDS = 4 * 3600.0
+_RETRY_SECONDS = 1800.0
 _FIRST_CHECK_SECONDS = (30.0, 300.0)
 
 
@@ -72,9 +73,10 @@ class Checker:
                 url = self._server or membership.line.url
                 with ServerClient(url, self._clock, cancelled=self._cancelled.is_set) as client:
                     self._tell(check(db, client, self._clock))
+                return float(load_membership(db).config.check_interval_seconds)
         except TracingError as error:
             _logger.warning("check: %s", explain(error, self._language))
-        return seconds
+        return min(seconds, _RETRY_SECONDS)
 
     def _tell(self, result: CheckResult) -> None:
         if result.failure is not None:

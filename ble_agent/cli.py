@@ -29,12 +29,10 @@ class _Agent(click.Group):
         try:
             return super().invoke(ctx)
         except TracingError as error:
-            from ble_agent.messages import LANGUAGES, default_language, explain
+            from ble_agent.messages import default_language, explain
 
-            said = ctx.params.get("lang")
-            found = ctx.find_object(dict) or {}
-            language = said or getattr(found.get("config"), "lang", default_language())
-            text = explain(error, language if language in LANGUAGES else "en")
+            language = (ctx.obj or {}).get("lang") or default_language()
+            text = explain(error, language)
             raise TracingError(text) from error
 
 
@@ -51,16 +49,16 @@ def agent(ctx: click.Context, home: Path | None, lang: str | None) -> None:
 
     Chạy và hỏi chương trình trên thiết bị này.
     """
-    from ble_agent.config import default_home, load_config
-
-    ctx.ensure_object(dict)["config"] = load_config(home or default_home(), lang=lang)
+    ctx.obj = {"home": home, "lang": lang}
 
 
 def _config(ctx: click.Context, **said: Any) -> AgentConfig:
-    from dataclasses import replace
+    # Not before a command really runs, so that asking for help stays quick.
+    from ble_agent.config import default_home, load_config
 
-    config: AgentConfig = ctx.obj["config"]
-    return replace(config, **{name: value for name, value in said.items() if value})
+    config = load_config(ctx.obj["home"] or default_home(), lang=ctx.obj["lang"], **said)
+    ctx.obj["lang"] = config.lang
+    return config
 
 
 def _print(as_json: bool, fields: Mapping[str, Any], text: str) -> None:

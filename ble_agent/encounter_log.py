@@ -43,10 +43,15 @@ class Scan:
     """
 
     def __init__(self, started_at: float) -> None:
-        self.started_at = int(started_at)
+        self._started_at = int(started_at)
         self.dropped_samples = 0
         """Samples beyond the bounds."""
         self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
+
+    @property
+    def at(self) -> int:
+        """When it was: at its first packet, for a recording jumps there; else when it began."""
+        return min((seen_at for seen_at, _ in self._heard.values()), default=self._started_at)
 
     def hear(self, advertisement: Advertisement, rssi_dbm: int, heard_at: float) -> None:
         """Add one packet: its signal strength and when it came (UTC Unix seconds)."""
@@ -106,16 +111,16 @@ class EncounterLog:
         suspect = self._watch.is_suspect() or self._suspect
         self._watch.count_scan(suspect)
         previous = self._previous_scan_at
-        if previous is not None and previous > scan.started_at:
+        if previous is not None and previous > scan.at:
             previous = None
         heard = scan.sightings(previous, clock_suspect=suspect)
         room = max(0, _MAX_UNWRITTEN - len(self._unwritten))
         self._unwritten += heard[:room]
         self._dropped_samples += scan.dropped_samples
         self._dropped_samples += sum(len(sighting.rssi_dbm) for sighting in heard[room:])
-        self._previous_scan_at = scan.started_at
+        self._previous_scan_at = scan.at
         state = {
-            "at": scan.started_at,
+            "at": scan.at,
             "dropped_samples": self._dropped_samples,
             "clock": self._watch.state,
         }

@@ -1,0 +1,279 @@
+"""The command as a person meets it: settings, status, moving logs, erasing, errors of one line."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ble_agent.config import AgentConfig, load_config
+from ble_agent.home import LOCK_NAME
+from ble_agent.service import notify
+from ble_agent.store import DATABASE_NAME, open_store
+from tests.ble_agent.agents import AgentProcess, clock_at, environment
+from tests.ble_agent.fake_server import FakeServer, fake_server
+from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
+from tracing_core.advertisement import Advertisement
+from tracing_core.clock import ManualClock
+from tracing_core.errors import InvalidValue
+from tracing_core.sighting import Sighting, insert_sightings, write_json_lines
+from tracing_core.sqlite import transaction
+
+NOW = 1_800_000_000.0
+ROW = Sighting(bytes(range(16)), b"abcd", (-60, -61), int(NOW) - 1000, int(NOW) - 1300)
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentProcess]:
+    with AgentProcess(tmp_path / "home", clock_at(NOW)) as process:
+        yield process
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with fake_server(clock=ManualClock(NOW)) as fake:
+        yield fake
+
+
+def capture_at(path: Path, moments: list[float]) -> Path:
+    data = Advertisement(os.urandom(16), os.urandom(4)).encode()
+    event = legacy_report((data, -60))
+    return write_btsnoop(path, [(moment, 4, event) for moment in moments])
+
+
+def test_nothing_works_before_joining_and_says_so(agent: AgentProcess, server: FakeServer) -> None:
+    for command in (["status"], ["check"], ["report", "1", "--yes"], ["export", "x.jsonl"]):
+        assert "run truyvet agent join first" in agent.refusal(*command)
+        assert "hãy chạy truyvet agent join trước" in agent.refusal(*command, lang="vi")
+        assert not agent.home.exists()
+    agent.command("import", "/dev/null")
+    assert "joined no health authority" in agent.refusal("check")
+    assert "joined no health authority" in agent.refusal("report", "1", "--yes")
+
+
+def test_joining_takes_the_line_or_a_file_with_it(
+    agent: AgentProcess, server: FakeServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "join.txt"
+    path.write_text(f"{server.line}\n")
+    assert agent.answer("join", str(path))["url"] == server.url
+    assert "VN" in agent.command("join", server.line).stdout
+    assert agent.answer("status")["joined"] is True
+    assert agent.home.stat().st_mode & 0o777 == 0o700
+    assert (agent.home / DATABASE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("http://192.168.1.1:80#" + "0" * 64, "https"),
+        ("https://example.org", "copy all of it"),
+        ("https://example.org#12", "64 hex digits"),
+        ("/nowhere/join.txt", "copy all of it"),
+    ],
+)
+def test_a_wrong_line_is_refused_in_one(agent: AgentProcess, line: str, words: str) -> None:
+    assert words in agent.refusal("join", line)
+    assert not agent.home.exists()
+
+
+def test_a_recording_is_logged_whole_and_status_tells(agent: AgentProcess, tmp_path: Path) -> None:
+    moments = [NOW - 3000 + 300 * scan + packet / 4 for scan in range(5) for packet in range(16)]
+    capture = capture_at(tmp_path / "capture.btsnoop", moments)
+    agent.start(f"replay:{capture}")
+    assert agent.process is not None
+    assert agent.process.wait(60) == 0, agent.log()
+    rows = agent.sightings()
+    assert [len(row.rssi_dbm) for row in rows] == [16] * 5
+    assert [row.previous_scan_at for row in rows[1:]] == [row.seen_at for row in rows[:-1]]
+    status = agent.answer("status")
+    assert status["identifiers_by_day"] == {"2027-01-15": 1}
+    assert status["joined"] is status["running"] is status["clock_suspect"] is False
+    text = agent.command("status", lang="vi").stdout
+    assert "Số mã nghe được ngày 15/01/2027: 1" in text
+    assert "chưa tham gia" in text
+
+
+def test_a_damaged_recording_keeps_what_came_before(agent: AgentProcess, tmp_path: Path) -> None:
+    capture = capture_at(tmp_path / "c.btsnoop", [NOW - 3000, NOW - 2000, NOW - 1000])
+    capture.write_bytes(capture.read_bytes()[:-20])
+    agent.start(f"replay:{capture}")
+    assert agent.process is not None
+    assert agent.process.wait(60) == 1
+    assert "capture" in agent.log() or "recording" in agent.log()
+    assert len(agent.sightings()) == 2
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.gz"])
+def test_a_log_moves_to_another_device_and_back(
+    agent: AgentProcess, tmp_path: Path, name: str
+) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / name
+    write_json_lines(source, [ROW])
+    dry = agent.answer("import", str(source), "--dry-run")
+    assert dry == {"read": 1, "kept": 1, "known": 0, "too_old": 0}
+    assert agent.answer("import", str(source))["kept"] == 1
+    assert agent.answer("import", str(source))["known"] == 1
+    assert agent.answer("export", str(target)) == {"exported": 1}
+    raw = target.read_bytes()
+    assert (gzip.decompress(raw) if name.endswith("gz") else raw) == source.read_bytes()
+    assert target.stat().st_mode & 0o777 == 0o600
+    source.write_text("{}\n")
+    assert "line 1" in agent.refusal("import", str(source))
+
+
+def test_erasing_leaves_nothing(agent: AgentProcess, server: FakeServer) -> None:
+    agent.answer("join", server.line)
+    (agent.home / "agent.toml").write_text('lang = "vi"\n')
+    with open_store(agent.home) as db, transaction(db):
+        insert_sightings(db, [ROW])
+    done = agent.command("erase")
+    assert done.returncode == 1
+    assert agent.home.exists()
+    assert agent.answer("erase", "--yes") == {"erased": True}
+    assert not agent.home.exists()
+    assert agent.answer("erase", "--yes") == {"erased": True}
+
+
+def test_erasing_leaves_others_files_and_waits_for_a_running_agent(agent: AgentProcess) -> None:
+    agent.home.mkdir()
+    (agent.home / DATABASE_NAME).write_bytes(b"secret" * 1000)
+    (agent.home / "photo.jpg").write_bytes(b"mine")
+    with (agent.home / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "stop it first" in agent.refusal("erase", "--yes")
+        assert (agent.home / DATABASE_NAME).exists()
+    agent.answer("erase", "--yes")
+    assert [path.name for path in agent.home.iterdir()] == ["photo.jpg"]
+
+
+def test_two_agents_never_run_in_one_home(agent: AgentProcess) -> None:
+    agent.home.mkdir()
+    with (agent.home / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "stop it first" in agent.refusal("run", "--radio", "hci:tcp-client:127.0.0.1:9")
+        assert not (agent.home / DATABASE_NAME).exists()
+
+
+def test_a_radio_that_is_not_there_is_one_line(agent: AgentProcess, tmp_path: Path) -> None:
+    gone = "hci:tcp-client:127.0.0.1:9"
+    for command in (["run"], ["self-test"]):
+        assert "--radio" in (
+            agent.refusal(*command) if command == ["run"] else agent.command(*command).stdout
+        )
+    assert "127.0.0.1:9" in agent.refusal("run", "--radio", gone)
+    assert "bộ điều hợp" in agent.refusal("run", "--radio", gone, lang="vi")
+    assert "no radio is called" in agent.refusal("run", "--radio", "carrier-pigeon")
+    assert "không đọc được" in agent.refusal("run", "--radio", "replay:/nowhere", lang="vi")
+    done = agent.command("self-test", "--radio", gone, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["ok"] is False
+
+
+def test_a_self_test_of_a_recording_tells_what_it_holds(
+    agent: AgentProcess, tmp_path: Path
+) -> None:
+    capture = capture_at(tmp_path / "capture.btsnoop", [NOW, NOW + 1])
+    done = agent.command("self-test", "--radio", f"replay:{capture}")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "✔ The recording holds 2 packets with identifiers.\n",
+    )
+
+
+def test_a_locked_a_newer_and_a_broken_database_are_one_line(
+    agent: AgentProcess, server: FakeServer
+) -> None:
+    agent.answer("join", server.line)
+    path = agent.home / DATABASE_NAME
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        assert "in use by another process" in agent.refusal("status")
+        assert "đang được chương trình khác sử dụng" in agent.refusal("check", lang="vi")
+        connection.execute("ROLLBACK")
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('agent', 'm999_future', '')"
+        )
+    connection.close()
+    assert "newer version" in agent.refusal("status")
+    assert "phiên bản truyvet mới hơn" in agent.refusal("status", lang="vi")
+    path.write_bytes(b"not a database" * 1000)
+    assert "not a readable SQLite database" in agent.refusal("status")
+
+
+def test_a_full_disk_is_one_line(agent: AgentProcess, server: FakeServer) -> None:
+    agent.answer("join", server.line)
+    size = (agent.home / DATABASE_NAME).stat().st_size // 4096
+    source = agent.home / "in.jsonl"
+    write_json_lines(source, [ROW] * 3)
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "from tracing_core.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "agent", "--home", str(agent.home), "import", str(source)],
+        env=environment(agent.clock),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "full" in done.stderr or "cannot be written" in done.stderr
+    assert size > 0
+    assert agent.answer("export", str(agent.home / "out.jsonl")) == {"exported": 0}
+
+
+def test_settings_come_from_the_command_then_the_environment_then_the_file(tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text('lang = "vi"\nradio = "hci:usb:0"\nscan_seconds = 8\n')
+    config = load_config(tmp_path, {"TRUYVET_RADIO": "hci:usb:1"}, lang="en", server=None)
+    assert config == AgentConfig(tmp_path, "en", radio="hci:usb:1", scan_seconds=8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'lang = "fr"',
+        "lang = 3",
+        "colour = 1",
+        "scan_seconds = true",
+        "scan_seconds = 0",
+        "transmit_power_dbm = 99",
+        "transmit_power_dbm = 1.5",
+        "least_scan_gap_seconds = 500",
+        "lang =",
+        "\x00",
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "agent.toml").write_text(text)
+    with pytest.raises(InvalidValue, match=r"agent\.toml|lang|settings|must be") as caught:
+        load_config(tmp_path, {})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_a_service_manager_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool
+) -> None:
+    name = f"truyvet-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(f"\0{name}" if abstract else name)
+        channel.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}" if abstract else name)
+        notify("READY=1")
+        assert channel.recv(100) == b"READY=1"
+    notify("READY=1")
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    notify("READY=1")

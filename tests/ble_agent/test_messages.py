@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import datetime
+import string
+import unicodedata
+
+import pytest
+
+from ble_agent.messages import LANGUAGES, MESSAGES, date_text, default_language, explain, say
+from ble_agent.server_client import _WORDS, refused
+from tracing_core.errors import (
+    InvalidKey,
+    InvalidSignature,
+    RadioError,
+    RadioFault,
+    SchemaMismatch,
+    ServerUnreachable,
+    StoreBusy,
+    StoreFull,
+    TracingError,
+    TrustError,
+)
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_both_languages_say_the_same_with_the_same_placeholders(name: str) -> None:
+    text = MESSAGES[name]
+    assert placeholders(text.en) == placeholders(text.vi)
+    for language in LANGUAGES:
+        said = getattr(text, language)
+        assert said.strip("\n ") == said.lstrip("\n ").rstrip() or name == "recorded_day"
+        assert said == unicodedata.normalize("NFC", said)
+        assert "  " not in said.strip()
+        if name.startswith("error_"):
+            assert "\n" not in said
+            assert not placeholders(said)
+    assert text.en != text.vi
+
+
+def test_vietnamese_is_written_with_its_diacritics() -> None:
+    marks = set("ăâđêôơưàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ")
+    for name, text in MESSAGES.items():
+        # "Cao" is written so.
+        assert name == "level_high" or marks & set(text.vi.lower()), name
+        assert not marks & set(text.en.lower()), name
+
+
+def test_no_text_claims_that_there_was_no_contact() -> None:
+    claims = ("no contact", "not exposed", "you are safe", "không có tiếp xúc", "an toàn")
+    for text in MESSAGES.values():
+        for language in LANGUAGES:
+            assert not [claim for claim in claims if claim in getattr(text, language).lower()]
+    assert "may still have been exposed" in MESSAGES["nothing_recorded"].en
+    assert "vẫn có thể đã bị phơi nhiễm" in MESSAGES["nothing_recorded"].vi
+
+
+ERRORS: list[TracingError] = [
+    ServerUnreachable("x"),
+    TrustError("x"),
+    StoreBusy("x"),
+    StoreFull("x"),
+    SchemaMismatch("x"),
+    InvalidSignature("x"),
+    *(RadioError(reason, "x") for reason in RadioFault),
+    *(refused(word) for word in sorted({*_WORDS.values(), "not_joined", "no_home", "running"})),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_every_error_a_person_meets_has_a_vietnamese_line(error: TracingError) -> None:
+    said = explain(error, "vi")
+    assert said in {text.vi for text in MESSAGES.values()}
+    assert explain(error, "en")
+
+
+def test_english_keeps_what_an_error_names() -> None:
+    assert explain(StoreBusy("/srv/agent.db is in use"), "en") == "/srv/agent.db is in use"
+    assert explain(InvalidKey("a key must be 16 bytes"), "vi") == "a key must be 16 bytes"
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({"LANG": "vi_VN.UTF-8"}, "vi"),
+        ({"LANG": "vi_VN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "vi_VN"}, "vi"),
+        ({"LANG": "fr_FR.UTF-8"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_the_language_is_the_locales(environment: dict[str, str], language: str) -> None:
+    assert default_language(environment) == language
+
+
+def test_days_are_written_as_readers_do() -> None:
+    day = datetime.date(2026, 3, 9)
+    assert (date_text(day, "vi"), date_text(day, "en")) == ("09/03/2026", "2026-03-09")
+    assert say("status_keys", "vi", count=3).endswith("3 ngày")

@@ -1,0 +1,131 @@
+"""A running agent tells nobody anything: what it logs, and what it loads."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ble_agent.key_ring import KeyRing
+from ble_agent.store import open_store
+from tests.ble_agent.agents import AgentProcess, air_process, clock_at, environment, side_by_side
+from tests.ble_agent.fake_server import fake_server
+from tests.ble_agent.radio.air_trace import read_trace
+from tracing_core.rolling_proximity_identifier import rpis_of
+
+RATE = 300.0
+START = 1_800_000_000.0
+# Everything of Python's logging, from every library, goes to standard error.
+LOUD = (
+    "import logging; logging.basicConfig(level=1, force=True);"
+    "from tracing_core.cli import main; main()"
+)
+# What an installation with nothing but the extra [hci] does not have.
+ABSENT = ["numpy", "numba", "llvmlite", "fastapi", "pydantic", "sqlalchemy", "rich", "bleak"]
+WITHOUT = (
+    "import sys; sys.modules.update(dict.fromkeys({absent!r}));"
+    "from tracing_core.cli import main; main()"
+)
+
+
+def start(code: str, agent: AgentProcess, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "agent", "--home", str(agent.home), *arguments],
+        env=environment(agent.clock),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def finish(process: subprocess.Popen[bytes], *, stop: bool = True) -> str:
+    if stop:
+        process.terminate()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    return output.decode()
+
+
+def forms(secret: bytes) -> list[str]:
+    return [
+        secret.hex(),
+        secret.hex().upper(),
+        secret[::-1].hex(),
+        secret.hex(":"),
+        secret[::-1].hex(":").upper(),
+        base64.b64encode(secret).decode().rstrip("="),
+        repr(secret)[2:-1],
+    ]
+
+
+def test_nothing_logged_at_any_level_holds_a_key_an_identifier_or_an_address(
+    tmp_path: Path,
+) -> None:
+    clock = clock_at(START, rate=RATE)
+    an, binh = AgentProcess(tmp_path / "an", clock), AgentProcess(tmp_path / "binh", clock)
+    with fake_server(clock=clock) as server:
+        said = finish(start(LOUD, an, "join", server.line), stop=False)
+        server.configure(2, check_interval_seconds=60)
+        with air_process(side_by_side("an", "binh"), tmp_path, clock) as (radios, trace_file):
+            running = [
+                start(LOUD, agent, "run", "-v", "--radio", radio)
+                for agent, radio in zip((an, binh), radios.values(), strict=True)
+            ]
+            time.sleep(1500 / RATE)
+            # A bad answer in between makes exceptions be logged too.
+            server.special["/v1/trust"] = lambda: (200, {}, b"[")
+            time.sleep(1500 / RATE)
+            said += "".join(finish(process) for process in running)
+    assert "checked 0 new key files" in said
+    assert "makes no sense" in said
+    assert len(said) > 1000
+    trace = read_trace(trace_file)
+    secrets = {bytes.fromhex(line["data"])[-20:-4] for line in trace}
+    secrets |= {bytes.fromhex(line["data"])[-4:] for line in trace}
+    secrets |= {bytes.fromhex(line["address"].replace(":", "")) for line in trace}
+    for agent in (an, binh):
+        with open_store(agent.home) as db:
+            for tek in KeyRing(db).keys_to_report(clock.now()):
+                secrets |= {tek.key_data, *rpis_of(tek)}
+    assert len(secrets) > 250
+    for secret in secrets:
+        assert not [form for form in forms(secret) if form in said and len(form) >= 8]
+    assert not re.search(r"([0-9A-F]{2}:){5}[0-9A-F]{2}", said, re.IGNORECASE)
+
+
+def test_it_runs_where_only_what_hci_needs_is_installed(tmp_path: Path) -> None:
+    clock = clock_at(START, rate=RATE)
+    agent = AgentProcess(tmp_path / "an", clock)
+    code = WITHOUT.format(absent=ABSENT)
+    with fake_server(clock=clock) as server:
+        server.add_file("1.zip")
+        finish(start(code, agent, "join", server.line), stop=False)
+        with air_process(side_by_side("an"), tmp_path, clock) as (radios, trace_file):
+            running = start(code, agent, "run", "--radio", radios["an"])
+            time.sleep(1500 / RATE)
+            said = finish(running)
+        done = subprocess.run(
+            [sys.executable, "-c", code, "agent", "--home", str(agent.home), "check", "--json"],
+            env=environment(clock),
+            capture_output=True,
+            check=True,
+        )
+    assert "using the radio" in said
+    assert read_trace(trace_file)
+    assert json.loads(done.stdout)["recorded"] is False
+
+
+def test_help_is_quick_because_it_loads_nothing() -> None:
+    code = (
+        "import sys; sys.argv = ['truyvet', 'agent', 'run', '--help']\n"
+        "from tracing_core.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    heavy = {"httpx2", "sqlite_utils", "cryptography", "bumble", "numpy", "asyncio"}
+    assert not loaded & heavy
