@@ -166,7 +166,8 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    app = create_app(load_settings(home), clock_from_environment())
+    settings = load_settings(home)
+    app = create_app(settings, clock_from_environment())
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
@@ -179,6 +180,7 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         log_config=None,
         ws="none",
         server_header=False,
+        limit_concurrency=settings.max_connections,
         # The application states the time of its own clock.
         date_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,

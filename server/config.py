@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """Largest request body; Google's servers take no more either."""
     max_requests_at_once: Count = 32
     """Requests that may touch the database at once; more wait their turn."""
+    max_connections: Count = 1_000
+    """Clients connected at once; with the largest body each, this bounds the memory."""
     response_padding_min_bytes: Count = 1_024
     """Every answer to a device is padded by this much and a random part, so that its length does
     not tell an observer what it says."""

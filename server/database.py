@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError
 from tracing_core.sqlite import translated
@@ -64,7 +64,10 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise StoreError("database_url must be like sqlite:////path/to/file") from error
         self.name = parsed.database or parsed.render_as_string(hide_password=True)
         """The file, or the URL without its password, for messages."""
         self._is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -76,7 +79,12 @@ class Database:
         # SQLite lets waiting writers try again at random, so within a process they take turns.
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
         # Parameters hold keys, so no error may show them.
-        self._engine: Engine = create_engine(parsed, hide_parameters=True, **options)
+        try:
+            self._engine: Engine = create_engine(parsed, hide_parameters=True, **options)
+        except (ImportError, ArgumentError) as error:
+            raise StoreError(
+                f"{parsed.get_backend_name()} is no database that is supported: use SQLite"
+            ) from error
         if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)

@@ -8,6 +8,8 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from server.bodies import padding
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError, TracingError
@@ -90,6 +92,11 @@ def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
     )
 
 
+def _gone(_request: Request, _error: ClientDisconnect) -> Response:
+    # Nobody hears this; a device that lost its network is no fault to be logged.
+    return Response(status_code=400)
+
+
 def _unexpected(request: Request, _error: Exception) -> JSONResponse:
     return _answer(request, 500, _internal(request), "an error of the server: try again")
 
@@ -101,4 +108,5 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(InvalidValue, _invalid_value)  # type: ignore[arg-type]
     app.add_exception_handler(StoreError, _store_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http_exception)  # type: ignore[arg-type]
+    app.add_exception_handler(ClientDisconnect, _gone)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _unexpected)

@@ -33,9 +33,6 @@ __all__ = [
     "diagnosis_key",
     "find_keys",
     "insert_keys",
-    "insert_padding",
-    "keys_created_between",
-    "keys_revised_between",
     "revise_key",
 ]
 
@@ -103,18 +100,8 @@ def _first(row: Row[Any]) -> DiagnosisKey:
     )
 
 
-def _revised(row: Row[Any]) -> DiagnosisKey:
-    return DiagnosisKey(
-        key_data=row.key_data,
-        rolling_start_interval_number=row.rolling_start_interval_number,
-        rolling_period=row.rolling_period,
-        report_type=ReportType(row.revised_report_type),
-        days_since_onset_of_symptoms=row.revised_days_since_onset,
-        transmission_risk_level=row.revised_transmission_risk_level,
-    )
-
-
-def _insert(conn: Connection, region: str, keys: Iterable[NewKey], *, is_padding: bool) -> None:
+def insert_keys(conn: Connection, region: str, keys: Iterable[NewKey]) -> None:
+    """Add published keys, none of which is there yet."""
     rows = [
         {
             "key_data": new.key.key_data,
@@ -125,25 +112,13 @@ def _insert(conn: Connection, region: str, keys: Iterable[NewKey], *, is_padding
             "report_type": int(new.key.report_type),
             "days_since_onset": new.key.days_since_onset_of_symptoms,
             "created_at": new.created_at,
-            "is_padding": is_padding,
+            "is_padding": False,
             "traveler": new.traveler,
         }
         for new in keys
     ]
     if rows:
         conn.execute(insert(diagnosis_key), rows)
-
-
-def insert_keys(conn: Connection, region: str, keys: Iterable[NewKey]) -> None:
-    """Add published keys, none of which is there yet."""
-    _insert(conn, region, keys, is_padding=False)
-
-
-def insert_padding(
-    conn: Connection, region: str, keys: Iterable[DiagnosisKey], created_at: int
-) -> None:
-    """Add invented keys to a window, so that every later reading of the window has them too."""
-    _insert(conn, region, (NewKey(key, created_at) for key in keys), is_padding=True)
 
 
 def find_keys(conn: Connection, key_data: Sequence[bytes]) -> dict[bytes, StoredKey]:
@@ -175,32 +150,6 @@ def revise_key(conn: Connection, revised: DiagnosisKey, revised_at: int) -> None
             revised_transmission_risk_level=revised.transmission_risk_level,
         )
     )
-
-
-def keys_created_between(conn: Connection, region: str, start: int, end: int) -> list[DiagnosisKey]:
-    """Return a window's keys, padding included, as first published, sorted by key data.
-
-    The window is `start` inclusive to `end` exclusive (UTC Unix seconds).
-    """
-    rows = conn.execute(
-        select(diagnosis_key)
-        .where(_K.region == region, _K.created_at >= start, _K.created_at < end)
-        .order_by(_K.key_data)
-    )
-    return [_first(row) for row in rows]
-
-
-def keys_revised_between(conn: Connection, region: str, start: int, end: int) -> list[DiagnosisKey]:
-    """Return the keys revised in a window, as revised, sorted by key data.
-
-    The window is `start` inclusive to `end` exclusive (UTC Unix seconds).
-    """
-    rows = conn.execute(
-        select(diagnosis_key)
-        .where(_K.region == region, _K.revised_at >= start, _K.revised_at < end)
-        .order_by(_K.key_data)
-    )
-    return [_revised(row) for row in rows]
 
 
 def delete_keys_created_before(conn: Connection, moment: int) -> int:

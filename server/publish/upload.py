@@ -59,13 +59,20 @@ def _right(server: Server, token: str) -> _Right:
     return _Right(is_token_needed=True, has_token=True, revisable=keys)
 
 
-def _is_revision(old: StoredKey, new: Candidate, right: _Right) -> bool:
+def _types_so_far(old: StoredKey, now: float) -> tuple[ReportType | None, ...]:
+    if old.is_padding and old.revised_at is not None and old.revised_at > now:
+        # Padding is revised in advance; to know of that would tell it from a person's key.
+        return (old.key.report_type,)
+    return (old.key.report_type, old.revised_report_type)
+
+
+def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> bool:
     key = new.key
     if RevisableKey.of(key) != RevisableKey.of(old.key):
         raise PublishRejected(
             "bad_request", f"key {new.number} was published before with another start or period"
         )
-    if key.report_type in (old.key.report_type, old.revised_report_type):
+    if key.report_type in _types_so_far(old, now):
         return False
     right.check(RevisableKey.of(key))
     if old.revised_at is not None:
@@ -95,7 +102,7 @@ def _store(
             if each.key.report_type is not ReportType.REVOKED:
                 inserted.append(NewKey(each.key, created_at, upload.request.traveler))
                 revisable.append(key)
-        elif _is_revision(old, each, right):
+        elif _is_revision(old, each, right, upload.now):
             # A key that is still held back must not leave early by being revised.
             revise_key(conn, each.key, max(created_at, old.created_at))
             revisable.append(key)

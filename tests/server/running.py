@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,6 +51,17 @@ def command(
     return done
 
 
+def free_port() -> int:
+    """Return a port that nobody uses, and that nobody is given by chance."""
+    # Not one that the system hands out: it could go to another process while ours is restarted.
+    while True:
+        with socket.socket() as probe:
+            port = secrets.choice(range(20_000, 32_000))
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
 def answer(*arguments: str, home: Path, clock: ScaledClock | None = None) -> Any:
     """Run `truyvet server … --json` and return what it printed."""
     return json.loads(command(*arguments, "--json", home=home, clock=clock).stdout)
@@ -75,6 +88,7 @@ class RunningServer:
 
     def start(self) -> None:
         """Start the process and wait until it listens; again after a stop, on the same port."""
+        self.port = self.port or free_port()
         prefix = "TRUYVET_SERVER_"
         settings = {prefix + name.upper(): value for name, value in self.settings.items()}
         with (self.home.parent / f"{self.home.name}.log").open("a") as log:
@@ -89,7 +103,6 @@ class RunningServer:
         line = self.process.stdout.readline()
         assert line, self.log()
         self.url = json.loads(line)["url"]
-        self.port = int(self.url.rpartition(":")[2])
         self.join = f"{self.url}#{self.join.partition('#')[2]}"
 
     def stop(self) -> int:

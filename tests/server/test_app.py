@@ -233,6 +233,28 @@ async def test_a_cover_upload_changes_nothing(http: httpx2.AsyncClient, app: Fas
         assert conn.exec_driver_sql("SELECT count(*) FROM diagnosis_key").scalar() == 0
 
 
+async def test_a_device_that_lost_its_network_is_no_error(
+    app: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/publish",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    async def receive() -> dict[str, object]:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: object) -> None:
+        pass
+
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    assert caplog.text == ""
+
+
 async def test_a_failing_database_is_a_500(
     http: httpx2.AsyncClient, app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,9 +53,13 @@ def test_the_file_is_private_and_every_commit_durable(database: Database, tmp_pa
 
 
 def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.begin() as conn:
-        insert_keys(conn, "VN", [NewKey(KEY, 0)])
-        raise RuntimeError
+    def fail() -> None:
+        with database.begin() as conn:
+            insert_keys(conn, "VN", [NewKey(KEY, 0)])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with database.read() as conn:
         assert not find_keys(conn, [KEY.key_data])
 
@@ -93,9 +97,9 @@ def test_a_newer_database_is_one_line(database: Database) -> None:
 def test_a_full_disk_is_one_line(database: Database) -> None:
     with database.begin() as conn:
         pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
+        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     keys = [NewKey(DiagnosisKey(n.to_bytes(16), 2_800_000), 0) for n in range(5000)]
     with pytest.raises(StoreFull, match="is full"), database.begin() as conn:
-        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")
         insert_keys(conn, "VN", keys)
 
 
@@ -109,6 +113,13 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file"):
         Database(f"sqlite:///{tmp_path / 'none' / 'server.db'}")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle://x/y", "nosuch://x/y"])
+def test_another_kind_of_database_is_one_line(url: str) -> None:
+    with pytest.raises(StoreError, match=r"sqlite|SQLite") as caught:
+        Database(url)
+    assert "\n" not in str(caught.value)
 
 
 def test_many_threads_write_in_turn(database: Database) -> None:

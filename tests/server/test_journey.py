@@ -1,7 +1,10 @@
 """A code is issued, exchanged, used to publish, and the keys come out signed: over real sockets."""
 
+import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +209,17 @@ def test_errors_of_the_commands_are_one_line(server: RunningServer, tmp_path: Pa
     assert "other files" in lines_of("init", home=tmp_path / "full")
 
 
+def test_a_database_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "home", clock_at(NOW))
+    server.init()
+    with closing(sqlite3.connect(server.home / "server.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        assert "in use by another process" in lines_of("issue", home=server.home)
+        db.execute("UPDATE alembic_version SET version_num = '9999'")
+        db.execute("COMMIT")
+    assert "newer version of truyvet" in lines_of("run", "--port", "0", home=server.home)
+
+
 def test_an_interrupted_init_can_be_repeated(tmp_path: Path) -> None:
     server = RunningServer(tmp_path / "home", clock_at(NOW))
     server.init()
@@ -216,8 +230,6 @@ def test_an_interrupted_init_can_be_repeated(tmp_path: Path) -> None:
 
 
 def test_an_operator_publishes_a_file_of_keys(server: RunningServer, tmp_path: Path) -> None:
-    import json
-
     file = tmp_path / "keys.json"
     keys = [each.to_json() for each in days_of_keys(3)]
     file.write_text(json.dumps({"temporaryExposureKeys": keys, "reportType": "likely"}))

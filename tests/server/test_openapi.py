@@ -1,4 +1,4 @@
-"""Requests invented from the interface's description: whatever comes, the answer is as described."""
+"""Requests invented from the interface's description: every answer is as described."""
 
 from collections.abc import Iterator
 from pathlib import Path

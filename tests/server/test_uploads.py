@@ -171,15 +171,30 @@ def test_a_key_held_back_does_not_leave_early_by_being_revised(server: Server) -
     assert found.revised_at == found.created_at == (TODAY + 144) * 600 + 3600
 
 
-def test_padding_is_answered_as_real_keys_are(server: Server) -> None:
+@pytest.mark.parametrize("days_until_revised", [None, -1, 1])
+def test_padding_is_answered_as_real_keys_are(
+    server: Server, days_until_revised: int | None
+) -> None:
     real, invented = key(), key()
-    publish(server, LIKELY, real)
-    padding = DiagnosisKey(invented.key_data, TODAY - 144, report_type=LIKELY)
+    token = publish(server, LIKELY, real).revision_token
+    padding = PaddingKey(DiagnosisKey(invented.key_data, TODAY - 144, report_type=LIKELY), HOUR)
+    if days_until_revised is not None:
+        revised = replace(padding.key, report_type=CONFIRMED)
+        moment = HOUR + 86_400 * days_until_revised
+        padding = replace(padding, revised=revised, revised_at=moment)
     with server.database.begin() as conn:
-        add_padding(conn, "VN", [PaddingKey(padding, HOUR)])
-    for report_type in (CONFIRMED, NEGATIVE):
-        assert code_of(server, report_type, real) == code_of(server, report_type, invented)
-    assert publish(server, LIKELY, real).code == publish(server, LIKELY, invented).code
+        add_padding(conn, "VN", [padding])
+    if days_until_revised == -1:
+        publish(server, CONFIRMED, real, token=token)
+
+    def outcome(report_type: ReportType, key: PublishedKey, token: str) -> object:
+        try:
+            return publish(server, report_type, key, token=token).inserted_exposures
+        except PublishRejected as error:
+            return error.code
+
+    for report_type, other in product([CONFIRMED, LIKELY, SELF, NEGATIVE], ["", "AAAA"]):
+        assert outcome(report_type, real, other) == outcome(report_type, invented, other)
 
 
 def test_a_clock_set_back_opens_no_window_that_has_left(tmp_path: Path) -> None:
