@@ -89,7 +89,10 @@ def two_days(tmp_path_factory):
     server = open_server(tmp_path_factory.mktemp("padding") / "home", clock)
     report_like_people(server, clock, 60, Random(7))
     clock.jump(NOW + 2 * 86_400)
-    worker.run_due(server)
+    with pytest.MonkeyPatch.context() as patch:
+        random = Random(5)
+        patch.setattr(worker, "SystemRandom", lambda: random)
+        worker.run_due(server)
     with server.database.read() as conn:
         rows = conn.execute(diagnosis_key.select()).all()
     yield server, {row.key_data: row.is_padding for row in rows}
@@ -182,15 +185,15 @@ def test_padding_does_not_depend_on_the_real_keys(tmp_path, monkeypatch):
 
 def test_windows_without_a_report_have_padding_of_the_same_size(tmp_path):
     clock = ManualClock(NOW)
-    with_padding = open_server(tmp_path / "home", clock)
-    worker.run_due(with_padding)
+    server = open_server(tmp_path / "home", clock, export_padding_spread=40)
+    worker.run_due(server)
     clock.advance(3 * 86_400)
-    names = worker.run_due(with_padding)
+    names = worker.run_due(server)
     assert len(names) == 17
-    sizes = [len(export.keys) for _, export in exported(with_padding)]
+    sizes = [len(export.keys) for _, export in exported(server)]
     assert all(300 < size < 3_500 for size in sizes)
     assert len(set(sizes)) > 5
-    with_padding.close()
+    server.close()
 
 
 def test_padding_is_revised_later_too(tmp_path):

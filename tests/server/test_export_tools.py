@@ -31,7 +31,7 @@ def unzipped(tmp_path_factory):
     pytest.importorskip("grpc_tools")
     folder = tmp_path_factory.mktemp("tools")
     clock = ManualClock(NOW)
-    server = open_server(folder / "home", clock)
+    server = open_server(folder / "home", clock, export_padding_spread=10)
     begin_chain(server.keys, server.settings, NOW)
     rotate_export_key(server.keys, server.settings, NOW)
     claims = Claims(ReportType.CONFIRMED_TEST, TODAY - 144)

@@ -171,9 +171,8 @@ def test_a_key_that_comes_after_the_clock_went_back_still_leaves(server, clock):
 
 
 def test_a_full_window_becomes_several_files_that_devices_tell_apart(tmp_path, clock):
-    server = open_server(
-        tmp_path / "home", clock, export_max_keys_per_file=50, export_padding_keys=120
-    )
+    sizes = {"export_padding_keys": 120, "export_padding_spread": 1}
+    server = open_server(tmp_path / "home", clock, export_max_keys_per_file=50, **sizes)
     publish(server, *days_of_keys(10))
     clock.advance(6 * HOUR)
     names = run_due(server)
