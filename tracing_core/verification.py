@@ -29,7 +29,7 @@ class VerifyRequest(JSONBody):
 
     code: Annotated[str, "code"] = field(repr=False)
     accept: Annotated[tuple[str, ...], "accept"] = ()
-    """The test types the device can handle; empty means ``confirmed``."""
+    """The test types the device can handle; empty means all but self-reported tests."""
     nonce: Annotated[str, "nonce"] = field(default="", repr=False)
     """Base64, for self-reported tests alone; "" if there is none."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)

@@ -201,7 +201,9 @@ def test_what_passes_is_sound_and_what_does_not_is_said(
         upload = applied(*keys, claims=Claims(report_type), symptom_onset_interval=onset)
     except PublishRejected:
         return
+    said = " ".join(upload.dropped + upload.warnings)
     assert len(upload.keys) + len(upload.dropped) + len(upload.warnings) == len(keys)
+    assert not any(each.key_text in said for each in keys)
     starts = [each.key.rolling_start_interval_number for each in upload.keys]
     assert all(starts.count(start) <= 3 for start in starts)
     for each in upload.keys:
