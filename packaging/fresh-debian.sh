@@ -32,8 +32,9 @@ while IFS= read -r name; do
 done < <(compgen -e | grep -E '^(PIP_|UV_|https?_proxy$|no_proxy$|HTTPS?_PROXY$|NO_PROXY$|SSL_CERT_FILE$|REQUESTS_CA_BUNDLE$)' || true)
 
 chroot "$root" useradd --create-home owner
-user=owner home=/home/owner
-[ -z "${AS_ROOT:-}" ] || { user=root home=/root; }
+user=${AS_ROOT:+root}
+user=${user:-owner}
+home=$(chroot "$root" getent passwd "$user" | cut -d: -f6)
 git clone --quiet --no-hardlinks . "$root$home/truyvet"
 chroot "$root" chown -R "$user" "$home"
 
