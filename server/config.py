@@ -188,9 +188,9 @@ def load_settings(home: Path, **changes: Any) -> Settings:
         return Settings(home=home, **changes)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise StoreError(
-            f"setting {name} of {home / SETTINGS_FILE} or the environment: {first['msg']}"
-        ) from error
+        what = first["msg"].removeprefix("Value error, ")
+        if first["loc"]:
+            what = f"{'.'.join(str(part) for part in first['loc'])}: {what}"
+        raise StoreError(f"{home / SETTINGS_FILE} or the environment: {what}") from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{home / SETTINGS_FILE} cannot be read: {error}") from error

@@ -34,6 +34,7 @@ __all__ = ["INDEX_NAME", "publish_index", "run_due"]
 INDEX_NAME = "index.txt"
 """Name of the list of a region's files, in the region's folder."""
 
+# Longer than the writing of a window takes; each step begins it anew.
 _LEASE_SECONDS = 600
 _REPORT_TYPES = {
     "confirmed": ReportType.CONFIRMED_TEST,
@@ -60,11 +61,12 @@ def run_due(server: Server) -> list[str]:
     settings = server.settings
     written: list[str] = []
     with _folder_held(server) as holder:
-        server.storage.clear_staging()
         with server.database.begin() as conn:
             begin = _hold(server, conn, holder)
-        if begin is None:
-            return []
+            if begin is None:
+                return []
+            # Within the transaction, because an index may be staged within another.
+            server.storage.clear_staging()
         publish_index(server)
         now = server.clock.now()
         if begin > now:
