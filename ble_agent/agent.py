@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from ble_agent.encounter_log import EncounterLog
 from ble_agent.key_ring import KeyRing
-from ble_agent.messages import explain
+from ble_agent.messages import explain, say
 from ble_agent.radio import Radio
 from ble_agent.schedule import Action, Schedule
 from ble_agent.service import notify
 from tracing_core.associated_encrypted_metadata import Metadata
-from tracing_core.errors import RadioError, RadioFault, StoreError
+from tracing_core.errors import RadioError, RadioFault, StoreError, TracingError
 
 __all__ = ["Agent"]
 
@@ -102,7 +102,7 @@ class Agent:
                     raise
                 if self._clock.monotonic() - started > _STEADY_SECONDS:
                     retry_seconds = _FIRST_RETRY_SECONDS
-                _logger.warning("%s; trying again", explain(error, self._language))
+                self._warn("log_retrying", error)
             with contextlib.suppress(_StoppedError):
                 await self._pause(retry_seconds)
             retry_seconds = min(2 * retry_seconds, _LAST_RETRY_SECONDS)
@@ -138,7 +138,7 @@ class Agent:
         except StoreError as error:
             await self._radio.rotate(None)
             self._be_silent(_LAST_RETRY_SECONDS)
-            _logger.warning("%s; nothing is sent until then", explain(error, self._language))
+            self._warn("log_silent", error)
             return
         await self._radio.rotate(advertisement)
         if advertisement is None:
@@ -166,7 +166,11 @@ class Agent:
             try:
                 self._log.commit(scan)
             except StoreError as error:
-                _logger.warning("%s; kept in memory until then", explain(error, self._language))
+                self._warn("log_unwritten", error)
+
+    def _warn(self, name: str, error: TracingError) -> None:
+        fault = explain(error, self._language)
+        _logger.warning("%s", say(name, self._language, fault=fault))
 
     async def _pause(self, seconds: float) -> None:
         await self._unless_stopped(self._clock.sleep(seconds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from typing import TypeVar
 
 from ble_agent.exposure_check import CheckResult, check
 from ble_agent.membership import find_membership, load_membership
-from ble_agent.messages import explain
-from ble_agent.server_client import ServerClient
+from ble_agent.messages import explain, say
+from ble_agent.server_client import ServerClient, refused
 from ble_agent.store import open_store
 from tracing_core.clock import Clock
 from tracing_core.errors import TracingError
@@ -68,6 +69,8 @@ class Checker:
             with open_store(self._home) as db:
                 membership = find_membership(db)
                 if membership is None:
+                    fault = explain(refused("not_joined"), self._language)
+                    _logger.warning("%s", say("log_not_joined", self._language, fault=fault))
                     return seconds
                 seconds = float(membership.config.check_interval_seconds)
                 url = self._server or membership.line.url
@@ -107,7 +110,9 @@ async def _in_thread(work: Callable[[], _T], cancelled: threading.Event) -> _T:
         except BaseException as error:
             failure = error
         if not cancelled.is_set():
-            loop.call_soon_threadsafe(finish, result, failure)
+            # The loop may have ended in between.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(finish, result, failure)
 
     threading.Thread(target=run, name="check", daemon=True).start()
     try:

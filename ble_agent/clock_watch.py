@@ -6,11 +6,12 @@ from typing import Any
 
 from tracing_core.clock import Clock
 
-__all__ = ["ClockWatch"]
+__all__ = ["CLOCK_TOLERANCE_SECONDS", "ClockWatch"]
 
-# Corrections by NTP are smaller, and a minute is nothing beside the two hours of tolerance that
-# matching allows.
-_TOLERANCE_SECONDS = 60.0
+CLOCK_TOLERANCE_SECONDS = 60.0
+"""A clock set back by less is not suspect: corrections by NTP are smaller, and a minute is nothing
+beside the two hours that matching allows."""
+
 # A clock that ran far ahead once must not make a device useless for good: after so many scans in a
 # row (14 days of them) the clock is believed again, since by then nothing old is left to replay.
 _SCANS_UNTIL_BELIEVED = 14 * 86_400 // 300
@@ -42,9 +43,9 @@ class ClockWatch:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         expected = self._seen[0] + monotonic - self._seen[1]
         self._seen = (now, monotonic)
-        if now < expected - _TOLERANCE_SECONDS:
+        if now < expected - CLOCK_TOLERANCE_SECONDS:
             self._latest = max(self._latest, expected)
-        if now < self._latest - _TOLERANCE_SECONDS:
+        if now < self._latest - CLOCK_TOLERANCE_SECONDS:
             return True
         self._latest = max(self._latest, now)
         return False

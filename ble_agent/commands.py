@@ -13,6 +13,7 @@ from typing import Any
 
 from ble_agent.agent import Agent
 from ble_agent.checker import Checker
+from ble_agent.clock_watch import CLOCK_TOLERANCE_SECONDS
 from ble_agent.config import AgentConfig
 from ble_agent.encounter_log import EncounterLog, import_sightings
 from ble_agent.exposure_check import check as check_exposures
@@ -102,7 +103,7 @@ async def _run(config: AgentConfig, db: Database) -> None:
     agent = Agent(
         radio,
         KeyRing(db),
-        EncounterLog(db, radio.clock),
+        EncounterLog(db, radio.clock, is_recording=radio.clock is not clock),
         Schedule(SystemRandom(), timing),
         Metadata(
             config.transmit_power_dbm,
@@ -135,7 +136,6 @@ def status(config: AgentConfig) -> _Answer:
     """Tell what works and what does not."""
     clock = clock_from_environment()
     with _store(config) as db:
-        forget(db, clock.now())
         membership = find_membership(db)
         scan = get_state(db, "scan") or {}
         last_check = get_state(db, "last_check") or {}
@@ -152,7 +152,7 @@ def status(config: AgentConfig) -> _Answer:
         "level": last_check.get("level"),
         "keys": keys,
         "identifiers_by_day": {day.isoformat(): count for day, count in heard.items()},
-        "clock_suspect": clock.now() < latest - 60,
+        "clock_suspect": clock.now() < latest - CLOCK_TOLERANCE_SECONDS,
         "dropped_samples": scan.get("dropped_samples", 0),
     }
     return facts, "\n".join(_status_lines(facts, heard, config.lang))
@@ -242,7 +242,6 @@ def report(config: AgentConfig, code: str) -> _Answer:
 def export_log(config: AgentConfig, file: Path) -> _Answer:
     """Write the log to a file."""
     with _store(config) as db:
-        forget(db, clock_from_environment().now())
         count = write_json_lines(file, select_sightings(db))
     return {"exported": count}, say("exported", config.lang, count=count, path=file)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ble_agent.clock_watch import ClockWatch
 from ble_agent.store import RETENTION_SECONDS, delete_old, get_state, set_state, truncate_log
@@ -75,15 +76,28 @@ class Scan:
 
 
 class EncounterLog:
-    """The log of a running agent."""
+    """The log of a running agent.
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    Parameters
+    ----------
+    db
+        The agent's database.
+    clock
+        The radio's clock.
+    is_recording
+        Whether that clock is a recording's: then it is compared with nothing known before, and
+        this device's own last scan stays what it was.
+    """
+
+    def __init__(self, db: Database, clock: Clock, *, is_recording: bool = False) -> None:
         self._db = db
         self._clock = clock
-        remembered = get_state(db, "scan") or {}
-        self._previous_scan_at: int | None = remembered.get("at")
-        self._dropped_samples: int = remembered.get("dropped_samples", 0)
-        self._watch = ClockWatch(clock, remembered.get("clock"))
+        self._is_recording = is_recording
+        self._state: dict[str, Any] = get_state(db, "scan") or {}
+        known = {} if is_recording else self._state
+        self._previous_scan_at: int | None = known.get("at")
+        self._watch = ClockWatch(clock, known.get("clock"))
+        self._dropped_samples: int = self._state.get("dropped_samples", 0)
         self._suspect = False
         self._unwritten: list[Sighting] = []
         self._truncated_at = _NEVER_TRUNCATED
@@ -119,14 +133,12 @@ class EncounterLog:
         self._dropped_samples += scan.dropped_samples
         self._dropped_samples += sum(len(sighting.rssi_dbm) for sighting in heard[room:])
         self._previous_scan_at = scan.at
-        state = {
-            "at": scan.at,
-            "dropped_samples": self._dropped_samples,
-            "clock": self._watch.state,
-        }
+        self._state["dropped_samples"] = self._dropped_samples
+        if not self._is_recording:
+            self._state |= {"at": scan.at, "clock": self._watch.state}
         with transaction(self._db):
             insert_sightings(self._db, self._unwritten)
-            set_state(self._db, "scan", state)
+            set_state(self._db, "scan", self._state)
             self._to_truncate |= delete_old(self._db, self._clock.now()) > 0
         self._unwritten.clear()
         self._truncate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,8 @@ _OURS = (
     SETTINGS_FILE,
     LOCK_NAME,
 )
+_LOCK_TRIES = 5
+_LOCK_WAIT_SECONDS = 0.1
 _CHUNK = bytes(1 << 20)
 
 
@@ -45,13 +48,20 @@ def running(home: Path) -> Iterator[None]:
     with translated(path):
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise refused("running") from error
+        _lock(lock)
         yield
     finally:
         os.close(lock)
+
+
+def _lock(lock: int) -> None:
+    for _ in range(_LOCK_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        # `is_running` holds it for a moment.
+        time.sleep(_LOCK_WAIT_SECONDS)
+    raise refused("running")
 
 
 def is_running(home: Path) -> bool:

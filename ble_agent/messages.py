@@ -150,6 +150,16 @@ MESSAGES: Mapping[str, Text] = {
         "Too much was sent nearby at once: {count} signals were left out.",
         "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",
     ),
+    # lines of the log
+    "log_retrying": Text("{fault}; trying again", "{fault}; đang thử lại"),
+    "log_silent": Text(
+        "{fault}; nothing is sent until then", "{fault}; trước lúc đó không phát tín hiệu"
+    ),
+    "log_unwritten": Text(
+        "{fault}; what was heard is kept in memory until then",
+        "{fault}; những gì nghe được tạm giữ trong bộ nhớ cho đến lúc đó",
+    ),
+    "log_not_joined": Text("nothing is checked yet: {fault}", "chưa kiểm tra được gì: {fault}"),
     # errors: one line that says what to do, without placeholders
     "error_server_unreachable": Text(
         "the server does not answer: check the network and try again later",

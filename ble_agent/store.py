@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,10 @@ def open_store(home: Path) -> Iterator[Database]:
     db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
     try:
         yield db
+    except sqlite3.Error as error:
+        # Writing translates its errors itself; this is a reader's.
+        with translated(home / DATABASE_NAME):
+            raise error
     finally:
         db.conn.close()
 

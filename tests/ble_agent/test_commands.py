@@ -103,6 +103,21 @@ def test_a_recording_is_logged_whole_and_status_tells(agent: AgentProcess, tmp_p
     assert "chưa tham gia" in text
 
 
+def test_old_recordings_in_any_order_are_kept_and_believed(
+    agent: AgentProcess, tmp_path: Path
+) -> None:
+    for year in (3, 5, 4):
+        began = NOW - year * 365 * 86_400
+        capture = capture_at(tmp_path / f"{year}.btsnoop", [began, began + 300])
+        home = AgentProcess(tmp_path / "recordings", agent.clock)
+        home.start(f"replay:{capture}")
+        assert home.process is not None
+        assert home.process.wait(60) == 0, home.log()
+        assert home.answer("export", str(tmp_path / f"{year}.jsonl"))["exported"] >= 2
+        assert not any(row.clock_suspect for row in home.sightings())
+    assert home.answer("status")["clock_suspect"] is False
+
+
 def test_a_damaged_recording_keeps_what_came_before(agent: AgentProcess, tmp_path: Path) -> None:
     capture = capture_at(tmp_path / "c.btsnoop", [NOW - 3000, NOW - 2000, NOW - 1000])
     capture.write_bytes(capture.read_bytes()[:-20])
@@ -197,7 +212,9 @@ def test_a_locked_a_newer_and_a_broken_database_are_one_line(
     path = agent.home / DATABASE_NAME
     with sqlite3.connect(path, isolation_level=None) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        assert "in use by another process" in agent.refusal("status")
+        # Reading goes on while somebody writes.
+        assert agent.answer("status")["joined"] is True
+        assert "in use by another process" in agent.refusal("check")
         assert "đang được chương trình khác sử dụng" in agent.refusal("check", lang="vi")
         connection.execute("ROLLBACK")
         connection.execute(

