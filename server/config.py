@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     """Life of a long code."""
     token_seconds: Seconds = 24 * _HOUR
     """Life of the token a code is exchanged for."""
+    forget_codes_seconds: Seconds = 48 * _HOUR
+    """How long after their end codes and tokens are still known, so that a person is told "expired"
+    and not "unknown"; then they are deleted."""
     max_test_age_seconds: Seconds = 28 * _DAY
     """A test or onset longer ago cannot be issued a code for."""
     max_batch_issue: Count = 10

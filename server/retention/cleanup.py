@@ -42,7 +42,7 @@ def run(server: Server) -> Removed:
         removed = Removed(
             keys=delete_keys_created_before(conn, oldest),
             batches=delete_batches_begun_before(conn, oldest),
-            codes=delete_expired(conn, int(now) - settings.token_seconds),
+            codes=delete_expired(conn, int(now) - settings.forget_codes_seconds),
         )
         if removed != Removed(0, 0, 0):
             server.database.note_deletion(conn)
