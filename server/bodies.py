@@ -43,6 +43,7 @@ def padding(settings: Settings, *, more_bytes: int = 0) -> str:
 
 
 async def _read(request: Request) -> bytes:
+    # Here, because answers to problems are padded by this module.
     from server.problems import Refused
 
     limit = request.app.state.settings.max_body_bytes

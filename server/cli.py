@@ -107,8 +107,7 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     from server.trust.chain import begin_chain, join_line
     from server.trust.config_document import current_config, set_contact
     from server.trust.keys import KeyFolder
-    from server.verification.rules import keyed_hash, new_operator_key
-    from server.verification.store import replace_operator_keys
+    from server.verification.rules import replace_operator_key
     from tracing_core.clock import clock_from_environment
     from tracing_core.trust import JoinLine
 
@@ -129,10 +128,7 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     current_config(keys, settings, clock.now())
     made = Server(settings, clock, Database(settings.database), Storage(home), keys)
     made.database.migrate()
-    operator_key = new_operator_key()
-    with made.database.begin() as conn:
-        key_hash = keyed_hash(made, "operator", operator_key)
-        replace_operator_keys(conn, key_hash, int(clock.now()))
+    operator_key = replace_operator_key(made)
     made.close()
     join = str(join_line(keys, settings))
     write_durably(home / "join.txt", f"{join}\n".encode())
@@ -320,16 +316,20 @@ def openapi() -> None:
 
 
 @server.command()
-@click.argument("kind", type=click.Choice(["export", "config"]))
+@click.argument("kind", type=click.Choice(["export", "config", "operator"]))
 @_home
 @_json
 def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
-    """Replace a signing key; devices that joined follow by themselves."""
+    """Replace a signing key, which devices that joined follow, or the operator's key."""
     from server.trust.chain import rotate_config_key, rotate_export_key
+    from server.verification.rules import replace_operator_key
 
     opened = _open(home)
-    rotate = rotate_export_key if kind == "export" else rotate_config_key
-    name = rotate(opened.keys, opened.settings, opened.clock.now())
+    if kind == "operator":
+        name = replace_operator_key(opened)
+    else:
+        rotate = rotate_export_key if kind == "export" else rotate_config_key
+        name = rotate(opened.keys, opened.settings, opened.clock.now())
     click.echo(json.dumps({"key": name}) if as_json else f"the new {kind} key is {name}")
 
 

@@ -26,6 +26,7 @@ from server.verification.store import (
     insert_code,
     insert_token,
     is_operator_key,
+    replace_operator_keys,
     use_token,
 )
 from tracing_core.errors import InvalidValue
@@ -39,7 +40,7 @@ __all__ = [
     "exchange_token",
     "issue_code",
     "keyed_hash",
-    "new_operator_key",
+    "replace_operator_key",
 ]
 
 _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -74,9 +75,18 @@ def keyed_hash(server: Server, kind: str, secret: str) -> bytes:
     return hmac.digest(server.keys.code_key().secret, f"{kind}:{secret}".encode(), "sha256")
 
 
-def new_operator_key() -> str:
-    """Make a key that lets its holder issue codes."""
-    return secrets.token_urlsafe(32)
+def replace_operator_key(server: Server) -> str:
+    """Make a key that lets its holder issue codes; the one before it ends.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be stored.
+    """
+    key = secrets.token_urlsafe(32)
+    with server.database.begin() as conn:
+        replace_operator_keys(conn, keyed_hash(server, "operator", key), int(server.clock.now()))
+    return key
 
 
 def check_operator_key(server: Server, key: str | None) -> None:

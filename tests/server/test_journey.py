@@ -241,6 +241,18 @@ def test_an_operator_publishes_a_file_of_keys(server: RunningServer, tmp_path: P
     assert "reportType must be" in lines_of("publish-keys", str(file), home=server.home)
 
 
+def test_an_operator_who_lost_the_key_gets_another(server: RunningServer) -> None:
+    lost, server.operator_key = (
+        server.operator_key,
+        answer("rotate-keys", "operator", home=server.home)["key"],
+    )
+    assert server.issue()
+    refused = httpx2.post(
+        f"{server.url}/api/issue", json={"testType": "confirmed"}, headers={"X-API-Key": lost}
+    )
+    assert error_of(refused, 401) == "unauthorized"
+
+
 def test_the_line_to_join_by_is_printed_again(server: RunningServer) -> None:
     line = answer("join", home=server.home)["join"]
     assert line == (server.home / "join.txt").read_text().strip()
