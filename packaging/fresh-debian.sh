@@ -28,6 +28,8 @@ configured=$(python3 -m pip config debug | sed -n 's/^ *\(.*\), exists: True$/\1
 [ -z "$configured" ] || cp "$configured" "$root/etc/pip.conf"
 handed_on=()
 while IFS= read -r name; do
+    # A path that is only here is of no use there.
+    case ${!name} in /*) [ -e "$root${!name}" ] || continue ;; esac
     handed_on+=("$name=${!name}")
 done < <(compgen -e | grep -E '^(PIP_|UV_|https?_proxy$|no_proxy$|HTTPS?_PROXY$|NO_PROXY$|SSL_CERT_FILE$|REQUESTS_CA_BUNDLE$)' || true)
 
