@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tracing_core.diagnosis_key import DiagnosisKey
@@ -45,7 +45,7 @@ class KeyColumns:
         When a period is not 1 to 144, or a key's last interval does not fit 32 bits.
     """
 
-    key_data: NDArray[np.uint8]
+    key_data: NDArray[np.uint8] = field(repr=False)
     """Shape (n, 16)."""
     rolling_start: NDArray[np.uint32]
     """The first interval of each key."""
@@ -90,12 +90,15 @@ class KeyColumns:
     ) -> KeyColumns:
         """Make columns of keys about which nothing else is known."""
         numpy, rows = _numpy(), len(key_data)
-        if isinstance(rolling_period, int):
-            rolling_period = numpy.full(rows, rolling_period, "uint16")
+        periods: NDArray[np.uint16] = (
+            numpy.full(rows, rolling_period, "uint16")
+            if isinstance(rolling_period, int)
+            else rolling_period
+        )
         return cls(
             key_data,
             rolling_start,
-            rolling_period,
+            periods,
             numpy.zeros(rows, "uint8"),
             numpy.full(rows, NO_ONSET, "int8"),
             numpy.zeros(rows, "uint8"),
@@ -130,9 +133,9 @@ class SightingColumns:
         When a column has another type, length or layout than it says.
     """
 
-    rpi: NDArray[np.uint8]
+    rpi: NDArray[np.uint8] = field(repr=False)
     """Rolling Proximity Identifiers, shape (m, 16)."""
-    interval: NDArray[np.uint32]
+    interval: NDArray[np.uint32] = field(repr=False)
     """The interval each was heard in."""
     clock_suspect: NDArray[np.bool_]
     """Whether the device's clock had jumped back; such a sighting never matches."""

@@ -89,9 +89,9 @@ class SightingIndex:
         """For each of `days`, bits of the groups of 24 intervals that have a sighting in reach."""
         self._built: dict[int, DayIndex] = {}
         self._lock = threading.Lock()
-        self._multipliers = numpy.frombuffer(secrets.token_bytes(32), "uint64") | numpy.array(
-            [0, 1, 0, 1], "uint64"
-        )
+        self._multipliers: NDArray[np.uint64] = numpy.frombuffer(
+            secrets.token_bytes(32), "uint64"
+        ) | numpy.array([0, 1, 0, 1], "uint64")
 
     def _active_days(self) -> Any:
         numpy = require("numpy", extra="matcher")

@@ -17,13 +17,13 @@ from typing import Any
 from llvmlite import binding, ir
 
 from matcher.kernels.aes import (
+    DERIVE_TYPES,
+    ENCRYPT_TYPES,
+    EXPAND_TYPES,
     GROUP,
     PADDED_DATA,
     ROUND_CONSTANTS,
     ScalarProbes,
-    derive_intrinsic,
-    encrypt_intrinsic,
-    expand_intrinsic,
 )
 from matcher.kernels.hkdf import emit_multi_buffer
 from matcher.kernels.vectors import (
@@ -33,6 +33,7 @@ from matcher.kernels.vectors import (
     advanced,
     constant,
     declared,
+    emitted,
     load,
     shuffled,
     splat,
@@ -96,7 +97,9 @@ def _emit_group(
     rounds = 0
     for batch in range(0, GROUP, _TOGETHER):
         states = [
-            builder.bitcast(builder.add(interval, constant(_WORDS, [0, 0, 0, batch + block])), _OCTETS)
+            builder.bitcast(
+                builder.add(interval, constant(_WORDS, [0, 0, 0, batch + block])), _OCTETS
+            )
             for block in range(_TOGETHER)
         ]
         for number in range(10):
@@ -132,10 +135,9 @@ def emit_derive(
     return probes.result()
 
 
-# Module-level names, because Numba's cache never finds again what a closure holds.
-expand_neon = expand_intrinsic(emit_expand)
-encrypt_neon = encrypt_intrinsic(emit_encrypt)
-derive_neon = derive_intrinsic(emit_derive)
+expand_neon = emitted(*EXPAND_TYPES, emit_expand)
+encrypt_neon = emitted(*ENCRYPT_TYPES, emit_encrypt)
+derive_neon = emitted(*DERIVE_TYPES, emit_derive)
 
 
 def _emit_hkdf(builder: Any, keys: Any, rpiks: Any) -> None:
@@ -157,7 +159,7 @@ def _emit_module() -> Any:
     module = ir.Module("truyvet")
     module.triple = _TRIPLE
     nothing, addresses = ir.VoidType(), [QWORD, QWORD]
-    functions = {
+    functions: dict[str, tuple[Callable[..., Any], Any, list[Any]]] = {
         "truyvet_hkdf": (_emit_hkdf, nothing, addresses),
         "truyvet_expand": (emit_expand, nothing, addresses),
         "truyvet_encrypt": (emit_encrypt, nothing, [QWORD, WORD, QWORD]),

@@ -29,7 +29,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from matcher.kernels.vectors import (
     BYTE,
@@ -38,6 +37,7 @@ from matcher.kernels.vectors import (
     advanced,
     constant,
     declared,
+    emitted,
     load,
     shuffled,
     splat,
@@ -47,6 +47,9 @@ from matcher.kernels.vectors import (
 
 __all__ = [
     "BIT_SHIFTS",
+    "DERIVE_TYPES",
+    "ENCRYPT_TYPES",
+    "EXPAND_TYPES",
     "GROUP",
     "PADDED_DATA",
     "ROUND_CONSTANTS",
@@ -55,18 +58,15 @@ __all__ = [
     "derive_128",
     "derive_256",
     "derive_512",
-    "derive_intrinsic",
     "emit_derive",
     "emit_encrypt",
     "emit_expand",
     "encrypt_128",
     "encrypt_256",
     "encrypt_512",
-    "encrypt_intrinsic",
     "expand_128",
     "expand_256",
     "expand_512",
-    "expand_intrinsic",
 ]
 
 GROUP = 24
@@ -165,6 +165,7 @@ class ScalarProbes:
         self._found: Any = None
 
     def steps(self) -> list[Callable[[], None]]:
+        """Return what emits the probes, to be called between other instructions."""
         return [partial(self._probe, identifier) for identifier in range(GROUP)]
 
     def _probe(self, identifier: int) -> None:
@@ -182,6 +183,7 @@ class ScalarProbes:
         self._found = found if self._found is None else builder.or_(self._found, found)
 
     def result(self) -> Any:
+        """Return nonzero if an identifier of the slot has both bits."""
         return self._builder.and_(self._found, constant(QWORD, 1))
 
 
@@ -243,7 +245,8 @@ def _emit_interleaved(
     builder: Any, schedule: Any, first: Any, width: int, steps: list[Callable[[], None]]
 ) -> list[Any]:
     registers: list[Any] = []
-    for number, registers in enumerate(_rounds(builder, schedule, first, width)):
+    for number, current in enumerate(_rounds(builder, schedule, first, width)):
+        registers = current
         for step in steps[len(steps) * number // 10 : len(steps) * (number + 1) // 10]:
             step()
     return registers
@@ -296,71 +299,20 @@ def _emit_places(builder: Any, registers: list[Any], slot: Any, mask: Any) -> No
         store(builder, firsts, slot, _FIRSTS + 64 * eight, 64)
 
 
-def expand_intrinsic(emit: Callable[..., None], *settings: int) -> Any:
-    """Make an intrinsic ``expand(rpiks, schedules)`` of an emitter and its settings."""
+_ADDRESS = types.uintp
+EXPAND_TYPES = types.void, (_ADDRESS, _ADDRESS)
+"""Numba's types for `emit_expand` without its width."""
+ENCRYPT_TYPES = types.void, (_ADDRESS, types.uint32, _ADDRESS)
+"""Numba's types for `emit_encrypt` without its width."""
+DERIVE_TYPES = types.uint64, (_ADDRESS, types.uint32, *[_ADDRESS] * 4, types.uint64)
+"""Numba's types for `emit_derive` without its width."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def expand(_typing: Any, rpiks: Any, schedules: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            emit(builder, *arguments, *settings)
-            return context.get_dummy_value()
-
-        return types.void(types.uintp, types.uintp), generate
-
-    return expand
-
-
-def encrypt_intrinsic(emit: Callable[..., None], *settings: int) -> Any:
-    """Make an intrinsic ``encrypt(schedule, first, out)`` of an emitter and its settings."""
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def encrypt(_typing: Any, schedule: Any, first: Any, out: Any) -> Any:
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            emit(builder, *arguments, *settings)
-            return context.get_dummy_value()
-
-        return types.void(types.uintp, types.uint32, types.uintp), generate
-
-    return encrypt
-
-
-def derive_intrinsic(emit: Callable[..., Any], *settings: int) -> Any:
-    """Make an intrinsic like `emit_derive`, without its width, of an emitter and its settings."""
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def derive(
-        _typing: Any,
-        schedule: Any,
-        first: Any,
-        slot: Any,
-        probed: Any,
-        checked: Any,
-        words: Any,
-        mask: Any,
-    ) -> Any:
-        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            return emit(builder, *arguments, *settings)
-
-        address = types.uintp
-        arguments = (address, types.uint32, address, address, address, address, types.uint64)
-        return types.uint64(*arguments), generate
-
-    return derive
-
-
-# Module-level names, because Numba's cache never finds again what a closure holds.
-expand_128, expand_256, expand_512 = (
-    expand_intrinsic(emit_expand, 128),
-    expand_intrinsic(emit_expand, 256),
-    expand_intrinsic(emit_expand, 512),
-)
-encrypt_128, encrypt_256, encrypt_512 = (
-    encrypt_intrinsic(emit_encrypt, 128),
-    encrypt_intrinsic(emit_encrypt, 256),
-    encrypt_intrinsic(emit_encrypt, 512),
-)
-derive_128, derive_256, derive_512 = (
-    derive_intrinsic(emit_derive, 128),
-    derive_intrinsic(emit_derive, 256),
-    derive_intrinsic(emit_derive, 512),
-)
+expand_128 = emitted(*EXPAND_TYPES, partial(emit_expand, width=128))
+expand_256 = emitted(*EXPAND_TYPES, partial(emit_expand, width=256))
+expand_512 = emitted(*EXPAND_TYPES, partial(emit_expand, width=512))
+encrypt_128 = emitted(*ENCRYPT_TYPES, partial(emit_encrypt, width=128))
+encrypt_256 = emitted(*ENCRYPT_TYPES, partial(emit_encrypt, width=256))
+encrypt_512 = emitted(*ENCRYPT_TYPES, partial(emit_encrypt, width=512))
+derive_128 = emitted(*DERIVE_TYPES, partial(emit_derive, width=128))
+derive_256 = emitted(*DERIVE_TYPES, partial(emit_derive, width=256))
+derive_512 = emitted(*DERIVE_TYPES, partial(emit_derive, width=512))

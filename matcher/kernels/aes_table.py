@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, uint32, uint64, uintp
+from numba import uint32, uint64, uintp
 
 from matcher.kernels.aes import GROUP
 from matcher.kernels.memory import load_32, load_64, store_32
+from matcher.kernels.vectors import called, inlined
 
 __all__ = ["derive_table", "encrypt_table", "expand_table"]
 
@@ -46,7 +47,7 @@ def _round_tables() -> np.ndarray[Any, np.dtype[np.uint32]]:
     box = _substitution()
     doubled = (box << 1 ^ np.where(box & 0x80, 0x11B, 0)).astype(np.uint32) & 0xFF
     first = doubled | box << 8 | box << 16 | (doubled ^ box) << 24
-    return np.stack([first << count | first >> (32 - count) for count in (0, 8, 16, 24)] ).astype(
+    return np.stack([first << count | first >> (32 - count) for count in (0, 8, 16, 24)]).astype(
         np.uint32
     )
 
@@ -59,7 +60,7 @@ _BYTE = uint64(255)
 _PADDED_0, _PADDED_1 = uint64(0x522D4E45), uint64(0x00004950)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _column(a: Any, b: Any, c: Any, d: Any, key: Any) -> Any:
     """One column of a round: a byte of each column, turned by ShiftRows. Numbers of 64 bits."""
     return (
@@ -71,7 +72,7 @@ def _column(a: Any, b: Any, c: Any, d: Any, key: Any) -> Any:
     )
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _last_column(a: Any, b: Any, c: Any, d: Any, key: Any) -> Any:
     """One column of the last round, which has no MixColumns."""
     return (
@@ -83,7 +84,7 @@ def _last_column(a: Any, b: Any, c: Any, d: Any, key: Any) -> Any:
     )
 
 
-@njit  # type: ignore[untyped-decorator]
+@called
 def expand_table(rpik: Any, schedule: Any) -> None:
     """Expand one key of 16 bytes to 11 round keys (FIPS 197, 5.2)."""
     for word in range(4):
@@ -98,7 +99,7 @@ def expand_table(rpik: Any, schedule: Any) -> None:
         store_32(uintp(schedule + 4 * word), uint32(value))
 
 
-@njit  # type: ignore[untyped-decorator]
+@called
 def encrypt_table(schedule: Any, first: Any, out: Any) -> None:
     """Derive the 24 identifiers of consecutive intervals, 16 bytes each."""
     key = np.empty(44, np.uint64)
@@ -145,9 +146,9 @@ def encrypt_table(schedule: Any, first: Any, out: Any) -> None:
         done += run
 
 
-@njit  # type: ignore[untyped-decorator]
+@called
 def derive_table(
-    schedule: Any, first: Any, slot: Any, probed: Any, checked: Any, words: Any, mask: Any
+    schedule: Any, first: Any, slot: Any, probed: Any, _checked: Any, words: Any, mask: Any
 ) -> Any:
     """Derive a group into one slot and probe another, as `aes.emit_derive` does."""
     encrypt_table(schedule, first, slot)

@@ -8,6 +8,7 @@ itself adds the processor and its features. An entry that cannot be read is comp
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -27,7 +28,6 @@ from numba.core import caching
 __all__ = ["cache_folder", "compiled", "source_stamp"]
 
 _LOGGER = logging.getLogger(__name__)
-_OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 
 
 def _version() -> str:
@@ -53,10 +53,8 @@ def _candidates() -> Iterator[Path]:
         if chosen := os.environ.get(variable):
             yield Path(chosen) / "truyvet-kernels"
     home = os.environ.get("XDG_CACHE_HOME")
-    try:
+    with contextlib.suppress(RuntimeError):  # no home folder
         yield (Path(home) if home else Path.home() / ".cache") / "truyvet" / "kernels"
-    except RuntimeError:  # no home folder
-        pass
     yield Path(tempfile.gettempdir()) / f"truyvet-kernels-{os.getuid()}"
 
 
@@ -86,7 +84,11 @@ def cache_folder() -> Path | None:
     return None
 
 
-class _Locator(caching._CacheLocator):  # type: ignore[misc]
+# Numba's own names, without types; the tests of this module notice if they change.
+_CACHING: Any = caching
+
+
+class _Locator(_CACHING._CacheLocator):  # type: ignore[misc]
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -100,7 +102,7 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
         return "kernel"
 
 
-class _Results(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _Results(_CACHING.CompileResultCacheImpl):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         self._lineno = function.__code__.co_firstlineno
         self._locator = _Locator(folder)
@@ -109,7 +111,7 @@ class _Results(caching.CompileResultCacheImpl):  # type: ignore[misc]
         )
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(_CACHING.FunctionCache):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         self._impl_class = functools.partial(_Results, folder=folder)
         super().__init__(function)
@@ -120,6 +122,8 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
         except Exception as error:
             # A file cut short by a full disk or a crash raises whatever pickle meets in it.
             _LOGGER.info("compiling again what the cache cannot give: %s", error)
+            with contextlib.suppress(OSError):
+                self.flush()  # or saving would read the same damaged index
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
@@ -151,7 +155,7 @@ def compiled(
     )
     chosen.__module__ = function.__module__
     chosen.__qualname__ = f"{function.__name__}_{name}" if name else function.__name__
-    dispatcher = numba.njit(**_OPTIONS)(chosen)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", boundscheck=False)(chosen)
     if folder := cache_folder():
         dispatcher._cache = _Cache(chosen, folder)
     dispatcher.compile(signature)

@@ -16,11 +16,11 @@ beat any number of streams (158 ns): `matcher.processor` chooses by maker.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from matcher.kernels.sha256 import (
     EXTRACT_INNER,
@@ -31,7 +31,7 @@ from matcher.kernels.sha256 import (
     info_schedule,
     rotate_right,
 )
-from matcher.kernels.vectors import WORD, constant, declared, load, shuffled, store, vector
+from matcher.kernels.vectors import WORD, constant, declared, emitted, load, shuffled, store, vector
 
 __all__ = [
     "MultiBuffer",
@@ -65,21 +65,25 @@ class MultiBuffer:
         return constant(self.kind, word) if isinstance(word, int) else word
 
     def rotate(self, word: Any, count: int) -> Any:
+        """Return a word rotated right."""
         if isinstance(word, int):
             return rotate_right(word, count)
         return self.builder.call(self._rotate, [word, word, self._vector(count)])
 
     def shift(self, word: Any, count: int) -> Any:
+        """Return a word shifted right."""
         if isinstance(word, int):
             return word >> count
         return self.builder.lshr(word, self._vector(count))
 
     def both(self, one: Any, other: Any) -> Any:
+        """Return the bits both words have."""
         if isinstance(one, int) and isinstance(other, int):
             return one & other
         return self.builder.and_(self._vector(one), self._vector(other))
 
     def xor(self, *words: Any) -> Any:
+        """Return the bits an odd number of words have."""
         known, sum_ = 0, None
         for word in words:
             if isinstance(word, int):
@@ -91,12 +95,15 @@ class MultiBuffer:
         return self.builder.xor(sum_, self._vector(known)) if known else sum_
 
     def choice(self, which: Any, one: Any, other: Any) -> Any:
+        """Return the bits of one word or the other (FIPS 180-4, Ch)."""
         return self.xor(other, self.both(which, self.xor(one, other)))
 
     def majority(self, a: Any, b: Any, c: Any) -> Any:
+        """Return the bits two of three words have (FIPS 180-4, Maj)."""
         return self.xor(self.both(a, b), self.both(c, self.xor(a, b)))
 
     def add(self, *words: Any) -> Any:
+        """Return the sum modulo 2^32; what is known is added up here."""
         known, sum_ = 0, None
         for word in words:
             if isinstance(word, int):
@@ -108,6 +115,7 @@ class MultiBuffer:
         return self.builder.add(sum_, self._vector(known)) if known else sum_
 
     def schedule(self, words: Sequence[Any]) -> list[Any]:
+        """Extend 16 words to 64; 64 are left as they are."""
         extended = list(words)
         for _ in range(64 - len(extended)):
             early, late = extended[-15], extended[-2]
@@ -175,6 +183,7 @@ class ShaInstructions:
 
     @staticmethod
     def state(words: Sequence[int]) -> tuple[Any, Any]:
+        """Return the registers of a state known beforehand."""
         a, b, c, d, e, f, g, h = words
         return constant(_QUAD, [f, e, b, a]), constant(_QUAD, [h, g, d, c])
 
@@ -244,20 +253,9 @@ def emit_sha_instructions(builder: Any, keys: Any, rpiks: Any, streams: int) -> 
         store(builder, builder.call(swap, [sha.digest(state)[0]]), rpiks, 16 * stream)
 
 
-def _intrinsic(emit: Any, width: int) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]
-    def derive(_typing: Any, keys: Any, rpiks: Any) -> Any:  # noqa: ARG001
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            emit(builder, *arguments, width)
-            return context.get_dummy_value()
+_TYPES = types.void, (types.uintp, types.uintp)
 
-        return types.void(types.uintp, types.uintp), generate
-
-    return derive
-
-
-# Module-level names, because Numba's cache never finds again what a closure holds.
-hkdf_4_lanes = _intrinsic(emit_multi_buffer, 4)
-hkdf_8_lanes = _intrinsic(emit_multi_buffer, 8)
-hkdf_16_lanes = _intrinsic(emit_multi_buffer, 16)
-hkdf_sha = _intrinsic(emit_sha_instructions, 4)
+hkdf_4_lanes = emitted(*_TYPES, partial(emit_multi_buffer, lanes=4))
+hkdf_8_lanes = emitted(*_TYPES, partial(emit_multi_buffer, lanes=8))
+hkdf_16_lanes = emitted(*_TYPES, partial(emit_multi_buffer, lanes=16))
+hkdf_sha = emitted(*_TYPES, partial(emit_sha_instructions, streams=4))

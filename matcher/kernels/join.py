@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,9 +86,7 @@ def _scan(
         room = count
 
 
-def _chunks(
-    keys: KeyColumns, index: SightingIndex
-) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
+def _chunks(keys: KeyColumns, index: SightingIndex) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
     for rows, day in _jobs(keys, index):
         for at in range(0, len(rows), _CHUNK):
             yield rows[at : at + _CHUNK], day

@@ -19,16 +19,22 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types, uint64, uintp
-from numba.extending import intrinsic
+from numba import types, uint64, uintp
 
 from matcher.kernels.aes import expand_128, expand_256, expand_512
 from matcher.kernels.hkdf import MultiBuffer, derived_words
-from matcher.kernels.vectors import QWORD
+from matcher.kernels.vectors import QWORD, called, emitted
 from matcher.processor import supported_kernels
 from tracing_core.errors import InvalidValue
 
-__all__ = ["aes_text", "hashing_operations", "lanes_text", "limit_ns_per_key", "limit_samplers", "sha_text"]
+__all__ = [
+    "aes_text",
+    "hashing_operations",
+    "lanes_text",
+    "limit_ns_per_key",
+    "limit_samplers",
+    "sha_text",
+]
 
 _KEYS = 8000
 _REGISTERS = 12
@@ -128,16 +134,14 @@ def _repeated(text: list[str]) -> Any:
     lines = ["1:", *text, "sub $$1, $0", "jnz 1b", "vzeroupper"]
     changed = [f"~{{xmm{number}}}" for number in range(16)] + ["~{flags}", "~{memory}"]
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def run(_typing: Any, times: Any) -> Any:
-        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            kind = ir.FunctionType(QWORD, [QWORD])
-            constraints = ",".join(["=r", "0", *changed])
-            return builder.asm(kind, "\n".join(lines), constraints, arguments, True)
+    def emit(builder: Any, times: Any) -> Any:
+        kind = ir.FunctionType(QWORD, [QWORD])
+        constraints = ",".join(["=r", "0", *changed])
+        return builder.asm(kind, "\n".join(lines), constraints, [times], True)
 
-        return types.uint64(types.uint64), generate
+    run = emitted(types.uint64, [types.uint64], emit)
 
-    @njit(nogil=True)  # type: ignore[untyped-decorator]
+    @called
     def measured(times: Any) -> Any:
         return run(times)
 
@@ -145,7 +149,7 @@ def _repeated(text: list[str]) -> Any:
 
 
 def _expanded(expand: Any, lanes: int) -> Any:
-    @njit(nogil=True)  # type: ignore[untyped-decorator]
+    @called
     def expanded(times: Any, memory: Any) -> None:
         rpiks = uintp((uint64(memory.ctypes.data) + uint64(63)) & ~uint64(63))
         for _ in range(0, times, lanes):

@@ -6,70 +6,59 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from matcher.kernels.vectors import BYTE, QWORD, WORD, constant, declared, load, store, vector
+from matcher.kernels.aes import GROUP
+from matcher.kernels.vectors import (
+    BYTE,
+    QWORD,
+    WORD,
+    constant,
+    declared,
+    emitted,
+    load,
+    store,
+    vector,
+)
 
 __all__ = ["copy_16", "load_32", "load_64", "prefetch_group", "store_32"]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load_64(_typing: Any, address: Any) -> Any:
-    """Read 64 bits, aligned or not."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return load(builder, arguments[0], QWORD)
-
-    return types.uint64(types.uintp), generate
+_ADDRESS = types.uintp
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load_32(_typing: Any, address: Any) -> Any:
-    """Read 32 bits, aligned or not."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return load(builder, arguments[0], WORD)
-
-    return types.uint32(types.uintp), generate
+def _emit_load_64(builder: Any, address: Any) -> Any:
+    return load(builder, address, QWORD)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def store_32(_typing: Any, address: Any, value: Any) -> Any:
-    """Write 32 bits, aligned or not."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        store(builder, arguments[1], arguments[0])
-        return context.get_dummy_value()
-
-    return types.void(types.uintp, types.uint32), generate
+def _emit_load_32(builder: Any, address: Any) -> Any:
+    return load(builder, address, WORD)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def copy_16(_typing: Any, source: Any, target: Any) -> Any:
-    """Copy the 16 bytes of a key; no byte beside them is touched."""
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        store(builder, load(builder, arguments[0], vector(QWORD, 2)), arguments[1])
-        return context.get_dummy_value()
-
-    return types.void(types.uintp, types.uintp), generate
+def _emit_store_32(builder: Any, address: Any, value: Any) -> None:
+    store(builder, value, address)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def prefetch_group(_typing: Any, slot: Any, words: Any, mask: Any) -> Any:
-    """Fetch the filter's words for the 24 identifiers of a slot into the first cache."""
+def _emit_copy_16(builder: Any, source: Any, target: Any) -> None:
+    store(builder, load(builder, source, vector(QWORD, 2)), target)
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        slot, words, mask = arguments
-        numbers = [WORD, WORD, WORD]
-        fetch = declared(
-            builder, "llvm.prefetch.p0", ir.VoidType(), [BYTE.as_pointer(), *numbers]
-        )
-        for identifier in range(24):
-            place = builder.and_(load(builder, slot, QWORD, 16 * identifier), mask)
-            pointer = builder.inttoptr(builder.add(words, place), BYTE.as_pointer())
-            # To be read, kept in every cache, as data.
-            builder.call(fetch, [pointer, *(constant(WORD, number) for number in (0, 3, 1))])
-        return context.get_dummy_value()
 
-    return types.void(types.uintp, types.uintp, types.uint64), generate
+def _emit_prefetch(builder: Any, slot: Any, words: Any, mask: Any) -> None:
+    numbers = [WORD, WORD, WORD]
+    fetch = declared(builder, "llvm.prefetch.p0", ir.VoidType(), [BYTE.as_pointer(), *numbers])
+    for identifier in range(GROUP):
+        place = builder.and_(load(builder, slot, QWORD, 16 * identifier), mask)
+        pointer = builder.inttoptr(builder.add(words, place), BYTE.as_pointer())
+        # To be read, kept in every cache, as data.
+        builder.call(fetch, [pointer, *(constant(WORD, number) for number in (0, 3, 1))])
+
+
+load_64 = emitted(types.uint64, [_ADDRESS], _emit_load_64)
+"""Read 64 bits, aligned or not."""
+load_32 = emitted(types.uint32, [_ADDRESS], _emit_load_32)
+"""Read 32 bits, aligned or not."""
+store_32 = emitted(types.void, [_ADDRESS, types.uint32], _emit_store_32)
+"""Write 32 bits, aligned or not."""
+copy_16 = emitted(types.void, [_ADDRESS, _ADDRESS], _emit_copy_16)
+"""Copy the 16 bytes of a key; no byte beside them is touched."""
+prefetch_group = emitted(types.void, [_ADDRESS, _ADDRESS, types.uint64], _emit_prefetch)
+"""Fetch the filter's words for the 24 identifiers of a slot into the first cache."""

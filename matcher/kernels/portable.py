@@ -17,7 +17,7 @@ __all__ = ["derive", "match"]
 
 
 def derive(keys: KeyColumns) -> NDArray[np.uint8]:
-    """Derive 144 identifiers a key, shape (n, 144, 16); zeros where an interval is beyond 32 bits."""
+    """Derive 144 identifiers a key, shape (n, 144, 16); zeros beyond interval 2^32 − 1."""
     out = np.zeros((len(keys), TEK_ROLLING_PERIOD, 16), np.uint8)
     for row, (data, start) in enumerate(zip(keys.key_data, keys.rolling_start, strict=True)):
         count = min(TEK_ROLLING_PERIOD, 2**32 - int(start))

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types, uint32, uint64, uintp
+from numba import types, uint32, uint64, uintp
 
 from matcher.kernels.aes import GROUP, SLOT_BYTES
 from matcher.kernels.memory import copy_16, load_64, prefetch_group
+from matcher.kernels.vectors import called, inlined
 from tracing_core.interval import TEK_ROLLING_PERIOD
 
 __all__ = [
@@ -21,26 +22,35 @@ __all__ = [
     "FILL_SIGNATURE",
     "GROUP_SIGNATURE",
     "KERNEL_PARTS",
-    "SCRATCH_BYTES",
     "SCAN_SIGNATURE",
+    "SCRATCH_BYTES",
     "derive",
     "fill",
     "group",
     "scan",
 ]
 
-KERNEL_PARTS = ("HKDF", "HKDF_LANES", "EXPAND", "EXPAND_LANES", "ENCRYPT", "DERIVE", "FOUND_LAG", "BITS")
+KERNEL_PARTS = (
+    "HKDF",
+    "HKDF_LANES",
+    "EXPAND",
+    "EXPAND_LANES",
+    "ENCRYPT",
+    "DERIVE",
+    "FOUND_LAG",
+    "BITS",
+)
 """What a kernel binds: its intrinsics (or Numba functions), how many keys at once the first two
 take, how many groups later `DERIVE` tells of one, and how many bits an identifier has."""
 
-HKDF: Any
-HKDF_LANES: int
-EXPAND: Any
-EXPAND_LANES: int
-ENCRYPT: Any
-DERIVE: Any
-FOUND_LAG: int
-BITS: int
+HKDF: Any = None
+HKDF_LANES = 0
+EXPAND: Any = None
+EXPAND_LANES = 0
+ENCRYPT: Any = None
+DERIVE: Any = None
+FOUND_LAG = 0
+BITS = 0
 
 _BATCH = 64  # keys prepared together: their round keys take 11 KB, which stay in the first cache
 _RING = 16  # slots; a power of two
@@ -99,7 +109,7 @@ GROUP_SIGNATURE = types.Tuple((types.Array(types.int64, 1, "C"), types.Array(typ
 )
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _bits(low: Any, count: int) -> Any:
     """Return the filter bits of an identifier, by its first 64 bits (`aes.BIT_SHIFTS`)."""
     bits = uint64(0)
@@ -108,7 +118,7 @@ def _bits(low: Any, count: int) -> Any:
     return bits
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _place(low: Any, high: Any, multipliers: Any, count: int) -> Any:
     """Return where an identifier's chain begins; multipliers nobody can guess spread it.
 
@@ -118,7 +128,7 @@ def _place(low: Any, high: Any, multipliers: Any, count: int) -> Any:
     return (mixed >> uint64(32)) & uint64(count - 1)
 
 
-@njit  # type: ignore[untyped-decorator]
+@called
 def _check_slot(
     item: Any,
     ring: Any,
@@ -277,7 +287,8 @@ def scan(
                         count,
                     )
                 item += uint64(1)
-    for late in range(max(0, np.int64(item) - FOUND_LAG), np.int64(item)):
+    end_item: Any = np.int64(item)
+    for late in range(max(0, end_item - FOUND_LAG), end_item):
         count = _check_slot(
             uint64(late),
             ring,
@@ -361,7 +372,7 @@ def fill(
             place = (place + uint64(1)) & uint64(heads.shape[0] - 1)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _number(day: Any, start: Any, end: Any, first_day: Any, numbers: Any, masks: Any) -> Any:
     """Return a day's number from 1 if a key used from `start` to `end` can match in it, else 0."""
     place = day - first_day
@@ -374,9 +385,7 @@ def _number(day: Any, start: Any, end: Any, first_day: Any, numbers: Any, masks:
     return number if masks[number] & used else 0
 
 
-def group(
-    starts: Any, periods: Any, first_day: Any, numbers: Any, masks: Any
-) -> Any:
+def group(starts: Any, periods: Any, first_day: Any, numbers: Any, masks: Any) -> Any:
     """Sort keys by UTC day, leaving out those no sighting can match; one of two days counts twice.
 
     Parameters

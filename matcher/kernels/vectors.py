@@ -7,19 +7,25 @@ bits, since a kernel walks buffers of its own layout.
 
 from __future__ import annotations
 
+import inspect
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
+from numba import njit
+from numba.extending import intrinsic
 
 __all__ = [
     "BYTE",
     "QWORD",
     "WORD",
     "advanced",
+    "called",
     "constant",
     "declared",
+    "emitted",
+    "inlined",
     "load",
     "offset",
     "shuffled",
@@ -27,6 +33,38 @@ __all__ = [
     "store",
     "vector",
 ]
+
+
+def emitted(result: Any, arguments: Sequence[Any], emit: Callable[..., Any]) -> Any:
+    """Make an intrinsic, of its Numba types, of what emits it: ``emit(builder, *values)``.
+
+    Keep it under a module-level name: Numba's cache never finds again what a closure holds.
+    """
+
+    def typed(_typing: Any, *_kinds: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+            value = emit(builder, *values)
+            return context.get_dummy_value() if value is None else value
+
+        return result(*arguments), generate
+
+    # Numba counts the parameters by their names, so there must be as many as arguments.
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = ["_typing", *(f"value{number}" for number in range(len(arguments)))]
+    parameters = [inspect.Parameter(name, kind) for name in names]
+    typed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return intrinsic(typed)
+
+
+def called(function: Callable[..., Any]) -> Any:
+    """Make a function that compiled functions can call."""
+    return njit(nogil=True)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Make a function that compiled functions contain."""
+    return njit(inline="always")(function)
+
 
 BYTE, WORD, QWORD = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 

@@ -36,9 +36,7 @@ def random_keys(
     return KeyColumns.of(data, starts.astype(np.uint32), periods)
 
 
-def planted(
-    rng: np.random.Generator, keys: KeyColumns, count: int, noise: int
-) -> SightingColumns:
+def planted(rng: np.random.Generator, keys: KeyColumns, count: int, noise: int) -> SightingColumns:
     """Make a log: identifiers of the keys heard up to ±14 intervals off, and strangers."""
     rpis, intervals = [], []
     for _ in range(count if len(keys) else 0):

@@ -1,0 +1,149 @@
+"""Compiled kernels are found again, and never when they should not be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from matcher.kernels import cache
+from matcher.processor import supported_kernels
+
+HOUSE = Path(__file__).parents[3]
+# One that compiles in a second, where there is one: lanes take three.
+KERNEL = min(
+    (kernel for kernel in supported_kernels() if kernel.compiled),
+    key=lambda kernel: kernel.hkdf_lanes or 0,
+).name
+
+CODE = """
+import numpy as np
+from matcher.columns import KeyColumns
+from matcher.processor import choose_kernel
+from matcher.kernels.join import derive_columns
+from matcher.kernels.registry import derive_function
+kernel = choose_kernel()
+stats = derive_function(kernel).stats
+keys = KeyColumns.of(np.zeros((1, 16), np.uint8), np.zeros(1, np.uint32))
+print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()),
+      derive_columns(keys, kernel)[0, 0].tobytes().hex())
+"""
+
+
+def run(folder: Path, *, house: Path = HOUSE, **variables: str) -> tuple[int, int, str]:
+    """Return the hits, the misses and the first identifier in a fresh process."""
+    environment = os.environ | {
+        "TRUYVET_CACHE_DIR": str(folder),
+        "TRUYVET_KERNEL": KERNEL,
+        **variables,
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", CODE],
+        cwd=house,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    hits, misses, identifier = found.stdout.split()
+    return int(hits), int(misses), identifier
+
+
+@pytest.fixture
+def copied_house(tmp_path: Path) -> Path:
+    house = tmp_path / "house"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for package in ("matcher", "tracing_core"):
+        shutil.copytree(HOUSE / package, house / package, ignore=ignored)
+    return house
+
+
+def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
+    first, second = run(tmp_path / "cache"), run(tmp_path / "cache")
+    assert first[:2] == (0, 1)
+    assert second[:2] == (1, 0)
+    assert first[2] == second[2]
+
+
+def test_an_edited_emitter_is_compiled_anew(tmp_path: Path, copied_house: Path) -> None:
+    folder = tmp_path / "cache"
+    _, _, identifier = run(folder)
+    # The same sources elsewhere are the same sources.
+    assert run(folder, house=copied_house) == (1, 0, identifier)
+    constants = copied_house / "matcher/kernels/sha256.py"
+    text = constants.read_text()
+    constants.write_text(text.replace('b"EN-RPIK"', 'b"EN-RPIX"'))
+    assert constants.read_text() != text
+    hits, misses, edited = run(folder, house=copied_house)
+    assert (hits, misses) == (0, 1)
+    assert edited != identifier
+    constants.write_text(text)
+    assert run(folder, house=copied_house)[2] == identifier
+
+
+def test_another_processor_has_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    run(folder, TRUYVET_KERNEL="table")
+    other = run(folder, TRUYVET_KERNEL="table", NUMBA_CPU_NAME="generic")
+    assert other[:2] == (0, 1)
+
+
+def test_damaged_files_are_compiled_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    _, _, identifier = run(folder)
+    kept = [path for path in folder.rglob("*") if path.is_file()]
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    assert run(folder) == (0, 1, identifier)
+    assert run(folder) == (1, 0, identifier)
+
+
+def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    home = tmp_path / "home"
+    first = run(blocked / "cache", XDG_CACHE_HOME=str(home))
+    second = run(blocked / "cache", XDG_CACHE_HOME=str(home))
+    assert first[:2] == (0, 1)
+    assert second[:2] == (1, 0)
+    assert (home / "truyvet" / "kernels").is_dir()
+
+
+def test_without_any_folder_kernels_still_run(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    nowhere = str(blocked / "x")
+    found = run(blocked / "x", XDG_CACHE_HOME=nowhere, TMPDIR=nowhere, NUMBA_CACHE_DIR=nowhere)
+    assert found[:2] in {(0, 1), (0, 0)}
+
+
+def test_a_folder_others_can_write_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What lies there is run, so whoever can write it could have us run anything.
+    for name in ("open", "ours"):
+        (tmp_path / name / "truyvet-kernels").mkdir(parents=True)
+    (tmp_path / "open" / "truyvet-kernels").chmod(0o777)
+    monkeypatch.setenv("TRUYVET_CACHE_DIR", str(tmp_path / "open"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "ours"))
+    cache.cache_folder.cache_clear()
+    try:
+        assert cache.cache_folder() == tmp_path / "ours" / "truyvet-kernels"
+    finally:
+        cache.cache_folder.cache_clear()
+
+
+def test_warming_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
+    environment = os.environ | {"TRUYVET_CACHE_DIR": str(tmp_path), "TRUYVET_KERNEL": KERNEL}
+    code = "from matcher.kernels.join import warm_up; print(*warm_up())"
+    warmed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert warmed.stdout.split() == [KERNEL]
+    assert run(tmp_path)[:2] == (1, 0)

@@ -1,0 +1,95 @@
+"""Columns hold what the objects hold, and refuse what the kernels could not bear."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matcher.columns import NO_ONSET, KeyColumns, SightingColumns
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.errors import InvalidKey, InvalidValue
+from tracing_core.sighting import Sighting
+
+KEYS = st.builds(
+    DiagnosisKey,
+    key_data=st.binary(min_size=16, max_size=16),
+    rolling_start_interval_number=st.integers(0, 2**32 - 144),
+    rolling_period=st.integers(1, 144),
+    report_type=st.sampled_from(ReportType),
+    days_since_onset_of_symptoms=st.none() | st.integers(-14, 14),
+    transmission_risk_level=st.integers(0, 8),
+)
+SIGHTINGS = st.builds(
+    Sighting,
+    rpi=st.binary(min_size=16, max_size=16),
+    aem=st.just(bytes(4)),
+    rssi_dbm=st.just((-60,)),
+    seen_at=st.integers(0, 2**32 * 600 - 1),
+    clock_suspect=st.booleans(),
+)
+
+
+@given(keys=st.lists(KEYS, max_size=20))
+def test_keys(keys: list[DiagnosisKey]) -> None:
+    columns = KeyColumns.from_keys(keys)
+    assert len(columns) == len(keys)
+    for row, key in enumerate(keys):
+        days = key.days_since_onset_of_symptoms
+        assert columns.key_data[row].tobytes() == key.key_data
+        assert columns.rolling_start[row] == key.rolling_start_interval_number
+        assert columns.rolling_period[row] == key.rolling_period
+        assert columns.report_type[row] == key.report_type
+        assert columns.days_since_onset_of_symptoms[row] == (NO_ONSET if days is None else days)
+        assert columns.transmission_risk_level[row] == key.transmission_risk_level
+
+
+@given(sightings=st.lists(SIGHTINGS, max_size=20))
+def test_sightings(sightings: list[Sighting]) -> None:
+    columns = SightingColumns.from_sightings(iter(sightings))
+    assert len(columns) == len(sightings)
+    for row, sighting in enumerate(sightings):
+        assert columns.rpi[row].tobytes() == sighting.rpi
+        assert columns.interval[row] == sighting.seen_at // 600
+        assert columns.clock_suspect[row] == sighting.clock_suspect
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("key_data", np.zeros((3, 15), np.uint8)),
+        ("key_data", np.zeros((3, 32), np.uint8)[:, ::2]),
+        ("rolling_start", np.zeros(2, np.uint32)),
+        ("rolling_start", np.zeros(3, np.int64)),
+        ("rolling_period", np.ones(6, np.uint16)[::2]),
+        ("report_type", np.zeros(3, np.int8)),
+    ],
+)
+def test_columns_of_another_shape_or_type(name: str, wrong: np.ndarray) -> None:
+    right = KeyColumns.of(np.zeros((3, 16), np.uint8), np.zeros(3, np.uint32))
+    with pytest.raises(InvalidValue, match=name):
+        dataclasses.replace(right, **{name: wrong})
+
+
+@pytest.mark.parametrize(
+    ("start", "period"), [(0, 0), (0, 145), (0, 65535), (2**32 - 1, 2), (2**32 - 143, 144)]
+)
+def test_keys_outside_the_protocol(start: int, period: int) -> None:
+    starts = np.array([0, start], np.uint32)
+    with pytest.raises(InvalidKey):
+        KeyColumns.of(np.zeros((2, 16), np.uint8), starts, np.array([1, period], np.uint16))
+
+
+def test_the_last_interval_is_within() -> None:
+    starts = np.array([2**32 - 1, 2**32 - 144], np.uint32)
+    keys = KeyColumns.of(np.zeros((2, 16), np.uint8), starts, np.array([1, 144], np.uint16))
+    assert len(keys) == 2
+
+
+def test_a_repr_shows_no_key() -> None:
+    keys = KeyColumns.of(np.full((2, 16), 231, np.uint8), np.zeros(2, np.uint32))
+    log = SightingColumns.of(np.full((2, 16), 231, np.uint8), np.zeros(2, np.uint32))
+    assert "231" not in repr(keys) + repr(log)
