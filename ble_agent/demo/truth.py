@@ -21,10 +21,12 @@ _ONE_SCAN_SECONDS = 25.5
 _MOST_MINUTES = 5
 _LEAST_MINUTES = 3
 _LEAST_MINUTES_UNKNOWN = 2
-# An agent's mean of samples may differ from the air's by what was in flight when a scan ended, and
-# its moments by what a command takes, sixty times as long on the story's clock.
+# What was in flight when a scan ended is in the trace but not in the log: it may shift a mean, and
+# of a scan that heard little it may be all. Moments differ by what packets take from process to
+# process, sixty times as long on the story's clock.
 _DOUBT_DB = 1.5
-_DOUBT_SECONDS = 8.0
+_DOUBT_PACKETS = 2
+_DOUBT_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +145,21 @@ def _minutes(scan: Scan, earlier: Sequence[Scan]) -> tuple[int, int]:
     return min(_MOST_MINUTES, int(shortest)), min(_MOST_MINUTES, int(longest))
 
 
-def _weights(configuration: ExposureConfiguration, attenuation_db: float) -> tuple[float, float]:
-    """Return the least and the most weight of an attenuation that is known with some doubt."""
+def _weights(
+    scan: Scan, transmit_dbm: int, configuration: ExposureConfiguration
+) -> tuple[float, float]:
+    """Return the least and the most weight that a scan's attenuation may have."""
     config = configuration.daily_summaries
     edges = (-math.inf, *config.attenuation_thresholds_db, math.inf)
+    attenuation_db = max(0.0, transmit_dbm - scan.rssi_mean)
+    spread = scan.rssi_max - scan.rssi_min
+    doubt = max(_DOUBT_DB, _DOUBT_PACKETS * spread / scan.count)
     possible = [
         weight
         for (low, high), weight in zip(
             itertools.pairwise(edges), config.attenuation_bucket_weights, strict=True
         )
-        if low < attenuation_db + _DOUBT_DB and attenuation_db - _DOUBT_DB <= high
+        if low < attenuation_db + doubt and attenuation_db - doubt <= high
     ]
     return min(possible), max(possible)
 
@@ -191,7 +198,9 @@ def truth(
     found = scans(of_affected)
     for scan in found:
         shortest, longest = _minutes(scan, everything)
-        light, heavy = _weights(configuration, max(0.0, transmit_dbm - scan.rssi_mean))
+        light, heavy = _weights(scan, transmit_dbm, configuration)
+        if scan.count <= _DOUBT_PACKETS:
+            shortest = 0
         fewest += shortest
         greatest += longest
         least += shortest * 60 * light * factor
