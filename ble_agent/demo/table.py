@@ -21,14 +21,9 @@ def truth_in_words(expected: Truth) -> str:
     if expected.day is None:
         return "never heard"
     levels = " or ".join(sorted(expected.levels))
-    minutes = _between(expected.least_minutes, expected.most_minutes)
-    weighted = _between(expected.least_seconds / 60, expected.most_seconds / 60)
-    return f"{expected.day}, {levels}: {minutes} minutes, weighted {weighted}"
-
-
-def _between(least: float, most: float) -> str:
-    low, high = f"{least:.0f}", f"{most:.0f}"
-    return low if low == high else f"{low} to {high}"
+    least, most = expected.least_minutes, expected.most_minutes
+    minutes = f"{least}" if least == most else f"{least} to {most}"
+    return f"{expected.day}: {levels}, {minutes} minutes"
 
 
 def told_in_words(outcome: Outcome) -> str:
@@ -36,11 +31,7 @@ def told_in_words(outcome: Outcome) -> str:
     days = outcome.answer["days"]
     if not days:
         return "nothing was recorded"
-    return "; ".join(
-        f"{day['date']}, {day['level']}: {day['minutes']} minutes,"
-        f" weighted {day['score_seconds'] / 60:.0f}"
-        for day in days
-    )
+    return "; ".join(f"{day['date']}: {day['level']}, {day['minutes']} minutes" for day in days)
 
 
 def _rows(outcomes: Mapping[str, Outcome]) -> list[tuple[str, str, str, str]]:
