@@ -126,9 +126,9 @@ MESSAGES: Mapping[str, Text] = {
         "Chương trình chưa chạy. Hãy khởi động bằng lệnh: truyvet agent run",
     ),
     "status_last_scan": Text(
-        "Last listened: {minutes} minutes ago", "Lần nghe gần nhất: {minutes} phút trước"
+        "Last listened: {minutes} minutes ago", "Lần thu tín hiệu gần nhất: {minutes} phút trước"
     ),
-    "status_never_scan": Text("Last listened: never", "Lần nghe gần nhất: chưa có"),
+    "status_never_scan": Text("Last listened: never", "Lần thu tín hiệu gần nhất: chưa có"),
     "status_last_check": Text(
         "Last check of published keys: {minutes} minutes ago",
         "Lần kiểm tra khóa đã công bố gần nhất: {minutes} phút trước",
@@ -138,12 +138,12 @@ MESSAGES: Mapping[str, Text] = {
     ),
     "status_keys": Text("Own keys kept: {count} days", "Khóa của thiết bị đang lưu: {count} ngày"),
     "status_heard": Text(
-        "Identifiers heard on {date}: {count}", "Số mã nghe được ngày {date}: {count}"
+        "Identifiers heard on {date}: {count}", "Số mã thu được ngày {date}: {count}"
     ),
     "status_clock": Text(
         "The clock shows an earlier time than it did before. What is heard now will not be"
         " compared: set the clock.",
-        "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì nghe được lúc này sẽ không được đối"
+        "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì thu được lúc này sẽ không được đối"
         " chiếu: hãy chỉnh lại đồng hồ.",
     ),
     "status_dropped": Text(
@@ -153,17 +153,22 @@ MESSAGES: Mapping[str, Text] = {
     # lines of the log
     "log_retrying": Text("{fault}; trying again", "{fault}; đang thử lại"),
     "log_silent": Text(
-        "{fault}; nothing is sent until then", "{fault}; trước lúc đó không phát tín hiệu"
+        "{fault}; nothing is sent until then", "{fault}; tạm ngừng phát tín hiệu cho đến lúc đó"
     ),
     "log_unwritten": Text(
         "{fault}; what was heard is kept in memory until then",
-        "{fault}; những gì nghe được tạm giữ trong bộ nhớ cho đến lúc đó",
+        "{fault}; những gì thu được tạm giữ trong bộ nhớ cho đến lúc đó",
     ),
     "log_not_joined": Text("nothing is checked yet: {fault}", "chưa kiểm tra được gì: {fault}"),
     # errors: one line that says what to do, without placeholders
     "error_server_unreachable": Text(
         "the server does not answer: check the network and try again later",
         "không kết nối được với máy chủ: hãy kiểm tra mạng rồi thử lại sau",
+    ),
+    "error_certificate": Text(
+        "the server's certificate cannot be verified: check this device's clock, then the address",
+        "không xác minh được chứng chỉ của máy chủ: hãy kiểm tra đồng hồ của thiết bị, rồi kiểm tra"
+        " địa chỉ",
     ),
     "error_clock_wrong": Text(
         "this device's clock is hours away from the server's: set the clock and try again",

@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 import secrets
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -108,6 +109,14 @@ def _refusal(status: int, code: str) -> ServerError:
     if status >= 500:
         return refused("maintenance_mode" if status == 503 else "server")
     return refused("keys_refused" if code else "answer")
+
+
+def _is_certificate_fault(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _code_of(data: bytes) -> str:
@@ -290,6 +299,8 @@ class ServerClient:
             with self._client.stream(method, url, **options) as response:
                 yield response
         except self._httpx2.TransportError as error:
+            if _is_certificate_fault(error):
+                raise refused("certificate") from error
             raise ServerUnreachable(say("error_server_unreachable", "en")) from error
         except (self._httpx2.HTTPError, self._httpx2.InvalidURL) as error:
             raise refused("answer") from error

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import ipaddress
 import json
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -172,6 +180,49 @@ def test_an_answer_that_trickles_in_is_given_up(server: FakeServer) -> None:
         pytest.raises(ServerError, match="does not answer"),
     ):
         client._get("/v1/trust", 100_000, seconds=0.0)
+
+
+def self_signed(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - datetime.timedelta(days=1))
+        .not_valid_after(today + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "server.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+def test_https_with_a_certificate_nobody_vouches_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with fake_server(clock=ManualClock(NOW), tls=context) as server:
+        with (
+            ServerClient(server.url, server.clock) as client,
+            pytest.raises(ServerRefused, match="certificate cannot be verified"),
+        ):
+            client.trust_documents()
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        with ServerClient(server.url, server.clock) as client:
+            assert client.trust_documents() == server.documents
 
 
 @given(
