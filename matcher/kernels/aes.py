@@ -132,7 +132,19 @@ def _counters(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
     return registers
 
 
-def _rounds(builder: Any, schedule: Any, first: Any, width: int) -> Iterator[list[Any]]:
+def _pinned(builder: Any, registers: list[Any]) -> list[Any]:
+    """Hold LLVM's scheduler: nothing that touches memory or these registers moves past here."""
+    kind = registers[0].type
+    results = ir.LiteralStructType([kind] * len(registers))
+    constraints = ["=v"] * len(registers) + [str(number) for number in range(len(registers))]
+    function = ir.FunctionType(results, [kind] * len(registers))
+    held = builder.asm(function, "", ",".join([*constraints, "~{memory}"]), registers, True)
+    return [builder.extract_value(held, number) for number in range(len(registers))]
+
+
+def _rounds(
+    builder: Any, schedule: Any, first: Any, width: int, *, pinned: bool
+) -> Iterator[list[Any]]:
     """Encrypt a group; yield the registers after each round, so that others may emit between."""
     blocks = width // 128
     words, qwords, quad = vector(WORD, 4 * blocks), vector(QWORD, 2 * blocks), vector(QWORD, 2)
@@ -154,6 +166,8 @@ def _rounds(builder: Any, schedule: Any, first: Any, width: int) -> Iterator[lis
         key = round_key(number)
         step = last if number == 10 else encrypt
         registers = [builder.call(step, [register, key]) for register in registers]
+        if pinned:
+            registers = _pinned(builder, registers)
         yield registers
 
 
@@ -232,20 +246,20 @@ class _ShuffledProbes:
     def result(self) -> Any:
         """Return nonzero if an identifier of the group probed before has all four bits."""
         builder = self._builder
-        found = None
-        for eight in range(GROUP // 8):
-            bits = load(builder, self._checked, QWORD, _MASKS + 8 * eight, 8)
-            bits = builder.and_(bits, builder.lshr(bits, constant(QWORD, 1)))
-            bits = builder.and_(bits, builder.lshr(bits, constant(QWORD, 2)))
-            found = bits if found is None else builder.or_(found, bits)
-        return builder.and_(found, constant(QWORD, 0x1010101010101010))
+        masks = load(builder, self._checked, vector(BYTE, 32), _MASKS, 32)
+        # The four bits are the upper half of a byte, so a byte is that large only with all four.
+        all_four = builder.icmp_unsigned(">=", masks, constant(masks.type, 0xF0))
+        found = builder.bitcast(all_four, WORD)
+        return builder.zext(found, QWORD)
 
 
 def _emit_interleaved(
     builder: Any, schedule: Any, first: Any, width: int, steps: list[Callable[[], None]]
 ) -> list[Any]:
     registers: list[Any] = []
-    for number, current in enumerate(_rounds(builder, schedule, first, width)):
+    for number, current in enumerate(
+        _rounds(builder, schedule, first, width, pinned=bool(steps) and width >= 256)
+    ):
         registers = current
         for step in steps[len(steps) * number // 10 : len(steps) * (number + 1) // 10]:
             step()
