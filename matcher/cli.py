@@ -20,6 +20,22 @@ __all__ = ["match"]
 _LARGEST_PEM = 1 << 16
 
 
+def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from tracing_core.errors import require
+
+    require("numba", extra="matcher")
+    from matcher.fast import compile_ahead
+
+    kernel, folder = compile_ahead()
+    where = (
+        "nowhere, so each run compiles anew; set TRUYVET_CACHE_DIR" if folder is None else folder
+    )
+    click.echo(f"Kernel {kernel.name} is compiled and kept in {where}")
+    ctx.exit()
+
+
 @click.command("match")
 @click.argument("log", type=click.Path(path_type=Path))
 @click.argument(
@@ -49,6 +65,20 @@ _LARGEST_PEM = 1 << 16
 @click.option(
     "--research", is_flag=True, help="Also tell which keys matched, and when. Not for other eyes."
 )
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1),
+    help="How many work at once in a large job. [default: one a processor]",
+)
+@click.option(
+    "--warm-up",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_warm_up,
+    help="Compile what large jobs use, once a machine, and say where it is kept.",
+)
 def match(
     log: Path,
     exports: tuple[Path, ...],
@@ -57,6 +87,7 @@ def match(
     today: datetime | None,
     as_json: bool,
     research: bool,
+    threads: int | None,
 ) -> None:
     """Match a log of sightings against published key files.
 
@@ -77,6 +108,7 @@ def match(
             configuration=configuration,
             today=None if today is None else int(today.replace(tzinfo=UTC).timestamp()) // 86400,
             research=research,
+            threads=threads,
             progress=progress,
         )
     click.echo(json.dumps(result.to_json(), indent=2) if as_json else str(result))

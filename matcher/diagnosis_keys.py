@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracing_core.diagnosis_key import DiagnosisKey
-from tracing_core.export_file import ExportFile, find_exports, read_export
+from tracing_core.export_file import ExportFile, find_exports, read_export, read_verified
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+    from matcher.export_columns import KeyRecords
+
 __all__ = ["KeyFile", "KeyFiles"]
+
+# Key data does not shrink, and what comes with it takes two to four bytes in a zip.
+_ZIPPED_KEY_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +91,32 @@ class KeyFiles:
                 yield KeyFile(name, read_export(file, public_keys=self._public_keys))
             else:
                 yield KeyFile(name, file)
+
+    def columns(self) -> Iterator[KeyRecords]:
+        """Read the next file likewise, into columns; this needs Numba.
+
+        Raises
+        ------
+        InvalidSignature, ExportFileError
+            When, and as, iterating does.
+        """
+        from matcher.export_columns import KeyObjects, read_keys
+
+        for _, file in self._files:
+            if isinstance(file, Path):
+                yield read_keys(read_verified(file, public_keys=self._public_keys))
+            else:
+                yield KeyObjects(file)
+
+    def estimated_keys(self) -> int:
+        """Return about how many keys the files hold, by their sizes."""
+        return sum(map(_estimated_keys, (file for _, file in self._files)))
+
+
+def _estimated_keys(file: Path | ExportFile) -> int:
+    if isinstance(file, ExportFile):
+        return len(file.keys) + len(file.revised_keys)
+    try:
+        return file.stat().st_size // _ZIPPED_KEY_BYTES
+    except OSError:
+        return 0  # reading it will say what is wrong

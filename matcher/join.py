@@ -43,7 +43,11 @@ class Join:
 
     def add(self, keys: Iterable[DiagnosisKey]) -> None:
         """Take the next file: its ``keys``, then its ``revised_keys``."""
-        for index, key in enumerate(keys):
+        self.add_numbered(enumerate(keys))
+
+    def add_numbered(self, keys: Iterable[tuple[int, DiagnosisKey]]) -> None:
+        """Take the next file, or what is left of it, each key with its place there."""
+        for index, key in keys:
             if key.key_data not in self._seen:
                 self._seen.add(key.key_data)
                 self._look_for(key, index)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matcher.definition import KeyMatch
 from matcher.diagnosis_keys import KeyFiles
 from matcher.join import Join
 from matcher.report import MatchResult
 from matcher.risk import assess
-from matcher.sightings import SightingIndex, read_log
+from matcher.sightings import SightingIndex, estimated_sightings, read_log
+from matcher.start_up import THREADED_KEYS, available_threads, chosen_kernel
+from tracing_core.errors import InvalidValue
 from tracing_core.exposure_configuration import ExposureConfiguration
 from tracing_core.interval import utc_day
 from tracing_core.sighting import Sighting
@@ -18,9 +22,23 @@ from tracing_core.sighting import Sighting
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+    from matcher.processor import Kernel
     from tracing_core.export_file import ExportFile
 
 __all__ = ["match"]
+
+_Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What either path finds."""
+
+    sightings: int
+    suspect_sightings: int
+    last_seen_at: int | None
+    diagnosis_keys: int
+    matches: list[KeyMatch]
 
 
 def match(
@@ -31,7 +49,8 @@ def match(
     configuration: ExposureConfiguration | None = None,
     today: int | None = None,
     research: bool = False,
-    progress: Callable[[str], None] | None = None,
+    threads: int | None = None,
+    progress: _Progress | None = None,
 ) -> MatchResult:
     """Find which published keys were near, and weigh it.
 
@@ -52,6 +71,8 @@ def match(
         day of the log's last sighting, so that an old log says what it said then.
     research
         Also tell which keys matched, and when, in `MatchResult.to_json`.
+    threads
+        How many work at once in a large job; None for as many as there are processors.
     progress
         Called with a few words whenever a longer step begins.
 
@@ -59,27 +80,71 @@ def match(
     ------
     InvalidLog, StoreError, ExportFileError
         When the log or a key file cannot be read, or a file not be trusted.
+    InvalidValue
+        When `threads` is not positive, or ``TRUYVET_KERNEL`` names what does not run here.
     """
+    if threads is not None and threads < 1:
+        raise InvalidValue(f"there must be 1 thread or more, not {threads}")
     report = progress or (lambda _: None)
     files = KeyFiles(exports, public_keys=public_keys)
-    report("reading the log")
-    index = SightingIndex(read_log(Path(log)) if isinstance(log, str | Path) else log)
-    join = Join(index)
-    for number, file in enumerate(files, 1):
-        report(f"matching file {number} of {len(files)}")
-        join.add(file.keys())
+    if isinstance(log, str | Path):
+        log = Path(log)
+    keys = files.estimated_keys()
+    kernel = chosen_kernel(keys, estimated_sightings(log))
+    if kernel is None:
+        found = _portable(log, files, report)
+    else:
+        few = keys < THREADED_KEYS
+        found = _fast(log, files, report, kernel, threads or (1 if few else available_threads()))
     configuration = configuration or ExposureConfiguration.default()
     if today is None:
-        today = utc_day(index.last_seen_at or 0)
+        today = utc_day(found.last_seen_at or 0)
     return MatchResult(
-        sightings=index.count,
-        suspect_sightings=index.suspect_count,
+        sightings=found.sightings,
+        suspect_sightings=found.suspect_sightings,
         files=tuple(files.names),
-        diagnosis_keys=join.diagnosis_keys,
-        matches=tuple(join.matches()),
-        assessment=assess(join.matches(), configuration, today, in_order=research),
+        diagnosis_keys=found.diagnosis_keys,
+        matches=tuple(found.matches),
+        assessment=assess(found.matches, configuration, today, in_order=research),
         preset=configuration.name,
         today=today,
         signatures_checked=bool(public_keys),
         research=research,
+    )
+
+
+def _portable(log: Path | Iterable[Sighting], files: KeyFiles, report: _Progress) -> _Found:
+    report("reading the log")
+    index = SightingIndex(read_log(log) if isinstance(log, Path) else log)
+    join = Join(index)
+    for number, file in enumerate(files, 1):
+        report(f"matching file {number} of {len(files)}")
+        join.add(file.keys())
+    return _Found(
+        index.count, index.suspect_count, index.last_seen_at, join.diagnosis_keys, join.matches()
+    )
+
+
+def _fast(
+    log: Path | Iterable[Sighting],
+    files: KeyFiles,
+    report: _Progress,
+    kernel: Kernel,
+    threads: int,
+) -> _Found:
+    report("reading the log")
+    from matcher.fast import FastJoin
+    from matcher.log_columns import LogColumns, read_columns
+
+    columns = read_columns(log) if isinstance(log, Path) else LogColumns.from_sightings(log)
+    join = FastJoin(columns, kernel, threads=threads)
+    for number, file in enumerate(files.columns(), 1):
+        report(f"matching file {number} of {len(files)}")
+        join.add(file)
+    return _Found(
+        columns.count,
+        columns.suspect_count,
+        columns.last_seen_at,
+        join.diagnosis_keys,
+        join.matches(),
     )

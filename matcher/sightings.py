@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import array
 import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 
 from tracing_core.errors import InvalidLog
@@ -12,11 +12,13 @@ from tracing_core.interval import ENIntervalNumber, interval_number
 from tracing_core.sighting import SIGHTING_TABLE, Sighting, read_json_lines, select_sightings
 from tracing_core.sqlite import open_readonly, translated
 
-__all__ = ["SightingIndex", "read_log"]
+__all__ = ["SightingIndex", "estimated_sightings", "is_database", "read_log"]
 
 _SQLITE = b"SQLite format 3\0"
 _GZIP = b"\x1f\x8b"
 _UNKNOWN = -1
+# A line and a row take 60 to 110 bytes, a gzipped line about 40.
+_SIGHTING_BYTES = 80
 
 
 def read_log(path: Path) -> Iterator[Sighting]:
@@ -33,15 +35,38 @@ def read_log(path: Path) -> Iterator[Sighting]:
     StoreError
         When it cannot be opened.
     """
+    return _read_database(path) if is_database(path) else read_json_lines(path)
+
+
+def is_database(path: Path) -> bool:
+    """Tell by its first bytes whether a log is an agent's database; else it is JSON Lines.
+
+    Raises
+    ------
+    InvalidLog
+        When it is neither.
+    StoreError
+        When it cannot be opened.
+    """
     with translated(path), path.open("rb") as file:
         beginning = file.read(4096)
     if beginning.startswith(_SQLITE):
-        return _read_database(path)
+        return True
     text = beginning.lstrip()
     if beginning.startswith(_GZIP) or text.startswith(b"{") or not text:
-        return read_json_lines(path)
+        return False
     hint = "; give the log first, then the key files" if beginning.startswith(b"PK") else ""
     raise InvalidLog(f"{path} is no log: neither an agent's database nor JSON Lines{hint}")
+
+
+def estimated_sightings(log: Path | Iterable[Sighting]) -> int:
+    """Return about how many sightings a log holds, by its size; 0 if that does not tell."""
+    if isinstance(log, Path):
+        try:
+            return log.stat().st_size // _SIGHTING_BYTES
+        except OSError:
+            return 0  # reading it will say what is wrong
+    return len(log) if isinstance(log, Sized) else 0
 
 
 def _read_database(path: Path) -> Iterator[Sighting]:

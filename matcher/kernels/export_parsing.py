@@ -7,15 +7,16 @@ what it does accept, protobuf accepts too, with the same values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import njit, types
 
-__all__ = ["ABSENT", "MOST_OTHER_FIELDS", "PARSER_VERSION", "parse_keys"]
+from matcher.kernels.cache import compiled
 
-PARSER_VERSION = 1
-"""Raised with every change of what the kernel does, so that no compiled copy outlives it."""
+__all__ = ["ABSENT", "MOST_OTHER_FIELDS", "parse_function", "parse_keys"]
 
 ABSENT = -(2**31)
 """Stands for days since onset that a key does not state; no record can state this number."""
@@ -46,7 +47,7 @@ _SIGNATURE = types.int64(
 )
 
 
-@njit(types.UniTuple(types.int64, 2)(_BYTES, types.int64, types.int64), cache=True, nogil=True)
+@njit
 def _varint(buffer: Any, at: Any, end: Any) -> Any:
     """Read a varint below 2**35 that ends before `end`: value and next position, or -1 twice."""
     value: Any = np.int64(0)
@@ -61,7 +62,6 @@ def _varint(buffer: Any, at: Any, end: Any) -> Any:
     return np.int64(-1), np.int64(-1)
 
 
-@njit(_SIGNATURE, cache=True, nogil=True)
 def parse_keys(
     buffer: Any,
     start: int,
@@ -183,3 +183,9 @@ variant, revised
         count += 1
     other_fields[MOST_OTHER_FIELDS, 0] = others
     return int(count)
+
+
+@cache
+def parse_function() -> Callable[..., int]:
+    """Return `parse_keys` compiled, from the cache or now (a second, once a machine)."""
+    return compiled(parse_keys, _SIGNATURE)

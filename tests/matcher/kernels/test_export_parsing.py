@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS, parse_keys
+from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS, parse_function
 from tracing_core.export_file import export_pb2
 
 HEADER = b"EK Export v1    "
@@ -24,7 +24,7 @@ def parsed(export_bin: bytes, room: int = 100) -> tuple[list[tuple], bytes] | No
         *(np.full(room, 0xEE, np.uint8) for _ in range(3)),
     )
     other = np.zeros((MOST_OTHER_FIELDS + 1, 2), np.int64)
-    count = parse_keys(np.frombuffer(export_bin, np.uint8), len(HEADER), *columns, other)
+    count = parse_function()(np.frombuffer(export_bin, np.uint8), len(HEADER), *columns, other)
     if count < 0:
         return None
     rows = [

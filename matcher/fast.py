@@ -1,0 +1,106 @@
+"""The join by a kernel: it says which keys could have been near, the portable `Join` whether.
+
+A key can only match if an identifier of it was heard within the tolerance, and the kernels find
+those keys among millions. Only their records, and the sightings of their identifiers (all of them,
+since the first says when each was first heard), go on to `matcher.join`, so every rule has one
+home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.columns import KeyColumns
+from matcher.definition import KeyMatch
+from matcher.export_columns import KeyRecords
+from matcher.index import SightingIndex
+from matcher.join import Join
+from matcher.kernels.cache import cache_folder
+from matcher.kernels.export_parsing import parse_function
+from matcher.kernels.join import match_columns, warm_up
+from matcher.kernels.log_parsing import parse_lines_function
+from matcher.kernels.values import ascending_function, enter_function
+from matcher.log_columns import LogColumns
+from matcher.processor import Kernel, choose_kernel
+from matcher.sightings import SightingIndex as PortableIndex
+from matcher.value_set import KnownKeys, ValueSet
+from tracing_core.diagnosis_key import DiagnosisKey
+
+__all__ = ["FastJoin", "compile_ahead"]
+
+
+class FastJoin:
+    """What `Join` is, over columns.
+
+    Parameters
+    ----------
+    log
+        The log.
+    kernel
+        Which kernel derives and compares.
+    threads
+        How many of it work at once.
+    """
+
+    def __init__(self, log: LogColumns, kernel: Kernel, *, threads: int = 1) -> None:
+        self._log = log
+        self._index = SightingIndex(log.columns(), kernel)
+        self._threads = threads
+        self._known = KnownKeys()
+        self._near, self._heard = ValueSet(), ValueSet()
+        self._records: list[Iterable[tuple[int, DiagnosisKey]]] = []
+
+    @property
+    def diagnosis_keys(self) -> int:
+        """How many different keys were given, revoked ones too."""
+        return self._known.count
+
+    def add(self, file: KeyRecords) -> None:
+        """Take the next file; of it is kept what may matter in the end."""
+        keys = file.columns()
+        first = self._known.add(keys.key_data)
+        rows = np.flatnonzero(first)
+        if len(rows) < len(keys):
+            found = match_columns(_taken(keys, rows), self._index, threads=self._threads)
+        else:
+            found = match_columns(keys, self._index, threads=self._threads)
+        near = rows[np.unique(found.key_row)]
+        self._near.add(keys.key_data[near])
+        self._heard.add(self._log.rpi[np.unique(found.sighting_row)])
+        # A later record may revise a key that was near, and no other.
+        later = np.flatnonzero(~first)
+        later = later[self._near.contains(keys.key_data[later])]
+        self._records.append(file.records(np.sort(np.concatenate([near, later]))))
+
+    def matches(self) -> list[KeyMatch]:
+        """Return the matches, in the order their keys first appeared; ask once, at the end."""
+        rows = np.flatnonzero(self._heard.contains(self._log.rpi))
+        join = Join(PortableIndex(self._log.sightings(rows)))
+        for records in self._records:
+            join.add_numbered(records)
+        return join.matches()
+
+
+def _taken(keys: KeyColumns, rows: NDArray[np.int64]) -> KeyColumns:
+    return KeyColumns.of(keys.key_data[rows], keys.rolling_start[rows], keys.rolling_period[rows])
+
+
+def compile_ahead() -> tuple[Kernel, Path | None]:
+    """Compile all that `FastJoin` and its readers will want; return the kernel and the cache.
+
+    The folder is None if there is none that can be written; every process then compiles anew.
+
+    Raises
+    ------
+    InvalidValue
+        When ``TRUYVET_KERNEL`` names what does not run here.
+    """
+    kernel = choose_kernel()
+    warm_up(kernel)
+    for function in (parse_function, parse_lines_function, enter_function, ascending_function):
+        function()
+    return kernel, cache_folder()

@@ -1,0 +1,94 @@
+"""Sets of 16-byte values, keys or identifiers, in a table of open addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import types, uint64
+
+from matcher.kernels.cache import compiled
+
+__all__ = ["ascending", "ascending_function", "enter", "enter_function"]
+
+_ENTER_SIGNATURE = types.int64(
+    types.Array(types.uint64, 2, "C"),
+    types.Array(types.uint64, 2, "C", readonly=True),
+    types.Array(types.uint64, 1, "C", readonly=True),
+    types.boolean,
+    types.Array(types.boolean, 1, "C"),
+)
+_ASCENDING_SIGNATURE = types.boolean(types.Array(types.uint8, 2, "C", readonly=True))
+
+
+def enter(table: Any, values: Any, multipliers: Any, insert: Any, absent: Any) -> Any:
+    """Look values up, and put in those that are not there.
+
+    Parameters
+    ----------
+    table
+        uint64 (2^k + 1, 2): a place is empty when it is all zeros; the last row says, by its first
+        number, whether the value of all zeros is in. At least a quarter of the places are free.
+    values
+        uint64 (n, 2).
+    multipliers
+        uint64 (4): secret numbers of the hash, so that nobody can choose values that collide.
+    insert
+        Whether to put in.
+    absent
+        bool (n), written: whether each value was not in the table when its turn came.
+
+    Returns
+    -------
+    int
+        How many were not.
+    """
+    size = table.shape[0] - 1
+    last = uint64(size - 1)
+    count = np.int64(0)
+    for row in range(values.shape[0]):
+        low, high = values[row, 0], values[row, 1]
+        if low == 0 and high == 0:
+            absent[row] = table[size, 0] == 0
+            if insert:
+                table[size, 0] = 1
+        else:
+            mixed = (low ^ multipliers[0]) * multipliers[1] + (high ^ multipliers[2]) * multipliers[
+                3
+            ]
+            place = (mixed >> uint64(32)) & last
+            while (table[place, 0] != low or table[place, 1] != high) and (
+                table[place, 0] != 0 or table[place, 1] != 0
+            ):
+                place = (place + uint64(1)) & last
+            absent[row] = table[place, 0] != low or table[place, 1] != high
+            if insert:
+                table[place, 0] = low
+                table[place, 1] = high
+        count += absent[row]
+    return count
+
+
+def ascending(values: Any) -> Any:
+    """Tell whether uint8 (n, 16) rise from row to row, none twice, as bytes compare."""
+    for row in range(1, values.shape[0]):
+        at = 0
+        while at < 16 and values[row, at] == values[row - 1, at]:
+            at += 1
+        if at == 16 or values[row, at] < values[row - 1, at]:
+            return False
+    return True
+
+
+@cache
+def enter_function() -> Callable[..., int]:
+    """Return `enter` compiled, from the cache or now."""
+    return compiled(enter, _ENTER_SIGNATURE)
+
+
+@cache
+def ascending_function() -> Callable[..., bool]:
+    """Return `ascending` compiled, from the cache or now."""
+    return compiled(ascending, _ASCENDING_SIGNATURE)

@@ -1,0 +1,68 @@
+"""Which way a job goes: the kernels take longer to load than a small job takes without them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matcher.processor import Kernel
+
+__all__ = [
+    "THREADED_KEYS",
+    "WORTH_LOADING_SECONDS",
+    "available_threads",
+    "chosen_kernel",
+    "portable_seconds",
+]
+
+WORTH_LOADING_SECONDS = 0.5
+"""How long a job must take without the kernels to be done with them. Loading them, compiled
+before, took 0.55 to 0.6 seconds of processor time where it was measured, a Xeon with AVX-512: 0.1
+for NumPy, 0.2 for Numba, 0.2 for Numba's tables of types, the rest for the kernels themselves. A
+machine that has never compiled them takes 10 to 15 seconds more, once."""
+
+_SECONDS_A_KEY = 18e-6
+_SECONDS_A_SIGHTING = 6e-6
+
+THREADED_KEYS = 100_000
+"""From how many keys on all processors work unless told otherwise: 20 milliseconds of one."""
+
+_PORTABLE = "portable"
+
+
+def portable_seconds(keys: int, sightings: int) -> float:
+    """Return about how long the portable path takes, as measured where the kernels' loading was."""
+    return keys * _SECONDS_A_KEY + sightings * _SECONDS_A_SIGHTING
+
+
+def chosen_kernel(keys: int, sightings: int) -> Kernel | None:
+    """Return the kernel for a job of about this size; None for the portable path.
+
+    ``TRUYVET_KERNEL`` decides if it is set, whatever the size; without Numba, portable it is.
+
+    Raises
+    ------
+    InvalidValue
+        When the variable names no kernel, or one that this machine cannot run.
+    """
+    named = os.environ.get("TRUYVET_KERNEL")
+    if named == _PORTABLE:
+        return None
+    if not named and (
+        portable_seconds(keys, sightings) < WORTH_LOADING_SECONDS
+        or importlib.util.find_spec("numba") is None
+    ):
+        return None
+    from matcher.processor import choose_kernel
+
+    kernel = choose_kernel()
+    return kernel if kernel.compiled else None
+
+
+def available_threads() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

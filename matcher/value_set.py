@@ -1,0 +1,89 @@
+"""Which keys or identifiers were met before, without an object for any."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.kernels.values import ascending_function, enter_function
+
+__all__ = ["KnownKeys", "ValueSet"]
+
+_LEAST_PLACES = 16
+
+
+class ValueSet:
+    """A set of 16-byte values; 21 to 43 bytes of memory each, half as much again while it grows."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many values are in it."""
+        self._enter = enter_function()
+        self._table = np.zeros((_LEAST_PLACES + 1, 2), np.uint64)
+        self._multipliers = np.frombuffer(secrets.token_bytes(32), np.uint64) | np.array(
+            [0, 1, 0, 1], np.uint64
+        )
+
+    def add(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Put in values, shape (n, 16); return for each whether it is the first of its kind."""
+        self._make_room(len(values))
+        absent = np.empty(len(values), np.bool_)
+        self.count += self._enter(self._table, _words(values), self._multipliers, True, absent)
+        return absent
+
+    def contains(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return for each value, shape (n, 16), whether it is in the set."""
+        absent = np.empty(len(values), np.bool_)
+        self._enter(self._table, _words(values), self._multipliers, False, absent)
+        return ~absent
+
+    def _make_room(self, more: int) -> None:
+        places = len(self._table) - 1
+        needed = 4 * (self.count + more)
+        if needed <= 3 * places:
+            return
+        while needed > 3 * places:
+            places *= 2
+        old, self._table = self._table, np.zeros((places + 1, 2), np.uint64)
+        # An empty place passes for the value of zeros, of which only the last row knows.
+        absent = np.empty(len(old) - 1, np.bool_)
+        self._enter(self._table, old[:-1], self._multipliers, True, absent)
+        self._table[-1] = old[-1]
+
+
+class KnownKeys:
+    """The key data of all files so far.
+
+    Key files rise from key to key, and most jobs have one; its keys are then known to differ, and
+    enter a table only when another file comes.
+    """
+
+    def __init__(self) -> None:
+        self._values: ValueSet | None = None
+        self._first: NDArray[np.uint8] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many different keys there were."""
+        if self._values is not None:
+            return self._values.count
+        return 0 if self._first is None else len(self._first)
+
+    def add(self, key_data: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Take a file's keys; return for each whether it is the first with this key data."""
+        if self._values is None and self._first is None and ascending_function()(key_data):
+            self._first = key_data
+            return np.ones(len(key_data), np.bool_)
+        if self._values is None:
+            self._values = ValueSet()
+            if self._first is not None:
+                self._values.add(self._first)
+                self._first = None
+        return self._values.add(key_data)
+
+
+def _words(values: NDArray[np.uint8]) -> Any:
+    return values.view(np.uint64)
