@@ -20,6 +20,7 @@ from tracing_core.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.sqlite import Database, Migrations, path_of, translated
 
 __all__ = [
+    "LONGEST_LINE",
     "SIGHTING_TABLE",
     "Sighting",
     "insert_sightings",
@@ -28,8 +29,10 @@ __all__ = [
     "write_json_lines",
 ]
 
+LONGEST_LINE = 1 << 20
+"""How many bytes a line of a log may have."""
+
 _LATEST = 2**32 * 600
-_LONGEST_LINE = 1 << 20
 _REQUIRED = ("rpi", "aem", "rssi_dbm", "seen_at")
 _OPTIONAL = ("previous_scan_at", "clock_suspect")
 
@@ -210,13 +213,13 @@ def read_json_lines(path: Path) -> Iterator[Sighting]:
         while True:
             number += 1
             try:
-                line = lines.readline(_LONGEST_LINE + 1)
+                line = lines.readline(LONGEST_LINE + 1)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 raise InvalidLog(f"{path} is damaged after line {number - 1}: {error}") from error
             if not line:
                 return
-            if len(line) > _LONGEST_LINE:
-                raise InvalidLog(f"{path}, line {number}: longer than {_LONGEST_LINE} bytes")
+            if len(line) > LONGEST_LINE:
+                raise InvalidLog(f"{path}, line {number}: longer than {LONGEST_LINE} bytes")
             if line.isspace():
                 continue
             try:

@@ -8,7 +8,13 @@ from tracing_core.export_file.contents import (
     SignatureInfo,
 )
 from tracing_core.export_file.index import MAX_INDEX_BYTES, find_exports, read_index, write_index
-from tracing_core.export_file.reader import read_export, read_export_bytes
+from tracing_core.export_file.reader import (
+    VerifiedExport,
+    parse_export,
+    read_export,
+    read_export_bytes,
+    read_verified,
+)
 from tracing_core.export_file.signature import Signer, load_public_key
 from tracing_core.export_file.writer import write_export
 
@@ -20,11 +26,14 @@ __all__ = [
     "Signature",
     "SignatureInfo",
     "Signer",
+    "VerifiedExport",
     "find_exports",
     "load_public_key",
+    "parse_export",
     "read_export",
     "read_export_bytes",
     "read_index",
+    "read_verified",
     "write_export",
     "write_index",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
@@ -16,10 +17,29 @@ from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFi
 from tracing_core.interval import TEK_ROLLING_PERIOD
 from tracing_core.temporary_exposure_key import KEY_LENGTH
 
-__all__ = ["read_export", "read_export_bytes", "read_file"]
+__all__ = [
+    "VerifiedExport",
+    "parse_export",
+    "read_export",
+    "read_export_bytes",
+    "read_file",
+    "read_verified",
+]
 
 _ZIP = b"PK"
 _LATEST = 2**32 * 600
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedExport:
+    """A key file that may be parsed: within all bounds, with the right header, and signed."""
+
+    name: str
+    """What errors call it."""
+    export_bin: bytes = field(repr=False)
+    """All of ``export.bin``, header and all."""
+    signatures: tuple[Signature, ...]
+    """What it is signed with; verified only if public keys were given."""
 
 
 def _key(message: export_pb2.TemporaryExposureKey) -> DiagnosisKey:
@@ -85,7 +105,15 @@ def _check_keys(messages: Sequence[export_pb2.TemporaryExposureKey], kind: str, 
             raise MalformedExport(f"{name}, {kind} {at}: {error}") from error
 
 
-def _parse(export_bin: bytes, signatures: tuple[Signature, ...], name: str) -> ExportFile:
+def parse_export(verified: VerifiedExport) -> ExportFile:
+    """Parse what `read_verified` returned.
+
+    Raises
+    ------
+    MalformedExport
+        When it holds what must not be used.
+    """
+    export_bin, name = verified.export_bin, verified.name
     wire.check_export(export_bin, len(HEADER), name)
     try:
         message = export_pb2.TemporaryExposureKeyExport.FromString(export_bin[len(HEADER) :])
@@ -106,7 +134,7 @@ def _parse(export_bin: bytes, signatures: tuple[Signature, ...], name: str) -> E
         batch_num=message.batch_num,
         batch_size=message.batch_size,
         signature_infos=infos,
-        signatures=signatures,
+        signatures=verified.signatures,
     )
 
 
@@ -118,12 +146,12 @@ def _check_header(export_bin: bytes, name: str) -> None:
     raise UnsupportedHeader(f"{name} is no key file: it must begin with 'EK Export v1'")
 
 
-def _read(
+def _verified(
     data: bytes,
     export_sig: bytes | None,
     public_keys: Sequence[EllipticCurvePublicKey],
     name: str,
-) -> ExportFile:
+) -> VerifiedExport:
     if len(data) > MAX_EXPORT_BYTES:
         raise MalformedExport(f"{name} is larger than {MAX_EXPORT_BYTES} bytes")
     if data.startswith(_ZIP):
@@ -132,7 +160,7 @@ def _read(
     signatures = () if export_sig is None else signature.read_signatures(export_sig, name)
     if public_keys:
         signature.verify(data, signatures, public_keys, name)
-    return _parse(data, signatures, name)
+    return VerifiedExport(name, data, signatures)
 
 
 def read_export_bytes(
@@ -157,7 +185,7 @@ def read_export_bytes(
     UnsupportedHeader, MalformedExport
         When it is no key file, or one that must not be used.
     """
-    return _read(data, None, public_keys, name)
+    return parse_export(_verified(data, None, public_keys, name))
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -180,8 +208,10 @@ def read_file(path: Path, limit: int) -> bytes:
     return data
 
 
-def read_export(path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = ()) -> ExportFile:
-    """Read a key file: a zip, or an ``export.bin`` with its ``export.sig`` beside it.
+def read_verified(
+    path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = ()
+) -> VerifiedExport:
+    """Read a key file as `read_export` does, as far as all is checked that comes before parsing.
 
     Raises
     ------
@@ -197,4 +227,19 @@ def read_export(path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = (
     export_sig = None
     if not data.startswith(_ZIP) and beside != path and beside.exists():
         export_sig = read_file(beside, archive.MAX_SIGNATURE_FILE_BYTES)
-    return _read(data, export_sig, public_keys, str(path))
+    return _verified(data, export_sig, public_keys, str(path))
+
+
+def read_export(path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = ()) -> ExportFile:
+    """Read a key file: a zip, or an ``export.bin`` with its ``export.sig`` beside it.
+
+    Raises
+    ------
+    InvalidSignature
+        When keys are given and no signature verifies with any of them.
+    UnsupportedHeader, MalformedExport
+        When it is no key file, or one that must not be used.
+    ExportFileError
+        When it cannot be read.
+    """
+    return parse_export(read_verified(path, public_keys=public_keys))
