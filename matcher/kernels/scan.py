@@ -378,10 +378,12 @@ def _number(day: Any, start: Any, end: Any, first_day: Any, numbers: Any, masks:
     place = day - first_day
     if place < 0 or place >= numbers.shape[0]:
         return 0
-    number = numbers[place]
-    low = max(0, start - _DAY * day) // GROUP
-    high = (min(_DAY, end - _DAY * day) - 1) // GROUP
-    used = (2 << high) - (1 << low)
+    number = np.int64(numbers[place])
+    start -= _DAY * day
+    end -= _DAY * day
+    if start <= 0 and end >= _DAY:
+        return number  # a numbered day has some sighting
+    used = (2 << (min(_DAY, end) - 1) // GROUP) - (1 << max(0, start) // GROUP)
     return number if masks[number] & used else 0
 
 
