@@ -1,0 +1,61 @@
+"""Databases of other apps, opened without changing them and without trusting them."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["columns_of", "opened_database"]
+
+_COMPANIONS = ("-wal", "-journal")
+# No field of a log is nearly as long; a hostile one would fill the memory.
+_LONGEST_FIELD = 1 << 20
+
+
+@contextlib.contextmanager
+def opened_database(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database as its app left it; texts are read as bytes.
+
+    What its write-ahead log or journal holds counts. SQLite would write to the folder for that,
+    so then all of them are copied to a private folder first, which is removed afterwards.
+
+    Raises
+    ------
+    sqlite3.Error, OSError
+        When it cannot be opened; the caller translates them.
+    """
+    with contextlib.ExitStack() as stack:
+        beside = [Path(f"{path}{suffix}") for suffix in _COMPANIONS]
+        beside = [each for each in beside if each.is_file() and each.stat().st_size]
+        mode = "mode=ro&immutable=1"
+        if beside:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="truyvet-")))
+            for each in (path, *beside):
+                shutil.copyfile(each, folder / each.name)
+            path, mode = folder / path.name, "mode=rw"
+        uri = f"{path.absolute().as_uri()}?{mode}"
+        connection = stack.enter_context(
+            contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None))
+        )
+        connection.text_factory = bytes
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_FIELD)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Return the names of a table's columns in lower case; none if it is no real table."""
+    rows = connection.execute(
+        "SELECT lower(column.name) FROM sqlite_master AS entry"
+        " JOIN pragma_table_info(entry.name) AS column"
+        " WHERE entry.type = 'table' AND entry.rootpage > 0 AND entry.name = ? COLLATE NOCASE",
+        [table],
+    )
+    return {name.decode(errors="replace") for (name,) in rows}
