@@ -208,3 +208,19 @@ def test_help_imports_no_heavy_library(command: list[str]) -> None:
         "try:\n    main()\nexcept SystemExit:\n    pass"
     )
     assert not imported_by(statement) & (HEAVY if command else HEAVY_FOR_ALL_HELP)
+
+
+@pytest.mark.parametrize(
+    ("command", "library", "extra"),
+    [("server openapi", "fastapi", "server"), ("air scenario.toml", "bumble", "hci")],
+)
+def test_a_missing_library_is_one_line_with_what_to_type(
+    command: str, library: str, extra: str
+) -> None:
+    code = (
+        f"import sys; sys.modules[{library!r}] = None; sys.argv[1:] = {command.split()!r}\n"
+        "from tracing_core.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"truyvet: {library} is not installed: pip install 'truyvet[{extra}]'\n"

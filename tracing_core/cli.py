@@ -18,8 +18,11 @@ _SUMMARIES = {
     "air": "Serve virtual Bluetooth controllers over TCP.",
     "demo": "Play the whole story on this machine.",
     "match": "Match a log against key files.",
+    "match-many": "Match many logs against key files.",
     "server": "Run and operate a key server.",
 }
+# The extra that brings the libraries of a command.
+_EXTRAS = {"agent": "agent", "air": "hci", "demo": "all", "match": "matcher", "server": "server"}
 
 
 class _Commands(click.Group):
@@ -51,6 +54,15 @@ def main() -> None:
         truyvet.main(prog_name="truyvet")
     except TracingError as error:
         click.echo(f"truyvet: {error}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        extra = next((_EXTRAS[word] for word in sys.argv[1:] if word in _EXTRAS), None)
+        library = (error.name or "").partition(".")[0]
+        # A missing module of our own is a fault of the program, and told as such.
+        if extra is None or library in {"", "tracing_core", "ble_agent", "matcher", "server"}:
+            raise
+        line = f"truyvet: {library} is not installed: pip install 'truyvet[{extra}]'"
+        click.echo(line, err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output, such as `head`, went away; that is no fault.
