@@ -27,7 +27,9 @@ __all__ = ["Pairs", "derive_columns", "match_columns", "warm_up"]
 
 _CHUNK = 8192  # keys a thread takes at once: 2 ms of work, so that threads end together
 _FIRST_PAIRS = 1024
-# A filter beyond this is not in the second cache of any processor we know.
+# From here on a filter is not in the second cache, and asking for its words beforehand pays: at
+# 4 MB it saved up to 220 ns a key where that cache was cold, and cost 10 where it was not; below,
+# it costs 30.
 _FAR_BYTES = 1 << 21
 
 
