@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # What a console block may show besides commands of ours.
-OTHER_COMMANDS = {"pip", "git", "cd", "sudo", "bash"}
+OTHER_COMMANDS = {"pip", "git", "cd", "sudo", "bash", "python3", "."}
 
 
 def short(path: Path) -> str:
