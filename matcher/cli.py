@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-__all__ = ["match"]
+__all__ = ["match", "public_key", "shown_progress"]
 
 _LARGEST_PEM = 1 << 16
 
@@ -98,9 +98,9 @@ def match(
     from matcher.matching import match as match_files
     from matcher.risk import load_configuration
 
-    keys = [_public_key(path) for path in public_keys]
+    keys = [public_key(path) for path in public_keys]
     configuration = None if risk is None else load_configuration(risk)
-    with _progress() as progress:
+    with shown_progress() as progress:
         result = match_files(
             log,
             exports,
@@ -114,7 +114,8 @@ def match(
     click.echo(json.dumps(result.to_json(), indent=2) if as_json else str(result))
 
 
-def _public_key(path: Path) -> EllipticCurvePublicKey:
+def public_key(path: Path) -> EllipticCurvePublicKey:
+    """Read a public key from a PEM file."""
     from tracing_core.errors import InvalidKey
     from tracing_core.export_file import load_public_key
     from tracing_core.sqlite import translated
@@ -128,7 +129,7 @@ def _public_key(path: Path) -> EllipticCurvePublicKey:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None] | None]:
+def shown_progress() -> Iterator[Callable[[str], None] | None]:
     """Show what goes on, if a person looks on and the library for it is there."""
     if not sys.stderr.isatty():
         yield None

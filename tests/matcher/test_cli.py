@@ -247,3 +247,47 @@ def test_files_of_others_are_counted(folder: Path) -> None:
             json.loads(run(folder, "log.jsonl", sample, "--json").stdout)["diagnosis_keys"] == count
         )
         assert sample.name in refusal(folder, "log.jsonl", sample, "--public-key", "key.pem")
+
+
+def test_warm_up_compiles_and_says_where(tmp_path: Path, folder: Path) -> None:
+    pytest.importorskip("numba")
+    environment = {**os.environ, "TRUYVET_CACHE_DIR": str(tmp_path), "TRUYVET_KERNEL": "table"}
+
+    def command(*arguments: str) -> str:
+        done = subprocess.run(
+            [TRUYVET, "match", *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def kept() -> dict[Path, int]:
+        found = (path for path in tmp_path.rglob("*.nb?"))
+        return {path: path.stat().st_mtime_ns for path in found}
+
+    cache = tmp_path / "truyvet-kernels"
+    assert command("--warm-up") == f"Kernel table is compiled and kept in {cache}\n"
+    compiled = kept()
+    assert compiled
+    arguments = ("log.jsonl", "keys.zip", "--public-key", "key.pem", "--research", "--threads", "2")
+    fast = command(*arguments)
+    # Nothing was left to compile.
+    assert kept() == compiled
+    assert fast == run(folder, *arguments).stdout
+
+
+def test_a_kernel_that_is_not_here_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUYVET_KERNEL", "abacus")
+    assert "no kernel is called 'abacus'" in refusal(folder, "log.jsonl", "keys.zip")
+    assert "no kernel is called 'abacus'" in refusal(folder, "--warm-up")
+
+
+def test_threads_are_one_or_more(folder: Path) -> None:
+    assert run(folder, "log.jsonl", "keys.zip", "--threads", "0").returncode == 2
+    assert run(folder, "log.jsonl", "keys.zip", "--threads", "3").returncode == 0
