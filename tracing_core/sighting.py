@@ -9,7 +9,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,15 +130,17 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
         "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
         " FROM sighting ORDER BY id",
     )
-    for number, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect in rows:
-        samples = array.array("b", rssi_dbm)
-        try:
-            yield Sighting(rpi, aem, tuple(samples), seen_at, previous_scan_at, bool(clock_suspect))
-        except InvalidValue as error:
-            raise InvalidLog(f"row {number} of the log: {error}") from error
+    # Closed here, since the caller may close the database before this is collected.
+    with contextlib.closing(rows):
+        for number, rpi, aem, rssi_dbm, seen_at, previous, clock_suspect in rows:
+            samples = tuple(array.array("b", rssi_dbm))
+            try:
+                yield Sighting(rpi, aem, samples, seen_at, previous, bool(clock_suspect))
+            except InvalidValue as error:
+                raise InvalidLog(f"row {number} of the log: {error}") from error
 
 
-def _rows(db: Database, query: str) -> Iterator[tuple[Any, ...]]:
+def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
     with translated(path_of(db)):
         yield from db.conn.execute(query)
 

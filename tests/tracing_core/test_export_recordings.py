@@ -74,7 +74,7 @@ def test_a_flipped_bit_anywhere_is_refused_before_a_key_is_used(expected, tmp_pa
     file = tmp_path / "export.bin"
     file.write_bytes(whole)
     assert len(read_export(file, public_keys=keys).keys) == expected["n_keys"]
-    monkeypatch.setattr("tracing_core.export_file.reader._parse", None)
+    monkeypatch.setattr("tracing_core.export_file.reader.parse_export", None)
     for bit in {*range(16 * 8, 64 * 8, 7), *range(16 * 8, len(whole) * 8, 257)}:
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8
