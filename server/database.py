@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError
-from tracing_core.sqlite import translated
+from tracing_core.sqlite import create_private, translated
 
 __all__ = ["Database", "metadata"]
 
@@ -74,7 +73,7 @@ class Database:
         options: dict[str, Any] = {}
         if self._is_sqlite:
             with translated(self.name):
-                os.close(os.open(self.name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                create_private(self.name)
             options["connect_args"] = {"timeout": _BUSY_TIMEOUT_SECONDS}
         # SQLite lets waiting writers try again at random, so within a process they take turns.
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)

@@ -22,6 +22,7 @@ from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull
 __all__ = [
     "Database",
     "Migrations",
+    "create_private",
     "open_database",
     "open_readonly",
     "path_of",
@@ -91,6 +92,26 @@ def _check_schema(db: Database, migrations: Sequence[Migrations], path: Path) ->
             )
 
 
+def create_private(path: str | Path) -> None:
+    """Create a database's file if it is not there, and let only its owner read it.
+
+    A file that is there is not opened: closing it would let go of the locks that SQLite holds on it
+    for other connections of this process, and the next process to close the database would remove
+    the write-ahead log from under them (sqlite.org/howtocorrupt.html, 2.2).
+
+    Raises
+    ------
+    OSError
+        When it cannot be created, or belongs to another user.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        # A file that was copied here may be open to others; the log beside it inherits this.
+        if os.stat(path).st_mode & 0o077:
+            os.chmod(path, 0o600)
+
+
 def open_database(
     path: Path, migrations: Sequence[Migrations], *, synchronous: str = "FULL"
 ) -> Database:
@@ -116,13 +137,7 @@ def open_database(
         When it cannot be opened.
     """
     with translated(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            # A file that was copied here may be open to others; the log beside it inherits this.
-            if os.fstat(descriptor).st_mode & 0o077:
-                os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
+        create_private(path)
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -130,6 +130,26 @@ def test_opening_what_another_process_writes(db, path, monkeypatch):
             open_database(path, [LATER_NOTES])
 
 
+def test_a_second_connection_lets_go_of_no_lock_of_the_first(db, path):
+    # SQLite's locks belong to the process: a file descriptor closed anywhere in it drops them, and
+    # the next process to leave takes itself for the last and removes the log under the first.
+    with transaction(db):
+        add(db, "before")
+    open_database(path, [NOTES]).close()
+    open_readonly(path, [NOTES]).close()
+    code = (
+        "import sys, sqlite3; db = sqlite3.connect(sys.argv[1]);"
+        "db.execute(\"INSERT INTO note (text) VALUES ('other')\"); db.commit(); db.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert Path(f"{path}-wal").exists()
+    with transaction(db):
+        add(db, "after")
+    reader = open_readonly(path, [NOTES])
+    assert notes(reader) == ["before", "other", "after"]
+    reader.close()
+
+
 def test_migrations_are_applied_once_and_upwards(path):
     for _ in range(2):
         db = open_database(path, [NOTES, SIGHTING_TABLE])
