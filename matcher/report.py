@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from matcher.definition import KeyMatch
 from matcher.risk import Assessment, DailySummary, ExposureSummary
 from tracing_core.exposure_window import ExposureWindow
 
-__all__ = ["JSON_VERSION", "MatchResult"]
+__all__ = ["JSON_VERSION", "MatchResult", "day_json", "text_table", "window_json"]
 
 JSON_VERSION = 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_DATE = (date.max - _EPOCH.date()).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ class MatchResult:
             "matched_keys": self.matched_keys,
             "matched_identifiers": self.matched_identifiers,
             "matched_sightings": self.matched_sightings,
-            "exposure_windows": [_window(window) for window in self.assessment.windows],
-            "daily_summaries": [_day(day) for day in self.assessment.daily_summaries],
+            "exposure_windows": [window_json(window) for window in self.assessment.windows],
+            "daily_summaries": [day_json(day) for day in self.assessment.daily_summaries],
             "risk": {
                 "preset": self.preset,
                 "level": self.assessment.level,
@@ -109,7 +110,7 @@ class MatchResult:
         yield ""
         if self.assessment.daily_summaries:
             rows = [_row(day, self.assessment.windows) for day in self.assessment.daily_summaries]
-            yield from _table(("Day", "Level", "Score", "Minutes", "Windows", "Nearest"), rows)
+            yield from text_table(("Day", "Level", "Score", "Minutes", "Windows", "Nearest"), rows)
             yield "Score is in weighted minutes, Nearest the least attenuation in dB."
         else:
             yield "No exposure counts."
@@ -122,7 +123,7 @@ class MatchResult:
         rows = [
             tuple(str(value) for value in match.values()) for match in self.to_json()["matches"]
         ]
-        yield from _table(names, rows)
+        yield from text_table(names, rows)
 
 
 def _identifiers(match: KeyMatch) -> int:
@@ -134,10 +135,12 @@ def _count(number: int, noun: str) -> str:
 
 
 def _date(day: int) -> str:
-    return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}"
+    # Intervals of 32 bits reach far beyond the years that dates have.
+    return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}" if day <= _LAST_DATE else f"day {day}"
 
 
-def _window(window: ExposureWindow) -> dict[str, Any]:
+def window_json(window: ExposureWindow) -> dict[str, Any]:
+    """Return a window as ``truyvet match --json`` prints it."""
     return {
         "date": _date(window.date),
         "report_type": window.report_type.name.lower(),
@@ -162,7 +165,8 @@ def _summary(summary: ExposureSummary) -> dict[str, Any]:
     }
 
 
-def _day(day: DailySummary) -> dict[str, Any]:
+def day_json(day: DailySummary) -> dict[str, Any]:
+    """Return a day as ``truyvet match --json`` prints it."""
     return {
         "date": _date(day.date),
         "level": day.level,
@@ -187,7 +191,8 @@ def _row(day: DailySummary, windows: tuple[ExposureWindow, ...]) -> tuple[str, .
     )
 
 
-def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def text_table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table: of each column the name, then its cells."""
     widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
     for row in (names, *rows):
         cells = zip(row, widths, strict=True)
