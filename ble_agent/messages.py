@@ -274,9 +274,15 @@ MESSAGES: Mapping[str, Text] = {
         "no Bluetooth adapter was found: plug one in, or name another with --radio",
         "không tìm thấy bộ điều hợp Bluetooth: hãy cắm vào hoặc chọn bộ khác bằng --radio",
     ),
+    "error_no_service": Text(
+        "the system's Bluetooth service does not run: sudo apt install bluez; sudo systemctl start"
+        " bluetooth",
+        "dịch vụ Bluetooth của hệ thống không chạy: sudo apt install bluez; sudo systemctl start"
+        " bluetooth",
+    ),
     "error_powered_off": Text(
         "the Bluetooth adapter is off: switch it on",
-        "bộ điều hợp Bluetooth đang tắt: hãy bật lên",
+        "bộ điều hợp Bluetooth đang tắt: hãy bật lên (nếu bị khóa: rfkill unblock bluetooth)",
     ),
     "error_permission": Text(
         "this user may not use the Bluetooth adapter: ask the device's administrator",

@@ -139,6 +139,7 @@ class RadioFault(enum.Enum):
     """What is wrong with the radio."""
 
     NO_ADAPTER = "no adapter"
+    NO_SERVICE = "the system's Bluetooth service does not run"
     POWERED_OFF = "the adapter is off"
     PERMISSION = "no right to use the adapter"
     NO_ADVERTISER = "the adapter cannot advertise"

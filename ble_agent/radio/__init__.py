@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +19,19 @@ from tracing_core.errors import (
     require,
 )
 
-__all__ = ["RADIO_FORMS", "Capabilities", "Finding", "Heard", "Radio", "open_radio"]
+__all__ = [
+    "RADIO_FORMS",
+    "Capabilities",
+    "Finding",
+    "Heard",
+    "Radio",
+    "open_radio",
+    "seconds_on_air",
+]
 
-RADIO_FORMS = ("hci:TRANSPORT", "replay:FILE")
+_LONGEST_ON_AIR_SECONDS = 1200.0
+
+RADIO_FORMS = ("auto", "bluez[:hci0]", "mgmt[:hci0]", "hci:TRANSPORT", "android", "replay:FILE")
 """The forms that `open_radio` reads, for help texts."""
 
 
@@ -113,14 +124,24 @@ class Radio(Protocol):
         """Really send and listen, and say what works; the radio is silent afterwards."""
 
 
+def seconds_on_air(clock: Clock) -> int:
+    """Return how long an advertisement may last without us, in whole seconds of real time.
+
+    It is the protocol's longest time, 20 minutes of the agent's clock.
+    """
+    return max(1, int(_LONGEST_ON_AIR_SECONDS / getattr(clock, "rate", 1.0)))
+
+
 def open_radio(spec: str, clock: Clock) -> Radio:
     """Return the radio that a text describes, not yet entered.
 
     Parameters
     ----------
     spec
-        ``hci:TRANSPORT``, where TRANSPORT is Bumble's name of one (``hci-socket:0``, ``usb:0``,
-        ``tcp-client:HOST:PORT``), or ``replay:FILE`` (btsnoop or Apple PacketLogger).
+        ``auto``, the best there is; ``bluez`` or ``mgmt``, with ``:hci1`` for one adapter of
+        several; ``hci:TRANSPORT``, where TRANSPORT is Bumble's name of one (``hci-socket:0``,
+        ``usb:0``, ``tcp-client:HOST:PORT``); ``android``; or ``replay:FILE`` (btsnoop or Apple
+        PacketLogger). ``docs/radios.md`` tells them apart.
     clock
         The agent's clock. A replay takes no notice of it and runs on the capture's.
 
@@ -141,7 +162,38 @@ def open_radio(spec: str, clock: Clock) -> Radio:
         from ble_agent.radio.replay import ReplayRadio
 
         return ReplayRadio(Path(rest), clock)
+    if kind in ("auto", "android") and not rest:
+        return _auto(clock) if kind == "auto" else _android(clock)
+    if kind in ("bluez", "mgmt") and re.fullmatch(r"|hci\d{1,4}", rest):
+        return _bluez(rest or None, clock) if kind == "bluez" else _mgmt(rest, clock)
     raise RadioError(
         RadioFault.UNKNOWN_RADIO,
         f"no radio is called {spec!r:.60}: use {' or '.join(RADIO_FORMS)}",
     )
+
+
+def _auto(clock: Clock) -> Radio:
+    from ble_agent.radio.auto import AutoRadio
+
+    return AutoRadio(clock)
+
+
+def _android(clock: Clock) -> Radio:
+    require("bleak", extra="agent")
+    from ble_agent.radio.android import AndroidRadio
+
+    return AndroidRadio(clock)
+
+
+def _bluez(adapter: str | None, clock: Clock) -> Radio:
+    require("dbus_fast", extra="agent")
+    require("bleak", extra="agent")
+    from ble_agent.radio.bluez import BluezRadio
+
+    return BluezRadio(adapter, clock)
+
+
+def _mgmt(adapter: str, clock: Clock) -> Radio:
+    from ble_agent.radio.mgmt import MgmtRadio
+
+    return MgmtRadio(int(adapter[3:]) if adapter else None, clock)

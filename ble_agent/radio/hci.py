@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -31,6 +30,7 @@ from ble_agent.radio.hci_commands import (
 from ble_agent.radio.hci_transport import open_hci
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.reports import EVENT_LE_META
+from ble_agent.radio.trial import try_radio
 from tracing_core.advertisement import FLAGS, Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
@@ -48,7 +48,6 @@ _logger = logging.getLogger(__name__)
 _EVENT_PACKET = 0x04
 _TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
 _HARDWARE_ERROR = 0x10
-_SELF_TEST_SCAN_SECONDS = 4.0
 
 
 class _QuietHost(host.Host):
@@ -209,35 +208,7 @@ class HciRadio:
 
     async def self_test(self) -> list[Finding]:
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
-        heard: list[Heard] = []
-        before = self.rejected.total()
-        nobodys = Advertisement(secrets.token_bytes(16), secrets.token_bytes(4))
-        findings = [
-            await _finding(
-                self.rotate(nobodys),
-                "The adapter sends identifiers, each with an address of its own",
-                "Bộ thu phát gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
-            ),
-            await _finding(
-                self.scan(_SELF_TEST_SCAN_SECONDS, heard.append),
-                "The adapter listens",
-                "Bộ thu phát nghe được",
-            ),
-            await _finding(
-                self.rotate(None),
-                "The adapter falls silent when told to",
-                "Bộ thu phát im lặng khi được yêu cầu",
-            ),
-        ]
-        others = self.rejected.total() - before
-        findings.append(
-            Finding(
-                True,
-                f"Packets heard nearby: {len(heard)} with identifiers, {others} others.",
-                f"Số gói nghe được xung quanh: {len(heard)} có mã định danh, {others} gói khác.",
-            )
-        )
-        return findings
+        return await try_radio(self)
 
     def _on_event(self, event: bytes) -> None:
         heard = self._heard
@@ -350,14 +321,6 @@ class HciRadio:
         self._advertising = self._scanning = False
         if transport is not None:
             await transport.close()
-
-
-async def _finding(trial: Coroutine[Any, Any, None], text_en: str, text_vi: str) -> Finding:
-    try:
-        await trial
-    except RadioError as error:
-        return Finding(False, f"{text_en}: no, {error}.", f"{text_vi}: không, {error}.")
-    return Finding(True, f"{text_en}.", f"{text_vi}.")
 
 
 def _take_exception(task: asyncio.Task[Any]) -> None:

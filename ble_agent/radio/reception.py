@@ -48,6 +48,24 @@ class Reception:
         except InvalidAdvertisement as error:
             self.rejected[error.reason] += 1
             return None
+        return self._judge(advertisement, rssi_dbm, heard_at)
+
+    def read_service_data(
+        self, body: bytes | None, rssi_dbm: int | None, heard_at: float
+    ) -> Heard | None:
+        """Read the Service Data that an operating system hands over; None where there was none."""
+        try:
+            if body is None:
+                raise InvalidAdvertisement(AdvertisementFault.NO_SERVICE_DATA)
+            advertisement = Advertisement.from_service_data(body)
+        except InvalidAdvertisement as error:
+            self.rejected[error.reason] += 1
+            return None
+        return self._judge(advertisement, rssi_dbm, heard_at)
+
+    def _judge(
+        self, advertisement: Advertisement, rssi_dbm: int | None, heard_at: float
+    ) -> Heard | None:
         # 127 says that the controller does not know. Values from 21 on are reserved, but Apple's
         # controllers do send them, and the identifier beside them is as good as any.
         if rssi_dbm is None or not _LOWEST_RSSI_DBM <= rssi_dbm <= _HIGHEST_RSSI_DBM:

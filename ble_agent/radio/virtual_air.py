@@ -190,6 +190,9 @@ class Air:
             if advertiser.generation != generation:
                 heapq.heappop(planned)
                 continue
+            if moment >= advertiser.ends_at:
+                advertiser.controller.expire(advertiser)
+                continue
             following = (
                 moment + advertiser.interval + self._random.random() * _LONGEST_DELAY_SECONDS
             )
@@ -209,6 +212,9 @@ class Air:
         low, high = advertiser.interval_slots
         advertiser.interval = self._random.uniform(low, high) * _SLOT_SECONDS
         now = self._now()
+        if advertiser.duration:
+            advertiser.ends_at = now + advertiser.duration
+            advertiser.duration = 0.0
         heapq.heappush(self._planned, (now, next(self._order), advertiser, advertiser.generation))
         self._wake.set()
         self.advance()

@@ -8,6 +8,7 @@ twice at −50 dBm, mistakes the unit of intervals and never refuses a command.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -69,6 +70,8 @@ _LONGEST_LEGACY_DATA = 31
 _LONGEST_DATA = 1650
 _LONGEST_FRAGMENT = 229
 _MOST_SETS = 8
+_DURATION_UNIT_SECONDS = 0.01
+_ADVERTISING_TIMEOUT = 0x3C
 
 _Status = hci.HCI_StatusReturnParameters
 
@@ -108,6 +111,9 @@ class Advertiser:
         """Changes whenever sending stops, so that what was planned before is void."""
         self.interval = 0.0
         """Seconds between packets, without the random delay."""
+        self.duration = 0.0
+        """Seconds to send from the next begin on; 0 without end."""
+        self.ends_at = math.inf
         self.sent: Run | None = None
         self.heard: dict[VirtualController, Run] = {}
         self.address = _NO_ADDRESS
@@ -414,11 +420,19 @@ class VirtualController(Controller):
             return _Status(_SUCCESS)
         if not handles:
             return _Status(_INVALID)
-        for handle in handles:
+        for handle, duration in zip(handles, command.durations, strict=True):
+            self._sets[handle].duration = duration * _DURATION_UNIT_SECONDS
             status = self._enable(self._sets[handle])
             if status != _SUCCESS:
                 return _Status(status)
         return _Status(_SUCCESS)
+
+    def expire(self, advertiser: Advertiser) -> None:
+        """End a set whose duration is over, and tell the host (7.7.65.18)."""
+        self._disable(advertiser)
+        handle = next(handle for handle, each in self._sets.items() if each is advertiser)
+        self.flush()
+        self._send(bytes([4, 0x3E, 6, 0x12, _ADVERTISING_TIMEOUT, handle, 0, 0, 0]))
 
     def on_hci_le_remove_advertising_set_command(
         self, command: hci.HCI_LE_Remove_Advertising_Set_Command
@@ -501,6 +515,7 @@ class VirtualController(Controller):
             return _INVALID
         if not advertiser.enabled:
             advertiser.enabled = True
+            advertiser.ends_at = math.inf
             advertiser.prepare()
             self._air.begin(advertiser)
         return _SUCCESS

@@ -16,8 +16,7 @@ from typing import Any
 from tracing_core.advertisement import Advertisement
 from tracing_core.errors import InvalidAdvertisement
 
-SHORTEST_PACKET_INTERVAL = 0.200
-LONGEST_PACKET_INTERVAL = 0.270
+PACKET_INTERVAL = (0.200, 0.270)
 ENOUGH_TO_JUDGE = 8
 
 Line = dict[str, Any]
@@ -69,14 +68,21 @@ def times_on_air(lines: Iterable[Line], sender: str) -> list[float]:
 
 
 def findings(
-    lines: Sequence[Line], *, gaps: tuple[float, float] | None = None, slack: float = 0.0
+    lines: Sequence[Line],
+    *,
+    gaps: tuple[float, float] | None = None,
+    slack: float = 0.0,
+    packet_interval: tuple[float, float] | None = PACKET_INTERVAL,
 ) -> list[str]:
     """What is wrong with a trace.
 
-    `gaps` is the shortest and longest time between changes of a sender that was never
+    `packet_interval` is the shortest and longest time between packets, None where the agent does
+    not choose it. `gaps` is the shortest and longest time between changes of a sender that was never
     interrupted; `slack` widens both ends.
     """
-    found = _linked(lines) + _recognisable(lines) + _intervals(lines)
+    found = _linked(lines) + _recognisable(lines)
+    if packet_interval is not None:
+        found += _intervals(lines, packet_interval)
     if gaps is not None:
         for sender in sorted({line["sender"] for line in sent(lines)}):
             for gap in change_gaps(lines, sender):
@@ -140,11 +146,11 @@ def _recognisable(lines: Sequence[Line]) -> list[str]:
     return found
 
 
-def _intervals(lines: Sequence[Line]) -> list[str]:
+def _intervals(lines: Sequence[Line], interval: tuple[float, float]) -> list[str]:
     found = []
     for line in sent(lines):
         if line["count"] > 1:
             mean = (line["last"] - line["first"]) / (line["count"] - 1)
-            if not SHORTEST_PACKET_INTERVAL <= mean <= LONGEST_PACKET_INTERVAL:
+            if not interval[0] <= mean <= interval[1]:
                 found.append(f"{line['sender']} sent a packet every {mean:.4f} s")
     return found

@@ -1,0 +1,166 @@
+"""The best radio this device has, chosen anew each time it is opened."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from ble_agent.messages import explain
+from ble_agent.radio import Capabilities, Finding, Heard, Radio, open_radio
+from tracing_core.advertisement import Advertisement
+from tracing_core.clock import Clock
+from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
+
+__all__ = ["AutoRadio"]
+
+_logger = logging.getLogger(__name__)
+
+# In the order in which they are tried. A controller of our own (hci) is never taken unasked: it
+# would take the adapter away from every other program.
+_REASONS = {
+    "mgmt": (
+        "exact bytes, every packet's strength, listening without sending",
+        "đúng từng byte, đo được cường độ mọi gói tin, nghe mà không phát",
+    ),
+    "bluez": (
+        "shares the adapter with other programs and needs no special right",
+        "dùng chung bộ thu phát với chương trình khác và không cần quyền đặc biệt",
+    ),
+    "android": (
+        "the only one on Android",
+        "loại duy nhất trên Android",
+    ),
+}
+
+
+class AutoRadio:
+    """The first kind of radio that opens and sends.
+
+    A kind that refuses to send is left out the next time this is opened, as long as there is
+    another.
+
+    Parameters
+    ----------
+    clock
+        The agent's clock.
+    make
+        Makes a radio of a kind; `open_radio` unless a test says otherwise.
+    """
+
+    exhausted = False
+
+    def __init__(self, clock: Clock, *, make: Callable[[str, Clock], Radio] = open_radio) -> None:
+        self.clock = clock
+        self._make = make
+        self._radio: Radio | None = None
+        self._kind = ""
+        self._unfit: dict[str, RadioError | MissingExtra] = {}
+        self._rejected: Counter[AdvertisementFault] = Counter()
+        self._without_rssi = 0
+
+    @property
+    def name(self) -> str:
+        """What was chosen, once it is open."""
+        return f"auto ({self._kind})" if self._kind else "auto"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the chosen radio can do; nothing is known before one is."""
+        if self._radio is None:
+            return Capabilities(False, False, False, False, "not open yet")
+        return self._radio.capabilities
+
+    @property
+    def rejected(self) -> Counter[AdvertisementFault]:
+        """How many received advertisements carried no identifier, by reason."""
+        return self._rejected + (self._radio.rejected if self._radio else Counter())
+
+    @property
+    def without_rssi(self) -> int:
+        """How many identifiers came without a signal strength."""
+        return self._without_rssi + (self._radio.without_rssi if self._radio else 0)
+
+    async def __aenter__(self) -> Self:
+        kinds = ["android"] if _is_android() else ["mgmt", "bluez"]
+        if all(kind in self._unfit for kind in kinds):
+            self._unfit.clear()
+        failures: dict[str, RadioError | MissingExtra] = dict(self._unfit)
+        for kind in kinds:
+            if kind in self._unfit:
+                continue
+            try:
+                radio = self._make(kind, self.clock)
+                await radio.__aenter__()
+            except (RadioError, MissingExtra) as error:
+                failures[kind] = error
+                continue
+            self._radio, self._kind, self._failures = radio, kind, failures
+            without = "".join(f"; not {other}: {why}" for other, why in failures.items())
+            _logger.info("auto chose %s: %s%s", radio.name, _REASONS[kind][0], without)
+            return self
+        raise _none_opens(failures)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        radio, self._radio = self._radio, None
+        if radio is not None:
+            self._rejected += radio.rejected
+            self._without_rssi += radio.without_rssi
+            await radio.__aexit__(kind, error, traceback)
+
+    async def rotate(self, advertisement: Advertisement | None) -> None:
+        """Have the chosen radio do it; one that refuses is not chosen the next time."""
+        assert self._radio is not None
+        try:
+            await self._radio.rotate(advertisement)
+        except RadioError as error:
+            if error.reason in (RadioFault.REFUSED, RadioFault.NO_ADVERTISER):
+                self._unfit[self._kind] = error
+            raise
+
+    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
+        """Have the chosen radio listen."""
+        assert self._radio is not None
+        await self._radio.scan(seconds, heard)
+
+    async def self_test(self) -> list[Finding]:
+        """Say what was chosen and why, and what spoke against the others; then try it."""
+        assert self._radio is not None
+        chosen_en, chosen_vi = _REASONS[self._kind]
+        findings = [
+            Finding(
+                True,
+                f"Chosen: {self._radio.name} ({chosen_en}).",
+                f"Đã chọn: {self._radio.name} ({chosen_vi}).",
+            )
+        ]
+        findings += [
+            Finding(
+                True,
+                f"Not {kind}: {explain(why, 'en')}.",
+                f"Không chọn {kind}: {explain(why, 'vi')}.",
+            )
+            for kind, why in self._failures.items()
+        ]
+        return findings + await self._radio.self_test()
+
+
+def _is_android() -> bool:
+    return sys.platform == "android" or importlib.util.find_spec("jnius") is not None
+
+
+def _none_opens(failures: dict[str, RadioError | MissingExtra]) -> RadioError:
+    """Say what keeps each from opening; the last tried asks the least, so its reason counts."""
+    last = list(failures.values())[-1]
+    reason = last.reason if isinstance(last, RadioError) else RadioFault.NO_ADAPTER
+    texts = list(dict.fromkeys(f"{kind}: {error}" for kind, error in failures.items()))
+    return RadioError(reason, "no radio can be used; " + "; ".join(texts))

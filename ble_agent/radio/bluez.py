@@ -1,0 +1,336 @@
+"""An adapter shared with the rest of the system, through bluetoothd.
+
+bleak listens; we advertise ourselves, because no library registers what we need. bluetoothd lets
+nobody send Flags on what takes no connections, and the kernel draws the address: a fresh one for
+every advertisement registered. So an identifier is changed by unregistering and registering, never
+by changing a property, which would put the new identifier under the old address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from bleak import BleakScanner
+from bleak.args.bluez import BlueZScannerArgs, OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
+from bleak.uuids import normalize_uuid_16
+
+from ble_agent.radio import Capabilities, Finding, Heard, seconds_on_air
+from ble_agent.radio.bluez_advertisement import BluezAdvertisement
+from ble_agent.radio.bluez_service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
+from ble_agent.radio.reception import Reception
+from ble_agent.radio.trial import try_radio
+from tracing_core.advertisement import SERVICE_UUID, Advertisement
+from tracing_core.clock import Clock
+from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+
+__all__ = ["BluezRadio"]
+
+_logger = logging.getLogger(__name__)
+# bleak would log addresses and identifiers.
+logging.getLogger("bleak").setLevel(logging.WARNING)
+
+_UUID = normalize_uuid_16(SERVICE_UUID)
+_PATTERN = OrPattern(
+    0, AdvertisementDataType.SERVICE_DATA_UUID16, SERVICE_UUID.to_bytes(2, "little")
+)
+_NO_RSSI_DBM = -127
+# With an RSSI filter bluetoothd tells every strength, however little it changed; this lets all by.
+_EVERY_RSSI_DBM = -127
+
+
+class BluezRadio:
+    """An adapter used through bluetoothd.
+
+    Parameters
+    ----------
+    adapter
+        ``hci0`` or another; None for the first that can do what we need.
+    clock
+        The agent's clock; scans last by it. Timeouts of bluetoothd are in real time.
+    """
+
+    exhausted = False
+
+    def __init__(self, adapter: str | None, clock: Clock) -> None:
+        self.name = "bluez" if adapter is None else f"bluez:{adapter}"
+        self.clock = clock
+        self._chosen = adapter
+        self._reception = Reception()
+        self._lock = asyncio.Lock()
+        self._switched_off = False
+        self._adapter: Adapter | None = None
+        self._monitors = False
+        self._count = 0
+        self._sent: tuple[str, BluezAdvertisement] | None = None
+        self._scanners: list[BleakScanner] = []
+        self._listening: Callable[[Heard], None] | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, best known while it is open."""
+        return Capabilities(
+            can_advertise=True,
+            can_scan=True,
+            exact_bytes=False,
+            agent_chosen_address=False,
+            note="every packet's strength"
+            if self._monitors
+            else "one packet per device and scan: bluetoothd runs without --experimental",
+        )
+
+    @property
+    def rejected(self) -> Counter[AdvertisementFault]:
+        """How many received advertisements carried no identifier, by reason."""
+        return self._reception.rejected
+
+    @property
+    def without_rssi(self) -> int:
+        """How many identifiers came without a signal strength."""
+        return self._reception.without_rssi
+
+    async def __aenter__(self) -> Self:
+        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._sent, self._scanners = None, []
+        self._service = BluezService(self._lose, self._note_switched_off)
+        try:
+            await self._service.connect()
+            self._adapter = await self._find()
+            self._monitors = self._adapter.can_monitor
+            self._service.use(self._adapter)
+            await self._power_on(self._adapter)
+        except BaseException:
+            await self._service.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            async with self._lock:
+                await self._stop_listening()
+                await self._stop_advertising()
+        except RadioError as failure:
+            _logger.warning("while closing: %s", failure)
+        finally:
+            # bluetoothd removes what a closed connection had registered.
+            await self._service.close()
+
+    async def rotate(self, advertisement: Advertisement | None) -> None:
+        """Unregister, and register anew, with listening stopped; the address changes too."""
+        async with self._lock:
+            self._check()
+            try:
+                # A legacy controller refuses a new address while it listens.
+                await self._stop_listening()
+                await self._stop_advertising()
+                if advertisement is not None:
+                    await self._start_advertising(advertisement)
+            finally:
+                if self._listening is not None and not self._lost.done():
+                    await self._start_listening(self._listening)
+
+    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
+        """Listen for so many seconds, from the moment that bluetoothd has begun to."""
+        self._listening = heard
+        try:
+            async with self._lock:
+                self._check()
+                await self._start_listening(heard)
+            waiting = asyncio.ensure_future(self.clock.sleep(seconds))
+            try:
+                ends: set[asyncio.Future[Any]] = {waiting, self._lost}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+            self._check()
+        finally:
+            self._listening = None
+            async with self._lock:
+                await self._stop_listening()
+
+    async def self_test(self) -> list[Finding]:
+        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        findings = await try_radio(self)
+        if not self._monitors:
+            findings.append(
+                Finding(
+                    True,
+                    "Only one packet of each device is heard in a scan, so distances are less sure:"
+                    " run bluetoothd with --experimental.",
+                    "Mỗi lần nghe chỉ nhận được một gói của mỗi thiết bị nên khoảng cách kém chính"
+                    " xác hơn: hãy chạy bluetoothd với --experimental.",
+                )
+            )
+        return findings
+
+    async def _find(self) -> Adapter:
+        found = await self._service.adapters()
+        if self._chosen is not None:
+            found = [adapter for adapter in found if adapter.name == self._chosen]
+        if not found:
+            which = "Bluetooth adapter" if self._chosen is None else f"adapter {self._chosen}"
+            raise RadioError(RadioFault.NO_ADAPTER, f"bluetoothd has no {which}: plug one in")
+        able = [adapter for adapter in found if adapter.has_low_energy and adapter.can_advertise]
+        if able:
+            # One that is on is there to be used.
+            return next((adapter for adapter in able if adapter.powered), able[0])
+        if found[0].has_low_energy:
+            raise RadioError(
+                RadioFault.NO_ADVERTISER,
+                f"the adapter {found[0].name} cannot advertise: use another",
+            )
+        raise RadioError(
+            RadioFault.NO_LOW_ENERGY,
+            f"the adapter {found[0].name} has no Bluetooth Low Energy: use another",
+        )
+
+    async def _power_on(self, adapter: Adapter) -> None:
+        if adapter.powered:
+            self._switched_off = False
+            return
+        if self._switched_off:
+            # Whoever switched it off while we used it meant to.
+            raise refusal("org.bluez.Error.NotReady", "")
+        try:
+            await self._service.power_on()
+        except RadioError as error:
+            if error.reason is RadioFault.REFUSED:
+                # bluetoothd says no more than "Failed" when rfkill blocks the adapter.
+                raise refusal("org.bluez.Error.NotReady", "") from error
+            raise
+
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        # An object path is never used twice, so that no answer about an old one is taken for this.
+        self._count += 1
+        path = f"/org/truyvet/advertisement{self._count}"
+        sent = (
+            path,
+            BluezAdvertisement(
+                advertisement.service_data,
+                seconds_on_air(self.clock),
+                lambda: self._released(path),
+            ),
+        )
+        self._sent = sent
+        try:
+            await self._service.register(*sent)
+        except RadioError as error:
+            self._sent = None
+            if error.reason is not RadioFault.REFUSED:
+                raise
+            raise RadioError(
+                RadioFault.REFUSED,
+                f"{error}; if it goes on refusing to advertise, its kernel does not suit it:"
+                " update the system, or use --radio mgmt",
+            ) from error
+        except BaseException:
+            # What bluetoothd made of it nobody knows; it ends with the connection.
+            self._lose("it was interrupted")
+            raise
+
+    async def _stop_advertising(self) -> None:
+        if self._sent is not None:
+            sent, self._sent = self._sent, None
+            try:
+                await self._service.unregister(*sent)
+            except BaseException:
+                self._lose("bluetoothd did not fall silent")
+                raise
+
+    def _released(self, path: str) -> None:
+        if self._sent is not None and self._sent[0] == path:
+            self._sent = None
+            self._lose("bluetoothd removed its advertisement")
+
+    async def _start_listening(self, heard: Callable[[Heard], None]) -> None:
+        def on_packet(_: BLEDevice, packet: AdvertisementData) -> None:
+            rssi_dbm = None if packet.rssi == _NO_RSSI_DBM else packet.rssi
+            body = packet.service_data.get(_UUID)
+            what = self._reception.read_service_data(body, rssi_dbm, self.clock.now())
+            if what is not None:
+                heard(what)
+
+        assert self._adapter is not None
+        name = self._adapter.name
+        if self._monitors:
+            # While any monitor is registered the kernel does not filter duplicates; what this one
+            # hears is heard by the other as well.
+            arguments: BlueZScannerArgs = {"adapter": name, "or_patterns": [_PATTERN]}
+            scanner = BleakScanner(_ignore, scanning_mode="passive", bluez=arguments)
+            try:
+                await self._begin(scanner)
+            except RadioError:
+                self._check()
+                _logger.info("bluetoothd has no monitors; one packet per device and scan is heard")
+                self._monitors = False
+        arguments = {
+            "adapter": name,
+            "filters": {"DuplicateData": True, "RSSI": _EVERY_RSSI_DBM},
+        }
+        try:
+            await self._begin(BleakScanner(on_packet, [_UUID], bluez=arguments))
+        except BaseException:
+            await self._stop_listening()
+            raise
+
+    async def _begin(self, scanner: BleakScanner) -> None:
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+                await scanner.start()
+        except (BleakError, OSError, EOFError, TimeoutError) as error:
+            raise _scan_error(error) from error
+        self._scanners.append(scanner)
+
+    async def _stop_listening(self) -> None:
+        failure: RadioError | None = None
+        while self._scanners:
+            scanner = self._scanners.pop()
+            try:
+                async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+                    await scanner.stop()
+            except (BleakError, OSError, EOFError, TimeoutError) as error:
+                failure = _scan_error(error)
+        if failure is not None and not self._lost.done():
+            raise failure
+
+    def _note_switched_off(self) -> None:
+        self._switched_off = True
+        self._lose("it was switched off: bluetoothctl power on")
+
+    def _lose(self, why: str) -> None:
+        if not self._lost.done():
+            self._lost.set_result(why)
+
+    def _check(self) -> None:
+        if self._lost.done():
+            raise RadioError(
+                RadioFault.CONNECTION_LOST, f"the adapter went away ({self._lost.result()})"
+            )
+
+
+def _ignore(_: BLEDevice, __: AdvertisementData) -> None:
+    """Leave a packet to the other scanner."""
+
+
+def _scan_error(error: Exception) -> RadioError:
+    if isinstance(error, BleakDBusError):
+        details = error.args[1] if len(error.args) > 1 else ""
+        return refusal(error.dbus_error, str(details))
+    if isinstance(error, BleakBluetoothNotAvailableError):
+        return refusal("org.bluez.Error.NotReady", "")
+    if isinstance(error, BleakError):
+        return refusal("org.freedesktop.DBus.Error.UnknownObject", "")
+    return refusal("org.freedesktop.DBus.Error.NoReply", "")

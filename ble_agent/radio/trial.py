@@ -1,0 +1,64 @@
+"""The part of every self-test that really sends and listens."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Coroutine
+from typing import Any
+
+from ble_agent.messages import explain
+from ble_agent.radio import Finding, Heard, Radio
+from tracing_core.advertisement import Advertisement
+from tracing_core.errors import RadioError
+
+__all__ = ["try_radio"]
+
+_SCAN_SECONDS = 4.0
+
+
+async def try_radio(radio: Radio) -> list[Finding]:
+    """Send a random identifier of nobody's, listen meanwhile, and say what came of it.
+
+    The radio is silent afterwards.
+    """
+    heard: list[Heard] = []
+    before = radio.rejected.total()
+    nobodys = Advertisement(secrets.token_bytes(16), secrets.token_bytes(4))
+    findings = [
+        await _finding(
+            radio.rotate(nobodys),
+            "The adapter sends identifiers, each with an address of its own",
+            "Bộ thu phát gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
+        ),
+        await _finding(
+            radio.scan(_SCAN_SECONDS, heard.append),
+            "The adapter listens",
+            "Bộ thu phát nghe được",
+        ),
+        await _finding(
+            radio.rotate(None),
+            "The adapter falls silent when told to",
+            "Bộ thu phát im lặng khi được yêu cầu",
+        ),
+    ]
+    others = radio.rejected.total() - before
+    findings.append(
+        Finding(
+            True,
+            f"Packets heard nearby: {len(heard)} with identifiers, {others} others.",
+            f"Số gói nghe được xung quanh: {len(heard)} có mã định danh, {others} gói khác.",
+        )
+    )
+    return findings
+
+
+async def _finding(trial: Coroutine[Any, Any, None], text_en: str, text_vi: str) -> Finding:
+    try:
+        await trial
+    except RadioError as error:
+        return Finding(
+            False,
+            f"{text_en}: no, {explain(error, 'en')}.",
+            f"{text_vi}: không, {explain(error, 'vi')}.",
+        )
+    return Finding(True, f"{text_en}.", f"{text_vi}.")
