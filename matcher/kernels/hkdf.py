@@ -15,7 +15,7 @@ number of streams (158 ns): `matcher.processor` chooses by maker.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ from matcher.kernels.vectors import (
     emitted,
     load,
     shuffled,
+    splat,
     store,
     vector,
 )
@@ -134,10 +135,15 @@ class MultiBuffer:
             extended.append(self.add(extended[-16], small0, extended[-7], small1))
         return extended
 
-    def compress(self, state: Sequence[Any], words: Sequence[Any]) -> list[Any]:
+    def compress(
+        self,
+        state: Sequence[Any],
+        words: Sequence[Any],
+        constants: Iterable[Any] = ROUND_CONSTANTS,
+    ) -> list[Any]:
         """Return the state after a block, given as 16 words or as its whole schedule."""
         a, b, c, d, e, f, g, h = state
-        for known, word in zip(ROUND_CONSTANTS, self.schedule(words), strict=True):
+        for known, word in zip(constants, self.schedule(words), strict=True):
             # The order of the sums matters: what is known early is added first.
             big1 = self.xor(self.rotate(e, 6), self.rotate(e, 11), self.rotate(e, 25))
             first = self.add(h, self.add(word, known), self.choice(e, f, g), big1)
@@ -147,6 +153,29 @@ class MultiBuffer:
         return [
             self.add(old, new) for old, new in zip(state, (a, b, c, d, e, f, g, h), strict=True)
         ]
+
+
+class _Lanes16(MultiBuffer):
+    """The same by AVX-512, where one instruction does any logic of three operands.
+
+    LLVM finds that by itself for sums of three, and for `majority` two instructions.
+    """
+
+    def __init__(self, builder: Any) -> None:
+        super().__init__(builder, 16)
+        arguments = [self.kind, self.kind, self.kind, WORD]
+        self._ternary = declared(builder, "llvm.x86.avx512.pternlog.d.512", self.kind, arguments)
+
+    def _logic(self, table: int, *words: Any) -> Any:
+        operands = [self._vector(word) for word in words]
+        return self.builder.call(self._ternary, [*operands, constant(WORD, table)])
+
+    # The tables are the results for operands 000 to 111, from the lowest bit up.
+    def choice(self, which: Any, one: Any, other: Any) -> Any:
+        return self._logic(0b11001010, which, one, other)
+
+    def majority(self, a: Any, b: Any, c: Any) -> Any:
+        return self._logic(0b11101000, a, b, c)
 
 
 def derived_words(sha: MultiBuffer, key: Sequence[Any]) -> list[Any]:
@@ -185,19 +214,43 @@ class _Memory:
             store(self._builder, value, self.address, self._size * at, self._size)
 
 
-def _compression(builder: Any, lanes: int, known: Sequence[int] | None) -> Any:
-    """Return a function of the module that compresses a block, or the known one, into a state."""
+def _multi_buffer(builder: Any, lanes: int) -> MultiBuffer:
+    return _Lanes16(builder) if lanes == 16 else MultiBuffer(builder, lanes)
+
+
+def _table(builder: Any, name: str, words: Sequence[int]) -> Any:
+    """Return the address of constants of the module."""
+    table = builder.module.globals.get(name)
+    if table is None:
+        kind = ir.ArrayType(WORD, len(words))
+        table = ir.GlobalVariable(builder.module, kind, name)
+        table.linkage, table.global_constant, table.align = "internal", True, 64
+        table.initializer = constant(kind, list(words))
+    # Hidden from LLVM, which would put the address back into the function, once for each constant.
+    hidden = ir.FunctionType(QWORD, [QWORD])
+    return builder.asm(hidden, "", "=r,0", [builder.ptrtoint(table, QWORD)], False)
+
+
+def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
+    """Return a function of the module that compresses a block into a state.
+
+    Its last parameter is a table: the round constants or, for a known block, their sums with its
+    words. Given so, a round's constant is an operand in memory and not an address to load too.
+    """
     name = f"truyvet_compress_{'known' if known else 'block'}_{lanes}"
     if name in builder.module.globals:
         return builder.module.globals[name]
-    addresses = [QWORD] if known else [QWORD, QWORD]
+    addresses = [QWORD] * (2 if known else 3)
     function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), addresses), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     inside = ir.IRBuilder(function.append_basic_block())
-    sha = MultiBuffer(inside, lanes)
-    state, *block = (_Memory(inside, sha.kind, address) for address in function.args)
-    state.write(sha.compress(state.read(8), known or block[0].read(16)))
+    sha = _multi_buffer(inside, lanes)
+    *memories, table = function.args
+    state, *block = (_Memory(inside, sha.kind, address) for address in memories)
+    constants = (splat(inside, load(inside, table, WORD, 4 * at, 4), lanes) for at in range(64))
+    words = block[0].read(16) if block else [0] * 64
+    state.write(sha.compress(state.read(8), words, constants))
     inside.ret_void()
     return function
 
@@ -210,13 +263,16 @@ def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
     instructions, 9 ns a key slower with AVX-512 and three seconds to compile instead of one.
     """
     sha = MultiBuffer(builder, lanes)
-    compress = _compression(builder, lanes, None)
-    compress_info = _compression(builder, lanes, info_schedule(RPIK_INFO))
+    compress = _compression(builder, lanes, known=False)
+    compress_info = _compression(builder, lanes, known=True)
+    rounds = _table(builder, "truyvet_rounds", ROUND_CONSTANTS)
+    known = zip(ROUND_CONSTANTS, info_schedule(RPIK_INFO), strict=True)
+    info = _table(builder, "truyvet_info", [sum(pair) & 0xFFFFFFFF for pair in known])
     state, outer, block = (_Memory.allocated(builder, sha.kind, size) for size in (8, 8, 16))
 
     def hash_into(where: _Memory, words: Sequence[Any]) -> None:
         block.write(words)
-        builder.call(compress, [where.address, block.address])
+        builder.call(compress, [where.address, block.address, rounds])
 
     whole = vector(WORD, 4 * lanes)
     swap = declared(builder, f"llvm.bswap.v{4 * lanes}i32", whole, [whole])
@@ -235,7 +291,7 @@ def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
     hash_into(outer, [sha.xor(word, _OUTER) for word in prk] + [_OUTER] * 8)
     state.write(INITIAL)
     hash_into(state, [sha.xor(word, _INNER) for word in prk] + [_INNER] * 8)
-    builder.call(compress_info, [state.address])
+    builder.call(compress_info, [state.address, info])
     hash_into(outer, state.read(8) + _DIGEST_PADDING)
     words = outer.read(4)
     low = shuffled(builder, words[0], words[1], range(2 * lanes))
