@@ -160,12 +160,17 @@ def export(ctx: click.Context, file: Path, as_json: bool) -> None:
 
 
 @agent.command("import")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Only tell what would be added.")
 @_JSON
 @click.pass_context
 def import_(ctx: click.Context, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Add what another log heard, from FILE in JSON Lines, gzipped or not."""
+    """Add what another app or device heard, from FILE.
+
+    FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the
+    LevelDB folder of Google Play Services; or RaMBLE's database. What is read of them:
+    docs/importing.md.
+    """
     from ble_agent import commands
 
     _print(as_json, *commands.import_log(_config(ctx), file, dry_run=dry_run))

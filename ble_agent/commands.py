@@ -15,10 +15,11 @@ from ble_agent.agent import Agent
 from ble_agent.checker import Checker
 from ble_agent.clock_watch import CLOCK_TOLERANCE_SECONDS
 from ble_agent.config import AgentConfig
-from ble_agent.encounter_log import EncounterLog, import_sightings
+from ble_agent.encounter_log import EncounterLog
 from ble_agent.exposure_check import check as check_exposures
 from ble_agent.exposure_check import owner_text
 from ble_agent.home import is_running, running
+from ble_agent.importers import import_log as import_foreign_log
 from ble_agent.key_ring import KeyRing
 from ble_agent.membership import find_membership, load_membership
 from ble_agent.membership import join as join_server
@@ -33,7 +34,7 @@ from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Me
 from tracing_core.clock import Clock, clock_from_environment
 from tracing_core.errors import RadioError, RadioFault, TracingError
 from tracing_core.interval import interval_start
-from tracing_core.sighting import read_json_lines, select_sightings, write_json_lines
+from tracing_core.sighting import select_sightings, write_json_lines
 from tracing_core.sqlite import Database, translated
 from tracing_core.trust import JoinLine
 
@@ -246,16 +247,29 @@ def export_log(config: AgentConfig, file: Path) -> _Answer:
     return {"exported": count}, say("exported", config.lang, count=count, path=file)
 
 
-def import_log(config: AgentConfig, file: Path, *, dry_run: bool) -> _Answer:
-    """Add another log."""
+def import_log(config: AgentConfig, path: Path, *, dry_run: bool) -> _Answer:
+    """Add the log of another app or device."""
     now = clock_from_environment().now()
     make_home(config.home)
     with open_store(config.home) as db:
-        count = import_sightings(db, read_json_lines(file), now, dry_run=dry_run)
-    text = say("imported", config.lang, **vars(count))
+        report = import_foreign_log(db, path, now, dry_run=dry_run)
+    lines = [
+        say(
+            "imported",
+            config.lang,
+            format=report.title,
+            read=report.read,
+            kept=report.kept,
+            known=report.known,
+            too_old=report.too_old,
+        )
+    ]
+    for reason, count in report.refusals():
+        why = say(f"refusal_{reason.value}", config.lang)
+        lines.append(say("import_refused", config.lang, count=count, reason=why))
     if dry_run:
-        text += "\n" + say("dry_run", config.lang)
-    return vars(count), text
+        lines.append(say("dry_run", config.lang))
+    return report.to_json(), "\n".join(lines)
 
 
 def self_test(config: AgentConfig) -> _Answer:

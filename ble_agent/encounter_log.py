@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import array
-import contextlib
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ble_agent.clock_watch import ClockWatch
-from ble_agent.store import RETENTION_SECONDS, delete_old, get_state, set_state, truncate_log
+from ble_agent.store import delete_old, get_state, set_state, truncate_log
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
 from tracing_core.sighting import Sighting, insert_sightings
 from tracing_core.sqlite import Database, transaction
 
-__all__ = [
-    "MAX_IDENTIFIERS_PER_SCAN",
-    "MAX_SAMPLES_PER_IDENTIFIER",
-    "EncounterLog",
-    "ImportCount",
-    "Scan",
-    "import_sightings",
-]
+__all__ = ["MAX_IDENTIFIERS_PER_SCAN", "MAX_SAMPLES_PER_IDENTIFIER", "EncounterLog", "Scan"]
 
 MAX_IDENTIFIERS_PER_SCAN = 10_000
 """More identifiers in one scan are counted and dropped: a flood must not fill the memory."""
@@ -150,63 +141,3 @@ class EncounterLog:
         if self._to_truncate and now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
             self._truncated_at = now
             self._to_truncate = not truncate_log(self._db)
-
-
-class _DryRun(Exception):
-    pass
-
-
-class ImportCount:
-    """What became of the lines of an imported log."""
-
-    def __init__(self) -> None:
-        self.read = 0
-        """Lines read."""
-        self.kept = 0
-        """Lines added to the log."""
-        self.known = 0
-        """Lines the log already had."""
-        self.too_old = 0
-        """Lines older than 14 days."""
-
-
-def _unknown(
-    db: Database, sightings: Iterable[Sighting], count: ImportCount, oldest: float
-) -> Iterator[Sighting]:
-    for sighting in sightings:
-        count.read += 1
-        samples = array.array("b", sighting.rssi_dbm).tobytes()
-        if sighting.seen_at < oldest:
-            count.too_old += 1
-        elif db.conn.execute(
-            "SELECT 1 FROM sighting WHERE seen_at = ? AND rpi = ? AND aem = ? AND rssi_dbm = ?",
-            [sighting.seen_at, sighting.rpi, sighting.aem, samples],
-        ).fetchone():
-            count.known += 1
-        else:
-            count.kept += 1
-            yield sighting
-
-
-def import_sightings(
-    db: Database, sightings: Iterable[Sighting], now: float, *, dry_run: bool = False
-) -> ImportCount:
-    """Add another log's sightings, all or none; those the log already has are left alone.
-
-    Batches matched before are matched again by the next check, since the log has grown.
-
-    Raises
-    ------
-    InvalidLog, StoreError
-        When the other log cannot be read or this one written; then nothing is added.
-    """
-    count = ImportCount()
-    # Leaving the transaction by an exception undoes it.
-    with contextlib.suppress(_DryRun), transaction(db):
-        for sighting in _unknown(db, sightings, count, now - RETENTION_SECONDS):
-            insert_sightings(db, [sighting])
-        if count.kept:
-            db.conn.execute("DELETE FROM batch")
-        if dry_run:
-            raise _DryRun
-    return count

@@ -51,9 +51,32 @@ MESSAGES: Mapping[str, Text] = {
         " đều có thể dùng nó để biết bạn đã ở gần ai.",
     ),
     "imported": Text(
-        "{read} sightings read: {kept} added, {known} already there, {too_old} older than 14 days.",
-        "Đã đọc {read} lượt ghi nhận: thêm mới {kept}, đã có sẵn {known}, cũ hơn 14 ngày"
-        " {too_old}.",
+        "{format}: {read} rows read; {kept} sightings added, {known} already there, {too_old} older"
+        " than 14 days.",
+        "{format}: đã đọc {read} dòng; thêm mới {kept} lượt ghi nhận, đã có sẵn {known}, cũ hơn 14"
+        " ngày {too_old}.",
+    ),
+    "import_refused": Text("Left out, {count}: {reason}.", "Bỏ qua, {count}: {reason}."),
+    "refusal_identifier": Text("the identifier has not 16 bytes", "mã nhận được không đủ 16 byte"),
+    "refusal_metadata": Text(
+        "what came with the identifier has not 4 bytes", "dữ liệu kèm theo mã không đủ 4 byte"
+    ),
+    "refusal_signal_strength": Text(
+        "no signal strength, or none that can be", "cường độ tín hiệu không có hoặc không hợp lệ"
+    ),
+    "refusal_time": Text("no time, or none that can be", "thời điểm không có hoặc không hợp lệ"),
+    "refusal_duration": Text(
+        "a duration that the app never writes", "thời lượng mà ứng dụng không bao giờ ghi"
+    ),
+    "refusal_encoding": Text(
+        "not written as the app writes it", "không đúng cách ghi của ứng dụng"
+    ),
+    "refusal_reused_address": Text(
+        "sent from the same address, but before this identifier",
+        "phát từ cùng địa chỉ nhưng trước mã này",
+    ),
+    "refusal_future": Text(
+        "later than this device's clock shows", "muộn hơn giờ trên đồng hồ của thiết bị này"
     ),
     "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
     "erase_question": Text(

@@ -47,10 +47,12 @@ _GZIP = b"\x1f\x8b"
 class ImportReport(Tally):
     """What became of an imported log: of its rows, and of the sightings they make."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: Source) -> None:
         super().__init__()
-        self.format = source
-        """The format of the log."""
+        self.format = source.name
+        """The format of the log, for programs."""
+        self.title = source.title
+        """The format of the log, for people."""
         self.kept = 0
         """Sightings added."""
         self.known = 0
@@ -100,7 +102,7 @@ def open_source(path: Path) -> Iterator[Source]:
                 source = _database_source(path, connection)
             yield source
     elif beginning.startswith((_GZIP, b"{")) or not (is_folder or beginning.strip()):
-        yield OwnLog("json-lines", path)
+        yield OwnLog("json-lines", "JSON Lines", path)
     else:
         hint = ": unpack it first" if beginning.startswith(b"PK") else ""
         raise InvalidLog(f"{path} is the log of no app that is known here{hint}")
@@ -112,7 +114,7 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
     if all(columns_of(connection, table) >= known for table, known in RAMBLE_COLUMNS.items()):
         return Ramble(path, connection)
     if columns_of(connection, "sighting"):
-        return OwnLog("truyvet", path)
+        return OwnLog("truyvet", "truyvet", path)
     raise InvalidLog(f"{path} is the database of no app that is known here")
 
 
@@ -138,7 +140,7 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
         When the other log cannot be read or this one written; then nothing is added.
     """
     with open_source(path) as source:
-        report = ImportReport(source.name)
+        report = ImportReport(source)
         # Leaving the transaction by an exception undoes it.
         with contextlib.suppress(_DryRun), transaction(db):
             is_known = _moment_is_known if source.is_one_per_moment else _sighting_is_known

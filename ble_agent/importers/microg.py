@@ -42,6 +42,7 @@ class MicroG:
     """The table of a database that is open."""
 
     name = "microg"
+    title = "microG"
     is_one_per_moment = True
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:

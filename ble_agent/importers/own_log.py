@@ -17,7 +17,7 @@ class OwnLog:
 
     Parameters
     ----------
-    name
+    name, title
         Of the form.
     path
         The file.
@@ -25,8 +25,9 @@ class OwnLog:
 
     is_one_per_moment = False
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, title: str, path: Path) -> None:
         self.name = name
+        self.title = title
         self._path = path
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:

@@ -47,6 +47,7 @@ class PlayServices:
     """A folder, read as it was copied."""
 
     name = "play-services"
+    title = "Google Play Services"
     is_one_per_moment = True
 
     def __init__(self, folder: Path) -> None:

@@ -51,6 +51,7 @@ class Ramble:
     """The tables of a database that is open."""
 
     name = "ramble"
+    title = "RaMBLE"
     is_one_per_moment = True
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:

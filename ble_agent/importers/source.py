@@ -55,7 +55,9 @@ class Source(Protocol):
     """A log of one format."""
 
     name: str
-    """Of the format, for people and programs."""
+    """Of the format, for programs."""
+    title: str
+    """Of the format, for people."""
     is_one_per_moment: bool
     """Whether one identifier, metadata and second are one sighting, whatever its samples; else
     only equal samples make it the same."""

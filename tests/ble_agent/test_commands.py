@@ -135,7 +135,8 @@ def test_a_log_moves_to_another_device_and_back(
     source, target = tmp_path / "in.jsonl", tmp_path / name
     write_json_lines(source, [ROW])
     dry = agent.answer("import", str(source), "--dry-run")
-    assert dry == {"read": 1, "kept": 1, "known": 0, "too_old": 0}
+    counts = {"read": 1, "kept": 1, "known": 0, "too_old": 0}
+    assert dry == {"format": "json-lines", **counts, "refused": {}}
     assert agent.answer("import", str(source))["kept"] == 1
     assert agent.answer("import", str(source))["known"] == 1
     assert agent.answer("export", str(target)) == {"exported": 1}

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ble_agent import encounter_log
-from ble_agent.encounter_log import EncounterLog, Scan, import_sightings
+from ble_agent.encounter_log import EncounterLog, Scan
 from ble_agent.store import forget, get_state, open_store
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import ManualClock
-from tracing_core.errors import InvalidLog, StoreBusy
-from tracing_core.sighting import Sighting, read_json_lines, select_sightings, write_json_lines
+from tracing_core.errors import StoreBusy
+from tracing_core.sighting import select_sightings
 
 DAY = 86_400
 START = 19_000 * DAY + 40_000
@@ -206,39 +206,6 @@ def test_a_scan_that_cannot_be_written_is_written_with_the_next(
         hear(log, clock, 2)
         rows = list(select_sightings(db))
     assert [(row.rpi[-1], row.seen_at) for row in rows] == [(1, START), (2, START + 304)]
-
-
-def test_an_imported_log_is_added_once(tmp_path: Path) -> None:
-    rows = [
-        Sighting(bytes(16), b"aaaa", (-60, -61), START - 100, START - 400, False),
-        Sighting(bytes(16), b"aaaa", (-60,), START - 100),
-        Sighting(b"x" * 16, b"aaaa", (-60,), START - 100, clock_suspect=True),
-        Sighting(b"y" * 16, b"aaaa", (-60,), START - 14 * DAY - 1),
-    ]
-    path = tmp_path / "log.jsonl.gz"
-    write_json_lines(path, rows)
-    with open_store(tmp_path) as db:
-        db.execute("INSERT INTO batch VALUES ('old.zip', 1)")
-        trial = import_sightings(db, read_json_lines(path), START, dry_run=True)
-        assert (trial.read, trial.kept, trial.known, trial.too_old) == (4, 3, 0, 1)
-        assert list(select_sightings(db)) == []
-        assert db.table("batch").count == 1
-        import_sightings(db, read_json_lines(path), START)
-        assert list(select_sightings(db)) == rows[:3]
-        assert db.table("batch").count == 0
-        again = import_sightings(db, read_json_lines(path), START)
-        assert (again.kept, again.known) == (0, 3)
-        assert list(select_sightings(db)) == rows[:3]
-
-
-def test_a_damaged_log_adds_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    write_json_lines(path, [Sighting(bytes(16), b"aaaa", (-60,), START)])
-    path.write_bytes(path.read_bytes() + b"{}\n")
-    with open_store(tmp_path) as db:
-        with pytest.raises(InvalidLog, match="line 2"):
-            import_sightings(db, read_json_lines(path), START)
-        assert list(select_sightings(db)) == []
 
 
 samples = st.lists(
