@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.tables import AGENT_TABLES
-from tracing_core.errors import StoreError
+from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.interval import INTERVAL_SECONDS
 from tracing_core.sighting import SIGHTING_TABLE
-from tracing_core.sqlite import Database, open_database, transaction, translated
+from tracing_core.sqlite import Database, open_database, path_of, transaction, translated
 
 __all__ = [
     "DATABASE_NAME",
@@ -32,6 +32,10 @@ DATABASE_NAME = "agent.db"
 
 RETENTION_SECONDS = 14 * 86_400
 """Everything older is deleted; the protocol has no use for it (GAEN: 14 days)."""
+
+_COMPACTED = "compacted_at"
+_COMPACT_EVERY_SECONDS = 86_400
+_MOST_IN_MEMORY = 64 << 20
 
 _OLD_ROWS = (
     ("sighting", "seen_at"),
@@ -116,15 +120,35 @@ def truncate_log(db: Database) -> bool:
     bool
         False if another process was reading; then a later call does it.
     """
-    with translated(db.conn.execute("PRAGMA database_list").fetchone()[2]):
+    with translated(path_of(db)):
         busy, _, _ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 
 
 def forget(db: Database, now: float) -> int:
-    """Delete what is older than 14 days from the database and its files; return how many rows."""
+    """Delete what is older than 14 days from the database and its files; return how many rows.
+
+    Once a day the file is rewritten: where rows went from between others, SQLite has moved those,
+    and leaves what it moved in unused parts of pages, which ``secure_delete`` does not overwrite.
+    """
     with transaction(db):
         count = delete_old(db, now)
-    if count:
-        truncate_log(db)
+    # A day that somebody reads or the disk is full all along is made up for later.
+    with contextlib.suppress(StoreBusy, StoreFull):
+        if not 0 <= now - (get_state(db, _COMPACTED) or 0) < _COMPACT_EVERY_SECONDS:
+            _compact(db, now)
+        elif count:
+            truncate_log(db)
     return count
+
+
+def _compact(db: Database, now: float) -> None:
+    path = path_of(db)
+    with translated(path):
+        # The rewritten copy is built in memory, as a temporary file would outlive it on the disk.
+        place = "MEMORY" if Path(path).stat().st_size <= _MOST_IN_MEMORY else "DEFAULT"
+        db.conn.execute(f"PRAGMA temp_store={place}")
+        db.conn.execute("VACUUM")
+    if truncate_log(db):
+        with transaction(db):
+            set_state(db, _COMPACTED, int(now))
