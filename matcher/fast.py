@@ -44,13 +44,17 @@ class FastJoin:
         Which kernel derives and compares.
     threads
         How many of it work at once.
+    expected_keys
+        About how many keys there will be; 0 if that is unknown.
     """
 
-    def __init__(self, log: LogColumns, kernel: Kernel, *, threads: int = 1) -> None:
+    def __init__(
+        self, log: LogColumns, kernel: Kernel, *, threads: int = 1, expected_keys: int = 0
+    ) -> None:
         self._log = log
         self._index = SightingIndex(log.columns(), kernel)
         self._threads = threads
-        self._known = KnownKeys()
+        self._known = KnownKeys(expected_keys)
         self._near, self._heard = ValueSet(), ValueSet()
         self._records: list[Iterable[tuple[int, DiagnosisKey]]] = []
 

@@ -94,8 +94,9 @@ def match(
     if kernel is None:
         found = _portable(log, files, report)
     else:
-        few = keys < THREADED_KEYS
-        found = _fast(log, files, report, kernel, threads or (1 if few else available_threads()))
+        if threads is None:
+            threads = 1 if keys < THREADED_KEYS else available_threads()
+        found = _fast(log, files, report, kernel, threads)
     configuration = configuration or ExposureConfiguration.default()
     if today is None:
         today = utc_day(found.last_seen_at or 0)
@@ -137,7 +138,7 @@ def _fast(
     from matcher.log_columns import LogColumns, read_columns
 
     columns = read_columns(log) if isinstance(log, Path) else LogColumns.from_sightings(log)
-    join = FastJoin(columns, kernel, threads=threads)
+    join = FastJoin(columns, kernel, threads=threads, expected_keys=files.estimated_keys())
     for number, file in enumerate(files.columns(), 1):
         report(f"matching file {number} of {len(files)}")
         join.add(file)

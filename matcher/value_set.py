@@ -16,9 +16,15 @@ _LEAST_PLACES = 16
 
 
 class ValueSet:
-    """A set of 16-byte values; 21 to 43 bytes of memory each, half as much again while it grows."""
+    """A set of 16-byte values; 21 to 43 bytes of memory each, half as much again while it grows.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    expected
+        About how many values there will be: a set that need not grow takes half the time.
+    """
+
+    def __init__(self, expected: int = 0) -> None:
         self.count = 0
         """How many values are in it."""
         self._enter = enter_function()
@@ -26,10 +32,11 @@ class ValueSet:
         self._multipliers = np.frombuffer(secrets.token_bytes(32), np.uint64) | np.array(
             [0, 1, 0, 1], np.uint64
         )
+        self._make_room(expected)
 
     def add(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Put in values, shape (n, 16); return for each whether it is the first of its kind."""
-        self._make_room(len(values))
+        self._make_room(self.count + len(values))
         absent = np.empty(len(values), np.bool_)
         self.count += self._enter(self._table, _words(values), self._multipliers, True, absent)
         return absent
@@ -40,12 +47,11 @@ class ValueSet:
         self._enter(self._table, _words(values), self._multipliers, False, absent)
         return ~absent
 
-    def _make_room(self, more: int) -> None:
+    def _make_room(self, count: int) -> None:
         places = len(self._table) - 1
-        needed = 4 * (self.count + more)
-        if needed <= 3 * places:
+        if 4 * count <= 3 * places:
             return
-        while needed > 3 * places:
+        while 4 * count > 3 * places:
             places *= 2
         old, self._table = self._table, np.zeros((places + 1, 2), np.uint64)
         # An empty place passes for the value of zeros, of which only the last row knows.
@@ -59,9 +65,15 @@ class KnownKeys:
 
     Key files rise from key to key, and most jobs have one; its keys are then known to differ, and
     enter a table only when another file comes.
+
+    Parameters
+    ----------
+    expected
+        About how many keys there will be.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 0) -> None:
+        self._expected = expected
         self._values: ValueSet | None = None
         self._first: NDArray[np.uint8] | None = None
 
@@ -78,7 +90,7 @@ class KnownKeys:
             self._first = key_data
             return np.ones(len(key_data), np.bool_)
         if self._values is None:
-            self._values = ValueSet()
+            self._values = ValueSet(self._expected)
             if self._first is not None:
                 self._values.add(self._first)
                 self._first = None

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import types, uint64
+from numba import njit, types, uint64
 
 from matcher.kernels.cache import compiled
 
@@ -21,6 +21,12 @@ _ENTER_SIGNATURE = types.int64(
     types.Array(types.boolean, 1, "C"),
 )
 _ASCENDING_SIGNATURE = types.boolean(types.Array(types.uint8, 2, "C", readonly=True))
+
+
+@njit(inline="always")
+def _place(low: Any, high: Any, multipliers: Any, last: Any) -> Any:
+    mixed = (low ^ multipliers[0]) * multipliers[1] + (high ^ multipliers[2]) * multipliers[3]
+    return (mixed >> uint64(32)) & last
 
 
 def enter(table: Any, values: Any, multipliers: Any, insert: Any, absent: Any) -> Any:
@@ -55,10 +61,7 @@ def enter(table: Any, values: Any, multipliers: Any, insert: Any, absent: Any) -
             if insert:
                 table[size, 0] = 1
         else:
-            mixed = (low ^ multipliers[0]) * multipliers[1] + (high ^ multipliers[2]) * multipliers[
-                3
-            ]
-            place = (mixed >> uint64(32)) & last
+            place = _place(low, high, multipliers, last)
             while (table[place, 0] != low or table[place, 1] != high) and (
                 table[place, 0] != 0 or table[place, 1] != 0
             ):
