@@ -29,7 +29,7 @@ __all__ = [
     "seconds_on_air",
 ]
 
-_LONGEST_ON_AIR_SECONDS = 1200.0
+_LONGEST_ON_AIR_SECONDS, _SHORTEST_ON_AIR_SECONDS = 1200.0, 20
 
 RADIO_FORMS = ("auto", "bluez[:hci0]", "mgmt[:hci0]", "hci:TRANSPORT", "android", "replay:FILE")
 """The forms that `open_radio` reads, for help texts."""
@@ -127,9 +127,10 @@ class Radio(Protocol):
 def seconds_on_air(clock: Clock) -> int:
     """Return how long an advertisement may last without us, in whole seconds of real time.
 
-    It is the protocol's longest time, 20 minutes of the agent's clock.
+    It is the protocol's longest time, 20 minutes of the agent's clock; but never under 20 seconds,
+    because an adapter is no faster for a clock that runs fast.
     """
-    return max(1, int(_LONGEST_ON_AIR_SECONDS / getattr(clock, "rate", 1.0)))
+    return max(_SHORTEST_ON_AIR_SECONDS, int(_LONGEST_ON_AIR_SECONDS / getattr(clock, "rate", 1.0)))
 
 
 def open_radio(spec: str, clock: Clock) -> Radio:

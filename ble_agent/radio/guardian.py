@@ -26,6 +26,7 @@ __all__ = ["Guardian"]
 _REMOVE_ADVERTISING = 0x003F
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _CLOSE_SECONDS = 5.0
+_LONGEST_WAIT_SECONDS = 10.0
 
 
 class Guardian:
@@ -74,33 +75,33 @@ class Guardian:
             await asyncio.to_thread(self._process.wait)
 
 
-def _watch(channel: socket.socket, index: int, instance: int) -> None:
+def _watch(channel: int, index: int, instance: int) -> None:
     """Remove the advertisement whenever its time is up, and when standard input ends."""
     removal = struct.pack("<HHHB", _REMOVE_ADVERTISING, index, 1, instance)
     orders = sys.stdin.fileno()
     ends_at: float | None = None
     pending = b""
     while True:
-        wait = None if ends_at is None else max(0.0, ends_at - time.clock_gettime(_CLOCK))
-        # A suspended machine's time does not count for select, so it is looked at often.
-        ready, _, _ = select.select([orders, channel], [], [], wait and min(wait, 10.0))
-        if channel in ready and not channel.recv(65536):
+        wait = None
+        if ends_at is not None:
+            # A suspended machine's time does not count for select, so it is looked at often.
+            wait = min(max(0.0, ends_at - time.clock_gettime(_CLOCK)), _LONGEST_WAIT_SECONDS)
+        ready, _, _ = select.select([orders, channel], [], [], wait)
+        if channel in ready and not os.read(channel, 65536):
             return
         if orders in ready:
             received = os.read(orders, 4096)
             if not received:
-                channel.send(removal)
+                os.write(channel, removal)
                 return
             *lines, pending = (pending + received).split(b"\n")
             if lines:
                 seconds = float(lines[-1])
                 ends_at = time.clock_gettime(_CLOCK) + seconds if seconds else None
         elif ends_at is not None and time.clock_gettime(_CLOCK) >= ends_at:
-            channel.send(removal)
+            os.write(channel, removal)
             ends_at = None
 
 
 if __name__ == "__main__":
-    with socket.socket(fileno=int(sys.argv[1])) as inherited:
-        inherited.setblocking(True)
-        _watch(inherited, int(sys.argv[2]), int(sys.argv[3]))
+    _watch(*map(int, sys.argv[1:4]))

@@ -55,7 +55,7 @@ _PATTERNS = struct.pack("<BBBBH29x", 1, 0x16, 0, 2, SERVICE_UUID)
 # controller's kernel sends every 100 to 150 ms all the same.
 _DEFAULTS = {
     kind: struct.pack("<H", slots)
-    for kind, slots in {0x0009: 320, 0x000A: 416, 0x0013: 160, 0x0014: 160}.items()
+    for kind, slots in {0x000A: 320, 0x000B: 416, 0x0013: 160, 0x0014: 160}.items()
 }
 
 
@@ -279,7 +279,15 @@ class MgmtRadio:
         if not info.low_energy_on:
             await self._command(MgmtCommand.SET_LE, b"\x01")
         if not info.powered:
-            await self._command(MgmtCommand.SET_POWERED, b"\x01")
+            try:
+                await self._command(MgmtCommand.SET_POWERED, b"\x01")
+            except _Refused as error:
+                if error.status != MgmtStatus.FAILED:
+                    raise
+                # Kernel 6.12 says no more than that when rfkill blocks the adapter.
+                raise _refused(
+                    MgmtCommand.SET_POWERED, MgmtStatus.RFKILLED, f"hci{self._index}"
+                ) from error
 
     async def _take_instance(self) -> None:
         with _whole():

@@ -77,8 +77,8 @@ def findings(
     """What is wrong with a trace.
 
     `packet_interval` is the shortest and longest time between packets, None where the agent does
-    not choose it. `gaps` is the shortest and longest time between changes of a sender that was never
-    interrupted; `slack` widens both ends.
+    not choose it. `gaps` is the shortest and longest time between changes of a sender that was
+    never interrupted; `slack` widens both ends.
     """
     found = _linked(lines) + _recognisable(lines)
     if packet_interval is not None:

@@ -1,0 +1,367 @@
+"""The radio `mgmt` against a kernel of our own that answers as Linux did."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import struct
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ble_agent.radio import Heard, open_radio
+from ble_agent.radio.mgmt import MgmtRadio
+from ble_agent.radio.mgmt_channel import (
+    MgmtCommand,
+    MgmtEvent,
+    MgmtStatus,
+    is_powered,
+    read_device_found,
+    read_tlvs,
+)
+from tests.ble_agent.radio.airs import START, random_advertisement, until
+from tests.ble_agent.radio.fake_kernel import DEFAULTS, FakeKernel
+from tracing_core.clock import Clock, ManualClock, ScaledClock
+from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    kernel: FakeKernel, clock: Clock | None = None, index: int | None = None
+) -> AsyncIterator[MgmtRadio]:
+    radio = MgmtRadio(index, clock or ManualClock(START), connect=kernel.connect)
+    try:
+        async with radio:
+            yield radio
+    finally:
+        kernel.close()
+
+
+async def listening(kernel: FakeKernel, radio: MgmtRadio, heard: list[Heard]) -> asyncio.Task[None]:
+    scan = asyncio.create_task(radio.scan(4.0, heard.append))
+    await until(lambda: bool(kernel.monitors) or scan.done())
+    return scan
+
+
+async def test_every_identifier_is_a_new_advertisement_of_exact_bytes() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        assert kernel.settings[0] == 1 << 9 | 1
+        for _ in range(3):
+            advertisement = random_advertisement()
+            await radio.rotate(advertisement)
+            assert kernel.advertising == {(0, 5): (1200, advertisement.encode())}
+        adverts = [each for each in kernel.commands if "_ADVERTISING" in each.name]
+        add, remove = MgmtCommand.ADD_ADVERTISING, MgmtCommand.REMOVE_ADVERTISING
+        assert adverts == [add, remove, add, remove, add]
+        await radio.rotate(None)
+        assert kernel.advertising == {}
+
+
+async def test_on_leaving_the_air_is_silent_and_the_adapter_as_before() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        assert kernel.defaults != DEFAULTS
+    assert kernel.advertising == {}
+    assert kernel.defaults == DEFAULTS
+
+
+async def test_the_timeout_is_twenty_minutes_of_the_agents_clock() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel, ScaledClock(told=START, real=0.0, rate=40.0)) as radio:
+        await radio.rotate(random_advertisement())
+        assert kernel.advertising[0, 5][0] == 30
+
+
+async def test_what_a_killed_agent_left_is_removed_and_others_are_not() -> None:
+    kernel = FakeKernel()
+    kernel.advertising = {(0, 5): (1200, b"old"), (0, 1): (0, b"another program's")}
+    async with opened(kernel):
+        assert kernel.advertising == {(0, 1): (0, b"another program's")}
+
+
+async def test_a_scan_delivers_every_packet_and_counts_the_rest() -> None:
+    kernel, clock = FakeKernel(), ManualClock(START)
+    heard: list[Heard] = []
+    async with opened(kernel, clock) as radio:
+        advertisement = random_advertisement()
+        kernel.found(0, advertisement.encode(), -50)
+        await radio.rotate(advertisement)
+        scan = await listening(kernel, radio, heard)
+        for rssi_dbm in (-60, -61, 127):
+            kernel.found(0, advertisement.encode(), rssi_dbm)
+        kernel.found(0, advertisement.encode(), -70, monitored=False)
+        kernel.found(3, advertisement.encode(), -80)
+        kernel.found(0, b"\x02\x01\x06", -60)
+        kernel.event(MgmtEvent.MONITOR_DEVICE_FOUND, 0, bytes(9))
+        await until(lambda: radio.rejected.total() == 2)
+        clock.advance(4.0)
+        await scan
+        assert kernel.monitors == set()
+    assert heard == [Heard(advertisement, rssi, START) for rssi in (-60, -61, -70)]
+    assert radio.without_rssi == 1
+    assert radio.rejected == {
+        AdvertisementFault.NO_SERVICE_DATA: 1,
+        AdvertisementFault.TRUNCATED: 1,
+    }
+
+
+async def test_an_identifier_changes_with_listening_stopped() -> None:
+    kernel, clock = FakeKernel(), ManualClock(START)
+    async with opened(kernel, clock) as radio:
+        scan = await listening(kernel, radio, [])
+        await radio.rotate(random_advertisement())
+        assert kernel.monitors
+        clock.advance(4.0)
+        await scan
+    order = [each.name for each in kernel.commands]
+    assert order.index("REMOVE_MONITOR") < order.index("ADD_ADVERTISING")
+
+
+async def test_kernels_without_monitors_discover() -> None:
+    kernel, clock = FakeKernel(), ManualClock(START)
+    kernel.refusals[MgmtCommand.ADD_PATTERNS_MONITOR] = MgmtStatus.UNKNOWN_COMMAND
+    heard: list[Heard] = []
+    async with opened(kernel, clock) as radio:
+        assert "every packet" in radio.capabilities.note
+        scan = asyncio.create_task(radio.scan(4.0, heard.append))
+        await until(lambda: MgmtCommand.START_DISCOVERY in kernel.commands)
+        kernel.found(0, random_advertisement().encode(), -60, monitored=False)
+        await until(lambda: bool(heard))
+        clock.advance(4.0)
+        await scan
+        assert kernel.commands[-1] is MgmtCommand.STOP_DISCOVERY
+        assert "one packet" in radio.capabilities.note
+        testing = asyncio.create_task(radio.self_test())
+        while not testing.done():
+            clock.advance(1.0)
+            await asyncio.sleep(0)
+        assert "too old" in (await testing)[-1].text_en
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "reason", "words"),
+    [
+        ("REMOVE_ADVERTISING", 0x14, RadioFault.PERMISSION, "CAP_NET_ADMIN"),
+        ("SET_POWERED", 0x12, RadioFault.POWERED_OFF, "rfkill unblock"),
+        ("SET_POWERED", 0x0F, RadioFault.POWERED_OFF, "switch it on"),
+        ("SET_POWERED", 0x03, RadioFault.POWERED_OFF, "rfkill unblock"),
+        ("SET_LE", 0x0B, RadioFault.REFUSED, "SET_LE"),
+        ("READ_INFO", 0x11, RadioFault.CONNECTION_LOST, "plug it in"),
+        ("READ_ADV_FEATURES", 0x77, RadioFault.REFUSED, "0x77"),
+    ],
+)
+async def test_refusals_say_what_to_do(
+    command: str, status: int, reason: RadioFault, words: str
+) -> None:
+    kernel = FakeKernel()
+    kernel.advertising[0, 5] = (0, b"")
+    kernel.refusals[MgmtCommand[command]] = status
+    with pytest.raises(RadioError, match=words) as caught:
+        async with opened(kernel):
+            pass
+    assert caught.value.reason is reason
+    assert "\n" not in str(caught.value)
+
+
+async def test_an_advertisement_refused_leaves_silence() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        kernel.refusals[MgmtCommand.ADD_ADVERTISING] = MgmtStatus.INVALID_PARAMETERS
+        with pytest.raises(RadioError, match="ADD_ADVERTISING") as caught:
+            await radio.rotate(random_advertisement())
+        assert caught.value.reason is RadioFault.REFUSED
+        del kernel.refusals[MgmtCommand.ADD_ADVERTISING]
+        await radio.rotate(random_advertisement())
+        assert len(kernel.advertising) == 1
+
+
+async def test_adapters_are_chosen() -> None:
+    kernel = FakeKernel(indices=(3, 1))
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        assert list(kernel.advertising) == [(1, 5)]
+    kernel = FakeKernel(indices=(3, 1))
+    async with opened(kernel, index=3) as radio:
+        await radio.rotate(random_advertisement())
+        assert list(kernel.advertising) == [(3, 5)]
+    with pytest.raises(RadioError, match="no adapter hci2") as caught:
+        async with opened(FakeKernel(), index=2):
+            pass
+    assert caught.value.reason is RadioFault.NO_ADAPTER
+    kernel = FakeKernel()
+    kernel.supported = 1
+    with pytest.raises(RadioError, match="no Bluetooth Low Energy"):
+        async with opened(kernel):
+            pass
+    kernel = FakeKernel()
+    kernel.features = bytes(8)
+    with pytest.raises(RadioError, match="cannot advertise"):
+        async with opened(kernel):
+            pass
+
+
+async def test_a_kernel_without_bluetooth_says_so() -> None:
+    def connect() -> Any:
+        raise OSError(97, "Address family not supported by protocol")
+
+    with pytest.raises(RadioError, match="has no Bluetooth") as caught:
+        async with MgmtRadio(0, ManualClock(START), connect=connect):
+            pass
+    assert caught.value.reason is RadioFault.NO_ADAPTER
+
+
+@pytest.mark.parametrize(
+    ("event", "body"),
+    [
+        (MgmtEvent.INDEX_REMOVED, b""),
+        (MgmtEvent.NEW_SETTINGS, struct.pack("<I", 1 << 9)),
+        (MgmtEvent.ADVERTISING_REMOVED, b"\x05"),
+        (MgmtEvent.CONTROLLER_RESUME, bytes(8)),
+    ],
+)
+async def test_a_scan_ends_at_once_when_the_adapter_is_lost(event: MgmtEvent, body: bytes) -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        scan = await listening(kernel, radio, [])
+        kernel.event(event, 1, body)
+        kernel.event(event, 0, body)
+        with pytest.raises(RadioError) as caught:
+            await scan
+        assert caught.value.reason is RadioFault.CONNECTION_LOST
+        with pytest.raises(RadioError, match="went away"):
+            await radio.rotate(None)
+
+
+async def test_a_radio_is_opened_anew_after_a_loss() -> None:
+    kernel = FakeKernel()
+    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    async with radio:
+        scan = await listening(kernel, radio, [])
+        kernel.unplug(0)
+        with pytest.raises(RadioError, match="unplugged"):
+            await scan
+    kernel.indices.append(0)
+    async with radio:
+        await radio.rotate(random_advertisement())
+        assert len(kernel.advertising) == 1
+    kernel.close()
+
+
+async def test_a_kernel_that_hangs_up_or_does_not_answer_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ble_agent.radio.mgmt.COMMAND_TIMEOUT_SECONDS", 0.05)
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        kernel.silent.add(MgmtCommand.ADD_ADVERTISING)
+        with pytest.raises(RadioError, match="does not answer ADD_ADVERTISING") as caught:
+            await radio.rotate(random_advertisement())
+        assert caught.value.reason is RadioFault.CONNECTION_LOST
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        scan = await listening(kernel, radio, [])
+        kernel.close()
+        with pytest.raises(RadioError, match="closed the channel"):
+            await scan
+
+
+async def test_extended_controllers_get_no_timeout_but_a_guardian(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ble_agent.radio.mgmt.seconds_on_air", lambda _: 1)
+    kernel = FakeKernel(extended=True)
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        assert kernel.advertising[0, 8][0] == 0
+        await until(lambda: not kernel.advertising)
+        with pytest.raises(RadioError, match="its advertisement was removed"):
+            await radio.scan(1.0, lambda _: None)
+
+
+async def test_the_guardian_removes_what_a_dead_agent_left() -> None:
+    kernel = FakeKernel(extended=True)
+    async with opened(kernel, ManualClock(START)) as radio:
+        await radio.rotate(random_advertisement())
+        guardian = radio._guardian
+        assert guardian is not None
+        # The pipe ends with the agent, however it died.
+        os.close(os.dup(guardian._process.stdin.fileno()))  # type: ignore[union-attr]
+        assert kernel.advertising
+        await guardian.close()
+        await until(lambda: not kernel.advertising)
+        radio._guardian = None
+
+
+async def test_without_its_guardian_nothing_is_sent() -> None:
+    kernel = FakeKernel(extended=True)
+    async with opened(kernel, ManualClock(START)) as radio:
+        assert radio._guardian is not None
+        radio._guardian._process.kill()
+        radio._guardian._process.wait()
+        with pytest.raises(RadioError, match="guards its advertisement"):
+            await radio.rotate(random_advertisement())
+        assert kernel.advertising == {}
+
+
+async def test_self_test_sends_and_listens() -> None:
+    kernel, clock = FakeKernel(), ManualClock(START)
+    async with opened(kernel, clock) as radio:
+        testing = asyncio.create_task(radio.self_test())
+        await until(lambda: bool(kernel.monitors))
+        assert kernel.advertising
+        clock.advance(4.0)
+        findings = await testing
+        assert all(finding.ok for finding in findings)
+        assert kernel.advertising == {}
+
+
+def test_specs_are_read() -> None:
+    clock = ManualClock(START)
+    assert open_radio("mgmt", clock).name == "mgmt"
+    assert open_radio("mgmt:hci12", clock).name == "mgmt:hci12"
+    for spec in ("mgmt:", "mgmt:usb0", "mgmt:hci", "mgmt:hci0x"):
+        if spec != "mgmt:":
+            with pytest.raises(RadioError, match="no radio is called"):
+                open_radio(spec, clock)
+
+
+@given(
+    st.sampled_from([MgmtEvent.DEVICE_FOUND, MgmtEvent.MONITOR_DEVICE_FOUND]),
+    st.binary(max_size=80),
+)
+def test_events_of_any_bytes_are_read(event: MgmtEvent, body: bytes) -> None:
+    found = read_device_found(event, body)
+    if found is not None:
+        assert found.data in body
+        assert -128 <= found.rssi_dbm <= 127
+
+
+@given(st.binary(max_size=80))
+def test_settings_and_defaults_of_any_bytes_are_read(body: bytes) -> None:
+    assert is_powered(body) in (True, False)
+    assert all(value in body for value in read_tlvs(body).values())
+
+
+@given(st.lists(st.binary(max_size=40), max_size=12))
+def test_a_kernel_that_speaks_nonsense_does_no_harm(messages: list[bytes]) -> None:
+    async def listen() -> None:
+        kernel, clock = FakeKernel(), ManualClock(START)
+        async with opened(kernel, clock) as radio:
+            scan = await listening(kernel, radio, [])
+            for message in messages:
+                if message:
+                    kernel._channels[0].send(message)
+            with contextlib.suppress(RadioError):
+                while not scan.done():
+                    clock.advance(4.0)
+                    await asyncio.sleep(0)
+                await scan
+
+    asyncio.run(listen())
