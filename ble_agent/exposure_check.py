@@ -17,6 +17,7 @@ from tracing_core.clock import Clock
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.errors import ExportFileError, ServerRefused, TracingError
 from tracing_core.export_file import ExportFile, read_export_bytes
+from tracing_core.exposure_configuration import NO_LEVEL
 from tracing_core.interval import utc_day
 from tracing_core.sighting import select_sightings
 from tracing_core.sqlite import Database, transaction
@@ -246,7 +247,9 @@ def owner_text(result: CheckResult, membership: Membership, language: str) -> st
     if not result.days:
         return say("nothing_recorded", language)
     contact = membership.config.contact.get(language)
-    lines = [say("recorded", language)]
+    # What stays below the authority's threshold is told, since it was recorded, but alarms nobody.
+    counts = result.level != NO_LEVEL
+    lines = [say("recorded" if counts else "recorded_faint", language)]
     lines += [
         say(
             "recorded_day",
@@ -257,8 +260,9 @@ def owner_text(result: CheckResult, membership: Membership, language: str) -> st
         )
         for day in result.days
     ]
-    advice = contact.advice if contact is not None else ""
-    lines.append(say("what_to_do", language, advice=advice or say("default_advice", language)))
+    if counts:
+        advice = contact.advice if contact is not None else ""
+        lines.append(say("what_to_do", language, advice=advice or say("default_advice", language)))
     if contact is not None:
         lines.append(say("contact", language, contact=_contact_line(contact)))
     return "\n".join(lines)

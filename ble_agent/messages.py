@@ -101,6 +101,14 @@ MESSAGES: Mapping[str, Text] = {
         "Thiết bị này đã ghi nhận bạn từng ở gần người mà sau đó báo cáo có kết quả dương tính hoặc"
         " được chẩn đoán mắc bệnh:",
     ),
+    "recorded_faint": Text(
+        "This device has recorded signals of a person who later reported a positive test or"
+        " diagnosis, but too briefly or from too far away to count as an exposure by your health"
+        " authority's rules:",
+        "Thiết bị này đã ghi nhận tín hiệu của người mà sau đó báo cáo có kết quả dương tính hoặc"
+        " được chẩn đoán mắc bệnh, nhưng thời gian quá ngắn hoặc khoảng cách quá xa nên theo quy"
+        " định của cơ quan y tế chưa tính là phơi nhiễm:",
+    ),
     "recorded_day": Text(
         "  {date}: about {minutes} minutes, risk: {level}",
         "  {date}: khoảng {minutes} phút, mức nguy cơ: {level}",
@@ -119,16 +127,16 @@ MESSAGES: Mapping[str, Text] = {
     "contact": Text("Contact: {contact}", "Liên hệ: {contact}"),
     # report
     "report_question": Text(
-        "This sends the keys of {count} days ({first} to {last}) to {url}. With them, other"
-        " people's devices find out by themselves whether they were near yours. Your name and your"
+        "This sends this device's keys ({first} to {last}, days: {count}) to {url}. With them,"
+        " other people's devices find out by themselves whether they were near yours. Your name and your"
         " whereabouts are not sent. Send the keys?",
         "Thao tác này gửi khóa của {count} ngày (từ {first} đến {last}) tới {url}. Nhờ đó, thiết bị"
         " của người khác có thể tự kiểm tra xem đã từng ở gần thiết bị của bạn hay chưa. Tên và nơi"
         " bạn đã đến không được gửi đi. Bạn có đồng ý gửi các khóa này không?",
     ),
     "reported": Text(
-        "Thank you. The server has taken the keys of {count} days. Today's key is published only"
-        " after it has expired.",
+        "Thank you. The server has taken this device's keys (days: {count}). Today's key is"
+        " published only after it has expired.",
         "Cảm ơn bạn. Máy chủ đã nhận khóa của {count} ngày. Khóa của hôm nay chỉ được công bố sau"
         " khi hết hạn.",
     ),
@@ -159,7 +167,9 @@ MESSAGES: Mapping[str, Text] = {
     "status_never_check": Text(
         "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
     ),
-    "status_keys": Text("Own keys kept: {count} days", "Khóa của thiết bị đang lưu: {count} ngày"),
+    "status_keys": Text(
+        "Days of own keys kept: {count}", "Khóa của thiết bị đang lưu: {count} ngày"
+    ),
     "status_heard": Text(
         "Identifiers heard on {date}: {count}", "Số mã thu được ngày {date}: {count}"
     ),

@@ -99,6 +99,23 @@ def test_an_exposure_is_told_by_day_and_strength_with_what_to_do(
     assert "Ở nhà và gọi cho chúng tôi." in vietnamese
 
 
+def test_what_is_below_the_threshold_is_told_without_alarm(
+    db: Database, server: FakeServer
+) -> None:
+    server.add_file("1-2-00001.zip", [met(db, rssi_dbm=-100)])
+    result = checked(db, server)
+    assert (len(result.days), result.level) == (1, "none")
+    english = owner_text(result, load_membership(db), "en")
+    assert "too briefly or from too far away to count" in english
+    assert "risk: below the warning threshold" in english
+    assert "Health Centre, 1900 9095" in english
+    assert "you were near" not in english
+    assert "Stay home" not in english
+    vietnamese = owner_text(result, load_membership(db), "vi")
+    assert "chưa tính là phơi nhiễm" in vietnamese
+    assert "Ở nhà" not in vietnamese
+
+
 def test_a_level_of_the_authoritys_own_is_shown_without_what_a_terminal_obeys(
     db: Database, server: FakeServer
 ) -> None:
