@@ -128,8 +128,8 @@ MESSAGES: Mapping[str, Text] = {
     # report
     "report_question": Text(
         "This sends this device's keys ({first} to {last}, days: {count}) to {url}. With them,"
-        " other people's devices find out by themselves whether they were near yours. Your name and your"
-        " whereabouts are not sent. Send the keys?",
+        " other people's devices find out by themselves whether they were near yours. Your name and"
+        " your whereabouts are not sent. Send the keys?",
         "Thao tác này gửi khóa của {count} ngày (từ {first} đến {last}) tới {url}. Nhờ đó, thiết bị"
         " của người khác có thể tự kiểm tra xem đã từng ở gần thiết bị của bạn hay chưa. Tên và nơi"
         " bạn đã đến không được gửi đi. Bạn có đồng ý gửi các khóa này không?",
