@@ -55,62 +55,68 @@ def run(folder: Path, *, house: Path = HOUSE, **variables: str) -> tuple[int, in
     return int(hits), int(misses), identifier
 
 
-@pytest.fixture
-def copied_house(tmp_path: Path) -> Path:
-    house = tmp_path / "house"
+def copy_of_house(folder: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     for package in ("matcher", "tracing_core"):
-        shutil.copytree(HOUSE / package, house / package, ignore=ignored)
-    return house
+        shutil.copytree(HOUSE / package, folder / package, ignore=ignored)
+    return folder
 
 
-def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
-    first, second = run(tmp_path / "cache"), run(tmp_path / "cache")
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy, so that nobody edits it meanwhile."""
+    return copy_of_house(tmp_path / "house")
+
+
+def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path, house: Path) -> None:
+    first, second = (run(tmp_path / "cache", house=house) for _ in range(2))
     assert first[:2] == (0, 1)
     assert second[:2] == (1, 0)
     assert first[2] == second[2]
 
 
-def test_an_edited_emitter_is_compiled_anew(tmp_path: Path, copied_house: Path) -> None:
+def test_an_edited_emitter_is_compiled_anew(tmp_path: Path, house: Path) -> None:
     folder = tmp_path / "cache"
-    _, _, identifier = run(folder)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(house, elsewhere)
+    _, _, identifier = run(folder, house=house)
     # The same sources elsewhere are the same sources.
-    assert run(folder, house=copied_house) == (1, 0, identifier)
-    constants = copied_house / "matcher/kernels/sha256.py"
+    assert run(folder, house=elsewhere) == (1, 0, identifier)
+    constants = elsewhere / "matcher/kernels/sha256.py"
     text = constants.read_text()
     constants.write_text(text.replace('b"EN-RPIK"', 'b"EN-RPIX"'))
     assert constants.read_text() != text
-    hits, misses, edited = run(folder, house=copied_house)
+    hits, misses, edited = run(folder, house=elsewhere)
     assert (hits, misses) == (0, 1)
     assert edited != identifier
     constants.write_text(text)
-    assert run(folder, house=copied_house)[2] == identifier
+    assert run(folder, house=elsewhere)[2] == identifier
 
 
-def test_another_processor_has_its_own(tmp_path: Path) -> None:
+def test_another_processor_has_its_own(tmp_path: Path, house: Path) -> None:
     folder = tmp_path / "cache"
-    run(folder, TRUYVET_KERNEL="table")
-    other = run(folder, TRUYVET_KERNEL="table", NUMBA_CPU_NAME="generic")
+    run(folder, house=house, TRUYVET_KERNEL="table")
+    other = run(folder, house=house, TRUYVET_KERNEL="table", NUMBA_CPU_NAME="generic")
     assert other[:2] == (0, 1)
 
 
-def test_damaged_files_are_compiled_anew(tmp_path: Path) -> None:
+def test_damaged_files_are_compiled_anew(tmp_path: Path, house: Path) -> None:
     folder = tmp_path / "cache"
-    _, _, identifier = run(folder)
+    _, _, identifier = run(folder, house=house)
     kept = [path for path in folder.rglob("*") if path.is_file()]
     assert kept
     for path in kept:
         path.write_bytes(path.read_bytes()[:100])
-    assert run(folder) == (0, 1, identifier)
-    assert run(folder) == (1, 0, identifier)
+    assert run(folder, house=house) == (0, 1, identifier)
+    assert run(folder, house=house) == (1, 0, identifier)
 
 
-def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path: Path, house: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     home = tmp_path / "home"
-    first = run(blocked / "cache", XDG_CACHE_HOME=str(home))
-    second = run(blocked / "cache", XDG_CACHE_HOME=str(home))
+    first = run(blocked / "cache", house=house, XDG_CACHE_HOME=str(home))
+    second = run(blocked / "cache", house=house, XDG_CACHE_HOME=str(home))
     assert first[:2] == (0, 1)
     assert second[:2] == (1, 0)
     assert (home / "truyvet" / "kernels").is_dir()
@@ -150,11 +156,16 @@ def test_a_folder_others_can_write_is_not_used(
         cache.cache_folder.cache_clear()
 
 
-def test_warming_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
+def test_warming_up_leaves_nothing_to_compile(tmp_path: Path, house: Path) -> None:
     environment = os.environ | {"TRUYVET_CACHE_DIR": str(tmp_path), "TRUYVET_KERNEL": KERNEL}
     code = "from matcher.kernels.join import warm_up; print(*warm_up())"
     warmed = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", code],
+        cwd=house,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert warmed.stdout.split() == [KERNEL]
-    assert run(tmp_path)[:2] == (1, 0)
+    assert run(tmp_path, house=house)[:2] == (1, 0)
