@@ -107,9 +107,10 @@ class Settings(BaseSettings):
     max_counted_clients: Count = 10_000
     """Clients the counter remembers, so that a flood of addresses cannot fill the memory."""
     max_consecutive_code_failures: Count = 50
-    """After so many wrong codes in a row, nobody's code is tried for `ban_seconds`."""
+    """After so many wrong codes in a row from one client, none of its codes is tried for
+    `ban_seconds`."""
     ban_seconds: Seconds = _HOUR
-    """How long codes are refused after too many wrong ones."""
+    """How long a client's codes are refused after too many wrong ones."""
 
     check_interval_seconds: Annotated[int, Field(ge=60, le=7 * _DAY)] = 4 * _HOUR
     """How often devices are told to look for new key files: as often as there are any."""
