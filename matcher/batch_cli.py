@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import click
 __all__ = ["match_many"]
 
 _CONNECT_SECONDS = 10
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
 @click.command("match-many")
@@ -127,6 +129,8 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
         return
     from tracing_core.errors import InvalidValue, require
 
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidValue(f"{address!r:.80} is no address of a Dask scheduler: tcp://HOST:PORT")
     distributed = require("distributed", extra="cluster")
     # What the client says of a lost connection, its error says once more.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)

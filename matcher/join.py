@@ -69,6 +69,8 @@ class Join:
             return
         pairs = []
         for derived_for, rpi in enumerate(rpis, start=key.rolling_start_interval_number):
+            if not self._log.heard_any((rpi,)):
+                continue
             pairs += [(position, derived_for, rpi) for position in self._counting(rpi, derived_for)]
         if not pairs:
             return

@@ -27,6 +27,7 @@ LARGEST_ROW_GROUP = 1 << 24
 _LARGEST_GROUP_BYTES = 1 << 31
 _MAGIC = b"PAR1"
 _REQUIRED = ("log_id", "rpi", "aem", "rssi_dbm", "seen_at")
+_MOMENTS = ("seen_at", "previous_scan_at")
 _REST = ("aem", "rssi_dbm", "previous_scan_at")
 
 
@@ -116,7 +117,7 @@ def _opened(path: Path, **options: Any) -> Iterator[Any]:
     arrow = require("pyarrow", extra="cluster")
     parquet = require("pyarrow.parquet", extra="cluster")
     try:
-        with parquet.ParquetFile(path, memory_map=True, pre_buffer=False, **options) as file:
+        with parquet.ParquetFile(path, pre_buffer=False, **options) as file:
             yield file
     except (arrow.ArrowException, OSError, OverflowError, MemoryError, UnicodeDecodeError) as error:
         if isinstance(error, InvalidValue):
@@ -182,7 +183,7 @@ class _ParquetRows:
         data = numpy.frombuffer(rpi.buffers()[1] or b"", "uint8")
         start = RPI_LENGTH * rpi.offset
         self.rpi[rows] = data[start : start + RPI_LENGTH * len(rpi)].reshape(-1, RPI_LENGTH)
-        self.seen_at[rows] = columns["seen_at"].cast("int64").to_numpy()
+        self.seen_at[rows] = columns["seen_at"].to_numpy()
         if "clock_suspect" in columns:
             self.clock_suspect[rows] = columns["clock_suspect"].to_numpy(zero_copy_only=False)
         moments = self.seen_at[rows]
@@ -249,6 +250,8 @@ def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
         columns = {name: table.column(name).combine_chunks() for name in there}
         arrow = require("pyarrow", extra="cluster")
         for name, column in columns.items():
+            if name in _MOMENTS:
+                columns[name] = column.cast("int64")
             if isinstance(column, arrow.ChunkedArray):
                 # Arrow answers so when it cannot make one piece, as of text beyond 2 GB.
                 raise InvalidLog(f"{piece.path}, row group {piece.group}: too large a {name}")
