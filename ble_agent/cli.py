@@ -19,7 +19,11 @@ __all__ = ["agent"]
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 _SERVER = click.option("--server", help="Where the server is now, if not where you joined it.")
-_RADIO = click.option("--radio", help="Which radio: hci:TRANSPORT or replay:FILE.")
+_RADIO = click.option(
+    "--radio",
+    help="Which radio: auto (if none is named), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT, android"
+    " or replay:FILE.",
+)
 
 
 class _Agent(click.Group):

@@ -24,7 +24,7 @@ from ble_agent.key_ring import KeyRing
 from ble_agent.membership import find_membership, load_membership
 from ble_agent.membership import join as join_server
 from ble_agent.messages import date_text, explain, say
-from ble_agent.radio import RADIO_FORMS, Radio, open_radio
+from ble_agent.radio import Radio, open_radio
 from ble_agent.report import report as report_keys
 from ble_agent.schedule import ScanTiming, Schedule
 from ble_agent.server_client import ServerClient, refused
@@ -32,7 +32,7 @@ from ble_agent.service import notify
 from ble_agent.store import DATABASE_NAME, forget, get_state, make_home, open_store
 from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.clock import Clock, clock_from_environment
-from tracing_core.errors import RadioError, RadioFault, TracingError
+from tracing_core.errors import RadioError, TracingError
 from tracing_core.interval import interval_start
 from tracing_core.sighting import select_sightings, write_json_lines
 from tracing_core.sqlite import Database, translated
@@ -79,11 +79,7 @@ def join(config: AgentConfig, line: str) -> _Answer:
 
 
 def _chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
-    if not config.radio:
-        raise RadioError(
-            RadioFault.UNKNOWN_RADIO, f"say which radio to use: --radio {' or '.join(RADIO_FORMS)}"
-        )
-    return open_radio(config.radio, clock)
+    return open_radio(config.radio or "auto", clock)
 
 
 def run(config: AgentConfig) -> None:

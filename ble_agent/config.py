@@ -36,7 +36,7 @@ class AgentConfig:
     lang: str = field(default_factory=default_language)
     """``vi`` or ``en``; the locale's where nothing is said."""
     radio: str = ""
-    """Which radio to use, as `ble_agent.radio.open_radio` reads it; "" if none was chosen."""
+    """Which radio to use, as `ble_agent.radio.open_radio` reads it; "" for the best there is."""
     server: str = ""
     """Where the key server is now, if not where this device joined it; "" if there."""
     transmit_power_dbm: int = 0

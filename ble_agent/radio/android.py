@@ -98,13 +98,7 @@ class AndroidRadio:
     async def __aenter__(self) -> Self:
         if self._platform is None:
             self._platform = load_platform()
-        bluetooth = self._platform.find(_BLUETOOTH)
-        adapter = bluetooth.getDefaultAdapter()
-        if adapter is None:
-            raise RadioError(RadioFault.NO_ADAPTER, "this phone has no Bluetooth: use another")
-        if adapter.getState() != bluetooth.STATE_ON:
-            raise RadioError(RadioFault.POWERED_OFF, "Bluetooth is off: switch it on")
-        self._advertiser = adapter.getBluetoothLeAdvertiser()
+        self._advertiser = self._adapter().getBluetoothLeAdvertiser()
         if self._advertiser is None:
             raise RadioError(RadioFault.NO_ADVERTISER, "this phone cannot advertise: use another")
         return self
@@ -138,6 +132,7 @@ class AndroidRadio:
             if what is not None:
                 heard(what)
 
+        self._adapter()
         # Without a filter Android stops a scan when the screen goes dark.
         scanner = BleakScanner(on_packet, [_UUID], scanning_mode="active")
         try:
@@ -154,6 +149,16 @@ class AndroidRadio:
     async def self_test(self) -> list[Finding]:
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
         return await try_radio(self)
+
+    def _adapter(self) -> Any:
+        assert self._platform is not None
+        bluetooth = self._platform.find(_BLUETOOTH)
+        adapter = bluetooth.getDefaultAdapter()
+        if adapter is None:
+            raise RadioError(RadioFault.NO_ADAPTER, "this phone has no Bluetooth: use another")
+        if adapter.getState() != bluetooth.STATE_ON:
+            raise RadioError(RadioFault.POWERED_OFF, "Bluetooth is off: switch it on")
+        return adapter
 
     async def _start_advertising(self, advertisement: Advertisement) -> None:
         assert self._platform is not None

@@ -14,7 +14,7 @@ _HEADER = struct.Struct("<HHH")
 LEGACY_FEATURES = bytes.fromhex("7ff001001f1f0500")
 EXTENDED_FEATURES = bytes.fromhex("ffff0100fbfb0800")
 # Four of the values of Read Default System Configuration, as recorded.
-DEFAULTS = bytes.fromhex("09000220030a0002000813000260001400023000")
+DEFAULTS = bytes.fromhex("0a00020008 0b00020008 1300026000 1400023000")
 _INFO = "<6xBHII260x"
 _LE, _POWERED = 1 << 9, 1 << 0
 

@@ -1,0 +1,161 @@
+"""The radio `auto`: what it takes, what it says of it, and what it does when that fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ble_agent.radio import Capabilities, Finding, Heard, open_radio
+from ble_agent.radio.auto import AutoRadio
+from tests.ble_agent.radio.airs import START, random_advertisement
+from tracing_core.advertisement import Advertisement
+from tracing_core.clock import Clock, ManualClock
+from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
+
+
+class OneRadio:
+    """A radio that does what a test tells it to."""
+
+    exhausted = False
+    capabilities = Capabilities(True, True, True, False, "a note")
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name = name
+        self.clock = clock
+        self.rejected: Counter[AdvertisementFault] = Counter()
+        self.without_rssi = 0
+        self.open_error: Exception | None = None
+        self.send_error: RadioError | None = None
+        self.is_open = False
+        self.sent: list[Advertisement | None] = []
+
+    async def __aenter__(self) -> OneRadio:
+        if self.open_error is not None:
+            raise self.open_error
+        self.is_open = True
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        self.is_open = False
+
+    async def rotate(self, advertisement: Advertisement | None) -> None:
+        if self.send_error is not None:
+            raise self.send_error
+        self.sent.append(advertisement)
+
+    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
+        self.without_rssi += 1
+        self.rejected[AdvertisementFault.TRUNCATED] += 1
+
+    async def self_test(self) -> list[Finding]:
+        return [Finding(True, "it works", "chạy tốt")]
+
+
+class Radios:
+    """What there is on a device."""
+
+    def __init__(self) -> None:
+        clock = ManualClock(START)
+        self.mgmt, self.bluez = OneRadio("mgmt", clock), OneRadio("bluez", clock)
+        self.auto = AutoRadio(clock, make=self.make)
+
+    def make(self, kind: str, clock: Clock) -> Any:
+        return {"mgmt": self.mgmt, "bluez": self.bluez}[kind]
+
+
+NO_RIGHT = RadioError(RadioFault.PERMISSION, "no right")
+REFUSED = RadioError(RadioFault.REFUSED, "the kernel refused")
+LOST = RadioError(RadioFault.CONNECTION_LOST, "it went away")
+
+
+async def test_the_best_that_opens_is_taken() -> None:
+    radios = Radios()
+    assert radios.auto.name == "auto"
+    assert radios.auto.capabilities.can_advertise is False
+    async with radios.auto as auto:
+        assert auto.name == "auto (mgmt)"
+        assert auto.capabilities.note == "a note"
+        await auto.rotate(None)
+        await auto.scan(1.0, lambda _: None)
+        assert radios.mgmt.is_open
+        assert not radios.bluez.is_open
+    assert radios.mgmt.sent == [None]
+    assert not radios.mgmt.is_open
+
+
+async def test_what_keeps_the_better_from_opening_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    radios = Radios()
+    radios.mgmt.open_error = NO_RIGHT
+    async with radios.auto as auto:
+        assert auto.name == "auto (bluez)"
+        findings = await auto.self_test()
+    assert [finding.text_en for finding in findings] == [
+        "Chosen: bluez (shares the adapter with other programs and needs no special right).",
+        "Not mgmt: no right.",
+        "it works",
+    ]
+    assert findings[1].text_vi.startswith("Không chọn mgmt: ")
+    assert all(finding.ok for finding in findings)
+    assert "not mgmt: no right" in caplog.text
+
+
+async def test_none_that_opens_is_one_error_that_names_each() -> None:
+    radios = Radios()
+    radios.mgmt.open_error = NO_RIGHT
+    radios.bluez.open_error = MissingExtra("bleak is not installed: pip install 'truyvet[agent]'")
+    with pytest.raises(RadioError) as caught:
+        async with radios.auto:
+            pass
+    assert str(caught.value) == (
+        "no radio can be used; mgmt: no right;"
+        " bluez: bleak is not installed: pip install 'truyvet[agent]'"
+    )
+    assert caught.value.reason is RadioFault.NO_ADAPTER
+
+
+async def test_one_that_refuses_to_send_gives_way_to_the_next() -> None:
+    radios = Radios()
+    radios.mgmt.send_error = REFUSED
+    async with radios.auto as auto:
+        with pytest.raises(RadioError, match="refused"):
+            await auto.rotate(random_advertisement())
+    async with radios.auto as auto:
+        assert auto.name == "auto (bluez)"
+        radios.bluez.send_error = REFUSED
+        with pytest.raises(RadioError, match="refused"):
+            await auto.rotate(random_advertisement())
+    # When none is left, all are tried again.
+    async with radios.auto as auto:
+        assert auto.name == "auto (mgmt)"
+
+
+async def test_one_that_goes_away_is_taken_again() -> None:
+    radios = Radios()
+    radios.mgmt.send_error = LOST
+    async with radios.auto as auto:
+        with pytest.raises(RadioError, match="went away"):
+            await auto.rotate(random_advertisement())
+    async with radios.auto as auto:
+        assert auto.name == "auto (mgmt)"
+
+
+async def test_counts_go_on_over_openings() -> None:
+    radios = Radios()
+    async with radios.auto as auto:
+        await auto.scan(1.0, lambda _: None)
+        assert auto.without_rssi == 1
+    radios.mgmt.open_error = NO_RIGHT
+    async with radios.auto as auto:
+        await auto.scan(1.0, lambda _: None)
+        assert auto.without_rssi == 2
+        assert auto.rejected[AdvertisementFault.TRUNCATED] == 2
+
+
+def test_auto_is_what_the_text_opens() -> None:
+    assert open_radio("auto", ManualClock(START)).name == "auto"
+    with pytest.raises(RadioError, match="no radio is called"):
+        open_radio("auto:hci0", ManualClock(START))
