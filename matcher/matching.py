@@ -83,20 +83,9 @@ def match(
     InvalidValue
         When `threads` is not positive, or ``TRUYVET_KERNEL`` names what does not run here.
     """
-    if threads is not None and threads < 1:
-        raise InvalidValue(f"there must be 1 thread or more, not {threads}")
     report = progress or (lambda _: None)
     files = KeyFiles(exports, public_keys=public_keys)
-    if isinstance(log, str | Path):
-        log = Path(log)
-    keys = files.estimated_keys()
-    kernel = chosen_kernel(keys, estimated_sightings(log))
-    if kernel is None:
-        found = _portable(log, files, report)
-    else:
-        if threads is None:
-            threads = 1 if keys < THREADED_KEYS else available_threads()
-        found = _fast(log, files, report, kernel, threads)
+    found = _find(Path(log) if isinstance(log, str | Path) else log, files, threads, report)
     configuration = configuration or ExposureConfiguration.default()
     if today is None:
         today = utc_day(found.last_seen_at or 0)
@@ -112,6 +101,21 @@ def match(
         signatures_checked=bool(public_keys),
         research=research,
     )
+
+
+def _find(
+    log: Path | Iterable[Sighting], files: KeyFiles, threads: int | None, report: _Progress
+) -> _Found:
+    """Go the way that suits the job's size."""
+    if threads is not None and threads < 1:
+        raise InvalidValue(f"there must be 1 thread or more, not {threads}")
+    keys = files.estimated_keys()
+    kernel = chosen_kernel(keys, estimated_sightings(log))
+    if kernel is None:
+        return _portable(log, files, report)
+    if threads is None:
+        threads = 1 if keys < THREADED_KEYS else available_threads()
+    return _fast(log, files, report, kernel, threads)
 
 
 def _portable(log: Path | Iterable[Sighting], files: KeyFiles, report: _Progress) -> _Found:
