@@ -6,7 +6,7 @@ from typing import Any
 
 from tracing_core.clock import Clock
 
-__all__ = ["CLOCK_TOLERANCE_SECONDS", "ClockWatch"]
+__all__ = ["CLOCK_TOLERANCE_SECONDS", "EARLIEST_SECONDS", "ClockWatch"]
 
 CLOCK_TOLERANCE_SECONDS = 60.0
 """A clock set back by less is not suspect: corrections by NTP are smaller, and a minute is nothing
@@ -17,11 +17,20 @@ beside the two hours that matching allows."""
 _SCANS_UNTIL_BELIEVED = 14 * 86_400 // 300
 
 
+EARLIEST_SECONDS = 18_353 * 86_400
+"""1 April 2020 (UTC Unix seconds): no identifier of this protocol was sent earlier, so a clock
+before it was never set, as on a device that has just been switched on."""
+
+# A clock that jumps ahead by more may be wrong, and what is deleted cannot be brought back; after a
+# day at that time it is believed.
+_LARGE_JUMP_SECONDS = 6 * 3600.0
+_SECONDS_UNTIL_STEADY = 86_400.0
+
+
 class ClockWatch:
     """Remembers the latest time ever shown; while the clock shows less, it is suspect.
 
-    Within one process it also sees a jump back that stays later than the last look, by the
-    monotonic clock.
+    Within one process it also sees jumps either way, by the monotonic clock, which no one sets.
 
     Parameters
     ----------
@@ -37,23 +46,58 @@ class ClockWatch:
         self._latest = float(remembered.get("latest", 0.0))
         self._suspect_scans = int(remembered.get("suspect_scans", 0))
         self._seen = (clock.now(), clock.monotonic())
+        self._ahead = 0.0
+        self._ahead_since = 0.0
+        self._jumps_at_scan = 0
+        self.jumps = 0
+        """How often the clock was seen to jump, either way."""
 
     def is_suspect(self) -> bool:
-        """Look at the clock, and tell whether it is behind what it once showed."""
+        """Look at the clock, and tell whether it was never set, or is behind what it once showed.
+
+        Sightings of such a time never match.
+        """
         now, monotonic = self._clock.now(), self._clock.monotonic()
         expected = self._seen[0] + monotonic - self._seen[1]
+        was_set = self._seen[0] >= EARLIEST_SECONDS
         self._seen = (now, monotonic)
+        if abs(now - expected) > CLOCK_TOLERANCE_SECONDS:
+            self.jumps += 1
+            # Setting a clock that had never been set says nothing against the new time.
+            self._note_ahead(now - expected if was_set else 0.0, monotonic)
         if now < expected - CLOCK_TOLERANCE_SECONDS:
             self._latest = max(self._latest, expected)
-        if now < self._latest - CLOCK_TOLERANCE_SECONDS:
+        if now < max(self._latest - CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS):
             return True
         self._latest = max(self._latest, now)
         return False
 
+    def _note_ahead(self, jump: float, monotonic: float) -> None:
+        ahead = self._ahead + jump
+        self._ahead = ahead if ahead > _LARGE_JUMP_SECONDS else 0.0
+        self._ahead_since = monotonic
+
+    @property
+    def was_set(self) -> bool:
+        """Whether the clock shows a time at which this protocol is in use."""
+        return self._clock.now() >= EARLIEST_SECONDS
+
+    def steady_now(self) -> float:
+        """Tell the time that deleting goes by: a large jump ahead counts only after a day."""
+        if self._ahead and self._clock.monotonic() - self._ahead_since >= _SECONDS_UNTIL_STEADY:
+            self._ahead = 0.0
+        return self._clock.now() - self._ahead
+
+    def jumped_since_scan(self) -> bool:
+        """Tell whether the clock jumped since this was asked before."""
+        jumped = self.jumps != self._jumps_at_scan
+        self._jumps_at_scan = self.jumps
+        return jumped
+
     def count_scan(self, suspect: bool) -> None:
         """Note that a scan ended, under a suspect clock or not."""
         self._suspect_scans = self._suspect_scans + 1 if suspect else 0
-        if self._suspect_scans > _SCANS_UNTIL_BELIEVED:
+        if self._suspect_scans > _SCANS_UNTIL_BELIEVED and self.was_set:
             self._suspect_scans = 0
             self._latest = self._clock.now()
 

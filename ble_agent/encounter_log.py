@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Container
+from random import Random, SystemRandom
 from typing import Any
 
 from ble_agent.clock_watch import ClockWatch
-from ble_agent.store import delete_old, get_state, set_state, truncate_log
+from ble_agent.day_sample import DaySample, RecentlyHeard
+from ble_agent.store import (
+    compact,
+    delete_old,
+    get_state,
+    note_deletion,
+    set_state,
+    truncate_log,
+)
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
-from tracing_core.sighting import Sighting, insert_sightings
-from tracing_core.sqlite import Database, transaction
+from tracing_core.sighting import Sighting
+from tracing_core.sqlite import Database, path_of, transaction, translated
 
 __all__ = ["MAX_IDENTIFIERS_PER_SCAN", "MAX_SAMPLES_PER_IDENTIFIER", "EncounterLog", "Scan"]
 
-MAX_IDENTIFIERS_PER_SCAN = 10_000
-"""More identifiers in one scan are counted and dropped: a flood must not fill the memory."""
+MAX_IDENTIFIERS_PER_SCAN = 2_000
+"""More identifiers in one scan are a flood: a receiver in a full stadium hears some hundreds. A
+random sample of them is kept, so that the memory stays bounded."""
 
 MAX_SAMPLES_PER_IDENTIFIER = 4_096
 """More samples of one identifier in one scan are counted and dropped; 4 s bring about 20."""
 
+_MAX_SAMPLES_PER_SCAN = 500_000
 _MAX_UNWRITTEN = 20_000
 _TRUNCATE_EVERY_SECONDS = 3_600.0
-_NEVER_TRUNCATED = float("-inf")
+_COMPACT_EVERY_SECONDS = 86_400.0
+_NEVER = float("-inf")
 
 
 class Scan:
@@ -32,13 +45,25 @@ class Scan:
     ----------
     started_at
         When it began (UTC Unix seconds).
+    recent
+        Identifiers that earlier scans heard: these stay when there are too many.
+    random
+        Which of the others stay.
     """
 
-    def __init__(self, started_at: float) -> None:
-        self._started_at = int(started_at)
+    def __init__(
+        self, started_at: float, recent: Container[Advertisement] = (), random: Random | None = None
+    ) -> None:
+        # The clock of a device that never had the time may even be before 1970.
+        self._started_at = max(0, int(started_at))
+        self._recent = recent
+        self._random = random or SystemRandom()
         self.dropped_samples = 0
         """Samples beyond the bounds."""
         self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
+        self._samples = 0
+        self._newcomers: list[Advertisement] = []
+        self._offered = 0
 
     @property
     def at(self) -> int:
@@ -49,14 +74,39 @@ class Scan:
         """Add one packet: its signal strength and when it came (UTC Unix seconds)."""
         entry = self._heard.get(advertisement)
         if entry is None:
-            if len(self._heard) >= MAX_IDENTIFIERS_PER_SCAN:
+            if not self._make_room(advertisement):
                 self.dropped_samples += 1
                 return
-            entry = self._heard[advertisement] = (int(heard_at), array.array("b"))
-        if len(entry[1]) >= MAX_SAMPLES_PER_IDENTIFIER:
+            entry = self._heard[advertisement] = (max(0, int(heard_at)), array.array("b"))
+        is_full = len(entry[1]) >= MAX_SAMPLES_PER_IDENTIFIER
+        if is_full or (self._samples >= _MAX_SAMPLES_PER_SCAN and entry[1]):
             self.dropped_samples += 1
             return
         entry[1].append(rssi_dbm)
+        self._samples += 1
+
+    def _make_room(self, advertisement: Advertisement) -> bool:
+        is_known = advertisement in self._recent
+        if not is_known:
+            self._offered += 1
+        if len(self._heard) < MAX_IDENTIFIERS_PER_SCAN:
+            if not is_known:
+                self._newcomers.append(advertisement)
+            return True
+        # Vitter's algorithm R: each newcomer stays with equal chance.
+        choices = len(self._newcomers) if is_known else self._offered
+        chosen = self._random.randrange(choices) if choices else 0
+        if chosen >= len(self._newcomers):
+            return False
+        _, samples = self._heard.pop(self._newcomers[chosen])
+        self._samples -= len(samples)
+        self.dropped_samples += len(samples)
+        if is_known:
+            self._newcomers[chosen] = self._newcomers[-1]
+            self._newcomers.pop()
+        else:
+            self._newcomers[chosen] = advertisement
+        return True
 
     def sightings(self, previous_scan_at: int | None, *, clock_suspect: bool) -> list[Sighting]:
         """Return what was heard, in the order it was first heard."""
@@ -78,26 +128,44 @@ class EncounterLog:
     is_recording
         Whether that clock is a recording's: then it is compared with nothing known before, and
         this device's own last scan stays what it was.
+    random
+        Which identifiers stay in a flood.
     """
 
-    def __init__(self, db: Database, clock: Clock, *, is_recording: bool = False) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        is_recording: bool = False,
+        random: Random | None = None,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._is_recording = is_recording
-        self._state: dict[str, Any] = get_state(db, "scan") or {}
+        self._random = random or SystemRandom()
+        with translated(path_of(db)):
+            self._state: dict[str, Any] = get_state(db, "scan") or {}
         known = {} if is_recording else self._state
         self._previous_scan_at: int | None = known.get("at")
-        self._watch = ClockWatch(clock, known.get("clock"))
+        self.watch = ClockWatch(clock, known.get("clock"))
+        """Tells whether the clock can be believed."""
         self._dropped_samples: int = self._state.get("dropped_samples", 0)
         self._suspect = False
+        self._jumps = 0
+        self._recent = RecentlyHeard()
+        self._day = DaySample(db, self._random)
         self._unwritten: list[Sighting] = []
-        self._truncated_at = _NEVER_TRUNCATED
+        self._heard_again: set[Advertisement] = set()
+        self._truncated_at = _NEVER
+        self._compacted_at = _NEVER
         self._to_truncate = True
 
     def begin(self) -> Scan:
         """Begin a scan."""
-        self._suspect = self._watch.is_suspect()
-        return Scan(self._clock.now())
+        self._suspect = self.watch.is_suspect()
+        self._jumps = self.watch.jumps
+        return Scan(self._clock.now(), self._recent, self._random)
 
     def commit(self, scan: Scan) -> int:
         """Write a scan and delete what is older than 14 days, in one transaction.
@@ -113,31 +181,51 @@ class EncounterLog:
             When it cannot be written. The sightings are kept, up to a bound, and written with the
             next scan that can be.
         """
-        suspect = self._watch.is_suspect() or self._suspect
-        self._watch.count_scan(suspect)
+        # A clock set during the scan, either way, leaves open when its packets came.
+        suspect = self.watch.is_suspect() or self._suspect or self.watch.jumps != self._jumps
+        self.watch.count_scan(suspect)
         previous = self._previous_scan_at
-        if previous is not None and previous > scan.at:
+        if self.watch.jumped_since_scan() or (previous is not None and previous > scan.at):
             previous = None
         heard = scan.sightings(previous, clock_suspect=suspect)
         room = max(0, _MAX_UNWRITTEN - len(self._unwritten))
         self._unwritten += heard[:room]
+        self._heard_again |= self._recent.add(heard[:room], self._clock.monotonic())
         self._dropped_samples += scan.dropped_samples
         self._dropped_samples += sum(len(sighting.rssi_dbm) for sighting in heard[room:])
         self._previous_scan_at = scan.at
-        self._state["dropped_samples"] = self._dropped_samples
         if not self._is_recording:
-            self._state |= {"at": scan.at, "clock": self._watch.state}
-        with transaction(self._db):
-            insert_sightings(self._db, self._unwritten)
-            set_state(self._db, "scan", self._state)
-            self._to_truncate |= delete_old(self._db, self._clock.now()) > 0
-        self._unwritten.clear()
-        self._truncate()
+            self._state |= {"at": scan.at, "clock": self.watch.state}
+        self._write()
+        self._tidy()
         return len(heard)
 
-    def _truncate(self) -> None:
-        # Once an hour is enough for retention, and spares an SD card the writes.
+    def _write(self) -> None:
+        try:
+            with transaction(self._db):
+                lost = self._day.write(self._unwritten, self._heard_again, self._clock.now())
+                if lost:
+                    note_deletion(self._db)
+                self._state["dropped_samples"] = self._dropped_samples + lost
+                set_state(self._db, "scan", self._state)
+                deleted = delete_old(self._db, self.watch.steady_now()) > 0
+        except BaseException:
+            self._day.reset()
+            raise
+        self._dropped_samples += lost
+        self._to_truncate |= deleted or lost > 0
+        self._unwritten.clear()
+        self._heard_again.clear()
+
+    def _tidy(self) -> None:
+        # Once an hour is enough for retention, and spares an SD card the writes; compacting writes
+        # the whole file, so that is done once a day.
         now = self._clock.monotonic()
-        if self._to_truncate and now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
+        if not self._to_truncate:
+            return
+        if now - self._compacted_at >= _COMPACT_EVERY_SECONDS:
+            self._compacted_at = self._truncated_at = now
+            self._to_truncate = not compact(self._db)
+        elif now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
             self._truncated_at = now
             self._to_truncate = not truncate_log(self._db)

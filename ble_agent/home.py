@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ble_agent.at_rest import KEY_FILE
 from ble_agent.config import SETTINGS_FILE
 from ble_agent.server_client import refused
 from ble_agent.store import DATABASE_NAME
@@ -20,7 +21,9 @@ __all__ = ["LOCK_NAME", "erase_home", "is_running", "running"]
 LOCK_NAME = "agent.lock"
 """The file that a running agent holds locked."""
 
+# What opens the keys goes first: from then on nobody can.
 _OURS = (
+    KEY_FILE,
     DATABASE_NAME,
     f"{DATABASE_NAME}-wal",
     f"{DATABASE_NAME}-shm",

@@ -18,10 +18,12 @@ from tracing_core.sqlite import Database, open_database, path_of, transaction, t
 __all__ = [
     "DATABASE_NAME",
     "RETENTION_SECONDS",
+    "compact",
     "delete_old",
     "forget",
     "get_state",
     "make_home",
+    "note_deletion",
     "open_store",
     "set_state",
     "truncate_log",
@@ -37,6 +39,8 @@ _COMPACTED = "compacted_at"
 _COMPACT_EVERY_SECONDS = 86_400
 _MOST_IN_MEMORY = 64 << 20
 
+_MOST_IN_MEMORY_BYTES = 24 << 20
+_TO_COMPACT = "to_compact"
 _OLD_ROWS = (
     ("sighting", "seen_at"),
     ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
@@ -99,17 +103,62 @@ def set_state(db: Database, name: str, value: Any) -> None:
 def delete_old(db: Database, now: float) -> int:
     """Delete what is older than 14 days, inside the caller's transaction; return how many rows.
 
-    The bytes are overwritten in the database, but stay in its write-ahead log until
-    `truncate_log`.
+    The bytes are overwritten where the rows were, but stay in the write-ahead log until
+    `truncate_log`, and may stay elsewhere in the file until `compact`.
     """
     oldest = int(now) - RETENTION_SECONDS
     report = get_state(db, "report")
     if report and max(report.get("reported_at", 0), report.get("verified_at", 0)) < oldest:
         set_state(db, "report", None)
-    return sum(
+    count = sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in _OLD_ROWS
     )
+    if count:
+        note_deletion(db)
+    return count
+
+
+def note_deletion(db: Database) -> None:
+    """Note, in the transaction that deletes or replaces, that the file must be compacted."""
+    if not get_state(db, _TO_COMPACT):
+        set_state(db, _TO_COMPACT, True)
+
+
+def compact(db: Database) -> bool:
+    """Rewrite the file if rows were deleted, so that no byte of them is left in it.
+
+    SQLite's ``secure_delete`` overwrites deleted rows, but not the copies that moving rows between
+    pages left in unused parts of pages, nor the write-ahead log.
+
+    Returns
+    -------
+    bool
+        False if another process was using the database; then a later call does it.
+
+    Raises
+    ------
+    StoreFull, StoreError
+        When the disk has no room for a second copy, or cannot be written.
+    """
+    with translated(path_of(db)):
+        if not get_state(db, _TO_COMPACT):
+            return True
+        # In memory if it fits, since a temporary file would leave its blocks on the disk.
+        size = Path(path_of(db)).stat().st_size
+        kind = "MEMORY" if size <= _MOST_IN_MEMORY_BYTES else "FILE"
+        db.conn.execute(f"PRAGMA temp_store = {kind}")
+        try:
+            db.conn.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                return False
+            raise
+    if not truncate_log(db):
+        return False
+    with transaction(db):
+        set_state(db, _TO_COMPACT, None)
+    return True
 
 
 def truncate_log(db: Database) -> bool:

@@ -139,7 +139,7 @@ def test_a_clock_that_ran_ahead_once_is_believed_again_after_fourteen_days_of_sc
         log = EncounterLog(db, clock)
         hear(log, clock, 0)
         clock.jump(START)
-        watch = log._watch
+        watch = log.watch
         for _ in range(14 * DAY // 300 + 1):
             clock.advance(300)
             watch.count_scan(watch.is_suspect())

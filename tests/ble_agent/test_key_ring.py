@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from ble_agent.at_rest import CREDENTIAL_NAME, KEY_FILE
 from ble_agent.key_ring import KeyRing
 from ble_agent.store import DATABASE_NAME, forget, make_home, open_store
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata, decrypt_aem
-from tracing_core.errors import InvalidInterval
+from tracing_core.errors import InvalidInterval, StoreError
 from tracing_core.interval import interval_number, interval_start, rolling_start
 from tracing_core.rolling_proximity_identifier import derive_rpi, rpis_of
+from tracing_core.sqlite import Database, transaction
 from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aemk
 
 DAY = 86_400
@@ -68,21 +71,138 @@ def test_a_clock_before_1970_is_an_error(tmp_path: Path) -> None:
         KeyRing(db).next_advertisement(-1.0, METADATA)
 
 
+def sealed_keys(db: Database) -> dict[int, bytes]:
+    return {row[0]: row[1] for row in db.execute("SELECT rolling_start, key_data FROM own_key")}
+
+
+def everything_in(home: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in home.iterdir())
+
+
 def test_keys_older_than_fourteen_days_are_gone_from_the_files(tmp_path: Path) -> None:
     with open_store(tmp_path) as db:
         ring = KeyRing(db)
         for day in range(20):
             assert ring.next_advertisement(MIDNIGHT + day * DAY, METADATA)
-        keys = {
-            row[0]: row[1] for row in db.conn.execute("SELECT rolling_start, key_data FROM own_key")
-        }
+        sealed = sealed_keys(db)
         now = MIDNIGHT + 19 * DAY
         assert forget(db, now) == 4
-        raw = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-        for start, key_data in keys.items():
+        raw = everything_in(tmp_path)
+        for start, key_data in sealed.items():
             expired = interval_start(start + 144) < now - 14 * DAY
             assert (key_data in raw) != expired
         assert len(ring.keys_to_report(now)) == 16
+
+
+def test_no_key_lies_open_in_any_file(tmp_path: Path) -> None:
+    with open_store(tmp_path) as db:
+        ring = KeyRing(db, {})
+        for day in range(14):
+            ring.next_advertisement(MIDNIGHT + day * DAY, METADATA)
+        keys = ring.keys_to_report(MIDNIGHT + 13 * DAY)
+        raw = everything_in(tmp_path)
+        assert len(keys) == 14
+        assert not [key for key in keys if key.key_data in raw]
+        assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
+        assert KeyRing(db, {}).keys_to_report(MIDNIGHT + 13 * DAY) == keys
+
+
+def test_a_key_opens_only_in_the_row_it_belongs_to(tmp_path: Path) -> None:
+    with open_store(tmp_path) as db:
+        KeyRing(db).next_advertisement(MIDNIGHT, METADATA)
+        db.conn.execute("UPDATE own_key SET rolling_start = rolling_start - 144")
+        with pytest.raises(StoreError, match="restore"):
+            KeyRing(db).keys_to_report(MIDNIGHT)
+
+
+def test_keys_of_an_earlier_version_are_sealed_and_leave_no_byte(tmp_path: Path) -> None:
+    teks = [TemporaryExposureKey.generate(MIDNIGHT // 600 + 144 * day) for day in range(14)]
+    filler = Random(1)
+    with open_store(tmp_path) as db:
+        for tek in teks:
+            # Rows of all sizes come and go in between, so that pages split and rows are moved.
+            with transaction(db):
+                db.conn.execute(
+                    "INSERT INTO own_key VALUES (?, ?, ?, ?)",
+                    [tek.rolling_start_interval_number, 144, tek.key_data, 0],
+                )
+                for number in range(300):
+                    start = filler.randrange(2 * (MIDNIGHT // 600))
+                    db.conn.execute(
+                        "INSERT OR REPLACE INTO own_key VALUES (?, 144, zeroblob(?), 0)",
+                        [start | 1, 17 + filler.randrange(300)],
+                    )
+                    if number % 3 == 0:
+                        db.conn.execute(
+                            "DELETE FROM own_key WHERE rolling_start > ? AND length(key_data) > 17"
+                            " AND rolling_start & 1",
+                            [start],
+                        )
+        with transaction(db):
+            db.conn.execute("DELETE FROM own_key WHERE rolling_start & 1")
+        assert all(tek.key_data in everything_in(tmp_path) for tek in teks)
+        ring = KeyRing(db, {})
+        raw = everything_in(tmp_path)
+        assert not [tek for tek in teks if tek.key_data in raw]
+        assert ring.keys_to_report(MIDNIGHT + 13 * DAY) == teks
+        assert ring.next_advertisement(MIDNIGHT, METADATA) is not None
+
+
+def test_a_migration_that_breaks_off_goes_on(tmp_path: Path) -> None:
+    tek = TemporaryExposureKey.generate(interval_number(MIDNIGHT))
+    with open_store(tmp_path) as db, open_store(tmp_path) as reader:
+        row = [tek.rolling_start_interval_number, tek.key_data]
+        db.conn.execute("INSERT INTO own_key VALUES (?, 144, ?, 0)", row)
+        reader.conn.execute("BEGIN")
+        reader.conn.execute("SELECT * FROM own_key").fetchall()
+        # While somebody reads an older state, its bytes cannot be removed.
+        db.conn.execute("PRAGMA busy_timeout = 10")
+        KeyRing(db, {})
+        assert tek.key_data in everything_in(tmp_path)
+        reader.conn.execute("COMMIT")
+        assert forget(db, MIDNIGHT) == 0
+        assert tek.key_data not in everything_in(tmp_path)
+
+
+def test_the_key_may_come_from_the_service_manager(tmp_path: Path) -> None:
+    credentials, home = tmp_path / "credentials", tmp_path / "home"
+    credentials.mkdir()
+    home.mkdir()
+    (credentials / CREDENTIAL_NAME).write_bytes(bytes(range(32)))
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    with open_store(home) as db:
+        KeyRing(db, environment).next_advertisement(MIDNIGHT, METADATA)
+        assert not (home / KEY_FILE).exists()
+        assert len(KeyRing(db, environment).keys_to_report(MIDNIGHT)) == 1
+        with pytest.raises(StoreError, match=CREDENTIAL_NAME) as caught:
+            KeyRing(db, {}).keys_to_report(MIDNIGHT)
+        assert "\n" not in str(caught.value)
+        # Without it nothing new is begun either, for then two keys would be needed.
+        with pytest.raises(StoreError, match=CREDENTIAL_NAME):
+            KeyRing(db, {}).next_advertisement(MIDNIGHT + DAY, METADATA)
+
+
+def test_a_device_that_got_a_credential_still_opens_what_it_had(tmp_path: Path) -> None:
+    credentials, home = tmp_path / "credentials", tmp_path / "home"
+    credentials.mkdir()
+    home.mkdir()
+    with open_store(home) as db:
+        KeyRing(db, {}).next_advertisement(MIDNIGHT, METADATA)
+        (credentials / CREDENTIAL_NAME).write_bytes(bytes(32))
+        ring = KeyRing(db, {"CREDENTIALS_DIRECTORY": str(credentials)})
+        ring.next_advertisement(MIDNIGHT + DAY, METADATA)
+        assert len(ring.keys_to_report(MIDNIGHT + DAY)) == 2
+
+
+def test_a_short_or_lost_key_file_is_one_line(tmp_path: Path) -> None:
+    with open_store(tmp_path) as db:
+        KeyRing(db, {}).next_advertisement(MIDNIGHT, METADATA)
+        (tmp_path / KEY_FILE).write_bytes(b"short")
+        with pytest.raises(StoreError, match="32 random bytes"):
+            KeyRing(db, {}).keys_to_report(MIDNIGHT)
+        (tmp_path / KEY_FILE).unlink()
+        with pytest.raises(StoreError, match="restore"):
+            KeyRing(db, {}).keys_to_report(MIDNIGHT)
 
 
 def test_the_database_is_private(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ble_agent.demo.processes import Processes
 from ble_agent.demo.run import conclude
 from ble_agent.demo.story import NAMES, Story
 from ble_agent.demo.truth import Trace
+from ble_agent.key_ring import KeyRing
 from ble_agent.membership import load_membership
 from ble_agent.store import open_store
 from tracing_core.advertisement import Advertisement
@@ -124,7 +125,8 @@ def test_match_says_of_the_log_and_files_what_the_agent_said(
 def test_the_key_of_the_day_is_published_signed_and_the_one_in_use_is_not(played: Played) -> None:
     with open_store(played.before / "an") as db:
         own = {
-            row[0]: row[1] for row in db.conn.execute("SELECT rolling_start, key_data FROM own_key")
+            key.rolling_start_interval_number: key.key_data
+            for key in KeyRing(db).keys_to_report(played.play.reported_at)
         }
         public_keys = [key.public_key for key in load_membership(db).trust.export_keys]
     met = rolling_start(interval_number(played.play.began))
@@ -183,11 +185,14 @@ def test_after_fourteen_days_key_and_sighting_are_gone_from_the_files(
     folder = tmp_path / "story"
     shutil.copytree(played.play.folder, folder)
     with open_store(folder / "an") as db:
-        key = db.conn.execute("SELECT key_data FROM own_key ORDER BY rolling_start").fetchone()[0]
+        sealed = db.conn.execute("SELECT key_data FROM own_key ORDER BY rolling_start")
+        key_at_rest = bytes(sealed.fetchone()[0])
+        key = KeyRing(db).keys_to_report(played.play.reported_at)[0].key_data
     sighting = sightings_of(folder / "binh")[0]
-    assert bytes(key) in everything_in(folder / "an")
+    assert key_at_rest in everything_in(folder / "an")
+    assert key not in everything_in(folder / "an")
     assert sighting.rpi in everything_in(folder / "binh")
-    assert bytes(key) in everything_in(folder / "server", "*.db*")
+    assert key in everything_in(folder / "server", "*.db*")
 
     async def later() -> Mapping[str, Mapping[str, Any]]:
         async with Processes(tmp_path / "logs") as processes:
@@ -207,9 +212,9 @@ def test_after_fourteen_days_key_and_sighting_are_gone_from_the_files(
 
     answers = asyncio.run(later())
     assert not answers["binh"]["recorded"]
-    assert bytes(key) not in everything_in(folder / "an")
+    assert key_at_rest not in everything_in(folder / "an")
     assert sighting.rpi not in everything_in(folder / "binh")
-    assert bytes(key) not in everything_in(folder / "server", "*.db*")
+    assert key not in everything_in(folder / "server", "*.db*")
     published = [name.name for name in find_exports([played.exports])]
     assert not [name for name in published if (folder / "server/exports/VN" / name).exists()]
 
