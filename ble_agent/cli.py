@@ -142,14 +142,20 @@ def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json
 @click.pass_context
 def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     """Delete everything this device has recorded, its keys and its settings."""
+    from ble_agent.config import default_home
     from ble_agent.home import erase_home
-    from ble_agent.messages import say
+    from ble_agent.messages import default_language, say
 
-    config = _config(ctx)
+    # Settings that cannot be read must not keep anybody from leaving.
+    home = ctx.obj["home"] or default_home()
+    try:
+        lang = _config(ctx).lang
+    except TracingError:
+        lang = ctx.obj["lang"] or default_language()
     if not yes:
-        click.confirm(say("erase_question", config.lang), abort=True)
-    erase_home(config.home)
-    _print(as_json, {"erased": True}, say("erased", config.lang))
+        click.confirm(say("erase_question", lang), abort=True)
+    erase_home(home)
+    _print(as_json, {"erased": True}, say("erased", lang))
 
 
 @agent.command("export")

@@ -160,6 +160,17 @@ def test_erasing_leaves_nothing(agent: AgentProcess, server: FakeServer) -> None
     assert agent.answer("erase", "--yes") == {"erased": True}
 
 
+@pytest.mark.parametrize("settings", ['lang = "xx"', "lang =", "unknown = 1", "\xff"])
+def test_settings_that_cannot_be_read_do_not_keep_anything_from_being_erased(
+    agent: AgentProcess, settings: str
+) -> None:
+    agent.home.mkdir()
+    (agent.home / "agent.toml").write_text(settings, encoding="latin-1")
+    (agent.home / "agent.db").write_bytes(b"not a database, or a newer one")
+    assert agent.answer("erase", "--yes") == {"erased": True}
+    assert not agent.home.exists()
+
+
 def test_erasing_leaves_others_files_and_waits_for_a_running_agent(agent: AgentProcess) -> None:
     agent.home.mkdir()
     (agent.home / DATABASE_NAME).write_bytes(b"secret" * 1000)
