@@ -2,6 +2,8 @@
 #
 #   make demo    play the whole story on this machine
 #   make test    run the tests
+#   make test-bluez  run the agent's radios on a real kernel and bluetoothd, in a virtual machine;
+#                building it needs root once
 #   make check   run the linters and see that lock and generated files are up to date
 #   make bench   measure against rivals; the figures go to benchmarks/results.json
 #   make lock    compile requirements.lock anew
@@ -9,21 +11,26 @@
 #   make clean   remove the environment and every cache
 #
 # PYTHON=python3.12 chooses an interpreter, TESTS="tests/matcher -k revoked" some tests,
-# DEMO="--out story --seed 7" the demo's options.
+# DEMO="--out story --seed 7" the demo's options, MODES=legacy one kind of virtual machine.
 
 SHELL := /bin/sh
 BIN := .venv/bin
 WORKERS ?= 2
 export PYTHON
 
-.PHONY: demo test check bench lock generate clean
+.PHONY: demo test test-bluez check bench lock generate clean
 
 demo: .venv/installed
 	@$(BIN)/truyvet demo $(DEMO)
 
 test: .venv/installed
-	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler
+	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler \
+		dbus-daemon=dbus-daemon systemd-analyze=systemd qemu-aarch64=qemu-user \
+		aarch64-linux-gnu-gcc="gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+test-bluez: .venv/installed
+	@tests/bluez/run.sh .cache/bluez-vm $(MODES)
 
 check: .venv/installed
 	@$(BIN)/ruff check .
@@ -43,7 +50,7 @@ generate: .venv/installed
 	@$(BIN)/python packaging/generate.py
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
 
 .venv/installed: requirements.lock pyproject.toml
 	@packaging/set-up.sh .venv

@@ -45,6 +45,7 @@ _PATTERN = OrPattern(
 _NO_RSSI_DBM = -127
 # With an RSSI filter bluetoothd tells every strength, however little it changed; this lets all by.
 _EVERY_RSSI_DBM = -127
+_UNPLUGGING_SECONDS = 1.0
 
 
 class BluezRadio:
@@ -67,6 +68,7 @@ class BluezRadio:
         self._reception = Reception()
         self._lock = asyncio.Lock()
         self._switched_off = False
+        self._deciding: asyncio.TimerHandle | None = None
         self._adapter: Adapter | None = None
         self._monitors = False
         self._count = 0
@@ -125,6 +127,8 @@ class BluezRadio:
         except RadioError as failure:
             _logger.warning("while closing: %s", failure)
         finally:
+            if self._deciding is not None:
+                self._deciding.cancel()
             # bluetoothd removes what a closed connection had registered.
             await self._service.close()
 
@@ -181,6 +185,7 @@ class BluezRadio:
         if self._chosen is not None:
             found = [adapter for adapter in found if adapter.name == self._chosen]
         if not found:
+            self._switched_off = False
             which = "Bluetooth adapter" if self._chosen is None else f"adapter {self._chosen}"
             raise RadioError(RadioFault.NO_ADAPTER, f"bluetoothd has no {which}: plug one in")
         able = [adapter for adapter in found if adapter.has_low_energy and adapter.can_advertise]
@@ -307,8 +312,13 @@ class BluezRadio:
             raise failure
 
     def _note_switched_off(self) -> None:
-        self._switched_off = True
-        self._lose("it was switched off: bluetoothctl power on")
+        # bluetoothd says the same of an adapter that is being unplugged, and then that it is gone.
+        self._deciding = asyncio.get_running_loop().call_later(_UNPLUGGING_SECONDS, self._obey)
+
+    def _obey(self) -> None:
+        if not self._lost.done():
+            self._switched_off = True
+            self._lose("it was switched off: bluetoothctl power on")
 
     def _lose(self, why: str) -> None:
         if not self._lost.done():

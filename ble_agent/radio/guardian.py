@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -104,4 +105,8 @@ def _watch(channel: int, index: int, instance: int) -> None:
 
 
 if __name__ == "__main__":
+    # A service manager that ends the agent signals every process of it, and this one must outlive
+    # the agent by a moment. The end of its standard input ends it in any case.
+    for number in (signal.SIGABRT, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     _watch(*map(int, sys.argv[1:4]))

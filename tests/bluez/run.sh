@@ -8,7 +8,11 @@ folder=$1
 shift
 [ $# -gt 0 ] || set -- legacy extended
 cd "$(dirname "$0")/../.."
-[ -e "$folder/disk.img" ] || tests/bluez/build.sh "$folder"
+built=$(cat requirements.lock tests/bluez/build.sh | sha256sum)
+if [ "$built" != "$(cat "$folder/built" 2>/dev/null)" ]; then
+    tests/bluez/build.sh "$folder"
+    echo "$built" >"$folder/built"
+fi
 
 boot() {
     share=$folder/$1

@@ -210,7 +210,25 @@ async def test_bluetoothd_started_anew_is_used_again(bluez: FakeBluez) -> None:
         await scan
 
 
-async def test_a_person_who_switches_it_off_is_obeyed(bluez: FakeBluez) -> None:
+async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again(
+    bluez: FakeBluez,
+) -> None:
+    radio = BluezRadio(None, ManualClock(START))
+    async with radio:
+        scan = await listening(bluez, radio, [])
+        bluez.switch_off()
+        bluez.unplug()
+        with pytest.raises(RadioError, match="unplugged"):
+            await scan
+    bluez.adapters["/org/bluez/hci0"] = {ADVERTISER, MONITORS}
+    async with radio:
+        assert bluez._powered
+
+
+async def test_a_person_who_switches_it_off_is_obeyed(
+    bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ble_agent.radio.bluez._UNPLUGGING_SECONDS", 0.01)
     radio = BluezRadio(None, ManualClock(START))
     async with radio:
         scan = await listening(bluez, radio, [])
