@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ble_agent.encounter_log import EncounterLog
@@ -30,6 +30,7 @@ _FIRST_RETRY_SECONDS = 2.0
 _LAST_RETRY_SECONDS = 300.0
 _STEADY_SECONDS = 600.0
 _LONGEST_SILENCE_SECONDS = 600.0
+_UNSET_CLOCK_SECONDS = 60.0
 
 
 class _StoppedError(Exception):
@@ -51,6 +52,8 @@ class Agent:
         What the device says of itself.
     language
         Of the lines in the log that name a fault.
+    told
+        Called with the radio's fault, or None when it works again.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Agent:
         metadata: Metadata,
         *,
         language: str = "en",
+        told: Callable[[RadioFault | None], None] = lambda _: None,
     ) -> None:
         self._radio = radio
         self._clock = radio.clock
@@ -70,6 +74,7 @@ class Agent:
         self._schedule = schedule
         self._metadata = metadata
         self._language = language
+        self._told = told
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -95,6 +100,7 @@ class Agent:
                         _logger.info("using the radio %s", self._radio.name)
                         notify("READY=1")
                     opened = True
+                    self._told(None)
                     await self._use_radio()
                     return
             except RadioError as error:
@@ -102,7 +108,10 @@ class Agent:
                     raise
                 if self._clock.monotonic() - started > _STEADY_SECONDS:
                     retry_seconds = _FIRST_RETRY_SECONDS
+                self._told(RadioFault(error.reason))
                 self._warn("log_retrying", error)
+            # Waiting for a lost adapter is no hang.
+            notify("WATCHDOG=1")
             with contextlib.suppress(_StoppedError):
                 await self._pause(retry_seconds)
             retry_seconds = min(2 * retry_seconds, _LAST_RETRY_SECONDS)
@@ -110,7 +119,7 @@ class Agent:
     async def _use_radio(self) -> None:
         if self._radio.capabilities.can_advertise:
             # What was on the air before an interruption is never sent again.
-            self._be_silent(self._key_ring.silent_seconds(self._clock.now()))
+            self._wait_until_unsent()
         with contextlib.suppress(_StoppedError):
             while not (self._radio.exhausted or self._stopped.is_set()):
                 await self._step()
@@ -133,6 +142,11 @@ class Agent:
 
     async def _rotate(self) -> None:
         began = self._clock.monotonic()
+        if not self._log.watch.was_set:
+            # A key of 1970 would be of no use to anybody.
+            await self._radio.rotate(None)
+            self._be_silent(_UNSET_CLOCK_SECONDS)
+            return
         try:
             advertisement = self._key_ring.next_advertisement(self._clock.now(), self._metadata)
         except StoreError as error:
@@ -142,9 +156,17 @@ class Agent:
             return
         await self._radio.rotate(advertisement)
         if advertisement is None:
-            self._be_silent(self._key_ring.silent_seconds(self._clock.now()))
+            self._wait_until_unsent()
         else:
             self._schedule.rotated(began, self._clock.monotonic())
+
+    def _wait_until_unsent(self) -> None:
+        seconds = 0.0
+        if self._log.watch.was_set:
+            # Where the database cannot be read now, the next change finds out.
+            with contextlib.suppress(StoreError):
+                seconds = self._key_ring.silent_seconds(self._clock.now())
+        self._be_silent(seconds)
 
     def _be_silent(self, seconds: float) -> None:
         # A clock that is hours behind may be set right any minute, so no wait is long.

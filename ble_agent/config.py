@@ -47,12 +47,20 @@ class AgentConfig:
     """Least time between the starts of two scans, at least 60 s."""
     most_scan_gap_seconds: float = 300.0
     """Most time between the starts of two scans, at most 540 s."""
+    continuous_scan: bool = False
+    """Listen all the time, for research; the three settings above do not count then."""
+    notify_command: tuple[str, ...] = ()
+    """Program and arguments to start when there is something to tell; it is given two more, the
+    level and the day (YYYY-MM-DD). Empty: none."""
+    notify_desktop: bool = True
+    """Show a notification on the desktop, where there is one."""
+    cover_traffic: bool = True
+    """Now and then send a report that only pretends, so that nobody can tell a real one."""
 
     def __post_init__(self) -> None:
         for part in fields(self)[1:]:
             value = getattr(self, part.name)
-            kinds: Any = {"str": str, "int": int}.get(str(part.type), (int, float))
-            if isinstance(value, bool) or not isinstance(value, kinds):
+            if not _has_type(value, str(part.type)):
                 raise InvalidValue(f"{part.name} in the agent's settings has the wrong type")
         if self.lang not in LANGUAGES:
             raise InvalidValue(f"lang must be {' or '.join(LANGUAGES)}, not {self.lang!r:.20}")
@@ -63,6 +71,14 @@ class AgentConfig:
             raise InvalidValue("scan_seconds must be 1 to 60")
         if not 60 <= self.least_scan_gap_seconds <= self.most_scan_gap_seconds <= 540:
             raise InvalidValue("scan gaps must be 60 to 540 seconds, the least first")
+
+
+def _has_type(value: Any, kind: str) -> bool:
+    if kind.startswith("tuple"):
+        return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    if isinstance(value, bool) or kind == "bool":
+        return isinstance(value, bool) and kind == "bool"
+    return isinstance(value, {"str": str, "int": int}.get(kind, (int, float)))
 
 
 def default_home(environment: Mapping[str, str] = os.environ) -> Path:
@@ -106,5 +122,7 @@ def load_config(
     for name, variable in _ENVIRONMENT.items():
         if environment.get(variable):
             settings[name] = environment[variable]
+    if isinstance(settings.get("notify_command"), list):
+        settings["notify_command"] = tuple(settings["notify_command"])
     config = AgentConfig(home, **settings)
     return replace(config, **{name: value for name, value in said.items() if value is not None})

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 __all__ = [
+    "CONTINUOUS",
     "LONGEST_ROTATION_SECONDS",
     "SHORTEST_ROTATION_SECONDS",
     "Action",
@@ -52,6 +53,16 @@ class ScanTiming:
     most_gap_seconds: float = 300.0
     """Most time from the start of a scan to the start of the next."""
 
+    @property
+    def is_continuous(self) -> bool:
+        """Whether one scan follows the other without a pause."""
+        return self.seconds >= self.most_gap_seconds
+
+
+CONTINUOUS = ScanTiming(60.0, 60.0, 60.0)
+"""Listening all the time, for research. Exposure windows count whole minutes between scans, so no
+shorter ones would do."""
+
 
 class Schedule:
     """The next scan and the next change of identifier. All moments are of one monotonic clock.
@@ -69,6 +80,7 @@ class Schedule:
         self._scan = scan or ScanTiming()
         self._scan_at = -math.inf
         self._rotate_at = math.inf
+        self._latest_rotation = math.inf
         self._allowance = _LEAST_ALLOWANCE_SECONDS
 
     @property
@@ -83,7 +95,10 @@ class Schedule:
         """
         scan_at = max(self._scan_at, now)
         rotate_at = max(self._rotate_at, now)
-        if scan_at + self._scan.seconds + _SLACK_SECONDS <= rotate_at:
+        # One who listens all the time changes at the end of a scan, rather than be deaf before.
+        is_due = self._rotate_at <= now or not self._scan.is_continuous
+        latest = rotate_at if is_due else self._latest_rotation
+        if scan_at + self._scan.seconds + _SLACK_SECONDS <= latest:
             return Action.SCAN, scan_at
         return Action.ROTATE, rotate_at
 
@@ -104,6 +119,7 @@ class Schedule:
         )
         earliest = done + SHORTEST_ROTATION_SECONDS + _SLACK_SECONDS
         latest = began + LONGEST_ROTATION_SECONDS - self._allowance
+        self._latest_rotation = max(earliest, latest)
         self._rotate_at = self._random.uniform(earliest, max(earliest, latest))
 
     def silenced(self, now: float, seconds: float) -> None:
@@ -113,4 +129,4 @@ class Schedule:
         all begin together.
         """
         spread = self._random.uniform(0.0, _RESTART_SPREAD_SECONDS) if seconds > 0 else 0.0
-        self._rotate_at = now + max(0.0, seconds) + spread
+        self._rotate_at = self._latest_rotation = now + max(0.0, seconds) + spread

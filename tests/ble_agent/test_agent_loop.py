@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import resource
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,13 +21,15 @@ from ble_agent.agent import Agent
 from ble_agent.encounter_log import EncounterLog
 from ble_agent.key_ring import KeyRing
 from ble_agent.radio import Capabilities, Finding, Heard
-from ble_agent.schedule import Schedule
+from ble_agent.schedule import CONTINUOUS, Schedule
 from ble_agent.store import open_store
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault, StoreFull
-from tracing_core.sighting import select_sightings
+from tracing_core.interval import interval_number, rolling_start
+from tracing_core.rolling_proximity_identifier import derive_rpi
+from tracing_core.sighting import Sighting, select_sightings
 
 START = 1_800_000_000.0
 
@@ -292,3 +296,168 @@ async def test_a_damaged_recording_is_an_error_and_not_played_again(tmp_path: Pa
     with pytest.raises(RadioError):
         await play(radio, tmp_path)
     assert radio.opened == 1
+
+
+async def test_a_clock_not_yet_set_sends_nothing_and_what_it_hears_never_matches(
+    tmp_path: Path,
+) -> None:
+    clock = EagerClock(100.0)
+    set_at = 3600.0
+
+    def ntp(_: str) -> RadioError | None:
+        if clock.monotonic() > set_at and clock.now() < START:
+            clock.jump(START)
+        return None
+
+    radio = ScriptedRadio(clock, fail=ntp, until=3 * 3600)
+    suspects = [row.clock_suspect for row in await rows_of(radio, tmp_path)]
+    assert all(moment >= START for moment, sent in radio.sent if sent is not None)
+    assert len(radio.identifiers) >= 6
+    with open_store(tmp_path) as db:
+        starts = [start for (start,) in db.execute("SELECT rolling_start FROM own_key")]
+        assert all(start > 2_000_000 for start in starts)
+    # Those of 1970 are older than 14 days when the clock is right.
+    assert len(suspects) > 15
+    assert not any(suspects[1:])
+
+
+async def rows_of(radio: ScriptedRadio, home: Path) -> list[Sighting]:
+    await play(radio, home)
+    with open_store(home) as db:
+        return list(select_sightings(db))
+
+
+async def test_sightings_before_the_clock_was_set_are_marked(tmp_path: Path) -> None:
+    radio = ScriptedRadio(EagerClock(100.0), until=3600)
+    rows = await rows_of(radio, tmp_path)
+    assert len(rows) > 10
+    assert all(row.clock_suspect for row in rows)
+    assert radio.identifiers == []
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_a_clock_set_three_hours_either_way_rolls_keys_rightly(
+    tmp_path: Path, hours: int
+) -> None:
+    # Late in the day, so that three hours ahead is tomorrow, and early, so that back is yesterday.
+    midnight = START // 86_400 * 86_400
+    clock = EagerClock(midnight + (22 if hours > 0 else 1) * 3600.0)
+    jumps = iter([hours * 3600.0])
+
+    def jump(_: str) -> RadioError | None:
+        if clock.monotonic() > 3600:
+            clock.jump(clock.now() + next(jumps, 0.0))
+        return None
+
+    radio = ScriptedRadio(clock, fail=jump, until=10 * 3600)
+    rows = await rows_of(radio, tmp_path)
+    assert len(set(radio.identifiers)) == len(radio.identifiers) > 25
+    with open_store(tmp_path) as db:
+        keys = {
+            key.rolling_start_interval_number: key
+            for key in KeyRing(db).keys_to_report(midnight + 2 * 86_400)
+        }
+    for moment, sent in radio.sent:
+        if sent is not None:
+            # Sent at most a moment after its interval was written down.
+            intervals = {interval_number(moment), interval_number(moment - 1)}
+            assert sent.rpi in {
+                derive_rpi(keys[rolling_start(each)], each)
+                for each in intervals
+                if rolling_start(each) in keys
+            }
+    suspect = [row.clock_suspect for row in rows]
+    # Ahead, only the scan in which it happened; back, until the clock is where it was.
+    assert sum(suspect) == 1 if hours > 0 else 30 < sum(suspect) < 60
+    assert not any(suspect[-20:])
+
+
+async def test_a_clock_that_runs_far_ahead_for_an_hour_deletes_nothing(tmp_path: Path) -> None:
+    clock = EagerClock(START)
+    jumps = iter([60 * 86_400.0])
+    back = iter([60 * 86_400.0])
+
+    def jump(_: str) -> RadioError | None:
+        if clock.monotonic() > 3600:
+            clock.jump(clock.now() + next(jumps, 0.0))
+        if clock.monotonic() > 7200:
+            clock.jump(clock.now() - next(back, 0.0))
+        return None
+
+    radio = ScriptedRadio(clock, fail=jump, until=3 * 3600)
+    rows = await rows_of(radio, tmp_path)
+    assert len(rows) == len(radio.scans)
+    with open_store(tmp_path) as db:
+        assert len(KeyRing(db).keys_to_report(clock.now())) >= 1
+
+
+async def test_a_large_jump_ahead_is_believed_after_a_day(tmp_path: Path) -> None:
+    clock = EagerClock(START)
+    jumps = iter([60 * 86_400.0])
+
+    def jump(_: str) -> RadioError | None:
+        if clock.monotonic() > 3600:
+            clock.jump(clock.now() + next(jumps, 0.0))
+        return None
+
+    radio = ScriptedRadio(clock, fail=jump, until=26 * 3600)
+    rows = await rows_of(radio, tmp_path)
+    assert min(row.seen_at for row in rows) > START + 86_400
+
+
+async def test_a_disk_that_fails_keeps_the_loop_going_and_loses_nothing_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    clock = EagerClock(START)
+
+    def disk(_: str) -> RadioError | None:
+        # What every write to a file beyond so many bytes meets: EFBIG, from the kernel itself.
+        failing = 1800 <= clock.monotonic() < 9000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512 if failing else hard, hard))
+        return None
+
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    radio = ScriptedRadio(clock, fail=disk, until=4 * 3600)
+    try:
+        with caplog.at_level(logging.WARNING):
+            await play(radio, home)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    with open_store(home) as db:
+        rows = list(select_sightings(db))
+    assert len(rows) == len(radio.scans) > 40
+    assert len(set(radio.identifiers)) == len(radio.identifiers)
+    during = [sent for moment, sent in radio.sent if 3100 <= moment - START < 9000]
+    on_air = [sent for sent in during if sent is not None]
+    assert on_air == []
+    assert "nothing is sent until then" in caplog.text
+    assert "kept in memory until then" in caplog.text
+
+
+async def test_listening_all_the_time_still_changes_identifiers(tmp_path: Path) -> None:
+    radio = ScriptedRadio(EagerClock(START), until=6 * 3600)
+    with open_store(tmp_path) as db:
+        agent = Agent(
+            radio,
+            KeyRing(db),
+            EncounterLog(db, radio.clock),
+            Schedule(Random(1), CONTINUOUS),
+            Metadata(0),
+        )
+        radio.stop = agent.stop
+        await asyncio.wait_for(agent.run(), 30)
+        gaps = [
+            row.seen_at - row.previous_scan_at
+            for row in select_sightings(db)
+            if row.previous_scan_at is not None
+        ]
+    assert 60 * len(radio.scans) > 0.98 * 6 * 3600
+    assert all(60 <= gap <= 125 for gap in gaps)
+    assert sum(gap <= 62 for gap in gaps) > 0.97 * len(gaps)
+    moments = [moment for moment, sent in radio.sent if sent is not None]
+    assert all(600 <= later - earlier <= 1200 for earlier, later in itertools.pairwise(moments))
+    assert len(moments) >= 17
