@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from tracing_core.temporary_exposure_key import derive_aemk
 
 FIRST_DAY, DAYS = 18_400, 14
 PLANTED = 1000
+PEAKS: list[int] = []
 WORKLOADS = ((100_000, 100_000, 200), (1_000_000, 10_000, 1000))
 QUICK = ((10_000, 10_000, 200), (100_000, 1_000, 1000))
 
@@ -108,9 +110,7 @@ def write_logs(path: Path, logs: ManyLogs, logs_in_group: int = 5000) -> Path:
         ]
     )
     dictionary = pa.array(logs.log_ids)
-    with pq.ParquetWriter(
-        path, schema, use_dictionary=["log_id"], compression="zstd", column_encoding=None
-    ) as writer:
+    with pq.ParquetWriter(path, schema, use_dictionary=["log_id"], compression="zstd") as writer:
         for part in logs.parts(min(logs_in_group * each, 1 << 20)):
             names = pa.DictionaryArray.from_arrays(part.log, dictionary).cast(pa.string())
             columns = [
@@ -155,7 +155,11 @@ def variants(
         if isinstance(source, ManyLogs):
             with ThreadPoolExecutor(count) as pool:
                 return match_many([export], source, executor=pool, workers=count).matches.num_rows
-        return match_many([export], source, workers=count).matches.num_rows
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(count, mp_context=context) as pool:
+            found = match_many([export], source, executor=pool, workers=count).matches.num_rows
+            PEAKS.extend(pool.map(peak_memory, range(count)))
+        return found
 
     for count in sorted({1, cores}):
         for side in ("keys", "logs"):
@@ -200,12 +204,12 @@ def measure(workload: tuple[int, int, int], rounds: int, cores: int) -> dict[str
     }
 
 
-def memory() -> dict[str, int]:
-    """Return the most memory in MiB that this process and the largest of its workers took."""
-    return {
-        "process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
-        "largest_worker": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10,
-    }
+def peak_memory(_: int) -> int:
+    """Return the most memory this process took, in MiB; not what the one it was forked from did."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    return int(status.read_text().split("VmHWM:")[1].split()[0]) >> 10
 
 
 def main() -> None:
@@ -219,7 +223,9 @@ def main() -> None:
     found = []
     for workload in QUICK if arguments.quick else WORKLOADS:
         load = os.getloadavg()[0]
-        result = measure(workload, rounds, arguments.cores) | {"memory_mib": memory(), "load": load}
+        result = measure(workload, rounds, arguments.cores) | {"load": load}
+        result["memory_mib"] = {"this_process": peak_memory(0), "largest_worker": max(PEAKS)}
+        PEAKS.clear()
         found.append(result)
         if not arguments.json:
             show(result)

@@ -65,11 +65,12 @@ class Join:
         if not is_matchable(key) or not self._log.heard_between(first, end):
             return
         rpis = derive_identifiers(key)
-        if not self._log.heard_any(rpis):
+        heard = self._log.heard(rpis)
+        if not heard:
             return
         pairs = []
         for derived_for, rpi in enumerate(rpis, start=key.rolling_start_interval_number):
-            if not self._log.heard_any((rpi,)):
+            if rpi not in heard:
                 continue
             pairs += [(position, derived_for, rpi) for position in self._counting(rpi, derived_for)]
         if not pairs:

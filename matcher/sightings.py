@@ -127,9 +127,9 @@ class SightingIndex:
         at = bisect.bisect_left(self._intervals, first)
         return at < len(self._intervals) and self._intervals[at] < end
 
-    def heard_any(self, rpis: Iterable[bytes]) -> bool:
-        """Tell whether any of the identifiers was heard."""
-        return not self._last.keys().isdisjoint(rpis)
+    def heard(self, rpis: Iterable[bytes]) -> set[bytes]:
+        """Return those of the identifiers that were heard."""
+        return self._last.keys() & rpis
 
     def positions(self, rpi: bytes) -> list[int]:
         """Return where in the log an identifier is, in its order; empty if it was not heard."""

@@ -99,7 +99,7 @@ def test_the_index_gives_back_what_it_was_given(log: list[Sighting]) -> None:
     for rpi in {sighting.rpi for sighting in log}:
         found = [index.sighting(rpi, position) for position in index.positions(rpi)]
         assert found == [sighting for sighting in kept if sighting.rpi == rpi]
-    assert index.heard_any(sighting.rpi for sighting in log) is bool(kept)
+    assert index.heard(sighting.rpi for sighting in log) == {sighting.rpi for sighting in kept}
     assert index.last_seen_at == max((sighting.seen_at for sighting in kept), default=None)
 
 
