@@ -26,6 +26,7 @@ from ble_agent.membership import join as join_server
 from ble_agent.messages import date_text, explain, say
 from ble_agent.radio import Radio, open_radio
 from ble_agent.report import report as report_keys
+from ble_agent.report import reportable_keys
 from ble_agent.schedule import ScanTiming, Schedule
 from ble_agent.server_client import ServerClient, refused
 from ble_agent.service import notify
@@ -207,7 +208,7 @@ def report_question(config: AgentConfig) -> str:
     clock = clock_from_environment()
     with _store(config) as db:
         membership = load_membership(db)
-        keys = KeyRing(db).keys_to_report(clock.now())
+        keys = reportable_keys(db, clock.now())
     if not keys:
         raise refused("no_keys")
     days = [
@@ -227,12 +228,15 @@ def report_question(config: AgentConfig) -> str:
 
 
 def report(config: AgentConfig, code: str) -> _Answer:
-    """Publish this device's keys by a code."""
+    """Publish this device's keys by a code, or take them back by a code of a negative test."""
     clock = clock_from_environment()
     with _store(config) as db:
         url = config.server or load_membership(db).line.url
         with ServerClient(url, clock) as client:
-            count = report_keys(db, client, clock, code)
+            count, is_taken_back = report_keys(db, client, clock, code)
+    if is_taken_back:
+        facts = {"reported_keys": 0, "taken_back_keys": count}
+        return facts, say("taken_back", config.lang, count=count)
     return {"reported_keys": count}, say("reported", config.lang, count=count)
 
 

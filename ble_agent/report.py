@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
 from ble_agent.key_ring import KeyRing
 from ble_agent.membership import load_membership
@@ -18,26 +18,41 @@ from tracing_core.sqlite import Database, transaction
 from tracing_core.temporary_exposure_key import TemporaryExposureKey
 from tracing_core.verification import CertificateRequest, VerifyRequest
 
-__all__ = ["report"]
+__all__ = ["Reported", "report", "reportable_keys"]
 
 _STATE = "report"
 _ACCEPTED_TESTS = ("confirmed", "likely")
+_NEGATIVE = "negative"
 _SECRET_BYTES = 32
 # Certificates live a quarter of an hour at Google's server and at ours.
 _CERTIFICATE_SECONDS = 600
 _TOKEN_SECONDS = 86_400
 
 
-def report(db: Database, client: ServerClient, clock: Clock, code: str) -> int:
-    """Publish this device's keys by a code of the authority.
+class Reported(NamedTuple):
+    """What became of a report."""
+
+    count: int
+    """How many keys the server has taken, or taken back."""
+    is_taken_back: bool
+    """Whether the test was negative, so that the keys reported before were taken back."""
+
+
+def reportable_keys(db: Database, now: float) -> list[TemporaryExposureKey]:
+    """Return the keys of the last 14 days that a report sends, oldest first.
+
+    Keys that were taken back stay so: the server would refuse the whole upload for one of them.
+    """
+    taken_back = (get_state(db, _STATE) or {}).get("taken_back", -1)
+    keys = KeyRing(db).keys_to_report(now)
+    return [key for key in keys if key.rolling_start_interval_number > taken_back]
+
+
+def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Reported:
+    """Publish this device's keys by a code of the authority, or take them back by one.
 
     What the server has granted is written down at once, so that the same command with the same
     code goes on after the network, or the device, broke off.
-
-    Returns
-    -------
-    int
-        How many keys the server has taken.
 
     Raises
     ------
@@ -45,12 +60,15 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> int:
         When the server does not answer, or refuses code or keys.
     """
     membership = load_membership(db)
-    keys = KeyRing(db).keys_to_report(clock.now())
+    keys = reportable_keys(db, clock.now())
     if not keys:
         raise refused("no_keys")
     state: dict[str, Any] = get_state(db, _STATE) or {}
-    state = _with_token(db, client, clock, state, "".join(code.split()))
-    state = _with_certificate(db, client, clock, state, keys)
+    reported = _reported_before(keys, state, clock.now())
+    accepted = (*_ACCEPTED_TESTS, _NEGATIVE) if reported else _ACCEPTED_TESTS
+    state = _with_token(db, client, clock, state, "".join(code.split()), accepted)
+    is_negative = state.get("test_type") == _NEGATIVE
+    state = _with_certificate(db, client, clock, state, reported if is_negative else keys)
     published = _published(keys, state["starts"])
     request = PublishRequest(
         keys=published,
@@ -61,28 +79,49 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> int:
         revision_token=_revision_token(state, clock.now()),
     )
     response = client.publish(request)
+    done: dict[str, Any] = {name: state[name] for name in ("taken_back",) if name in state}
+    if response.revision_token:
+        done |= {"revision_token": response.revision_token, "reported_at": int(clock.now())}
+    if is_negative:
+        done |= {"reported_at": state["reported_at"], "taken_back": max(state["starts"])}
     with transaction(db):
-        done = {"revision_token": response.revision_token, "reported_at": int(clock.now())}
-        set_state(db, _STATE, done if response.revision_token else None)
-    return response.inserted_exposures or len(published)
+        set_state(db, _STATE, done or None)
+    return Reported(response.inserted_exposures or len(published), is_negative)
+
+
+def _reported_before(
+    keys: list[TemporaryExposureKey], state: dict[str, Any], now: float
+) -> list[TemporaryExposureKey]:
+    """Return those of the keys that a negative test can take back."""
+    if not _revision_token(state, now):
+        return []
+    last = interval_number(state["reported_at"])
+    return [key for key in keys if key.rolling_start_interval_number <= last]
 
 
 def _with_token(
-    db: Database, client: ServerClient, clock: Clock, state: dict[str, Any], code: str
+    db: Database,
+    client: ServerClient,
+    clock: Clock,
+    state: dict[str, Any],
+    code: str,
+    accepted: tuple[str, ...],
 ) -> dict[str, Any]:
     fresh = clock.now() - state.get("verified_at", 0) < _TOKEN_SECONDS
     if state.get("code") == code and fresh:
         return state
-    response = client.verify(VerifyRequest(code, accept=_ACCEPTED_TESTS))
+    response = client.verify(VerifyRequest(code, accept=accepted))
     if not response.token:
         raise refused("answer")
-    kept = {name: state[name] for name in ("revision_token", "reported_at") if name in state}
+    names = ("revision_token", "reported_at", "taken_back")
+    kept = {name: state[name] for name in names if name in state}
     return _saved(
         db,
         kept
         | {
             "code": code,
             "token": response.token,
+            "test_type": response.test_type,
             "onset": _onset_interval(response.symptom_date),
             "verified_at": int(clock.now()),
         },

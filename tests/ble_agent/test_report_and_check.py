@@ -158,12 +158,50 @@ def test_a_report_that_broke_off_goes_on_with_the_same_code(
             _fail_once(client, step)
             with pytest.raises(ServerUnreachable):
                 report(db, client, clock, code)
-        assert report(db, client, clock, code) == 1
+        assert report(db, client, clock, code) == (1, False)
         assert get_state(db, "report")["revision_token"]
         with pytest.raises(ServerRefused, match="used already"):
             report(db, client, clock, code)
         # The keys of today may be sent again, with the revision token kept from the first time.
-        assert report(db, client, clock, shared.issue()) == 1
+        assert report(db, client, clock, shared.issue()) == (1, False)
+
+
+def test_a_negative_test_takes_back_what_was_reported_and_what_was_told(
+    server: RunningServer, clock: ScaledClock, tmp_path: Path
+) -> None:
+    an, binh = (device(tmp_path, server, name, clock) for name in ("an", "binh"))
+    hear(binh, send(an, NOON - DAY), NOON - DAY)
+    negative = server.issue(testType="negative")
+    # Nothing was reported that could be taken back; the code is not used up by asking.
+    assert "cannot be reported" in an.refusal("report", negative, "--yes")
+    likely = server.issue(testType="likely")
+    assert an.answer("report", likely, "--yes") == {"reported_keys": 1}
+    later = NOON + DAY // 2
+    clock = restart(server, later, an, binh)
+    assert binh.answer("check")["level"] == "high"
+
+    # Today's key is of after the report, and is not sent.
+    send(an, later)
+    negative = server.issue(testType="negative")
+    taken_back = an.answer("report", negative, "--yes")
+    assert taken_back == {"reported_keys": 0, "taken_back_keys": 1}
+    clock = restart(server, later + DAY // 2, an, binh)
+    assert binh.answer("check")["recorded"] is False
+
+    # Who falls ill all the same reports the keys since then, and no refusal keeps them back.
+    assert an.answer("report", server.issue(), "--yes") == {"reported_keys": 1}
+
+
+def restart(server: RunningServer, moment: float, *agents: AgentProcess) -> ScaledClock:
+    """Let server and agents go on at a later moment, as after a reboot."""
+    server.stop()
+    clock = clock_at(moment)
+    server.clock = clock
+    server.start()
+    for agent in agents:
+        agent.clock = clock
+    command("export", home=server.home, clock=clock)
+    return clock
 
 
 def _fail_once(client: ServerClient, step: str) -> None:
@@ -191,7 +229,7 @@ def test_uploads_are_of_equal_size_whatever_they_hold(
             send(agent, NOON - day * DAY)
         for _ in range(2):
             with open_store(agent.home) as db, ServerClient(shared.url, clock) as client:
-                assert report(db, client, clock, shared.issue()) == days
+                assert report(db, client, clock, shared.issue()) == (days, False)
     assert set(sizes) == {
         ("/api/verify", VERIFY_REQUEST_BYTES),
         ("/api/certificate", VERIFY_REQUEST_BYTES),
