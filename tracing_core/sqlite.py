@@ -11,13 +11,25 @@ import contextlib
 import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
+from typing import TYPE_CHECKING
 
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull
+
+if TYPE_CHECKING or "numpy" in sys.modules:
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+else:
+    # sqlite-utils imports numpy wherever it is installed, to store its numbers, of which we have
+    # none; that would cost every command a tenth of a second and the agent 20 MB.
+    sys.modules["numpy"] = None
+    try:
+        from sqlite_utils import Database
+        from sqlite_utils.migrations import Migrations
+    finally:
+        del sys.modules["numpy"]
 
 __all__ = [
     "Database",

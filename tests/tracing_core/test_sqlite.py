@@ -330,3 +330,15 @@ def test_deleted_rows_leave_the_file(db, path):
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for file in path.parent.iterdir():
         assert secret.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("before", ["", "import numpy; "])
+def test_numpy_is_neither_imported_nor_hidden_from_others(before):
+    program = (
+        f"{before}import tracing_core.sqlite, sys; print('numpy' in sys.modules);"
+        " import numpy; print(numpy.int8(1) + 1)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(bool(before)), "2"]
