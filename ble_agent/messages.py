@@ -141,10 +141,10 @@ MESSAGES: Mapping[str, Text] = {
         " khi hết hạn.",
     ),
     "taken_back": Text(
-        "This device's keys were taken back (days: {count}): the test was negative. The devices that"
-        " were near take back what they told their owners once they have checked again.",
-        "Đã thu hồi khóa của {count} ngày vì kết quả xét nghiệm là âm tính. Thiết bị của những người"
-        " từng ở gần bạn sẽ bỏ cảnh báo sau lần kiểm tra tới.",
+        "This device's keys were taken back (days: {count}): the test was negative. The devices"
+        " that were near take back what they told their owners once they have checked again.",
+        "Đã thu hồi khóa của {count} ngày vì kết quả xét nghiệm là âm tính. Thiết bị của những"
+        " người từng ở gần bạn sẽ bỏ cảnh báo sau lần kiểm tra tới.",
     ),
     "not_sent": Text("Nothing was sent.", "Chưa gửi gì đi cả."),
     # status

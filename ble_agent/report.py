@@ -32,7 +32,7 @@ _TOKEN_SECONDS = 86_400
 class Reported(NamedTuple):
     """What became of a report."""
 
-    count: int
+    number: int
     """How many keys the server has taken, or taken back."""
     is_taken_back: bool
     """Whether the test was negative, so that the keys reported before were taken back."""
