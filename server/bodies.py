@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import secrets
+from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi import Depends, Header, Request
+from fastapi.responses import JSONResponse
 
 from server.config import Settings
 from tracing_core.json_body import JSONBody
 
-__all__ = ["Body", "Chaff", "json_schema", "padding", "request_schema", "response_schemas"]
+__all__ = [
+    "Body",
+    "Chaff",
+    "content_tag",
+    "json_schema",
+    "matches_tag",
+    "padded",
+    "request_schema",
+    "response_schemas",
+]
 
 _TYPES: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -34,12 +46,29 @@ _DESCRIPTIONS = {
 }
 
 
-def padding(settings: Settings, *, more_bytes: int = 0) -> str:
-    """Return letters that hide how long an answer is; `more_bytes` stand for fields left out."""
-    length = settings.response_padding_min_bytes + secrets.randbelow(
-        settings.response_padding_range_bytes
-    )
-    return base64.b64encode(secrets.token_bytes(length + more_bytes * 3 // 4)).decode()
+def padded(
+    settings: Settings,
+    fields: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return an answer, filled up with random letters so that its length tells nothing."""
+    short = len(JSONResponse({**fields, "padding": ""}).body)
+    least = settings.response_padding_min_bytes
+    length = least + -(short + least) % settings.response_step_bytes
+    letters = base64.urlsafe_b64encode(secrets.token_bytes(length)).decode()[:length]
+    return JSONResponse({**fields, "padding": letters}, status, headers)
+
+
+def content_tag(data: bytes) -> str:
+    """Return the ETag of a body, which anybody who has the body can compute."""
+    return f'"{hashlib.sha256(data).hexdigest()}"'
+
+
+def matches_tag(if_none_match: str, e_tag: str) -> bool:
+    """Tell whether a client has the version of an ETag (RFC 9110, 13.1.2)."""
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in known or e_tag in known
 
 
 async def _read(request: Request) -> bytes:

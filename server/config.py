@@ -54,10 +54,10 @@ class Settings(BaseSettings):
     max_connections: Count = 1_000
     """Clients connected at once; with the largest body each, this bounds the memory."""
     response_padding_min_bytes: Count = 1_024
-    """Every answer to a device is padded by this much and a random part, so that its length does
-    not tell an observer what it says."""
-    response_padding_range_bytes: Count = 1_024
-    """Most random bytes of padding beyond the least."""
+    """Every answer to a device is padded by at least this much."""
+    response_step_bytes: Count = 4_096
+    """Every answer to a device is as long as a multiple of this. That is more than any of them
+    takes, so its length tells an observer neither what it says nor whether it was in earnest."""
 
     max_keys_on_publish: Count = 30
     """Keys in one upload: 15 days, two a day after a reset, as Google's server takes."""

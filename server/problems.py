@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from server.bodies import padding
+from server.bodies import padded
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError, TracingError
 
 __all__ = ["Refused", "add_handlers"]
@@ -53,8 +53,7 @@ def _answer(
 ) -> JSONResponse:
     # Google's verification server says "errorCode" where its key server says "code".
     field = "errorCode" if request.url.path.startswith("/api/") else "code"
-    body = {"error": message, field: code, "padding": padding(request.app.state.settings)}
-    return JSONResponse(body, status, headers)
+    return padded(request.app.state.settings, {"error": message, field: code}, status, headers)
 
 
 def _unreadable(request: Request) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from server.files import sync_folder
 from tracing_core.errors import StoreError, StoreFull, require
@@ -83,8 +83,15 @@ class Storage:
             sync_folder(folder)
             sync_folder(folder.parent)
 
-    def read(self, name: str) -> StoredFile | None:
+    def read(self, name: str, *, start: int = 0) -> StoredFile | None:
         """Open a published file; None if there is none.
+
+        Parameters
+        ----------
+        name
+            Its path.
+        start
+            The byte to begin with, less than its size.
 
         Raises
         ------
@@ -93,8 +100,9 @@ class Storage:
         """
         obstore = require("obstore", extra="server")
         with self._translated(name):
+            options: Any = {"range": {"offset": start}} if start else None
             try:
-                result = obstore.get(self._open(), name)
+                result = obstore.get(self._open(), name, options=options)
             except FileNotFoundError:
                 return None
             return StoredFile(

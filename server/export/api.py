@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import format_datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
+from server.bodies import content_tag, matches_tag
 from server.context import CurrentServer
 from server.export.store import is_published
 from server.export.worker import INDEX_NAME
@@ -16,7 +18,12 @@ from server.storage import StoredFile
 
 __all__ = ["export_router"]
 
+_ZIP = "application/zip"
 _TEXT = "text/plain; charset=us-ascii"
+_PART: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The rest of the file.", "content": {_ZIP: {}}},
+    416: {"description": "The file is no longer than what the client has."},
+}
 _INDEX_SECONDS = 60
 _FILE_SECONDS = 14 * 86_400
 
@@ -25,31 +32,22 @@ IfNoneMatch = Annotated[
 ]
 
 
-def _matches(if_none_match: str, e_tag: str) -> bool:
-    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in known or e_tag in known
+Range = Annotated[
+    str | None, Header(alias="Range", description="bytes=N- resumes a file at byte N.")
+]
 
 
-def _answer(
-    request: Request,
-    file: StoredFile | None,
-    media_type: str,
-    max_age: int,
-    if_none_match: str | None,
-) -> Response:
-    if file is None:
-        raise Refused("not_found", "there is no such file: read the index again", status=404)
-    headers = {
-        "ETag": file.e_tag,
+def _headers(file: StoredFile, e_tag: str, max_age: int) -> dict[str, str]:
+    return {
+        "ETag": e_tag,
         "Last-Modified": format_datetime(file.modified_at, usegmt=True),
         "Cache-Control": f"public, max-age={max_age}",
+        "Accept-Ranges": "bytes",
     }
-    if if_none_match is not None and _matches(if_none_match, file.e_tag):
-        return Response(status_code=304, headers=headers)
-    headers["Content-Length"] = str(file.size)
-    if request.method == "HEAD":
-        return Response(media_type=media_type, headers=headers)
-    return StreamingResponse(file.chunks, media_type=media_type, headers=headers)
+
+
+def _absent() -> Refused:
+    return Refused("not_found", "there is no such file: read the index again", status=404)
 
 
 def _index(
@@ -61,7 +59,17 @@ def _index(
     if is_ours and file is None:
         # Before the first export there is nothing to list, which is no error.
         return Response(media_type=_TEXT, headers={"Cache-Control": "no-cache"})
-    return _answer(request, file, _TEXT, _INDEX_SECONDS, if_none_match)
+    if file is None:
+        raise _absent()
+    data = b"".join(file.chunks)
+    # Devices send back no tag but the hash of what they have: any other could name a device.
+    e_tag = content_tag(data)
+    headers = _headers(file, e_tag, _INDEX_SECONDS)
+    if if_none_match is not None and matches_tag(if_none_match, e_tag):
+        return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":
+        return Response(media_type=_TEXT, headers=headers | {"Content-Length": str(len(data))})
+    return Response(data, media_type=_TEXT, headers=headers)
 
 
 def _file(
@@ -70,6 +78,7 @@ def _file(
     region: str,
     name: str,
     if_none_match: IfNoneMatch = None,
+    range_: Range = None,
 ) -> Response:
     """Return a key file: a zip of ``export.bin`` and ``export.sig``."""
     path = f"{region}/{name}"
@@ -77,7 +86,28 @@ def _file(
     with server.database.read() as conn:
         is_known = is_published(conn, path)
     file = server.storage.read(path) if is_known else None
-    return _answer(request, file, "application/zip", _FILE_SECONDS, if_none_match)
+    if file is None:
+        raise _absent()
+    headers = _headers(file, file.e_tag, _FILE_SECONDS)
+    if if_none_match is not None and matches_tag(if_none_match, file.e_tag):
+        return Response(status_code=304, headers=headers)
+    start = _first_byte(range_)
+    if start is not None and start >= file.size:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{file.size}"})
+    headers["Content-Length"] = str(file.size - (start or 0))
+    if start is not None:
+        headers["Content-Range"] = f"bytes {start}-{file.size - 1}/{file.size}"
+        file = server.storage.read(path, start=start) or file
+    status = 200 if start is None else 206
+    if request.method == "HEAD":
+        return Response(status_code=status, media_type=_ZIP, headers=headers)
+    return StreamingResponse(file.chunks, status, media_type=_ZIP, headers=headers)
+
+
+def _first_byte(text: str | None) -> int | None:
+    """Return where a range to the end begins; None for any other, which is answered whole."""
+    match = re.fullmatch(r"bytes=(\d{1,12})-", text or "")
+    return int(match[1]) if match else None
 
 
 def export_router() -> APIRouter:
@@ -85,7 +115,7 @@ def export_router() -> APIRouter:
     router = APIRouter(tags=["exports"])
     for path, route, name, media_type in (
         ("/exports/{region}/index.txt", _index, "index", _TEXT),
-        ("/exports/{region}/{name}", _file, "export", "application/zip"),
+        ("/exports/{region}/{name}", _file, "export", _ZIP),
     ):
         for method in ("GET", "HEAD"):
             router.add_api_route(
@@ -98,6 +128,7 @@ def export_router() -> APIRouter:
                 responses={
                     200: {"description": "The file.", "content": {media_type: {}}},
                     304: {"description": "The client has it."},
+                    **(_PART if name == "export" else {}),
                     404: {"description": "There is no such region or file."},
                 },
             )

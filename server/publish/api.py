@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from server.bodies import Body, Chaff, padding, request_schema, response_schemas
+from server.bodies import Body, Chaff, padded, request_schema, response_schemas
 from server.context import CurrentServer
-from server.publish.revision import seal_token
-from server.publish.store import find_keys
+from server.publish.cover import pretend_upload
 from server.publish.upload import take_upload
 from server.verification.certificate import verify_certificate
 from tracing_core.errors import PublishRejected
@@ -24,11 +21,8 @@ def _publish(server: CurrentServer, body: Body, is_chaff: Chaff) -> JSONResponse
     settings = server.settings
     request = PublishRequest.from_bytes(body)
     if is_chaff:
-        # As long as a real answer, and about as much work.
-        token = seal_token([], server.keys.revision_key(), settings, server.clock.now())
-        with server.database.begin() as conn:
-            find_keys(conn, [bytes(16)])
-        return JSONResponse({"padding": padding(settings, more_bytes=len(token))})
+        pretend_upload(server, request)
+        return padded(settings, {})
     if request.health_authority_id != settings.health_authority_id:
         raise PublishRejected(
             "unknown_health_authority_id", "this server serves another authority", status=401
@@ -37,9 +31,9 @@ def _publish(server: CurrentServer, body: Body, is_chaff: Chaff) -> JSONResponse
         request, server.keys.certificate_key(), settings, server.clock.now()
     )
     response = take_upload(server, request, claims)
-    answer = replace(response, padding=padding(settings)).to_json()
     # Google's clients read the count even where it is zero.
-    return JSONResponse({"insertedExposures": response.inserted_exposures, **answer})
+    answer = {"insertedExposures": response.inserted_exposures, **response.to_json()}
+    return padded(settings, answer)
 
 
 def publish_router() -> APIRouter:

@@ -25,7 +25,7 @@ from tracing_core.diagnosis_key import ReportType, is_allowed_transition
 from tracing_core.errors import InvalidValue, PublishRejected
 from tracing_core.publish_request import PublishRequest, PublishResponse
 
-__all__ = ["take_upload"]
+__all__ = ["store_upload", "take_upload"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,24 @@ def _store(
             revisable.append(key)
     insert_keys(conn, settings.region, inserted)
     return len(inserted), revisable
+
+
+def store_upload(
+    conn: Connection, settings: Settings, upload: Upload
+) -> tuple[int, list[RevisableKey]]:
+    """Store an upload that brought no revision token, inside the caller's transaction.
+
+    Returns
+    -------
+    tuple
+        How many keys were new, and those that a token may name.
+
+    Raises
+    ------
+    PublishRejected
+        When a key was published before and would change.
+    """
+    return _store(conn, settings, upload, _Right(is_token_needed=True))
 
 
 def take_upload(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
 
+from server.bodies import content_tag, matches_tag
 from server.context import CurrentServer
 from server.problems import Refused
 from server.trust.config_document import current_config
@@ -15,17 +18,31 @@ _JOSE = "application/jose"
 _HEADERS = {"Cache-Control": "public, max-age=60"}
 
 
-def _trust(server: CurrentServer) -> JSONResponse:
+IfNoneMatch = Annotated[
+    str | None, Header(description="ETags of versions the client has: 304 if it is one of them.")
+]
+
+
+def _tagged(response: Response, if_none_match: str | None) -> Response:
+    e_tag = content_tag(bytes(response.body))
+    if if_none_match is not None and matches_tag(if_none_match, e_tag):
+        return Response(status_code=304, headers=_HEADERS | {"ETag": e_tag})
+    response.headers["ETag"] = e_tag
+    return response
+
+
+def _trust(server: CurrentServer, if_none_match: IfNoneMatch = None) -> Response:
     """Return every trust document, oldest first; each is signed by the key the one before names."""
-    return JSONResponse({"documents": list(server.keys.manifest().documents)}, headers=_HEADERS)
+    documents = list(server.keys.manifest().documents)
+    return _tagged(JSONResponse({"documents": documents}, headers=_HEADERS), if_none_match)
 
 
-def _config(server: CurrentServer, region: str) -> Response:
+def _config(server: CurrentServer, region: str, if_none_match: IfNoneMatch = None) -> Response:
     """Return what devices of a region are to follow: risk, contact and pace, as a JWS."""
     if region != server.settings.region:
         raise Refused("not_found", "this server serves another region", status=404)
     document = current_config(server.keys, server.settings, server.clock.now())
-    return Response(document, media_type=_JOSE, headers=_HEADERS)
+    return _tagged(Response(document, media_type=_JOSE, headers=_HEADERS), if_none_match)
 
 
 def _jwks(server: CurrentServer) -> JSONResponse:
@@ -42,7 +59,12 @@ def trust_router() -> APIRouter:
     """Make the routes of this domain."""
     router = APIRouter(tags=["trust"])
     router.add_api_route(
-        "/v1/trust", _trust, operation_id="trust", response_class=JSONResponse, response_model=None
+        "/v1/trust",
+        _trust,
+        operation_id="trust",
+        response_class=JSONResponse,
+        response_model=None,
+        responses={304: {"description": "The client has them."}},
     )
     router.add_api_route(
         "/v1/config/{region}",
@@ -52,6 +74,7 @@ def trust_router() -> APIRouter:
         response_model=None,
         responses={
             200: {"description": "The configuration.", "content": {_JOSE: {}}},
+            304: {"description": "The client has it."},
             404: {"description": "There is no such region."},
         },
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
@@ -11,18 +10,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 
-from server.bodies import Body, Chaff, padding, request_schema, response_schemas
+from server.bodies import Body, Chaff, padded, request_schema, response_schemas
 from server.context import CurrentServer, Server
 from server.problems import Refused
+from server.verification.cover import pretend_code, pretend_token
 from server.verification.limits import ClientLimits
 from server.verification.rules import (
     check_operator_key,
     exchange_code,
     exchange_token,
     issue_code,
-    keyed_hash,
 )
-from server.verification.store import find_code
 from tracing_core.errors import InvalidValue
 from tracing_core.json_body import JSONBody
 from tracing_core.verification import (
@@ -38,8 +36,6 @@ from tracing_core.verification import (
 
 __all__ = ["verification_router"]
 
-_TOKEN_LETTERS = 43
-_CERTIFICATE_LETTERS = 500
 _WRONG_CODES = ("code_not_found", "code_invalid", "code_expired")
 
 
@@ -58,15 +54,7 @@ Address = Annotated[str, Depends(_address)]
 
 
 def _answer(server: Server, response: JSONBody) -> JSONResponse:
-    return JSONResponse({**response.to_json(), "padding": padding(server.settings)})
-
-
-def _cover_answer(server: Server, letters: int) -> JSONResponse:
-    # As long as a real answer, and about as much work.
-    unknown = keyed_hash(server, "code", secrets.token_hex(8))
-    with server.database.begin() as conn:
-        find_code(conn, unknown)
-    return JSONResponse({"padding": padding(server.settings, more_bytes=letters)})
+    return padded(server.settings, response.to_json())
 
 
 def _verify(
@@ -76,7 +64,8 @@ def _verify(
     limits.check(address)
     request = VerifyRequest.from_bytes(body)
     if is_chaff:
-        return _cover_answer(server, _TOKEN_LETTERS)
+        pretend_code(server, request)
+        return padded(server.settings, {})
     try:
         subject, token = exchange_code(server, request)
     except Refused as error:
@@ -99,7 +88,8 @@ def _certificate(
     limits.check(address)
     request = CertificateRequest.from_bytes(body)
     if is_chaff:
-        return _cover_answer(server, _CERTIFICATE_LETTERS)
+        pretend_token(server, request)
+        return padded(server.settings, {})
     certificate = exchange_token(server, request)
     return _answer(server, CertificateResponse(certificate))
 
@@ -144,7 +134,7 @@ def _batch_issue(server: CurrentServer, body: Body) -> JSONResponse:
     if problem is None:
         return _answer(server, answer)
     failed = replace(answer, error=str(problem), error_code=problem.code)
-    return JSONResponse({**failed.to_json(), "padding": padding(server.settings)}, problem.status)
+    return padded(server.settings, failed.to_json(), problem.status)
 
 
 def verification_router() -> APIRouter:

@@ -40,6 +40,7 @@ __all__ = [
     "is_operator_key",
     "operator_key",
     "replace_operator_keys",
+    "replace_token",
     "use_token",
     "verification_code",
     "verification_token",
@@ -185,6 +186,12 @@ def insert_token(conn: Connection, token_hash: bytes, subject: Subject, expires_
             is_used=False,
         )
     )
+
+
+def replace_token(conn: Connection, token_hash: bytes, subject: Subject, expires_at: int) -> None:
+    """Store a token in place of the one of the same hash, if there is one."""
+    conn.execute(delete(verification_token).where(verification_token.c.token_hash == token_hash))
+    insert_token(conn, token_hash, subject, expires_at)
 
 
 def find_token(conn: Connection, token_hash: bytes) -> Token | None:

@@ -2,17 +2,18 @@
 
 import base64
 import json
-import statistics
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import event
 
 from server.app import create_app, openapi_document
 from server.config import Settings
 from server.context import Server
+from server.metrics import REGISTRY
 from tests.server.homes import (
     NOW,
     OPERATOR_KEY,
@@ -217,10 +218,53 @@ async def test_cover_traffic_is_answered_at_equal_length(
     http: httpx2.AsyncClient, path: str
 ) -> None:
     real, cover = [await lengths(http, path, chaff=chaff) for chaff in (False, True)]
-    # Random padding spreads them over 1366 letters; a difference of means beyond 5 sigma shows.
-    spread = 1366 / 12**0.5
-    assert abs(statistics.mean(real) - statistics.mean(cover)) < 5 * spread * (2 / 25) ** 0.5
-    assert len(set(real)) > 10
+    assert set(real) == set(cover) == {4096}
+
+
+async def test_refusals_are_as_long_as_answers(http: httpx2.AsyncClient) -> None:
+    for path, body in (
+        ("/api/verify", {"code": "1"}),
+        ("/api/certificate", {"token": "x", "ekeyhmac": ""}),
+        ("/v1/publish", {"temporaryExposureKeys": [], "healthAuthorityID": "x"}),
+        ("/v1/publish", {"nonsense": 1}),
+    ):
+        response = await http.post(path, json=body)
+        assert response.status_code >= 400
+        assert len(response.content) == 4096
+
+
+async def test_cover_traffic_writes_as_often_and_leaves_one_row(
+    http: httpx2.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: Server = app.state.server
+    commits = []
+
+    def count_commits(connection: object) -> None:
+        commits.append(connection)
+
+    event.listen(server.database._engine, "commit", count_commits)
+    upload = upload_of(*days_of_keys(14)).to_json()
+    before = REGISTRY.collect()
+    counted = {sample.name: sample.value for each in before for sample in each.samples}
+    bodies = {
+        "/api/verify": {"code": "12345678"},
+        "/api/certificate": {"token": "x", "ekeyhmac": base64.b64encode(bytes(32)).decode()},
+        "/v1/publish": upload,
+    }
+    for _ in range(3):
+        for path, body in bodies.items():
+            commits.clear()
+            response = await http.post(path, json=body, headers={"X-Chaff": "1"})
+            assert response.status_code == 200, response.text
+            assert len(response.content) == 4096
+            assert len(commits) == 1, path
+    event.remove(server.database._engine, "commit", count_commits)
+    with server.database.read() as conn:
+        tokens = conn.exec_driver_sql("SELECT token_hash FROM verification_token").fetchall()
+        assert [bytes(row[0]) for row in tokens] == [bytes(32)]
+        assert conn.exec_driver_sql("SELECT count(*) FROM diagnosis_key").scalar() == 0
+    after = {sample.name: sample.value for each in REGISTRY.collect() for sample in each.samples}
+    assert after == counted
 
 
 async def test_a_cover_upload_changes_nothing(http: httpx2.AsyncClient, app: FastAPI) -> None:

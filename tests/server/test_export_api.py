@@ -1,5 +1,6 @@
 """Downloads: the index, the files, trust, configuration and counters over HTTP."""
 
+import hashlib
 import json
 
 import jwt
@@ -175,3 +176,30 @@ def test_errors_are_json_like_those_of_other_routes(exported):
     body = json.loads(client.get("/exports/VN/1-2-00001.zip").content)
     assert body["code"] == "not_found"
     assert "read the index" in body["error"]
+
+
+def test_a_download_is_resumed_where_it_broke_off(exported):
+    client, _ = exported
+    path = "/exports/VN/1750003200-1750017600-00001.zip"
+    whole = client.get(path).content
+    for start in (0, 1, 100, len(whole) - 1):
+        part = client.get(path, headers={"Range": f"bytes={start}-"})
+        assert part.status_code == 206
+        assert part.content == whole[start:]
+        assert part.headers["content-range"] == f"bytes {start}-{len(whole) - 1}/{len(whole)}"
+        assert int(part.headers["content-length"]) == len(whole) - start
+    for start in (len(whole), 10**11):
+        past = client.get(path, headers={"Range": f"bytes={start}-"})
+        assert (past.status_code, past.headers["content-range"]) == (416, f"bytes */{len(whole)}")
+    for header in ("bytes=1-2", "bytes=-5", "bytes=0-,5-", "pages=1-", "bytes=" + "9" * 30 + "-"):
+        assert client.get(path, headers={"Range": header}).content == whole
+
+
+def test_documents_are_not_sent_again_and_their_tags_name_nobody(exported):
+    client, _ = exported
+    for path in ("/v1/trust", "/v1/config/VN", "/exports/VN/index.txt"):
+        first = client.get(path)
+        tag = first.headers["etag"]
+        assert tag == f'"{hashlib.sha256(first.content).hexdigest()}"'
+        again = client.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
