@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
-from matcher.report import text_table
+from matcher.report import counted, text_table
 from tracing_core.errors import StoreError, require
 from tracing_core.exposure_configuration import NO_LEVEL, ExposureConfiguration
 from tracing_core.sqlite import translated
@@ -217,14 +217,15 @@ class ManyMatches:
     def _lines(self) -> Iterator[str]:
         told = self.to_json()
         checked = "checked" if self.provenance.signatures_checked else "not checked"
-        files = len(self.provenance.key_files)
+        files = counted(len(self.provenance.key_files), "file")
         left_out = told["suspect_sightings"]
         suspect = f", {left_out:,} under a suspect clock left out" if left_out else ""
-        yield f"Logs      {told['logs']:,} with {told['sightings']:,} sightings{suspect}"
-        yield f"Keys      {told['diagnosis_keys']:,} in {files:,} files, signatures {checked}"
+        yield (f"Logs      {told['logs']:,} with {counted(told['sightings'], 'sighting')}{suspect}")
+        yield f"Keys      {told['diagnosis_keys']:,} in {files}, signatures {checked}"
+        matches = "1 match" if told["matches"] == 1 else f"{told['matches']:,} matches"
         yield (
-            f"Matched   {told['matched_logs']:,} logs, {told['matches']:,} keys near,"
-            f" {told['matched_sightings']:,} sightings"
+            f"Matched   {counted(told['matched_logs'], 'log')}, {matches} of a log and a key,"
+            f" {counted(told['matched_sightings'], 'sighting')}"
         )
         yield ""
         days = self._days_by_level()

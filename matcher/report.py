@@ -11,7 +11,7 @@ from matcher.definition import KeyMatch
 from matcher.risk import Assessment, DailySummary, ExposureSummary
 from tracing_core.exposure_window import ExposureWindow
 
-__all__ = ["JSON_VERSION", "MatchResult", "day_json", "text_table", "window_json"]
+__all__ = ["JSON_VERSION", "MatchResult", "counted", "day_json", "text_table", "window_json"]
 
 JSON_VERSION = 1
 
@@ -98,12 +98,12 @@ class MatchResult:
             if self.suspect_sightings
             else ""
         )
-        yield f"Log       {_count(self.sightings, 'sighting')}{suspect}"
-        yield (f"Keys      {self.diagnosis_keys:,} in {_count(len(self.files), 'file')}, {checked}")
+        yield f"Log       {counted(self.sightings, 'sighting')}{suspect}"
+        yield f"Keys      {self.diagnosis_keys:,} in {counted(len(self.files), 'file')}, {checked}"
         yield (
-            f"Matched   {_count(self.matched_keys, 'key')},"
-            f" {_count(self.matched_identifiers, 'identifier')},"
-            f" {_count(self.matched_sightings, 'sighting')}"
+            f"Matched   {counted(self.matched_keys, 'key')},"
+            f" {counted(self.matched_identifiers, 'identifier')},"
+            f" {counted(self.matched_sightings, 'sighting')}"
         )
         minutes = self.assessment.score / 60
         yield f"Risk      {self.assessment.level} ({self.preset}, {minutes:.1f} weighted minutes)"
@@ -130,7 +130,8 @@ def _identifiers(match: KeyMatch) -> int:
     return len({sighting.rpi for sighting in match.sightings})
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return so many of something, in words for a person."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

@@ -75,7 +75,7 @@ def test_tables_and_lines_for_a_person(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "Logs      3 with 22 sightings" in done.stdout
     assert "signatures checked" in done.stdout
-    assert "Matched   2 logs, 2 keys near, 21 sightings" in done.stdout
+    assert "Matched   2 logs, 2 matches of a log and a key, 21 sightings" in done.stdout
     found = tables(folder / "out")
     assert [row["log_id"] for row in found["logs"]] == ["an", "binh", "chi"]
     assert found["logs"][0]["level"] == "high"
