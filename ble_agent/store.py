@@ -37,7 +37,6 @@ RETENTION_SECONDS = 14 * 86_400
 
 _COMPACTED = "compacted_at"
 _COMPACT_EVERY_SECONDS = 86_400
-_MOST_IN_MEMORY = 64 << 20
 
 _MOST_IN_MEMORY_BYTES = 24 << 20
 _TO_COMPACT = "to_compact"
@@ -177,27 +176,16 @@ def truncate_log(db: Database) -> bool:
 def forget(db: Database, now: float) -> int:
     """Delete what is older than 14 days from the database and its files; return how many rows.
 
-    Once a day the file is rewritten: where rows went from between others, SQLite has moved those,
-    and leaves what it moved in unused parts of pages, which ``secure_delete`` does not overwrite.
+    The file is rewritten once a day at most, to spare an SD card the writes.
     """
     with transaction(db):
         count = delete_old(db, now)
     # A day that somebody reads or the disk is full all along is made up for later.
     with contextlib.suppress(StoreBusy, StoreFull):
-        if not 0 <= now - (get_state(db, _COMPACTED) or 0) < _COMPACT_EVERY_SECONDS:
-            _compact(db, now)
+        is_due = not 0 <= now - (get_state(db, _COMPACTED) or 0) < _COMPACT_EVERY_SECONDS
+        if is_due and compact(db):
+            with transaction(db):
+                set_state(db, _COMPACTED, int(now))
         elif count:
             truncate_log(db)
     return count
-
-
-def _compact(db: Database, now: float) -> None:
-    path = path_of(db)
-    with translated(path):
-        # The rewritten copy is built in memory, as a temporary file would outlive it on the disk.
-        place = "MEMORY" if Path(path).stat().st_size <= _MOST_IN_MEMORY else "DEFAULT"
-        db.conn.execute(f"PRAGMA temp_store={place}")
-        db.conn.execute("VACUUM")
-    if truncate_log(db):
-        with transaction(db):
-            set_state(db, _COMPACTED, int(now))
