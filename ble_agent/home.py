@@ -104,6 +104,9 @@ def erase_home(home: Path) -> None:
         return
     try:
         home.rmdir()
+    except PermissionError:
+        # A service manager's folder is not ours to remove, and empty it tells nothing.
+        return
     except OSError as error:
         raise StoreError(f"{home} is empty but cannot be removed: {error.strerror}") from error
 
