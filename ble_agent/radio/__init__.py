@@ -20,6 +20,7 @@ from tracing_core.errors import (
 )
 
 __all__ = [
+    "LONGEST_CONTROLLER_TIMEOUT_SECONDS",
     "RADIO_FORMS",
     "Capabilities",
     "Finding",
@@ -30,6 +31,13 @@ __all__ = [
 ]
 
 _LONGEST_ON_AIR_SECONDS, _SHORTEST_ON_AIR_SECONDS = 1200.0, 20
+
+LONGEST_CONTROLLER_TIMEOUT_SECONDS = 65
+"""The longest timeout that Linux can hand to a controller with extended advertising.
+
+It reckons in milliseconds in 16 bits: 1200 s become 20 (seen on Linux 6.12, with and without
+bluetoothd).
+"""
 
 RADIO_FORMS = ("auto", "bluez[:hci0]", "mgmt[:hci0]", "hci:TRANSPORT", "android", "replay:FILE")
 """The forms that `open_radio` reads, for help texts."""

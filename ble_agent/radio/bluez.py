@@ -23,7 +23,13 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
 from bleak.uuids import normalize_uuid_16
 
-from ble_agent.radio import Capabilities, Finding, Heard, seconds_on_air
+from ble_agent.radio import (
+    LONGEST_CONTROLLER_TIMEOUT_SECONDS,
+    Capabilities,
+    Finding,
+    Heard,
+    seconds_on_air,
+)
 from ble_agent.radio.bluez_advertisement import BluezAdvertisement
 from ble_agent.radio.bluez_service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
 from ble_agent.radio.reception import Reception
@@ -221,11 +227,16 @@ class BluezRadio:
         # An object path is never used twice, so that no answer about an old one is taken for this.
         self._count += 1
         path = f"/org/truyvet/advertisement{self._count}"
+        timeout = seconds_on_air(self.clock)
+        assert self._adapter is not None
+        if self._adapter.is_extended and timeout > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
+            # A longer one would end too early. What a dead agent sent ends with its connection.
+            timeout = 0
         sent = (
             path,
             BluezAdvertisement(
                 advertisement.service_data,
-                seconds_on_air(self.clock),
+                timeout,
                 lambda: self._released(path),
             ),
         )

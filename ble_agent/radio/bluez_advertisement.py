@@ -29,7 +29,7 @@ class BluezAdvertisement(ServiceInterface):  # type: ignore[misc, unused-ignore]
     service_data
         20 bytes of identifier and metadata.
     timeout_seconds
-        After so long bluetoothd removes it by itself.
+        After so long bluetoothd removes it by itself; 0 for never.
     on_release
         Called when bluetoothd has removed it.
     """

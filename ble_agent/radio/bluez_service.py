@@ -40,6 +40,8 @@ class Adapter(NamedTuple):
     powered: bool
     has_low_energy: bool
     can_advertise: bool
+    is_extended: bool
+    """Whether the controller itself keeps advertising sets and their timeouts."""
     can_monitor: bool
     """Whether programs may register monitors: bluetoothd runs with --experimental."""
 
@@ -102,6 +104,7 @@ class BluezService:
             if _ADAPTER not in interfaces:
                 continue
             properties = unpack_variants(interfaces[_ADAPTER])
+            advertiser = unpack_variants(interfaces.get(_ADVERTISER, {}))
             found.append(
                 Adapter(
                     path,
@@ -109,6 +112,7 @@ class BluezService:
                     # Versions before 5.54 do not tell the roles.
                     "central" in properties.get("Roles", ["central"]),
                     _ADVERTISER in interfaces,
+                    bool(advertiser.get("SupportedSecondaryChannels")),
                     _MONITORS in interfaces,
                 )
             )

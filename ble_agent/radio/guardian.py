@@ -1,7 +1,7 @@
 """Takes a dead agent's advertisement off the air: a small process beside the agent.
 
-On a controller with extended advertising the kernel hands an advertisement's timeout to the
-controller in a field that holds 65 seconds, and longer ones end too early. So there it gets no
+On a controller with extended advertising the kernel hands an advertisement's timeout on to it, but
+reckons it in 16 bits of milliseconds: anything longer than 65 s ends too early. So there it gets no
 timeout, and this process keeps it: it holds a management socket of its own, and removes the
 advertisement when the agent is gone or its time is up, whatever happened to the agent.
 

@@ -6,7 +6,9 @@ something that must hold did not.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -14,9 +16,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.ble_agent.agents import COMMAND, AgentProcess, clock_at, environment
-from tests.ble_agent.radio.air_trace import findings, identifiers, read_trace, sent
+from tests.ble_agent.radio.air_trace import findings, identifiers, sent
+from tests.bluez.measure import measure
 from tracing_core.advertisement import Advertisement
 
 RATE = 200.0
@@ -64,7 +68,9 @@ class AirProcess:
             f'[[controller]]\nname = "{name}"\npath = [[0, {metres}, 0]]\n'
             for metres, name in enumerate(RADIOS)
         )
-        scenario.write_text(f'[air]\nmode = "{mode}"\nnoise_db = 2.0\n{places}')
+        scenario.write_text(
+            f'[air]\nmode = "{"legacy" if mode == "measure" else mode}"\nnoise_db = 2.0\n{places}'
+        )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.bluez.vhci", str(scenario), str(self.trace)],
             stdin=subprocess.PIPE,
@@ -84,9 +90,14 @@ class AirProcess:
         self._process.stdin.close()
         self._process.wait(30)
 
+    def lines(self) -> list[dict[str, Any]]:
+        """The trace so far; its last line may still be being written."""
+        whole = self.trace.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
     def runs_since(self, name: str, moment: float) -> list[str]:
         """The identifiers that a controller began to send after a moment and has ended."""
-        lines = [line for line in sent(read_trace(self.trace), name) if line["first"] > moment]
+        lines = [line for line in sent(self.lines(), name) if line["first"] > moment]
         return identifiers(lines, name)
 
 
@@ -166,7 +177,7 @@ def self_tests(mode: str, bluetoothd: Bluetoothd, air: AirProcess) -> None:
         time.sleep(max(0.0, began + 40.0 - time.monotonic()))
         agent.stop()
     # Extended controllers keep an advertisement's time themselves, up to 65 s only.
-    runs = [line["last"] - line["first"] for line in sent(read_trace(air.trace), "bluez")]
+    runs = [line["last"] - line["first"] for line in sent(air.lines(), "bluez")]
     check(max(runs) > 22, f"an advertisement of 20 minutes was still sent after {max(runs):.0f} s")
 
 
@@ -220,7 +231,7 @@ def recovered(air: AirProcess, names: list[str], since: float, what: str) -> Non
 
 
 def heard_each_other(all_agents: dict[str, AgentProcess], air: AirProcess) -> None:
-    lines = read_trace(air.trace)
+    lines = air.lines()
     for name, agent in all_agents.items():
         heard = agent.sightings()
         kept = {each.rpi.hex() for each in heard}
@@ -245,7 +256,7 @@ def killed(all_agents: dict[str, AgentProcess], air: AirProcess) -> None:
         all_agents[name].kill()
         before[name] = time.time()
     time.sleep(LONGEST_ON_AIR + 1.0)
-    lines = read_trace(air.trace)
+    lines = air.lines()
     for name in names:
         left = max(line["last"] for line in sent(lines, name)) - before[name]
         allowed = f"{LONGEST_ON_AIR - 1:.0f} s allowed"
@@ -265,7 +276,7 @@ def killed(all_agents: dict[str, AgentProcess], air: AirProcess) -> None:
 
 
 def judge(air: AirProcess, since: float) -> None:
-    lines = [line for line in read_trace(air.trace) if line["first"] >= since]
+    lines = [line for line in air.lines() if line["first"] >= since]
     wrong = findings(lines, packet_interval=None)
     sizes = {name: len(identifiers(lines, name)) for name in RADIOS}
     addresses = len({line["address"] for line in sent(lines)})
@@ -295,6 +306,15 @@ def main(mode: str) -> int:
     adapters = {name: air.order("plug", name) for name in RADIOS}
     check(list(adapters.values()) == ["hci0", "hci1", "hci2"], f"adapters: {adapters}")
     time.sleep(2.0)
+    if mode == "measure":
+        sender = RADIOS["hci"]
+        asyncio.run(measure({"mgmt": RADIOS["mgmt"]}, sender, say))
+        for options in ((), ("--experimental",)):
+            bluetoothd.start(*options)
+            name = " ".join(("bluez", *options))
+            asyncio.run(measure({name: RADIOS["bluez"]}, sender, say))
+            bluetoothd.end(signal.SIGTERM)
+        return 0
     self_tests(mode, bluetoothd, air)
     began = time.time()
     with agents() as running:

@@ -62,6 +62,7 @@ class FakeBluez:
         interfaces = {ADVERTISER, MONITORS} if experimental else {ADVERTISER}
         self.adapters: dict[str, set[str]] = {"/org/bluez/hci0": interfaces}
         self.roles = ["central", "peripheral"]
+        self.secondary_channels: list[str] = []
         self.calls: list[str] = []
         """The members called, in order."""
         self.filters: list[dict[str, Any]] = []
@@ -202,7 +203,12 @@ class FakeBluez:
             "Roles": Variant("as", self.roles),
             "Address": Variant("s", "00:00:00:00:00:01"),
         }
+        channels = Variant("as", self.secondary_channels)
+        properties = {ADVERTISER: {"SupportedSecondaryChannels": channels}, MONITORS: {}}
         return {
-            path: {ADAPTER: adapter, **{interface: {} for interface in interfaces}}
+            path: {
+                ADAPTER: adapter,
+                **{interface: properties[interface] for interface in interfaces},
+            }
             for path, interfaces in self.adapters.items()
         }

@@ -59,7 +59,11 @@ async def close_bleak() -> None:
 
 async def listening(bluez: FakeBluez, radio: BluezRadio, heard: list[Heard]) -> asyncio.Task[None]:
     scan = asyncio.create_task(radio.scan(4.0, heard.append))
-    await until(lambda: bluez.discovering or scan.done())
+    clock = radio.clock
+    assert isinstance(clock, ManualClock)
+    # The time of a scan runs from bluetoothd's answer on.
+    await until(lambda: scan.done() or any(not sleeper.done() for _, _, sleeper in clock._sleepers))
+    assert bluez.discovering or scan.done()
     return scan
 
 
@@ -97,6 +101,17 @@ async def test_the_timeout_is_twenty_minutes_of_the_agents_clock(bluez: FakeBlue
         await radio.rotate(random_advertisement())
         (properties,) = bluez.advertisements.values()
         assert properties["Timeout"] == 30
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(1.0, 0), (40.0, 30)])
+async def test_extended_controllers_get_no_timeout_that_would_end_too_early(
+    bluez: FakeBluez, rate: float, seconds: int
+) -> None:
+    bluez.secondary_channels = ["1M", "2M", "Coded"]
+    async with BluezRadio(None, ScaledClock(told=START, real=0.0, rate=rate)) as radio:
+        await radio.rotate(random_advertisement())
+        (properties,) = bluez.advertisements.values()
+        assert properties["Timeout"] == seconds
 
 
 async def test_an_identifier_changes_with_listening_stopped(bluez: FakeBluez) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 
 import pytest
 from bumble import hci
@@ -11,6 +12,7 @@ from bumble.host import Host
 
 from ble_agent.radio.hci_commands import ExtendedCommands, LegacyCommands, draw_address
 from ble_agent.radio.scenario import AirMode
+from tests.ble_agent.radio.air_trace import read_trace, sent
 from tests.ble_agent.radio.airs import (
     air_of,
     bare_host,
@@ -185,3 +187,29 @@ async def test_no_host_harms_the_air() -> None:
         async with radio_on(air, "an") as an:
             await an.rotate(random_advertisement())
             assert len({what.rssi_dbm for what in await scan_for(air, chi, "chi", 4.0)}) == 2
+
+
+async def test_a_set_with_a_duration_ends_by_itself_and_the_host_is_told(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    ended: list[int] = []
+    async with (
+        air_of(*standing(a=0), trace=trace, mode=AirMode.EXTENDED) as (air, _),
+        bare_host(air, "a") as host,
+    ):
+        host.on("advertising_set_termination", lambda status, *_: ended.append(status))
+        *before, _ = ExtendedCommands().start_advertising(draw_address(), b"\x02\x01\x06")
+        enable = hci.HCI_LE_Set_Extended_Advertising_Enable_Command(
+            enable=1,
+            advertising_handles=[0],
+            durations=[500],
+            max_extended_advertising_events=[0],
+        )
+        for command in (*before, enable):
+            assert await status_of(host, command) == 0
+        await pass_time(air, 4.9)
+        assert not ended
+        await pass_time(air, 5.0)
+        await until(lambda: bool(ended))
+    assert ended == [hci.HCI_ErrorCode.ADVERTISING_TIMEOUT_ERROR]
+    (run,) = sent(read_trace(trace))
+    assert 4.7 < run["last"] - run["first"] < 5.0
