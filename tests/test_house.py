@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 import subprocess
 import sys
@@ -21,7 +20,7 @@ LONGEST_FUNCTION = 60
 FOREIGN = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"/root\b",
+        r"(?<![\w}\"'])/root\b",
         r"(?<![\w.])/wo" + r"rk/",
         r"/home/\w+/",
         r"/opt/wh" + r"eels",
@@ -108,9 +107,9 @@ def migration(path: Path) -> bool:
     return "versions" in path.parts or path.name == "env.py"
 
 
-@pytest.mark.parametrize("path", sources(), ids=short)
+@pytest.mark.parametrize("path", [p for p in sources() if not is_kernel(p)], ids=short)
 def test_all_names_what_is_public(path: Path) -> None:
-    # That it is sorted is ruff's RUF022.
+    # That it is sorted is ruff's RUF022, that every name exists its F822.
     tree = ast.parse(path.read_text())
     names, public = exported(tree), public_names(tree)
     if names is None:
@@ -118,9 +117,6 @@ def test_all_names_what_is_public(path: Path) -> None:
         return
     assert len(set(names)) == len(names)
     assert not public - set(names), f"public and not in __all__: {public - set(names)}"
-    if path.name != "__init__.py" and not is_kernel(path):
-        module = importlib.import_module(module_name(path))
-        assert not [name for name in names if not hasattr(module, name)]
 
 
 @pytest.mark.parametrize(
@@ -197,6 +193,8 @@ def test_the_agent_and_the_core_need_no_numpy() -> None:
         module_name(path)
         for path in sources()
         if path.relative_to(ROOT).parts[0] in {"tracing_core", "ble_agent"}
+        # Android's own library is nowhere else.
+        and 'import_module("java")' not in path.read_text()
     ]
     absent = "import sys; sys.modules.update(dict.fromkeys(['numpy', 'numba', 'llvmlite']))\n"
     imported_by(f"{absent}import {', '.join(names)}")
