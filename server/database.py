@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,6 +85,8 @@ class Database:
             raise StoreError(
                 f"{parsed.get_backend_name()} is no database that is supported: use SQLite"
             ) from error
+        # Whoever lets go of the database lets go of its connections too.
+        weakref.finalize(self, self._engine.dispose)
         if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
