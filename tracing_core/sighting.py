@@ -251,14 +251,15 @@ def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
         try:
             with os.fdopen(descriptor, "wb") as raw:
                 # A fixed mtime makes the same log the same bytes.
-                out = (
-                    gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else raw
-                )
-                for sighting in sightings:
-                    out.write(_to_json(sighting).encode() + b"\n")
-                    count += 1
-                if out is not raw:
-                    out.close()
+                zipped = path.suffix == ".gz"
+                with (
+                    gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)
+                    if zipped
+                    else contextlib.nullcontext(raw)
+                ) as out:
+                    for sighting in sightings:
+                        out.write(_to_json(sighting).encode() + b"\n")
+                        count += 1
                 raw.flush()
                 os.fsync(raw.fileno())
             partial.replace(path)
