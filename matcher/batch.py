@@ -87,76 +87,66 @@ def match_many(
     shared: Path | None = None,
     progress: _Progress | None = None,
 ) -> ManyMatches:
-    """Match each of many logs against the same key files, as `matcher.match` does one.
-
-    The result does not depend on the executor, nor on how the logs are cut into parts.
+    """Match each of many logs against key files; the result is the same for every executor.
 
     Parameters
     ----------
-    exports
-        Key files, folders or indices of them, or files already read; later ones revise earlier.
+    exports, public_keys, configuration, research, progress
+        As for `matcher.match`.
     logs
         A Parquet file, a folder of them, a folder of logs in the forms that `matcher.match`
         reads, or columns in memory.
-    executor
-        What runs the parts. Its workers must see the files under the same paths, unless it is one
-        of this machine. None for processes on this machine or, for a single part, none at all.
-    workers
-        How many processes, if `executor` is None; None for as many as there are processors.
-    public_keys
-        If any are given, a file counts only if one of its signatures verifies with one of them.
-    configuration
-        How exposures are weighed; None for `ExposureConfiguration.default`.
+    executor, workers
+        What runs the parts; its workers must see the files under the same paths. None for
+        as many processes as `workers` says, else as this machine has processors.
     today
-        The day (since the Unix epoch, UTC) that the age of exposures is counted from; None for the
-        day of each log's last sighting.
-    research
-        Also tell which keys matched, and when.
+        The day that the age of exposures is counted from; None for each log's last.
     memory
         About how many bytes a worker may take for the sightings of a part, besides the keys.
     side
         Which side to index, ``keys`` or ``logs``; None for the smaller. The result is the same.
     shared
         A folder that all workers see, for the keys; None for the system's temporary folder.
-    progress
-        Called with a few words whenever a longer step begins.
 
     Raises
     ------
-    InvalidLog, StoreError, ExportFileError
-        When a log or a key file cannot be read, or a file not be trusted.
-    InvalidValue
-        When `workers`, `memory` or `side` is outside what it may be.
-    MissingExtra
-        Without pyarrow, or NumPy and Numba.
+    InvalidLog, StoreError, ExportFileError, InvalidValue, MissingExtra
+        When a log, a key file or a choice is not what it should be, or pyarrow is missing.
     """
-    _check_choices(workers, memory, side)
-    require("pyarrow", extra="cluster")
-    require("numba", extra="matcher")
+    _check(workers, memory, side)
     report = progress or (lambda _: None)
     configuration = configuration or ExposureConfiguration.default()
     parts = _parts(logs, memory, workers or available_threads())
     report("reading the key files")
     keys = _Keys(exports, public_keys)
     with (
-        _running(executor, workers, len(parts)) as (running, same_process),
-        keys.reachable(
-            None if same_process else shared or Path(tempfile.gettempdir()), same_process
-        ) as reachable,
+        _running(executor, workers, len(parts)) as (running, here),
+        keys.reachable(None if here else shared or Path(tempfile.gettempdir())) as reachable,
     ):
-        findings: list[_Findings] = []
-        for done in running(partial(_search, keys=reachable, side=side), parts):
-            findings.append(done)
-            report(f"matched part {len(findings)} of {len(parts)}")
+        findings = _findings(parts, partial(_search, keys=reachable, side=side), running, report)
         found = _whole_logs(findings, parts, running)
-        report(f"weighing {len(found)} logs")
-        if isinstance(logs, ManyLogs):
-            # Those without a sighting are in no part.
+        if isinstance(logs, ManyLogs):  # those without a sighting are in no part
             findings.append(_Findings(list(logs.log_ids), _no_tally(len(logs.log_ids)), {}))
+        report(f"weighing {len(found)} logs")
         return _result(findings, found, keys, configuration, today, research, running)
 
 
-def _check_choices(workers: int | None, memory: int, side: str | None) -> None:
+def _findings(
+    parts: Sequence[PartOfLogs],
+    search: Callable[[PartOfLogs], _Findings],
+    running: _Map,
+    report: _Progress,
+) -> list[_Findings]:
+    findings: list[_Findings] = []
+    for done in running(search, parts):
+        findings.append(done)
+        report(f"matched part {len(findings)} of {len(parts)}")
+    return findings
+
+
+def _check(workers: int | None, memory: int, side: str | None) -> None:
+    require("pyarrow", extra="cluster")
+    require("numba", extra="matcher")
     if workers is not None and workers < 1:
         raise InvalidValue(f"there must be 1 worker or more, not {workers}")
     if memory < 1:
@@ -232,9 +222,9 @@ class _Keys:
         return {name: _digest(Path(name)) for name in self.names}
 
     @contextlib.contextmanager
-    def reachable(self, folder: Path | None, same_process: bool) -> Iterator[KeyColumns | Path]:
-        """Put the columns where workers find them; they are gone again at the end."""
-        if same_process or folder is None:
+    def reachable(self, folder: Path | None) -> Iterator[KeyColumns | Path]:
+        """Put the columns where workers find them, until the end; None for this process alone."""
+        if folder is None:
             yield self.columns
             return
         numpy = require("numpy", extra="matcher")
