@@ -135,7 +135,7 @@ def test_the_latest_value_of_every_key_is_read(
 
 
 def history() -> list[Change]:
-    """The changes that LevelDB made tests/vectors/leveldb.zip from, opened three times by plyvel 1.5.1."""
+    """The changes that plyvel 1.5.1, opened three times, made tests/vectors/leveldb.zip from."""
     changes: list[Change] = []
     for number in range(1200):
         chance = hashlib.sha256(b"truyvet %d" % number).digest()
