@@ -247,6 +247,8 @@ def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
         table = file.read_row_group(piece.group, columns=there, use_threads=False)
         if table.num_rows != piece.rows:
             raise InvalidLog(f"{piece.path} changed while it was read")
+        # Decoding trusts a damaged page's text and its places in a dictionary; this does not.
+        table.validate(full=True)
         columns = {name: table.column(name).combine_chunks() for name in there}
         arrow = require("pyarrow", extra="cluster")
         for name, column in columns.items():

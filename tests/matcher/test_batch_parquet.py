@@ -146,7 +146,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_a_damaged_file_gives_an_error_of_ours_or_an_answer(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
