@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -129,7 +130,7 @@ def _samplers(size: int, stack: ExitStack) -> dict[str, Callable[[], float]]:
     try:
         found["tuned_c"] = _tuned_c(world, stack)
     except Unbuildable as error:
-        print(f"tuned C left out: {error}")
+        print(f"tuned C left out: {error}", file=sys.stderr)
     # A dictionary of ten million identifiers would need more memory than many machines have.
     if size <= 1_000_000:
         log: dict[bytes, list[int]] = {}

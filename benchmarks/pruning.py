@@ -14,6 +14,7 @@ import argparse
 import gzip
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def measure() -> dict[str, Any] | None:
     """Measure each recording; None, saying so, where there are none."""
     folder = os.environ.get("TRUYVET_RECORDINGS")
     if folder is None:
-        print("pruning left out: TRUYVET_RECORDINGS names no folder of recordings")
+        print("pruning left out: TRUYVET_RECORDINGS names no folder of recordings", file=sys.stderr)
         return None
     here = Path(folder) / "contacts" / "sociopatterns"
     return {
