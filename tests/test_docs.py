@@ -19,10 +19,14 @@ from tracing_core.sighting import Sighting, write_json_lines
 from tracing_core.temporary_exposure_key import derive_rpik
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "packaging/*/README.md")
+    for path in ROOT.glob(pattern)
+)
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # What a console block may show besides commands of ours.
-OTHER_COMMANDS = {"pip", "git", "cd", "sudo", "bash", "python3", "."}
+OTHER_COMMANDS = {"pip", "git", "cd", "sudo", "bash", "python3", ".", "systemd-analyze"}
 
 
 def short(path: Path) -> str:
@@ -85,6 +89,12 @@ def parse(words: list[str], *, whole: bool = True) -> None:
 
 def check_command(text: str) -> None:
     words = shlex.split(text, comments=True)
+    if words[0] == "sudo":
+        words = words[3:] if words[1] == "-u" else words[1:]
+        if words[0] not in {"truyvet-agent", "/opt/truyvet/bin/truyvet"}:
+            return
+        # As packaging/raspberry-pi/truyvet-agent does.
+        words[:1] = ["truyvet", "agent"] if words[0] == "truyvet-agent" else ["truyvet"]
     if words[0] == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert next(word for word in words[1:] if "=" not in word) in targets
@@ -105,7 +115,13 @@ def test_every_command_mentioned_is_one(document: str, text: str) -> None:
 
 
 def test_the_check_of_commands_finds_what_is_wrong() -> None:
-    for wrong in ("truyvet agent rum", "truyvet match log.jsonl e --riks x", "make tset"):
+    for wrong in (
+        "truyvet agent rum",
+        "truyvet match log.jsonl e --riks x",
+        "make tset",
+        "sudo truyvet-agent statsu",
+        "sudo -u truyvet-server /opt/truyvet/bin/truyvet server rum",
+    ):
         with pytest.raises((AssertionError, click.UsageError)):
             check_command(wrong)
 
