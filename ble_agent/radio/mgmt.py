@@ -163,6 +163,16 @@ class MgmtRadio:
             await self._close()
 
     async def _close(self) -> None:
+        if self._advertising:
+            # An adapter given up, after suspend for one, may still be there and sending.
+            self._advertising = False
+            with contextlib.suppress(MgmtRefusedError, OSError, TimeoutError):
+                await self._channel.command(
+                    MgmtCommand.REMOVE_ADVERTISING,
+                    self._index,
+                    self._instance,
+                    seconds=COMMAND_TIMEOUT_SECONDS,
+                )
         # Once its pipe is closed the guardian removes whatever was left on the air.
         guardian, self._guardian = self._guardian, None
         if guardian is not None:
