@@ -270,8 +270,11 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"insertedExposures": 0, **response.to_json()}))
         return
-    click.echo(f"{response.inserted_exposures} keys published")
-    for line in (*filter(None, response.error.split("; ")), *response.warnings):
+    left_out = [*filter(None, response.error.split("; ")), *response.warnings]
+    taken = len(request.keys) - len(left_out)
+    # Keys that are not new were revised, or stand as they did.
+    click.echo(f"{taken} keys taken, {response.inserted_exposures} of them new")
+    for line in left_out:
         click.echo(line, err=True)
 
 
