@@ -11,15 +11,17 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
 from ble_agent.exposure_check import CheckResult, check
 from ble_agent.membership import find_membership, load_membership
 from ble_agent.messages import explain, say
+from ble_agent.notifier import Notifier, unseen_days
 from ble_agent.server_client import ServerClient, refused
 from ble_agent.store import open_store
 from tracing_core.clock import Clock
 from tracing_core.errors import TracingError
 
-__all__ = ["Checker"]
+__all__ = ["Checker", "in_thread"]
 
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -43,23 +45,33 @@ class Checker:
         Where the server is now; "" if where this device joined it.
     language
         Of the lines in the log that name a fault.
+    notifier
+        Tells the owner of what is new; None tells nobody.
     """
 
     def __init__(
-        self, home: Path, clock: Clock, random: Random, *, server: str = "", language: str = "en"
+        self,
+        home: Path,
+        clock: Clock,
+        random: Random,
+        *,
+        server: str = "",
+        language: str = "en",
+        notifier: Notifier | None = None,
     ) -> None:
         self._home = home
         self._clock = clock
         self._random = random
         self._server = server
         self._language = language
+        self._notifier = notifier
         self._cancelled = threading.Event()
 
     async def run(self) -> None:
         """Check until cancelled."""
         await self._clock.sleep(self._random.uniform(*_FIRST_CHECK_SECONDS))
         while True:
-            seconds = await _in_thread(self._check, self._cancelled)
+            seconds = await in_thread(self._check, self._cancelled)
             await self._clock.sleep(seconds * self._random.uniform(0.8, 1.2))
 
     def _check(self) -> float:
@@ -74,8 +86,17 @@ class Checker:
                     return seconds
                 seconds = float(membership.config.check_interval_seconds)
                 url = self._server or membership.line.url
-                with ServerClient(url, self._clock, cancelled=self._cancelled.is_set) as client:
-                    self._tell(check(db, client, self._clock))
+                with ServerClient(
+                    url,
+                    self._clock,
+                    cancelled=self._cancelled.is_set,
+                    known=KnownAnswers(db),
+                    partial=PartialFile(self._home / PART_NAME),
+                ) as client:
+                    result = check(db, client, self._clock)
+                self._tell(result)
+                if self._notifier is not None:
+                    self._notifier.tell(unseen_days(db, result.days))
                 return float(load_membership(db).config.check_interval_seconds)
         except TracingError as error:
             _logger.warning("check: %s", explain(error, self._language))
@@ -90,8 +111,11 @@ class Checker:
             _logger.info("there is something to read: truyvet agent check")
 
 
-async def _in_thread(work: Callable[[], _T], cancelled: threading.Event) -> _T:
-    """Wait for work in a thread that never keeps the process from ending."""
+async def in_thread(work: Callable[[], _T], cancelled: threading.Event) -> _T:
+    """Wait for work in a thread that never keeps the process from ending.
+
+    Being cancelled sets `cancelled`, which the work may look at.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
 

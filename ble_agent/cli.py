@@ -99,9 +99,9 @@ def run(ctx: click.Context, radio: str | None, server: str | None, verbose: bool
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Tell whether everything works: joined, running, listening, checking."""
-    from ble_agent import commands
+    from ble_agent.status import status as tell
 
-    _print(as_json, *commands.status(_config(ctx)))
+    _print(as_json, *tell(_config(ctx)))
 
 
 @agent.command()

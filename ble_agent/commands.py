@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import SystemRandom
@@ -13,30 +13,39 @@ from typing import Any
 
 from ble_agent.agent import Agent
 from ble_agent.checker import Checker
-from ble_agent.clock_watch import CLOCK_TOLERANCE_SECONDS
 from ble_agent.config import AgentConfig
+from ble_agent.cover import CoverTraffic
+from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
 from ble_agent.encounter_log import EncounterLog
 from ble_agent.exposure_check import check as check_exposures
 from ble_agent.exposure_check import owner_text
-from ble_agent.home import is_running, running
+from ble_agent.home import running
 from ble_agent.importers import import_log as import_foreign_log
 from ble_agent.key_ring import KeyRing
-from ble_agent.membership import find_membership, load_membership
 from ble_agent.membership import join as join_server
+from ble_agent.membership import load_membership
 from ble_agent.messages import date_text, explain, say
+from ble_agent.notifier import Notifier
 from ble_agent.radio import Radio, open_radio
 from ble_agent.report import report as report_keys
 from ble_agent.report import reportable_keys
-from ble_agent.schedule import ScanTiming, Schedule
+from ble_agent.schedule import CONTINUOUS, ScanTiming, Schedule
 from ble_agent.server_client import ServerClient, refused
 from ble_agent.service import notify
-from ble_agent.store import DATABASE_NAME, forget, get_state, make_home, open_store
+from ble_agent.store import (
+    DATABASE_NAME,
+    forget,
+    get_state,
+    make_home,
+    open_store,
+    set_state,
+)
 from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.clock import Clock, clock_from_environment
-from tracing_core.errors import RadioError, TracingError
+from tracing_core.errors import RadioError, RadioFault, StoreError, TracingError
 from tracing_core.interval import interval_start
 from tracing_core.sighting import select_sightings, write_json_lines
-from tracing_core.sqlite import Database, translated
+from tracing_core.sqlite import Database, transaction, translated
 from tracing_core.trust import JoinLine
 
 __all__ = [
@@ -48,7 +57,6 @@ __all__ = [
     "report_question",
     "run",
     "self_test",
-    "status",
 ]
 
 _Answer = tuple[dict[str, Any], str]
@@ -94,9 +102,11 @@ def run(config: AgentConfig) -> None:
 async def _run(config: AgentConfig, db: Database) -> None:
     clock = clock_from_environment()
     radio = _chosen_radio(config, clock)
-    timing = ScanTiming(
-        config.scan_seconds, config.least_scan_gap_seconds, config.most_scan_gap_seconds
-    )
+    timing = CONTINUOUS
+    if not config.continuous_scan:
+        timing = ScanTiming(
+            config.scan_seconds, config.least_scan_gap_seconds, config.most_scan_gap_seconds
+        )
     forget(db, radio.clock.now())
     agent = Agent(
         radio,
@@ -109,6 +119,7 @@ async def _run(config: AgentConfig, db: Database) -> None:
             calibration_confidence=CalibrationConfidence.LOW,
         ),
         language=config.lang,
+        told=lambda fault: _note_radio(db, radio.name, fault),
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,79 +128,51 @@ async def _run(config: AgentConfig, db: Database) -> None:
         # A recording's time is long past; nothing the server has now belongs to it.
         await agent.run()
         return
-    checker = Checker(
-        config.home, clock, SystemRandom(), server=config.server, language=config.lang
+    await _run_beside(agent, _services(config, clock))
+
+
+def _note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
+    """Note for `status` whether the radio works; a disk that fails is told of elsewhere."""
+    noted = {"name": name, "fault": None if fault is None else fault.name.lower()}
+    with suppress(StoreError):
+        if get_state(db, "radio") != noted:
+            with transaction(db):
+                set_state(db, "radio", noted)
+
+
+def _services(config: AgentConfig, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    """Return what runs beside the loop: checks, and reports that only pretend."""
+    notifier = Notifier(
+        config.notify_command, is_desktop=config.notify_desktop, language=config.lang
     )
-    checking = asyncio.create_task(checker.run())
-    checking.add_done_callback(lambda _: agent.stop())
+    checker = Checker(
+        config.home,
+        clock,
+        SystemRandom(),
+        server=config.server,
+        language=config.lang,
+        notifier=notifier,
+    )
+    services = [checker.run()]
+    if config.cover_traffic:
+        services.append(
+            CoverTraffic(config.home, clock, SystemRandom(), server=config.server).run()
+        )
+    return services
+
+
+async def _run_beside(agent: Agent, services: list[Coroutine[Any, Any, None]]) -> None:
+    tasks = [asyncio.create_task(service) for service in services]
+    for task in tasks:
+        task.add_done_callback(lambda _: agent.stop())
     try:
         await agent.run()
     finally:
-        checking.cancel()
-        with suppress(asyncio.CancelledError):
-            await checking
-
-
-def status(config: AgentConfig) -> _Answer:
-    """Tell what works and what does not."""
-    clock = clock_from_environment()
-    with _store(config) as db:
-        membership = find_membership(db)
-        scan = get_state(db, "scan") or {}
-        last_check = get_state(db, "last_check") or {}
-        keys = db.table("own_key").count
-        heard = _heard_by_day(db)
-    latest = scan.get("clock", {}).get("latest", 0)
-    facts = {
-        "joined": membership is not None,
-        "region": membership.trust.region if membership else None,
-        "url": membership.line.url if membership else None,
-        "running": is_running(config.home),
-        "last_scan_minutes_ago": _minutes_ago(clock, scan.get("at")),
-        "last_check_minutes_ago": _minutes_ago(clock, last_check.get("at")),
-        "level": last_check.get("level"),
-        "keys": keys,
-        "identifiers_by_day": {day.isoformat(): count for day, count in heard.items()},
-        "clock_suspect": clock.now() < latest - CLOCK_TOLERANCE_SECONDS,
-        "dropped_samples": scan.get("dropped_samples", 0),
-    }
-    return facts, "\n".join(_status_lines(facts, heard, config.lang))
-
-
-def _heard_by_day(db: Database) -> dict[datetime.date, int]:
-    rows = db.conn.execute(
-        "SELECT seen_at / 86400, count(DISTINCT rpi) FROM sighting GROUP BY 1 ORDER BY 1"
-    )
-    epoch = datetime.date(1970, 1, 1)
-    return {epoch + datetime.timedelta(days=day): count for day, count in rows}
-
-
-def _minutes_ago(clock: Clock, moment: int | None) -> int | None:
-    return None if moment is None else max(0, int(clock.now() - moment) // 60)
-
-
-def _status_lines(
-    facts: dict[str, Any], heard: dict[datetime.date, int], language: str
-) -> Iterator[str]:
-    def ago(name: str, minutes: int | None) -> str:
-        if minutes is None:
-            return say(f"status_never_{name}", language)
-        return say(f"status_last_{name}", language, minutes=minutes)
-
-    if facts["joined"]:
-        yield say("status_joined", language, region=facts["region"], url=facts["url"])
-    else:
-        yield say("status_not_joined", language)
-    yield say("status_running" if facts["running"] else "status_not_running", language)
-    yield ago("scan", facts["last_scan_minutes_ago"])
-    yield ago("check", facts["last_check_minutes_ago"])
-    yield say("status_keys", language, count=facts["keys"])
-    for day, count in heard.items():
-        yield say("status_heard", language, date=date_text(day, language), count=count)
-    if facts["clock_suspect"]:
-        yield say("status_clock", language)
-    if facts["dropped_samples"]:
-        yield say("status_dropped", language, count=facts["dropped_samples"])
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 def check(config: AgentConfig) -> tuple[dict[str, Any], str, TracingError | None]:
@@ -197,7 +180,8 @@ def check(config: AgentConfig) -> tuple[dict[str, Any], str, TracingError | None
     clock = clock_from_environment()
     with _store(config) as db:
         url = config.server or load_membership(db).line.url
-        with ServerClient(url, clock) as client:
+        known, partial = KnownAnswers(db), PartialFile(config.home / PART_NAME)
+        with ServerClient(url, clock, known=known, partial=partial) as client:
             result = check_exposures(db, client, clock)
         text = owner_text(result, load_membership(db), config.lang)
     return result.to_json(text), text, result.failure

@@ -15,7 +15,7 @@ from matcher import KeyMatch, SightingIndex, assess, match_keys
 from matcher.definition import is_matchable, revised
 from tracing_core.clock import Clock
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
-from tracing_core.errors import ExportFileError, ServerRefused, TracingError
+from tracing_core.errors import ExportFileError, ServerRefused, ServerUnreachable, TracingError
 from tracing_core.export_file import ExportFile, read_export_bytes
 from tracing_core.exposure_configuration import NO_LEVEL
 from tracing_core.interval import utc_day
@@ -91,8 +91,8 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     StoreError
         When the result cannot be written.
     """
-    forget(db, clock.now())
-    membership = refresh(db, client, load_membership(db), clock.now())
+    membership = _refreshed(db, client, load_membership(db), clock)
+    client.mirrors = membership.config.mirrors
     sightings = SightingIndex(select_sightings(db))
     names = client.index(membership.trust.region)
     _forget_batches(db, names, clock)
@@ -115,6 +115,28 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     with transaction(db):
         set_state(db, "last_check", {"at": int(clock.now()), "level": level, "days": len(days)})
     return CheckResult(count, days, level, failure)
+
+
+def _refreshed(
+    db: Database, client: ServerClient, membership: Membership, clock: Clock
+) -> Membership:
+    """Ask the server for newer documents; with mirrors, those at hand do while it is away."""
+    try:
+        membership = refresh(db, client, membership, clock.now())
+    except ServerRefused as error:
+        if error.code != "clock_wrong":
+            # By a clock that is hours or years off, nothing may be deleted.
+            forget(db, clock.now())
+        raise
+    except ServerUnreachable:
+        forget(db, clock.now())
+        expires_at = membership.config.expires_at
+        is_expired = expires_at is not None and clock.now() >= expires_at
+        if is_expired or not membership.config.mirrors:
+            raise
+        return membership
+    forget(db, clock.now())
+    return membership
 
 
 def _forget_batches(db: Database, names: Iterable[str], clock: Clock) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ble_agent.at_rest import KEY_FILE
 from ble_agent.config import SETTINGS_FILE
+from ble_agent.download import PART_NAME
 from ble_agent.server_client import refused
 from ble_agent.store import DATABASE_NAME
 from tracing_core.errors import StoreError
@@ -28,6 +29,7 @@ _OURS = (
     f"{DATABASE_NAME}-wal",
     f"{DATABASE_NAME}-shm",
     f"{DATABASE_NAME}-journal",
+    PART_NAME,
     SETTINGS_FILE,
     LOCK_NAME,
 )

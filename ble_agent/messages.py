@@ -185,6 +185,29 @@ MESSAGES: Mapping[str, Text] = {
         "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì thu được lúc này sẽ không được đối"
         " chiếu: hãy chỉnh lại đồng hồ.",
     ),
+    "status_clock_unset": Text(
+        "The clock was never set. Nothing is sent until it is: set it, or connect to the network.",
+        "Đồng hồ chưa được đặt. Thiết bị chưa phát tín hiệu: hãy đặt giờ hoặc kết nối mạng.",
+    ),
+    "status_clock_right": Text("The clock goes on as it should.", "Đồng hồ chạy bình thường."),
+    "status_disk": Text("Free space: {free} MB", "Dung lượng còn trống: {free} MB"),
+    "status_disk_full": Text(
+        "Only {free} MB are free: make room, or nothing more can be recorded. What is recorded"
+        " stays.",
+        "Chỉ còn trống {free} MB: hãy giải phóng dung lượng, nếu không sẽ không ghi thêm được."
+        " Những gì đã ghi vẫn còn.",
+    ),
+    "status_disk_failing": Text(
+        "The disk cannot be written: check or replace the card. Until then nothing is sent, and"
+        " what is heard is kept in memory only. What is recorded stays.",
+        "Không ghi được vào đĩa: hãy kiểm tra hoặc thay thẻ nhớ. Trong lúc đó thiết bị không phát"
+        " tín hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
+    ),
+    "status_radio": Text("Bluetooth works: {radio}", "Bluetooth hoạt động: {radio}"),
+    "status_radio_unknown": Text(
+        "Bluetooth has not been used yet. Try it with: truyvet agent self-test",
+        "Chưa dùng Bluetooth lần nào. Hãy thử bằng lệnh: truyvet agent self-test",
+    ),
     "status_dropped": Text(
         "Too much was sent nearby at once: {count} signals were left out.",
         "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",
@@ -197,6 +220,19 @@ MESSAGES: Mapping[str, Text] = {
     "log_unwritten": Text(
         "{fault}; what was heard is kept in memory until then",
         "{fault}; những gì thu được tạm giữ trong bộ nhớ cho đến lúc đó",
+    ),
+    "log_notify_failed": Text(
+        "the command of notify_command failed or took too long: try it in a terminal",
+        "lệnh trong notify_command bị lỗi hoặc chạy quá lâu: hãy thử lệnh đó trong terminal",
+    ),
+    "log_desktop_failed": Text(
+        "the desktop showed no notification: set notify_desktop = false if there is none",
+        "không hiện được thông báo trên màn hình: đặt notify_desktop = false nếu máy không có",
+    ),
+    # what a notification says; whoever looks over the shoulder learns no day and no level
+    "notify_body": Text(
+        "There is something to read: truyvet agent check",
+        "Có thông tin mới cần đọc: truyvet agent check",
     ),
     "log_not_joined": Text("nothing is checked yet: {fault}", "chưa kiểm tra được gì: {fault}"),
     # errors: one line that says what to do, without placeholders

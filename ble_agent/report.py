@@ -18,10 +18,12 @@ from tracing_core.sqlite import Database, transaction
 from tracing_core.temporary_exposure_key import TemporaryExposureKey
 from tracing_core.verification import CertificateRequest, VerifyRequest
 
-__all__ = ["Reported", "report", "reportable_keys"]
+__all__ = ["ACCEPTED_TESTS", "Reported", "report", "reportable_keys"]
 
 _STATE = "report"
-_ACCEPTED_TESTS = ("confirmed", "likely")
+ACCEPTED_TESTS = ("confirmed", "likely")
+"""The kinds of test that are reported."""
+
 _NEGATIVE = "negative"
 _SECRET_BYTES = 32
 # Certificates live a quarter of an hour at Google's server and at ours.
@@ -65,7 +67,7 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
         raise refused("no_keys")
     state: dict[str, Any] = get_state(db, _STATE) or {}
     reported = _reported_before(keys, state, clock.now())
-    accepted = (*_ACCEPTED_TESTS, _NEGATIVE) if reported else _ACCEPTED_TESTS
+    accepted = (*ACCEPTED_TESTS, _NEGATIVE) if reported else ACCEPTED_TESTS
     state = _with_token(db, client, clock, state, "".join(code.split()), accepted)
     is_negative = state.get("test_type") == _NEGATIVE
     state = _with_certificate(db, client, clock, state, reported if is_negative else keys)

@@ -9,15 +9,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
+import random
 import secrets
 import ssl
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from ble_agent.download import KnownAnswers, PartialFile
 from ble_agent.messages import say
 from tracing_core.clock import Clock
 from tracing_core.errors import (
@@ -59,8 +63,18 @@ _READ_SECONDS = 30.0
 _ANSWER_SECONDS = 120.0
 _DOWNLOAD_SECONDS = 600.0
 _MAX_REDIRECTS = 3
+_MAX_RESUMPTIONS = 5
 # Matching tolerates two hours; a clock further off would make every comparison wrong.
 _CLOCK_TOLERANCE_SECONDS = 7_200
+
+# Two names of equal length, so that encryption does not tell them apart. The server looks at the
+# first alone, which Google's servers know too.
+_COVER = "X-Chaff"
+_EARNEST = "X-Plain"
+# A device takes milliseconds between one answer and the next request, and how many depends on what
+# it does; more than that, drawn at random, hides it.
+_PACE_SECONDS = (0.3, 0.9)
+_MIRRORED_FAULTS = ("server", "maintenance_mode", "too_many_requests", "not_found")
 
 _WORDS = {
     "code_expired": "code_expired",
@@ -129,6 +143,11 @@ def _code_of(data: bytes) -> str:
     return code if isinstance(code, str) else ""
 
 
+def _continues(response: httpx2.Response, start: int) -> bool:
+    told = response.headers.get("Content-Range", "")
+    return response.status_code == 206 and told.startswith(f"bytes {start}-")
+
+
 class ServerClient:
     """A connection to one server, for one thread, used as a context manager.
 
@@ -140,6 +159,12 @@ class ServerClient:
         Tells the time that the server's is compared with.
     cancelled
         Asked between the parts of an answer; True ends it as if the network had gone.
+    known
+        Documents this device has, which need not be sent again; None if there are none.
+    partial
+        Where the beginning of a key file is kept when its download breaks off.
+    is_cover
+        Whether its uploads only pretend; nothing else tells them from others.
 
     Raises
     ------
@@ -150,12 +175,25 @@ class ServerClient:
     """
 
     def __init__(
-        self, url: str, clock: Clock, *, cancelled: Callable[[], bool] = lambda: False
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+        known: KnownAnswers | None = None,
+        partial: PartialFile | None = None,
+        is_cover: bool = False,
     ) -> None:
         # The rules for an address are those of the line it came in.
         self.url = JoinLine(url.rstrip("/"), "0" * 64).url
         self._clock = clock
         self._cancelled = cancelled
+        self._known = known
+        self._partial = partial or PartialFile(None)
+        self._kind = _COVER if is_cover else _EARNEST
+        self._next_post = -math.inf
+        self.mirrors: tuple[str, ...] = ()
+        """Where the index and key files are too, for when the server itself does not answer."""
         self._httpx2 = require("httpx2", extra="agent")
         self._client: httpx2.Client = self._httpx2.Client(
             timeout=self._httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
@@ -214,7 +252,7 @@ class ServerClient:
             When it does not answer, or with something that is no index.
         """
         try:
-            return read_index(self._get(f"/exports/{region}/index.txt", MAX_INDEX_BYTES))
+            return read_index(self._get_public(f"/exports/{region}/index.txt", self._get_index))
         except MalformedExport as error:
             raise refused("answer") from error
 
@@ -228,7 +266,7 @@ class ServerClient:
         """
         # Google's server names files from one folder above the index.
         path = name if name.startswith(f"{region}/") else f"{region}/{name}"
-        return self._get(f"/exports/{path}", MAX_EXPORT_BYTES, seconds=_DOWNLOAD_SECONDS)
+        return self._get_public(f"/exports/{path}", self._get_file)
 
     def verify(self, request: VerifyRequest) -> VerifyResponse:
         """Exchange a code for a token.
@@ -263,17 +301,97 @@ class ServerClient:
         body = _padded(request, PUBLISH_REQUEST_BYTES)
         return self._post("/v1/publish", body, PublishResponse)
 
-    def _get(self, path: str, limit: int, *, seconds: float = _ANSWER_SECONDS) -> bytes:
-        url = self.url + path
+    def _get_public(self, path: str, get: Callable[[str], bytes]) -> bytes:
+        """Get what mirrors have too, from the server if it can; signatures make all of them equal.
+
+        Raises
+        ------
+        ServerError
+            The server's own, when no mirror helps.
+        """
+        try:
+            return get(self.url + path)
+        except ServerError as error:
+            if isinstance(error, ServerRefused) and error.code not in _MIRRORED_FAULTS:
+                raise
+            for mirror in random.sample(self.mirrors, len(self.mirrors)):
+                with contextlib.suppress(ServerError):
+                    return get(mirror + path)
+            raise
+
+    def _get_index(self, url: str) -> bytes:
+        return self._get_document(url, MAX_INDEX_BYTES)
+
+    def _get(self, path: str, limit: int) -> bytes:
+        return self._get_document(self.url + path, limit)
+
+    def _get_document(self, url: str, limit: int) -> bytes:
+        """Get a document; one that this device has is only asked for by its hash."""
+        tag = self._known.tag(url) if self._known else None
+        headers = {"If-None-Match": tag} if tag else {}
+        with self._redirected(url, headers) as response:
+            if response.status_code == 304 and tag and self._known:
+                self._check_clock(response)
+                known = self._known.body(url)
+                if known is not None:
+                    return known
+            body = self._read(response, limit, _ANSWER_SECONDS)
+        if self._known:
+            self._known.keep(url, response.headers.get("ETag", ""), body)
+        return body
+
+    def _get_file(self, url: str) -> bytes:
+        """Get a file; where it breaks off it is resumed, as long as more and more comes."""
+        deadline = Clock().monotonic() + _DOWNLOAD_SECONDS
+        have = self._partial.begin(url)
+        for _ in range(_MAX_RESUMPTIONS):
+            try:
+                data = self._get_rest(url, have, deadline)
+            except ServerUnreachable:
+                reached = self._partial.begin(url)
+                if len(reached) <= len(have) or self._cancelled():
+                    raise
+                have = reached
+            except ServerError:
+                self._partial.discard()
+                if not have:
+                    raise
+                have = b""
+            else:
+                self._partial.discard()
+                return data
+        raise ServerUnreachable(say("error_server_unreachable", "en"))
+
+    def _get_rest(self, url: str, have: bytes, deadline: float) -> bytes:
+        headers = {"Range": f"bytes={len(have)}-"} if have else {}
+        with self._redirected(url, headers) as response:
+            if response.status_code not in (200, 206):
+                return self._read(response, MAX_EXPORT_BYTES, _ANSWER_SECONDS)
+            self._check_answer(response)
+            if not (have and _continues(response, len(have))):
+                have = b""
+                if response.status_code == 206:
+                    raise refused("answer")
+                self._partial.restart(url)
+            data = bytearray(have)
+            for part in self._parts(response, MAX_EXPORT_BYTES - len(have), deadline):
+                data += part
+                self._partial.append(part)
+        return bytes(data)
+
+    @contextlib.contextmanager
+    def _redirected(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._exchange("GET", url) as response:
+            with self._exchange("GET", url, headers=headers) as response:
                 if not response.has_redirect_location:
-                    return self._read(response, limit, seconds)
+                    yield response
+                    return
                 url = self._same_origin(response)
         raise refused("redirected")
 
     def _post(self, path: str, body: bytes, answer: type[_Answer]) -> _Answer:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", self._kind: "1"}
+        self._pace()
         with self._exchange("POST", self.url + path, content=body, headers=headers) as response:
             if response.is_redirect:
                 raise refused("redirected")
@@ -282,6 +400,13 @@ class ServerClient:
             return answer.from_bytes(data)
         except InvalidValue as error:
             raise refused("answer") from error
+
+    def _pace(self) -> None:
+        """Wait until some time after the request before, so that the work between does not show."""
+        now = time.monotonic()
+        if now < self._next_post:
+            time.sleep(self._next_post - now)
+        self._next_post = time.monotonic() + random.SystemRandom().uniform(*_PACE_SECONDS)
 
     def _same_origin(self, response: httpx2.Response) -> str:
         try:
@@ -305,19 +430,22 @@ class ServerClient:
         except (self._httpx2.HTTPError, self._httpx2.InvalidURL) as error:
             raise refused("answer") from error
 
-    def _read(self, response: httpx2.Response, limit: int, seconds: float) -> bytes:
+    def _check_answer(self, response: httpx2.Response) -> None:
         self._check_clock(response)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise refused("answer")
+
+    def _read(self, response: httpx2.Response, limit: int, seconds: float) -> bytes:
+        self._check_answer(response)
         failed = response.status_code != 200
-        data = b"".join(self._parts(response, _MAX_ANSWER_BYTES if failed else limit, seconds))
+        deadline = Clock().monotonic() + seconds
+        data = b"".join(self._parts(response, _MAX_ANSWER_BYTES if failed else limit, deadline))
         if failed:
             raise _refusal(response.status_code, _code_of(data))
         return data
 
-    def _parts(self, response: httpx2.Response, limit: int, seconds: float) -> Iterator[bytes]:
+    def _parts(self, response: httpx2.Response, limit: int, deadline: float) -> Iterator[bytes]:
         real_clock = Clock()
-        deadline = real_clock.monotonic() + seconds
         size = 0
         for part in response.iter_raw():
             size += len(part)
@@ -328,6 +456,9 @@ class ServerClient:
             yield part
 
     def _check_clock(self, response: httpx2.Response) -> None:
+        if not str(response.url).startswith(self.url):
+            # A mirror may hand on an answer of hours ago.
+            return
         try:
             told = parsedate_to_datetime(response.headers["Date"]).timestamp()
         except (KeyError, ValueError, OverflowError):

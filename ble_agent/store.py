@@ -183,7 +183,7 @@ def forget(db: Database, now: float) -> int:
     # A day that somebody reads or the disk is full all along is made up for later.
     with contextlib.suppress(StoreBusy, StoreFull):
         is_due = not 0 <= now - (get_state(db, _COMPACTED) or 0) < _COMPACT_EVERY_SECONDS
-        if is_due and compact(db):
+        if is_due and get_state(db, _TO_COMPACT) and compact(db):
             with transaction(db):
                 set_state(db, _COMPACTED, int(now))
         elif count:

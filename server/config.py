@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     """Where devices reach this server; it is part of the line that agents join by."""
     health_authority_id: Annotated[str, Field(min_length=1, max_length=100)] = "truyvet"
     """The `healthAuthorityID` that uploads must name."""
+    mirrors: tuple[Annotated[str, Field(pattern=r"^https?://[^\s#]+$")], ...] = ()
+    """Other addresses that have the published files, in folders like ``/exports/VN``; devices turn
+    to them when this server does not answer."""
     database_url: str | None = None
     """SQLAlchemy's URL of the database; absent, the SQLite file ``server.db`` in the home."""
 

@@ -52,6 +52,7 @@ _ALGORITHM = "ES256"
 _TRUST = "truyvet-trust+jwt"
 _CONFIG = "truyvet-config+jwt"
 _LONGEST_TEXT = 2000
+_MOST_MIRRORS = 10
 _LATEST = 2**32 * 600
 _CHECK_INTERVAL_SECONDS = (60, 7 * 86400)
 # Terminals obey these, and they may turn a text round.
@@ -388,6 +389,15 @@ class Contact:
         return {"name": self.name, "phone": self.phone, "url": self.url, "advice": self.advice}
 
 
+def _mirrors(urls: Any) -> tuple[str, ...]:
+    if not isinstance(urls, list) or len(urls) > _MOST_MIRRORS:
+        raise InvalidValue(f"mirrors must be a list of at most {_MOST_MIRRORS} addresses")
+    if not all(isinstance(url, str) and len(url) <= _LONGEST_TEXT for url in urls):
+        raise InvalidValue("mirrors must be addresses")
+    # The rules for an address are those of the line to join by.
+    return tuple(JoinLine(url.rstrip("/"), "0" * 64).url for url in urls)
+
+
 @dataclass(frozen=True, slots=True)
 class SignedConfig:
     """What an authority wants devices of its region to do; it can only weigh, advise and pace."""
@@ -406,6 +416,8 @@ class SignedConfig:
     """How often a device looks for new key files, a minute to a week."""
     expires_at: int | None = None
     """From when on it does not count (UTC Unix seconds); None is never."""
+    mirrors: tuple[str, ...] = ()
+    """Addresses that have the index and key files too, in the same folders; at most 10."""
 
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the configuration as a JWS.
@@ -424,6 +436,7 @@ class SignedConfig:
             "health_authority_id": self.health_authority_id,
             "contact": {language: each.to_json() for language, each in self.contact.items()},
             "check_interval_seconds": self.check_interval_seconds,
+            "mirrors": list(self.mirrors),
         }
         self._read(claims)
         return _sign(claims, _CONFIG, private_config_key)
@@ -475,6 +488,7 @@ class SignedConfig:
                     claims, "check_interval_seconds", *_CHECK_INTERVAL_SECONDS
                 ),
                 expires_at=_integer(claims, "expires_at", 0, _LATEST) if expires else None,
+                mirrors=_mirrors(claims.get("mirrors", [])),
             )
         except InvalidValue as error:
             raise TrustError(f"the server's configuration cannot be used: {error}") from error

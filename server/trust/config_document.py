@@ -103,6 +103,7 @@ def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
                 health_authority_id=settings.health_authority_id,
                 contact=_read_contact(contact, settings.home / CONTACT_FILE),
                 check_interval_seconds=settings.check_interval_seconds,
+                mirrors=settings.mirrors,
             )
             document = config.sign(keys.load(manifest.config_file))
             renew_at = int(now) + settings.config_seconds // 2
@@ -142,6 +143,7 @@ def _digest(
         settings.health_authority_id,
         settings.check_interval_seconds,
         settings.config_seconds,
+        settings.mirrors,
         sha256(contact).hexdigest(),
         None if risk is None else sha256(risk).hexdigest(),
     ]
