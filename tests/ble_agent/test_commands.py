@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gzip
 import json
@@ -222,7 +223,7 @@ def test_a_locked_a_newer_and_a_broken_database_are_one_line(
 ) -> None:
     agent.answer("join", server.line)
     path = agent.home / DATABASE_NAME
-    with sqlite3.connect(path, isolation_level=None) as connection:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         # Reading goes on while somebody writes.
         assert agent.answer("status")["joined"] is True

@@ -55,7 +55,7 @@ def db(tmp_path: Path, server: FakeServer) -> Iterator[Database]:
 
 
 def contents(home: Path) -> dict[str, list[tuple[object, ...]]]:
-    with sqlite3.connect(home / DATABASE_NAME) as connection:
+    with contextlib.closing(sqlite3.connect(home / DATABASE_NAME)) as connection:
         tables = ["own_key", "sighting", "state", "batch", "matched_key"]
         return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
 
