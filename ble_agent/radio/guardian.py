@@ -1,9 +1,11 @@
-"""Takes a dead agent's advertisement off the air: a small process beside the agent.
+"""Undoes in the kernel what a dead agent left there: a small process beside the agent.
 
-On a controller with extended advertising the kernel hands an advertisement's timeout on to it, but
-reckons it in 16 bits of milliseconds: anything longer than 65 s ends too early. So there it gets no
-timeout, and this process keeps it: it holds a management socket of its own, and removes the
-advertisement when the agent is gone or its time is up, whatever happened to the agent.
+The kernel's advertisements and monitors belong to the adapter, not to the program that asked for
+them. A timeout ends an advertisement, but on a controller with extended advertising the kernel
+reckons it in 16 bits of milliseconds, so that anything longer than 65 s ends too early; and nothing
+ends a monitor, which keeps the adapter listening and a legacy controller from changing its address.
+This process holds a management channel of its own, and removes both when the agent is gone, and the
+advertisement when its time is up.
 
 This file runs by itself as well, with the standard library alone, to stay small.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import select
 import signal
@@ -24,14 +27,14 @@ from collections.abc import Callable
 
 __all__ = ["Guardian"]
 
-_REMOVE_ADVERTISING = 0x003F
+_REMOVE_ADVERTISING, _REMOVE_MONITOR = 0x003F, 0x0053
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _CLOSE_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 10.0
 
 
 class Guardian:
-    """The agent's end: it says how long the next advertisement may last.
+    """The agent's end: it says what there is to undo.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ class Guardian:
                 start_new_session=True,
             )
 
-    def allow(self, seconds: float) -> None:
+    def watch_advertisement(self, seconds: float) -> None:
         """Let an advertisement last so many seconds of real time from now on; 0 for none.
 
         Raises
@@ -60,8 +63,21 @@ class Guardian:
         OSError
             When the process has ended.
         """
+        self._tell(f"advertisement {seconds!r}\n")
+
+    def watch_monitor(self, handle: int) -> None:
+        """Remove this monitor when the agent is gone; 0 for none.
+
+        Raises
+        ------
+        OSError
+            When the process has ended.
+        """
+        self._tell(f"monitor {handle}\n")
+
+    def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{seconds!r}\n".encode())
+        self._process.stdin.write(line.encode())
         self._process.stdin.flush()
 
     async def close(self) -> None:
@@ -76,32 +92,60 @@ class Guardian:
             await asyncio.to_thread(self._process.wait)
 
 
-def _watch(channel: int, index: int, instance: int) -> None:
-    """Remove the advertisement whenever its time is up, and when standard input ends."""
-    removal = struct.pack("<HHHB", _REMOVE_ADVERTISING, index, 1, instance)
-    orders = sys.stdin.fileno()
-    ends_at: float | None = None
-    pending = b""
-    while True:
-        wait = None
-        if ends_at is not None:
-            # A suspended machine's time does not count for select, so it is looked at often.
-            wait = min(max(0.0, ends_at - time.clock_gettime(_CLOCK)), _LONGEST_WAIT_SECONDS)
-        ready, _, _ = select.select([orders, channel], [], [], wait)
-        if channel in ready and not os.read(channel, 65536):
-            return
-        if orders in ready:
-            received = os.read(orders, 4096)
-            if not received:
-                os.write(channel, removal)
+class _Watch:
+    """The process: what is there, and how it is undone."""
+
+    def __init__(self, channel: int, index: int, instance: int) -> None:
+        self._channel = channel
+        self._index = index
+        self._instance = instance
+        self._ends_at = math.inf
+        self._advertising = False
+        self._monitor = 0
+
+    def run(self) -> None:
+        """Watch until standard input or the channel ends."""
+        orders, pending = sys.stdin.fileno(), b""
+        while True:
+            ready, _, _ = select.select([orders, self._channel], [], [], self._wait())
+            if self._channel in ready and not os.read(self._channel, 65536):
                 return
-            *lines, pending = (pending + received).split(b"\n")
-            if lines:
-                seconds = float(lines[-1])
-                ends_at = time.clock_gettime(_CLOCK) + seconds if seconds else None
-        elif ends_at is not None and time.clock_gettime(_CLOCK) >= ends_at:
-            os.write(channel, removal)
-            ends_at = None
+            if orders in ready:
+                received = os.read(orders, 4096)
+                if not received:
+                    self._undo()
+                    return
+                *lines, pending = (pending + received).split(b"\n")
+                for line in lines:
+                    self._note(*line.decode().split())
+            elif self._advertising and time.clock_gettime(_CLOCK) >= self._ends_at:
+                self._end_advertisement()
+
+    def _wait(self) -> float | None:
+        if not self._advertising:
+            return None
+        # A suspended machine's time does not count for select, so it is looked at often.
+        return min(max(0.0, self._ends_at - time.clock_gettime(_CLOCK)), _LONGEST_WAIT_SECONDS)
+
+    def _note(self, what: str, value: str) -> None:
+        if what == "monitor":
+            self._monitor = int(value)
+        else:
+            self._advertising = float(value) > 0
+            self._ends_at = time.clock_gettime(_CLOCK) + float(value)
+
+    def _undo(self) -> None:
+        if self._advertising:
+            self._end_advertisement()
+        if self._monitor:
+            self._send(_REMOVE_MONITOR, struct.pack("<H", self._monitor))
+
+    def _end_advertisement(self) -> None:
+        self._advertising = False
+        self._send(_REMOVE_ADVERTISING, bytes([self._instance]))
+
+    def _send(self, command: int, body: bytes) -> None:
+        os.write(self._channel, struct.pack("<HHH", command, self._index, len(body)) + body)
 
 
 if __name__ == "__main__":
@@ -109,4 +153,4 @@ if __name__ == "__main__":
     # the agent by a moment. The end of its standard input ends it in any case.
     for number in (signal.SIGABRT, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    _watch(*map(int, sys.argv[1:4]))
+    _Watch(*map(int, sys.argv[1:4])).run()

@@ -19,7 +19,13 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from ble_agent.radio import Capabilities, Finding, Heard, seconds_on_air
+from ble_agent.radio import (
+    LONGEST_CONTROLLER_TIMEOUT_SECONDS,
+    Capabilities,
+    Finding,
+    Heard,
+    seconds_on_air,
+)
 from ble_agent.radio.guardian import Guardian
 from ble_agent.radio.mgmt_channel import (
     NO_INDEX,
@@ -33,6 +39,7 @@ from ble_agent.radio.mgmt_channel import (
     read_adv_features,
     read_controller_info,
     read_device_found,
+    read_monitors,
     read_tlvs,
 )
 from ble_agent.radio.reception import Reception
@@ -99,6 +106,8 @@ class MgmtRadio:
         self._index = NO_INDEX
         self._instance = b""
         self._defaults: dict[int, bytes] = {}
+        self._is_extended = False
+        self._foreign_monitors: list[bytes] = []
         self._guardian: Guardian | None = None
 
     @property
@@ -139,6 +148,7 @@ class MgmtRadio:
             self._index = await self._find()
             await self._power_on()
             await self._take_instance()
+            await self._list_monitors()
             await self._set_defaults()
         except BaseException:
             await self._close()
@@ -311,9 +321,15 @@ class MgmtRadio:
         self._instance = bytes([features.most_instances])
         if self._instance in features.used_instances:
             await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
-        self._guardian = None
-        if features.is_extended:
-            self._guardian = Guardian(self._index, self._instance[0], self._connect)
+        self._is_extended = features.is_extended
+        self._guardian = Guardian(self._index, self._instance[0], self._connect)
+
+    async def _list_monitors(self) -> None:
+        """Note the monitors that are not ours: another program's, or a killed agent's."""
+        self._foreign_monitors = []
+        with contextlib.suppress(_Refused), _whole():
+            answer = await self._command(MgmtCommand.READ_MONITOR_FEATURES)
+            self._foreign_monitors = read_monitors(answer)
 
     async def _set_defaults(self) -> None:
         """Ask for the protocol's intervals; a kernel that knows no such thing keeps its own."""
@@ -330,12 +346,25 @@ class MgmtRadio:
 
     async def _start_advertising(self, data: bytes) -> None:
         seconds = seconds_on_air(self.clock)
-        timeout = 0 if self._guardian else seconds
-        if self._guardian:
-            self._allow(seconds)
+        timeout = seconds
+        if self._is_extended and seconds > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
+            # A longer one would end too early; the guardian keeps it.
+            timeout = 0
+        self._tell(lambda guardian: guardian.watch_advertisement(seconds))
         self._advertising = True
-        body = struct.pack("<IHHBB", 0, 0, timeout, len(data), 0) + data
-        await self._command(MgmtCommand.ADD_ADVERTISING, self._instance + body)
+        body = self._instance + struct.pack("<IHHBB", 0, 0, timeout, len(data), 0) + data
+        try:
+            await self._command(MgmtCommand.ADD_ADVERTISING, body)
+        except _Refused as error:
+            if error.status != MgmtStatus.FAILED or not self._foreign_monitors:
+                raise
+            # A monitor keeps the adapter listening, and a legacy controller then takes no address.
+            _logger.warning("removing advertisement monitors that keep the adapter from sending")
+            while self._foreign_monitors:
+                with contextlib.suppress(_Refused):
+                    handle = self._foreign_monitors.pop()
+                    await self._command(MgmtCommand.REMOVE_MONITOR, handle)
+            await self._command(MgmtCommand.ADD_ADVERTISING, body)
 
     async def _stop_advertising(self) -> None:
         if self._advertising:
@@ -348,21 +377,22 @@ class MgmtRadio:
                 if error.status != MgmtStatus.INVALID_PARAMETERS:
                     self._advertising = True
                     raise
-            if self._guardian:
-                self._allow(0.0)
+            self._tell(lambda guardian: guardian.watch_advertisement(0.0))
 
-    def _allow(self, seconds: float) -> None:
+    def _tell(self, what: Callable[[Guardian], None]) -> None:
         assert self._guardian is not None
         try:
-            self._guardian.allow(seconds)
+            what(self._guardian)
         except OSError as error:
-            self._lose("the process that guards its advertisement ended")
+            self._lose("the process that guards it ended")
             raise self._gone() from error
 
     async def _start_listening(self) -> None:
         if self._has_monitors:
             try:
                 self._monitor = await self._command(MgmtCommand.ADD_PATTERNS_MONITOR, _PATTERNS)
+                handle = int.from_bytes(self._monitor, "little")
+                self._tell(lambda guardian: guardian.watch_monitor(handle))
             except _Refused as error:
                 if error.status not in (MgmtStatus.UNKNOWN_COMMAND, MgmtStatus.NOT_SUPPORTED):
                     raise
@@ -376,6 +406,7 @@ class MgmtRadio:
         discovering, self._discovering = self._discovering, False
         if monitor is not None:
             await self._command(MgmtCommand.REMOVE_MONITOR, monitor)
+            self._tell(lambda guardian: guardian.watch_monitor(0))
         if discovering:
             with contextlib.suppress(_Refused):
                 # The kernel ends a discovery by itself after ten seconds.

@@ -29,6 +29,7 @@ __all__ = [
     "read_adv_features",
     "read_controller_info",
     "read_device_found",
+    "read_monitors",
     "read_tlvs",
 ]
 
@@ -179,6 +180,18 @@ def read_adv_features(answer: bytes) -> AdvFeatures:
     """
     flags, _, _, most, count = struct.unpack_from("<IBBBB", answer)
     return AdvFeatures(bool(flags & _SECONDARY_CHANNELS), most, answer[8 : 8 + count])
+
+
+def read_monitors(answer: bytes) -> list[bytes]:
+    """Read the answer to Read Advertisement Monitor Features: the handles in use.
+
+    Raises
+    ------
+    struct.error
+        When it is cut short.
+    """
+    _, _, _, _, count = struct.unpack_from("<IIHBH", answer)
+    return [answer[at : at + 2] for at in range(13, min(13 + 2 * count, len(answer) - 1), 2)]
 
 
 def read_device_found(event: int, body: bytes) -> DeviceFound | None:

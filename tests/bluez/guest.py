@@ -248,11 +248,20 @@ def heard_each_other(all_agents: dict[str, AgentProcess], air: AirProcess) -> No
         check(enough, f"{name} heard of the others' identifiers: {counts}, {len(heard)} sightings")
 
 
-def killed(all_agents: dict[str, AgentProcess], air: AirProcess) -> None:
-    """Kill the agents that leave their advertisement to others; the air must fall silent."""
+def killed(mode: str, all_agents: dict[str, AgentProcess], air: AirProcess) -> None:
+    """Kill the agents that leave their advertisement to others; the air must fall silent.
+
+    On legacy controllers the guardian of the mgmt radio is killed as well, so that the kernel's own
+    timeout must do; nothing else could on extended ones.
+    """
     names = ("bluez", "mgmt")
     before = {}
     for name in names:
+        process = all_agents[name].process
+        assert process is not None
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for child in children if mode == "legacy" else ():
+            os.kill(int(child), signal.SIGKILL)
         all_agents[name].kill()
         before[name] = time.time()
     time.sleep(LONGEST_ON_AIR + 1.0)
@@ -333,7 +342,7 @@ def main(mode: str) -> int:
             adapters[name] = air.order("plug", name)
         check(list(adapters.values()) == ["hci0", "hci1", "hci2"], f"plugged in again: {adapters}")
         recovered(air, list(RADIOS), moment, "adapters removed and back")
-        killed(running, air)
+        killed(mode, running, air)
         codes = {name: agent.stop() for name, agent in running.items()}
         check(set(codes.values()) == {0}, f"stopped: {codes}")
         for name, agent in running.items():

@@ -148,10 +148,16 @@ class FakeKernel:
         self.defaults = body
         return 0, b""
 
+    def _on_read_monitor_features(self, *_: Any) -> tuple[int, bytes]:
+        handles = struct.pack(f"<{len(self.monitors)}H", *sorted(self.monitors))
+        return 0, bytes.fromhex("0000000000000000200010") + struct.pack(
+            "<H", len(self.monitors)
+        ) + handles
+
     def _on_add_patterns_monitor(self, index: int, body: bytes, _: Any) -> tuple[int, bytes]:
         assert len(body) == 1 + 34 * body[0]
         assert body[1:6] == b"\x16\x00\x02\x6f\xfd"
-        handle = len(self.monitors) + 1
+        handle = max(self.monitors, default=0) + 1
         self.monitors.add(handle)
         return 0, struct.pack("<H", handle)
 

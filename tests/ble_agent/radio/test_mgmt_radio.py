@@ -20,6 +20,7 @@ from ble_agent.radio.mgmt_channel import (
     MgmtStatus,
     is_powered,
     read_device_found,
+    read_monitors,
     read_tlvs,
 )
 from tests.ble_agent.radio.airs import START, random_advertisement, until
@@ -286,6 +287,7 @@ async def test_extended_controllers_get_no_timeout_but_a_guardian(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ble_agent.radio.mgmt.seconds_on_air", lambda _: 1)
+    monkeypatch.setattr("ble_agent.radio.mgmt.LONGEST_CONTROLLER_TIMEOUT_SECONDS", 0)
     kernel = FakeKernel(extended=True)
     async with opened(kernel) as radio:
         await radio.rotate(random_advertisement())
@@ -295,17 +297,38 @@ async def test_extended_controllers_get_no_timeout_but_a_guardian(
             await radio.scan(1.0, lambda _: None)
 
 
-async def test_the_guardian_removes_what_a_dead_agent_left() -> None:
-    kernel = FakeKernel(extended=True)
-    async with opened(kernel, ManualClock(START)) as radio:
+@pytest.mark.parametrize("extended", [False, True])
+async def test_the_guardian_undoes_what_a_dead_agent_left(extended: bool) -> None:
+    kernel = FakeKernel(extended=extended)
+    async with opened(kernel) as radio:
         await radio.rotate(random_advertisement())
+        scan = await listening(kernel, radio, [])
+        # Its answer to the monitor has come when the next command is answered.
+        await radio._command(MgmtCommand.READ_INFO)
         guardian = radio._guardian
         assert guardian is not None
         assert kernel.advertising
         # The pipe ends with the agent, however it died.
         await guardian.close()
-        await until(lambda: not kernel.advertising)
-        radio._guardian = None
+        await until(lambda: not kernel.advertising and not kernel.monitors)
+        with pytest.raises(RadioError, match="its advertisement was removed"):
+            await scan
+
+
+async def test_monitors_of_a_dead_agent_go_where_they_keep_it_from_sending() -> None:
+    kernel = FakeKernel()
+    kernel.monitors = {7, 9}
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        assert kernel.monitors == set()
+        assert len(kernel.advertising) == 1
+    kernel = FakeKernel(extended=True)
+    kernel.monitors = {7}
+    kernel.refusals[MgmtCommand.READ_MONITOR_FEATURES] = MgmtStatus.UNKNOWN_COMMAND
+    async with opened(kernel) as radio:
+        with pytest.raises(RadioError, match="status 0x03"):
+            await radio.rotate(random_advertisement())
+    assert kernel.monitors == {7}
 
 
 async def test_without_its_guardian_nothing_is_sent() -> None:
@@ -314,7 +337,7 @@ async def test_without_its_guardian_nothing_is_sent() -> None:
         assert radio._guardian is not None
         radio._guardian._process.kill()
         radio._guardian._process.wait()
-        with pytest.raises(RadioError, match="guards its advertisement"):
+        with pytest.raises(RadioError, match="guards it"):
             await radio.rotate(random_advertisement())
         assert kernel.advertising == {}
 
@@ -353,6 +376,8 @@ def test_events_of_any_bytes_are_read(event: MgmtEvent, body: bytes) -> None:
 
 @given(st.binary(max_size=80))
 def test_settings_and_defaults_of_any_bytes_are_read(body: bytes) -> None:
+    with contextlib.suppress(struct.error):
+        assert all(len(handle) == 2 and handle in body for handle in read_monitors(body))
     assert is_powered(body) in (True, False)
     assert all(value in body for value in read_tlvs(body).values())
 
