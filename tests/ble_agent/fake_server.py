@@ -47,6 +47,8 @@ class FakeServer:
     """Answers that replace the usual ones, by path."""
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     """Method, path and size of the body of every request."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """The headers of every request."""
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -123,6 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", 0))
         self.rfile.read(size)
         self.fake.asked.append((self.command, self.path, size))
+        self.fake.headers.append(dict(self.headers))
         status, headers, body = self.fake.answer(self.path)
         with contextlib.suppress(ConnectionError):
             self.send_response_only(status)
@@ -131,6 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+            if len(body) < int(headers.get("Content-Length", len(body))):
+                # Told to break off.
+                self.close_connection = True
 
     do_GET = handle_any  # noqa: N815
     do_POST = handle_any  # noqa: N815
