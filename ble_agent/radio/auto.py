@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -155,7 +155,8 @@ class AutoRadio:
 
 
 def _is_android() -> bool:
-    return sys.platform == "android" or importlib.util.find_spec("jnius") is not None
+    # python-for-android is told by its own variable, as bleak tells it.
+    return sys.platform == "android" or "P4A_BOOTSTRAP" in os.environ
 
 
 def _none_opens(failures: dict[str, RadioError | MissingExtra]) -> RadioError:

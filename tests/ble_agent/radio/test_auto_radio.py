@@ -63,7 +63,7 @@ class Radios:
         self.auto = AutoRadio(clock, make=self.make)
 
     def make(self, kind: str, clock: Clock) -> Any:
-        return {"mgmt": self.mgmt, "bluez": self.bluez}[kind]
+        return {"mgmt": self.mgmt, "bluez": self.bluez, "android": self.bluez}[kind]
 
 
 NO_RIGHT = RadioError(RadioFault.PERMISSION, "no right")
@@ -153,6 +153,14 @@ async def test_counts_go_on_over_openings() -> None:
         await auto.scan(1.0, lambda _: None)
         assert auto.without_rssi == 2
         assert auto.rejected[AdvertisementFault.TRUNCATED] == 2
+
+
+async def test_on_android_there_is_one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("P4A_BOOTSTRAP", "webview")
+    radios = Radios()
+    async with radios.auto as auto:
+        assert auto.name == "auto (android)"
+    assert not radios.mgmt.is_open
 
 
 def test_auto_is_what_the_text_opens() -> None:
