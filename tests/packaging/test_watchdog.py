@@ -140,6 +140,7 @@ def test_what_silences_a_dead_agents_radio_outlives_the_service_by_a_moment() ->
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         guardian = Guardian(0, 1, lambda: theirs)
+        guardian.watch_advertisement(600)
         process = guardian._process
         ignored = 1 << signal.SIGTERM - 1 | 1 << signal.SIGABRT - 1
         status = Path(f"/proc/{process.pid}/status")
