@@ -72,6 +72,9 @@ def open_store(home: Path) -> Iterator[Database]:
         raise StoreError(f"there is no agent in {home}: run `truyvet agent join` first")
     db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
     try:
+        # By default the log grows to 4 MB and stays so.
+        db.conn.execute("PRAGMA wal_autocheckpoint = 250")
+        db.conn.execute(f"PRAGMA journal_size_limit = {1 << 20}")
         yield db
     except sqlite3.Error as error:
         # Writing translates its errors itself; this is a reader's.
