@@ -20,7 +20,7 @@ from ble_agent.server_client import refused
 from ble_agent.store import DATABASE_NAME, get_state, open_store
 from ble_agent.tables import AGENT_TABLES
 from tracing_core.clock import Clock, clock_from_environment
-from tracing_core.errors import RadioError, RadioFault, StoreFull
+from tracing_core.errors import RadioError, RadioFault, SchemaMismatch, StoreError
 from tracing_core.sighting import SIGHTING_TABLE
 from tracing_core.sqlite import Database, open_readonly, translated
 
@@ -84,7 +84,10 @@ def _opened(home: Path) -> Iterator[Database]:
     with contextlib.ExitStack() as stack:
         try:
             db = stack.enter_context(open_store(home))
-        except StoreFull:
+        except SchemaMismatch:
+            raise
+        except StoreError:
+            # On a read-only disk SQLite says only that it cannot open the file.
             db = open_readonly(path, [SIGHTING_TABLE, AGENT_TABLES])
             stack.callback(db.conn.close)
         with translated(path):

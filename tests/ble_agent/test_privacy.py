@@ -96,6 +96,83 @@ def test_nothing_logged_at_any_level_holds_a_key_an_identifier_or_an_address(
     assert not re.search(r"([0-9A-F]{2}:){5}[0-9A-F]{2}", said, re.IGNORECASE)
 
 
+FAULTS = """
+import logging, sys, traceback
+from pathlib import Path
+from random import Random
+
+logging.basicConfig(level=1, force=True)
+
+from ble_agent.at_rest import KEY_FILE
+from ble_agent.config import AgentConfig
+from ble_agent.cover import CoverTraffic
+from ble_agent.key_ring import KeyRing
+from ble_agent.report import report
+from ble_agent.server_client import ServerClient
+from ble_agent.status import status
+from ble_agent.store import open_store
+from tracing_core.associated_encrypted_metadata import Metadata
+from tracing_core.clock import clock_from_environment
+from tracing_core.errors import TracingError
+
+home, url = Path(sys.argv[1]), sys.argv[2]
+clock = clock_from_environment()
+with open_store(home) as db:
+    ring = KeyRing(db)
+    print(ring.next_advertisement(clock.now(), Metadata(0)))
+    print(ring.keys_to_report(clock.now()), vars(ring))
+    CoverTraffic(home, clock, Random(1))._send()
+    print(status(AgentConfig(home, "en")))
+    for code in ("12345678", "87654321"):
+        try:
+            with ServerClient(url, clock) as client:
+                report(db, client, clock, code)
+        except TracingError:
+            traceback.print_exc()
+    (home / KEY_FILE).write_bytes(bytes(32))
+    try:
+        KeyRing(db).keys_to_report(clock.now())
+    except TracingError:
+        traceback.print_exc()
+        logging.exception("refused")
+"""
+
+
+def test_faults_of_reports_cover_and_key_ring_show_no_secret(tmp_path: Path) -> None:
+    clock = clock_at(START)
+    agent = AgentProcess(tmp_path / "an", clock)
+    with fake_server(clock=clock) as server:
+        finish(start(LOUD, agent, "join", server.line), stop=False)
+        granted = {"token": "T" * 20, "padding": "", "certificate": "C" * 20}
+        server.special["/api/verify"] = lambda: (200, {}, json.dumps(granted).encode())
+        server.special["/api/certificate"] = server.special["/api/verify"]
+        server.special["/v1/publish"] = lambda: (500, {}, b"{")
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS, str(agent.home), server.url],
+            env=environment(clock),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    said = done.stdout + done.stderr
+    assert "the server has a fault" in said
+    assert "is missing or wrong" in said
+    asked = [path for method, path, _ in server.asked if method == "POST"]
+    assert asked == ["/api/verify", "/api/certificate", "/v1/publish"] * 3
+    with open_store(agent.home) as db:
+        state = json.loads(db.execute("SELECT value FROM state WHERE name='report'").fetchone()[0])
+        sealed = [row[0] for row in db.execute("SELECT key_data FROM own_key")]
+    assert len(sealed) == 1
+    secrets = [base64.b64decode(state["secret"]), *sealed]
+    for secret in secrets:
+        assert not [form for form in forms(secret) if form in said]
+    for text in ("12345678", "87654321", granted["token"], granted["certificate"]):
+        assert text not in said
+    # Nothing of 16 bytes or more is shown in hexadecimal or base64 but the pinned fingerprint.
+    assert not re.search(r"\b[0-9a-f]{32}\b", said)
+    assert not re.search(r"\bb'", said)
+
+
 def test_it_runs_where_only_what_hci_needs_is_installed(tmp_path: Path) -> None:
     clock = clock_at(START, rate=RATE)
     agent = AgentProcess(tmp_path / "an", clock)

@@ -1,0 +1,167 @@
+"""What the owner is told: each check by itself, also where the disk cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ble_agent import status as status_module
+from ble_agent.commands import _note_radio
+from ble_agent.config import AgentConfig
+from ble_agent.encounter_log import EncounterLog
+from ble_agent.home import running
+from ble_agent.membership import join
+from ble_agent.server_client import ServerClient
+from ble_agent.status import status
+from ble_agent.store import open_store, set_state
+from tests.ble_agent.fake_server import FakeServer, fake_server
+from tracing_core.advertisement import Advertisement
+from tracing_core.clock import ManualClock
+from tracing_core.errors import RadioFault, StoreFull
+from tracing_core.sqlite import transaction
+from tracing_core.trust import JoinLine
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    clock = ManualClock(NOW)
+    monkeypatch.setattr(status_module, "clock_from_environment", lambda: clock)
+    return clock
+
+
+@pytest.fixture
+def server(clock: ManualClock) -> Iterator[FakeServer]:
+    with fake_server(clock=clock) as fake:
+        yield fake
+
+
+def work(home: Path, server: FakeServer, clock: ManualClock) -> None:
+    """Leave what an agent that works leaves."""
+    with open_store(home) as db, ServerClient(server.url, clock) as client:
+        join(db, client, JoinLine.parse(server.line), NOW)
+        _note_radio(db, "hci:usb:0", None)
+        log = EncounterLog(db, clock)
+        scan = log.begin()
+        scan.hear(Advertisement(bytes(16), bytes(4)), -60, clock.now())
+        log.commit(scan)
+        with transaction(db):
+            set_state(db, "last_check", {"at": int(NOW), "level": "none", "days": 0})
+
+
+def checks(home: Path, lang: str = "en") -> tuple[dict[str, bool], str]:
+    facts, text = status(AgentConfig(home, lang))
+    found: dict[str, Any] = {check["name"]: check["ok"] for check in facts["checks"]}
+    assert facts["ok"] == all(found.values())
+    return found, text
+
+
+def test_everything_works(tmp_path: Path, server: FakeServer, clock: ManualClock) -> None:
+    work(tmp_path, server, clock)
+    with running(tmp_path):
+        found, text = checks(tmp_path)
+    names = ["joined", "running", "radio", "scan", "check", "disk", "clock"]
+    assert found == dict.fromkeys(names, True)
+    assert text.count("✔") == 7
+    assert "✘" not in text
+
+
+def test_each_thing_that_fails_is_told_by_itself(
+    tmp_path: Path, server: FakeServer, clock: ManualClock
+) -> None:
+    work(tmp_path, server, clock)
+    found, text = checks(tmp_path)
+    assert [name for name, ok in found.items() if not ok] == ["running"]
+    assert "truyvet agent run" in text
+    with open_store(tmp_path) as db:
+        _note_radio(db, "hci:usb:0", RadioFault.CONNECTION_LOST)
+    found, text = checks(tmp_path, "vi")
+    assert found["radio"] is False
+    assert "hãy cắm lại" in text
+    clock.advance(3600)
+    assert checks(tmp_path)[0]["scan"] is False
+    assert checks(tmp_path)[0]["check"] is True
+    clock.advance(9 * 3600)
+    assert checks(tmp_path)[0]["check"] is False
+    clock.jump(NOW - 7200)
+    found, text = checks(tmp_path)
+    assert found["clock"] is False
+    assert "set the clock" in text
+    clock.jump(1000.0)
+    assert "never set" in checks(tmp_path)[1]
+
+
+def test_a_full_disk_is_told(
+    tmp_path: Path, server: FakeServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(tmp_path, server, clock)
+    monkeypatch.setattr(status_module, "_LEAST_FREE_BYTES", 1 << 62)
+    found, text = checks(tmp_path)
+    assert found["disk"] is False
+    assert "make room" in text
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, small, which can be made read-only or full."""
+    folder = tmp_path / "card"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "card", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.skip("mounting a file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_card_that_became_read_only_is_told_and_read(
+    card: Path, server: FakeServer, clock: ManualClock
+) -> None:
+    work(card, server, clock)
+    subprocess.run(["mount", "-o", "remount,ro", str(card)], check=True)
+    found, text = checks(card)
+    assert found["disk"] is False
+    assert found["joined"] is True
+    assert "cannot be written" in text
+    assert "Identifiers heard on 2027-01-15: 1" in text
+
+
+def test_a_log_outlives_a_full_card_and_writes_again(
+    card: Path, server: FakeServer, clock: ManualClock
+) -> None:
+    work(card, server, clock)
+    filler = card / "filler"
+    with open_store(card) as db:
+        log = EncounterLog(db, clock)
+        with contextlib.suppress(OSError), filler.open("wb") as file:
+            while file.write(bytes(4096)):
+                file.flush()
+        failed = 0
+        for number in range(1, 40):
+            clock.advance(300)
+            scan = log.begin()
+            for part in range(100):
+                heard = Advertisement(bytes([number, part]) + bytes(14), bytes(4))
+                scan.hear(heard, -60, clock.now())
+            try:
+                log.commit(scan)
+            except StoreFull:
+                failed += 1
+        assert failed > 30
+        found, text = checks(card)
+        assert found["disk"] is False
+        assert "stays" in text
+        filler.unlink()
+        clock.advance(300)
+        log.commit(log.begin())
+        (rows,) = db.conn.execute("SELECT count(*) FROM sighting").fetchone()
+    assert rows == 1 + 39 * 100
