@@ -12,7 +12,9 @@ import pytest
 
 from ble_agent import day_sample, encounter_log
 from ble_agent.encounter_log import EncounterLog, Scan
+from ble_agent.radio.reception import Reception
 from ble_agent.store import get_state, open_store
+from tests.ble_agent.radio.captures import legacy_report
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import ManualClock
 from tracing_core.sighting import select_sightings
@@ -169,3 +171,24 @@ def test_a_million_invented_identifiers_take_little_memory_and_disk(tmp_path: Pa
     assert grown_kilobytes < 40_000
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert size < 12 << 20, size
+
+
+def test_a_burst_of_twenty_thousand_packets_in_a_scan_loses_none(tmp_path: Path) -> None:
+    # 5,000 a second for the 4 seconds of a scan, from 300 senders, as the controller hands them on.
+    clock, random = ManualClock(START), Random(1)
+    senders = [Advertisement(random.randbytes(16), random.randbytes(4)) for _ in range(300)]
+    events = [legacy_report((sender.encode(), -60)) for sender in senders]
+    reception = Reception()
+    with open_store(tmp_path) as db:
+        log = EncounterLog(db, clock)
+        scan = log.begin()
+        for number in range(20_000):
+            event = events[number % len(events)]
+            for heard in reception.read_event(event, clock.now()):
+                scan.hear(heard.advertisement, heard.rssi_dbm, heard.heard_at)
+        log.commit(scan)
+        rows = list(select_sightings(db))
+        assert get_state(db, "scan")["dropped_samples"] == 0
+    assert len(rows) == 300
+    assert sum(len(row.rssi_dbm) for row in rows) == 20_000
+    assert not reception.rejected
