@@ -5,7 +5,7 @@
 #   make test-bluez  run the agent's radios on a real kernel and bluetoothd, in a virtual machine;
 #                building it needs root once
 #   make check   run the linters and see that lock and generated files are up to date
-#   make bench   measure against rivals; the figures go to benchmarks/results.json
+#   make bench   measure against rivals
 #   make lock    compile requirements.lock anew
 #   make generate    write the generated files anew
 #   make clean   remove the environment and every cache

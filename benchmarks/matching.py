@@ -72,3 +72,11 @@ def measure() -> dict[str, float | int]:
         "naive_keys_per_second": round(_KEYS / theirs),
         "ratio": round(theirs / ours, 2),
     }
+
+
+if __name__ == "__main__":
+    result = measure()
+    print(
+        f"portable matcher: {result['portable_keys_per_second']} keys a second, {result['ratio']}"
+        f" times as many as the naive way ({result['naive_keys_per_second']})"
+    )

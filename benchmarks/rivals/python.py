@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hmac
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-__all__ = ["Log", "Rival", "best_python", "pycryptodome"]
+__all__ = ["Log", "best_python", "pycryptodome"]
 
 Log = Mapping[bytes, Sequence[int]]
-Rival = Callable[[Log, Sequence[tuple[bytes, int, int]]], list[tuple[int, int]]]
 
 _DAY = 144
 _TOLERANCE = 12
@@ -30,14 +29,16 @@ def _matches(log: Log, rpi: bytes, row: int, interval: int, found: list[tuple[in
     found += [(row, interval) for heard in log[rpi] if abs(heard - interval) <= _TOLERANCE]
 
 
-def best_python(log: Log, keys: Sequence[tuple[bytes, int, int]]) -> list[tuple[int, int]]:
+def best_python(
+    log: Log, keys: Sequence[tuple[bytes, int, int]], known: frozenset[bytes]
+) -> list[tuple[int, int]]:
     """Match with one `hmac.digest` a step of HKDF, one call of AES a key and one look at a set.
 
-    The plain blocks of a start are built once, since nearly all keys of a day share it.
+    The plain blocks of a start are built once, since nearly all keys of a day share it; `known`
+    is the set of the log's identifiers, built once as an index is.
     """
     found: list[tuple[int, int]] = []
     plain: dict[tuple[int, int], bytes] = {}
-    known = set(log)
     none_known = known.isdisjoint
     digest = hmac.digest
     for row, (tek, start, period) in enumerate(keys):
@@ -69,7 +70,7 @@ def pycryptodome(log: Log, keys: Sequence[tuple[bytes, int, int]]) -> list[tuple
     for row, (tek, start, period) in enumerate(keys):
         rpik = HKDF(tek, 16, b"", SHA256, context=b"EN-RPIK")
         blocks = b"".join(_BLOCK(b"EN-RPI", start + i) for i in range(period))
-        cipher = CRYPTO_AES.new(rpik, CRYPTO_AES.MODE_ECB).encrypt(blocks)  # type: ignore[arg-type]
+        cipher = CRYPTO_AES.new(rpik, CRYPTO_AES.MODE_ECB).encrypt(blocks)
         for i in range(period):
             rpi = cipher[16 * i : 16 * i + 16]
             if rpi in log:
