@@ -186,9 +186,12 @@ def test_a_flood_in_one_scan_is_bounded_and_counted(tmp_path: Path, monkeypatch)
         log = EncounterLog(db, clock)
         assert hear(log, clock, 1, 1, 1, 1, 1, *range(2, 100)) == 50
         rows = list(select_sightings(db))
-        assert get_state(db, "scan")["dropped_samples"] == 2 + 49
+        dropped = get_state(db, "scan")["dropped_samples"]
     assert len(rows) == 50
-    assert rows[0].rssi_dbm == (-60,) * 3
+    # Chance decides whether the one heard five times stays; of it three samples do.
+    samples = sorted(len(row.rssi_dbm) for row in rows)
+    assert samples in ([1] * 50, [1] * 49 + [3])
+    assert sum(samples) + dropped == 5 + 98
 
 
 def test_a_scan_that_cannot_be_written_is_written_with_the_next(

@@ -7,6 +7,8 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -33,20 +35,27 @@ WITHOUT = (
 
 
 def start(code: str, agent: AgentProcess, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    # A pipe that nobody reads would fill, and stop the process in the middle of a line.
+    said = tempfile.TemporaryFile()  # noqa: SIM115
+    process = subprocess.Popen(
         [sys.executable, "-c", code, "agent", "--home", str(agent.home), *arguments],
         env=environment(agent.clock),
-        stdout=subprocess.PIPE,
+        stdout=said,
         stderr=subprocess.STDOUT,
     )
+    process.said = said
+    return process
 
 
 def finish(process: subprocess.Popen[bytes], *, stop: bool = True) -> str:
     if stop:
         process.terminate()
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, output
-    return output.decode()
+    code = process.wait(timeout=60)
+    with process.said as said:
+        said.seek(0)
+        output = said.read().decode()
+    assert code == 0, output
+    return output
 
 
 def forms(secret: bytes) -> list[str]:
@@ -76,7 +85,14 @@ def test_nothing_logged_at_any_level_holds_a_key_an_identifier_or_an_address(
             ]
             time.sleep(1500 / RATE)
             # A bad answer in between makes exceptions be logged too.
-            server.special["/v1/trust"] = lambda: (200, {}, b"[")
+            asked = threading.Event()
+
+            def nonsense() -> tuple[int, dict[str, str], bytes]:
+                asked.set()
+                return 200, {}, b"["
+
+            server.special["/v1/trust"] = nonsense
+            assert asked.wait(60)
             time.sleep(1500 / RATE)
             said += "".join(finish(process) for process in running)
     assert "checked 0 new key files" in said

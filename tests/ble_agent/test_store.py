@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from ble_agent.store import forget, get_state, open_store
+from ble_agent.store import forget, get_state, note_deletion, open_store
 from tracing_core.sighting import Sighting, insert_sightings
 from tracing_core.sqlite import transaction
 
@@ -45,12 +45,20 @@ def test_old_rows_amid_younger_ones_leave_no_copy_in_the_files(tmp_path: Path) -
 def test_the_file_is_rewritten_once_a_day_and_not_more(tmp_path: Path) -> None:
     with open_store(tmp_path) as db:
         forget(db, START)
-        for later, expected in ((DAY - 1, START), (DAY, START + DAY), (2 * DAY - 1, START + DAY)):
+        assert get_state(db, "compacted_at") is None, "nothing was deleted"
+        times = (
+            (0, START),
+            (DAY - 1, START),
+            (DAY, START + DAY),
+            (2 * DAY - 1, START + DAY),
+            # A clock that was ahead does not put it off for long.
+            (-400 * DAY, START - 400 * DAY),
+        )
+        for later, expected in times:
+            with transaction(db):
+                note_deletion(db)
             forget(db, START + later)
             assert get_state(db, "compacted_at") == expected
-        # A clock that was ahead does not put it off for long.
-        forget(db, START - 400 * DAY)
-        assert get_state(db, "compacted_at") == START - 400 * DAY
 
 
 def test_a_reader_puts_rewriting_off_and_stops_nothing(tmp_path: Path) -> None:
