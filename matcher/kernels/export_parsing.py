@@ -62,6 +62,8 @@ def _varint(buffer: Any, at: Any, end: Any) -> Any:
     return np.int64(-1), np.int64(-1)
 
 
+# Longer than the house allows: it is one walk over the bytes whose place and counts every branch
+# changes, and functions to hand them on would cost more than they do.
 def parse_keys(
     buffer: Any,
     start: int,

@@ -178,6 +178,8 @@ def _check_slot(
     return count
 
 
+# Longer than the house allows: the groups under way, in registers and on the caller's scratch, are
+# one state that every step reads and writes.
 def scan(
     keys: Any,
     rows: Any,
