@@ -1,7 +1,9 @@
 import io
+import os
 import struct
 import subprocess
 import sys
+import threading
 import tracemalloc
 import zipfile
 import zlib
@@ -14,6 +16,7 @@ from tests.tracing_core.refusals import check_one_line
 from tracing_core.errors import ExportFileError, MalformedExport, UnsupportedHeader
 from tracing_core.export_file import MAX_EXPORT_BYTES, read_export, read_export_bytes, write_export
 from tracing_core.export_file.contents import HEADER
+from tracing_core.export_file.reader import read_file
 
 PLAIN = write_export(EXAMPLE, [SIGNER])
 
@@ -169,6 +172,7 @@ import resource, sys
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import MAX_EXPORT_BYTES, read_export_bytes
 from tracing_core.export_file.contents import HEADER
+from tracing_core.export_file.reader import read_file
 field = bytes.fromhex(sys.argv[1])
 data = HEADER + field * ((MAX_EXPORT_BYTES - 16) // len(field))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -206,3 +210,23 @@ def test_reading_leaves_no_file_open(tmp_path):
         except ExportFileError:
             continue
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def write(data):
+        with path.open("wb") as pipe:
+            pipe.write(data)
+
+    for size, limit in ((0, 10), (200_000, 200_000)):
+        writer = threading.Thread(target=write, args=(bytes(size),))
+        writer.start()
+        assert read_file(path, limit) == bytes(size)
+        writer.join()
+    writer = threading.Thread(target=write, args=(bytes(11),))
+    writer.start()
+    with pytest.raises(MalformedExport, match="larger than 10 bytes"):
+        read_file(path, 10)
+    writer.join()

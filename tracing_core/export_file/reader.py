@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,7 +201,10 @@ def read_file(path: Path, limit: int) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(limit + 1)
+            size = min(os.fstat(file.fileno()).st_size, limit)
+            data = file.read(size + 1)
+            if len(data) > size:  # a pipe, which has no size, or a file that grows
+                data += file.read(limit - size)
     except OSError as error:
         raise ExportFileError(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > limit:
