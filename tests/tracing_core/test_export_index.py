@@ -94,6 +94,24 @@ def test_files_that_cannot_be_read_come_last_and_say_why_when_read(tmp_path):
     assert find_exports([tmp_path]) == [whole, tmp_path / "a.zip", tmp_path / "b.bin"]
 
 
+def test_a_zip_packed_in_another_way_comes_last(tmp_path):
+    whole, packed = write(tmp_path / "z.zip", 10), tmp_path / "a.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("export.bin", b"EK Export v1    " * 9)
+    data = packed.read_bytes()
+    # Behind the headers of the member and of its packing.
+    packed.write_bytes(data[:49] + b"\xff" * 9 + data[58:])
+    assert find_exports([tmp_path]) == [whole, packed]
+
+
+def test_names_no_disk_has(tmp_path):
+    (tmp_path / "index.txt").write_text("x" * 300)
+    for path in (tmp_path, tmp_path / ("x" * 300)):
+        with pytest.raises(ExportFileError, match="cannot be read: File name too long") as caught:
+            find_exports([path])
+        assert str(caught.value).isprintable()
+
+
 def test_the_index_of_a_folder_is_its_order(tmp_path):
     late, early = write(tmp_path / "late.zip", 30), write(tmp_path / "early.zip", 10)
     write(tmp_path / "unlisted.zip", 20)

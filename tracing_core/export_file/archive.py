@@ -77,11 +77,15 @@ def _check_end(end: bytes, size: int, name: str) -> None:
         raise MalformedExport(f"{name} has {members} members, where a key file has two")
 
 
+def _check_packing(info: zipfile.ZipInfo, name: str) -> None:
+    if info.compress_type not in _METHODS or info.flag_bits & _ENCRYPTED:
+        raise MalformedExport(f"{name}: {info.filename} is packed in a way key files are not")
+
+
 def _read_member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int, data: bytes, name: str
 ) -> bytes:
-    if info.compress_type not in _METHODS or info.flag_bits & _ENCRYPTED:
-        raise MalformedExport(f"{name}: {info.filename} is packed in a way key files are not")
+    _check_packing(info, name)
     if info.file_size > limit:
         raise MalformedExport(f"{name}: {info.filename} unpacks to more than {limit} bytes")
     if info.file_size > _ALWAYS_ALLOWED_BYTES + _MAX_RATIO * info.compress_size:
@@ -132,12 +136,10 @@ def prefix(path: Path, size: int) -> bytes:
     OSError
         When the file cannot be read.
     """
-    with (
-        path.open("rb") as file,
-        _open(file, str(path)) as archive,
-        archive.open(EXPORT_BIN) as member,
-    ):
-        return member.read(size)
+    with path.open("rb") as file, _open(file, str(path)) as archive:
+        _check_packing(archive.getinfo(EXPORT_BIN), str(path))
+        with archive.open(EXPORT_BIN) as member:
+            return member.read(size)
 
 
 def pack(export_bin: bytes, export_sig: bytes) -> bytes:

@@ -80,21 +80,24 @@ def find_exports(paths: Iterable[Path]) -> list[Path]:
     Raises
     ------
     ExportFileError
-        When a path does not exist or a folder holds no key file.
+        When a path does not exist or cannot be read, or a folder holds no key file.
     MalformedExport
         When an index cannot be read.
     """
     found: list[tuple[bool, Path]] = []
     for path in paths:
-        index = path / _INDEX if path.is_dir() else path
-        if index.suffix == ".txt" and (index == path or index.exists()):
-            found += [(True, file) for file in _listed(index)]
-        elif path.is_dir():
-            found += [(False, file) for file in _in_folder(path)]
-        elif path.exists():
-            found.append((False, path))
-        else:
-            raise ExportFileError(f"{path} does not exist")
+        try:
+            index = path / _INDEX if path.is_dir() else path
+            if index.suffix == ".txt" and (index == path or index.exists()):
+                found += [(True, file) for file in _listed(index)]
+            elif path.is_dir():
+                found += [(False, file) for file in _in_folder(path)]
+            elif path.exists():
+                found.append((False, path))
+            else:
+                raise ExportFileError(f"{path} does not exist")
+        except OSError as error:
+            raise ExportFileError(f"{path} cannot be read: {error.strerror}") from error
     ordered: list[Path] = []
     for listed, group in groupby(found, key=lambda item: item[0]):
         files = [file for _, file in group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
 )
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from google.protobuf.message import DecodeError
@@ -128,10 +130,12 @@ def verify(
     """
     if not signatures:
         raise InvalidSignature(f"{name} is not signed: use the file as the server published it")
+    # Hashed once, since there may be ten signatures, ten keys and 64 MB.
+    digest, algorithm = sha256(export_bin).digest(), ECDSA(Prehashed(SHA256()))
     for signature in signatures:
         for public_key in public_keys:
             try:
-                public_key.verify(signature.signature, export_bin, ECDSA(SHA256()))
+                public_key.verify(signature.signature, digest, algorithm)
             except exceptions.InvalidSignature:
                 continue
             return
