@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tracing_core.associated_encrypted_metadata import AEM_LENGTH
-from tracing_core.errors import InvalidLog, InvalidValue
+from tracing_core.errors import InvalidLog, InvalidValue, LogFault
 from tracing_core.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.sqlite import Database, Migrations, path_of, translated
 
@@ -137,7 +137,9 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
             try:
                 yield Sighting(rpi, aem, samples, seen_at, previous, bool(clock_suspect))
             except InvalidValue as error:
-                raise InvalidLog(f"row {number} of the log: {error}") from error
+                text = f"row {number} of the log: {error}"
+                path = path_of(db)
+                raise InvalidLog(text, LogFault.LINE, path=path, line=number) from error
 
 
 def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
@@ -217,18 +219,21 @@ def read_json_lines(path: Path) -> Iterator[Sighting]:
             try:
                 line = lines.readline(LONGEST_LINE + 1)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise InvalidLog(f"{path} is damaged after line {number - 1}: {error}") from error
+                text = f"{path} is damaged after line {number - 1}: {error}"
+                raise InvalidLog(text, LogFault.DAMAGED, path=path) from error
             if not line:
                 return
             if len(line) > LONGEST_LINE:
-                raise InvalidLog(f"{path}, line {number}: longer than {LONGEST_LINE} bytes")
+                text = f"{path}, line {number}: longer than {LONGEST_LINE} bytes"
+                raise InvalidLog(text, LogFault.LINE, path=path, line=number)
             if line.isspace():
                 continue
             try:
                 yield _from_json(json.loads(line))
             except (ValueError, RecursionError) as error:
                 reason = error if isinstance(error, InvalidValue) else "not JSON"
-                raise InvalidLog(f"{path}, line {number}: {reason}") from error
+                text = f"{path}, line {number}: {reason}"
+                raise InvalidLog(text, LogFault.LINE, path=path, line=number) from error
 
 
 def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
@@ -247,7 +252,9 @@ def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
     count = 0
     partial = path.with_name(path.name + ".part")
     with translated(path):
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        # What a crash or somebody else left there is not written into.
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as raw:
                 # A fixed mtime makes the same log the same bytes.

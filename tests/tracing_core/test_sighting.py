@@ -76,6 +76,19 @@ def test_a_log_is_the_owners_alone(tmp_path):
     assert stat.S_IMODE((tmp_path / "log.jsonl").stat().st_mode) == 0o600
 
 
+def test_what_lies_where_a_log_is_written_first_is_not_written_through(tmp_path):
+    other, part = tmp_path / "other", tmp_path / "log.jsonl.part"
+    other.write_text("of somebody else")
+    part.symlink_to(other)
+    write_json_lines(tmp_path / "log.jsonl", [ONE])
+    assert other.read_text() == "of somebody else"
+    part.write_text("left by a crash")
+    part.chmod(0o644)
+    write_json_lines(tmp_path / "log.jsonl", [ONE])
+    assert stat.S_IMODE((tmp_path / "log.jsonl").stat().st_mode) == 0o600
+    assert list(read_json_lines(tmp_path / "log.jsonl")) == [ONE]
+
+
 def test_empty_logs_and_blank_lines(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text("")
