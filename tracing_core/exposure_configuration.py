@@ -85,8 +85,9 @@ def _finite(name: str, value: Any) -> float:
 
 
 def _text(name: str, value: Any, longest: int) -> str:
-    if not isinstance(value, str) or len(value) > longest:
-        raise InvalidValue(f"{name} must be text of at most {longest} characters")
+    # Levels are shown to owners, and terminals obey control characters.
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+        raise InvalidValue(f"{name} must be one line of at most {longest} characters")
     return value
 
 

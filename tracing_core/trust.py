@@ -132,13 +132,19 @@ def _sign(claims: Mapping[str, Any], typ: str, private_key: EllipticCurvePrivate
     if not isinstance(private_key.curve, SECP256R1):
         raise InvalidKey("documents are signed with a key on P-256")
     payload = json.dumps(claims, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return jwt.PyJWS().encode(payload.encode(), private_key, _ALGORITHM, headers={"typ": typ})
+    document = jwt.PyJWS().encode(payload.encode(), private_key, _ALGORITHM, headers={"typ": typ})
+    _check_size(document)
+    return document
+
+
+def _check_size(document: str) -> None:
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise TrustError(f"a document of the server is larger than {MAX_DOCUMENT_BYTES} bytes")
 
 
 def _open(document: str, typ: str, public_key: EllipticCurvePublicKey | None) -> Any:
     """Return the claims; with no key they are not to be believed."""
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise TrustError(f"a document of the server is larger than {MAX_DOCUMENT_BYTES} bytes")
+    _check_size(document)
     try:
         opened = jwt.PyJWS().decode_complete(
             document,

@@ -27,6 +27,7 @@ def weights(kinds: tuple[Any, ...]) -> st.SearchStrategy[dict[Any, float]]:
     return st.dictionaries(st.sampled_from(kinds), st.floats(0, 2.5))
 
 
+printable = st.characters().filter(str.isprintable)
 positive = st.floats(0, allow_nan=False, allow_infinity=False)
 configurations = st.builds(
     ExposureConfiguration,
@@ -47,15 +48,15 @@ configurations = st.builds(
     classifications=st.lists(
         st.builds(
             Classification,
-            name=st.text(min_size=1, max_size=9).filter(lambda name: name != "none"),
+            name=st.text(printable, min_size=1, max_size=9).filter(lambda name: name != "none"),
             per_day_sum_erv_seconds=positive,
             recursive_per_day_sum_erv_seconds=positive,
         ),
         unique_by=lambda level: level.name,
         max_size=3,
     ).map(tuple),
-    name=st.text(max_size=9),
-    source=st.text(max_size=9),
+    name=st.text(printable, max_size=9),
+    source=st.text(printable, max_size=9),
 )
 
 
@@ -121,8 +122,11 @@ WEIGHTS = (DAILY, "attenuation_bucket_weights")
         (("classifications",), [{"name": str(n)} for n in range(17)], "must be at most 16"),
         (("classifications",), [{"name": "a", "per_day_sum": 1}], "'per_day_sum' is no field"),
         (("classifications",), [{}], "name is missing"),
-        (("name",), 7, "name must be text"),
-        (("source",), "x" * 10_001, "source must be text of at most"),
+        (("name",), 7, "name must be one line"),
+        (("name",), "a\nb", "name must be one line"),
+        (("source",), "\ud800", "source must be one line"),
+        (("classifications",), [{"name": "\x1b[2Jhigh"}], "name must be one line"),
+        (("source",), "x" * 10_001, "source must be one line of at most"),
         (("surprise",), 1, "'surprise' is no field"),
     ],
 )

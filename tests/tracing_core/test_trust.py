@@ -306,6 +306,14 @@ def test_a_configuration_no_device_could_use_is_not_signed(field, value):
         dataclasses.replace(CONFIG, **{field: value}).sign(PRIVATE[0])
 
 
+def test_a_configuration_too_large_for_devices_is_not_signed():
+    contact = {name: Contact("ế" * 100, "ế" * 2000, "", "ế" * 2000) for name in ("vi", "en")}
+    risk = dataclasses.replace(ExposureConfiguration.default(), source="ế" * 10_000)
+    with pytest.raises(TrustError, match="larger than 65536") as caught:
+        dataclasses.replace(CONFIG, contact=contact, risk=risk).sign(PRIVATE[0])
+    check_one_line(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("contact", []), ("contact", {"vi": []}), ("contact", {"vi": {}}), ("risk", {}), ("risk", 5)],
