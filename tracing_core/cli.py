@@ -22,7 +22,14 @@ _SUMMARIES = {
     "server": "Run and operate a key server.",
 }
 # The extra that brings the libraries of a command.
-_EXTRAS = {"agent": "agent", "air": "hci", "demo": "all", "match": "matcher", "server": "server"}
+_EXTRAS = {
+    "agent": "agent",
+    "air": "hci",
+    "demo": "all",
+    "match": "matcher",
+    "match-many": "matcher",
+    "server": "server",
+}
 
 
 class _Commands(click.Group):

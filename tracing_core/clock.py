@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import os
 import re
 import time
@@ -42,6 +43,8 @@ class ScaledClock(Clock):
     """
 
     def __init__(self, *, told: float, real: float, rate: float = 1.0) -> None:
+        if not (math.isfinite(told) and math.isfinite(real)):
+            raise InvalidValue("a clock must tell a finite time")
         if not 0 < rate <= 1e6:
             raise InvalidValue(f"a clock's rate must be above 0 and at most 1000000, not {rate}")
         self._told = told

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import click
 import pytest
@@ -63,13 +64,13 @@ def test_a_command_nobody_knows():
     assert "No such command 'dance'" in result.output
 
 
-def run(monkeypatch, capsys, error):
+def run(monkeypatch, capsys, error, command="fail"):
     @click.command()
     def fail():
         raise error
 
     monkeypatch.setattr(cli.truyvet, "get_command", lambda ctx, name: fail)
-    monkeypatch.setattr(sys, "argv", ["truyvet", "fail"])
+    monkeypatch.setattr(sys, "argv", ["truyvet", command])
     with pytest.raises(SystemExit) as caught:
         cli.main()
     return caught.value.code, capsys.readouterr().err
@@ -78,6 +79,14 @@ def run(monkeypatch, capsys, error):
 def test_an_error_of_ours_is_one_line(monkeypatch, capsys):
     told = run(monkeypatch, capsys, StoreBusy("agent.db is in use by another process: stop it"))
     assert told == (1, "truyvet: agent.db is in use by another process: stop it\n")
+
+
+def test_a_missing_library_is_one_line_of_what_to_type(monkeypatch, capsys):
+    for command in entry_points(group="truyvet.commands"):
+        error = ModuleNotFoundError("No module named 'x'", name="x")
+        assert run(monkeypatch, capsys, error, command.name)[1].startswith(
+            "truyvet: x is not installed: pip install 'truyvet["
+        )
 
 
 def test_an_error_in_the_program_is_not_hidden(monkeypatch, capsys):

@@ -61,7 +61,9 @@ def test_rates_that_no_clock_has(rate):
         ScaledClock(told=0, real=0, rate=rate)
 
 
-@pytest.mark.parametrize("text", ["", "now", "1@2", "1x2", "1@2x0", "1@2x-1", "1@2x3 ", "nan@1x1"])
+@pytest.mark.parametrize(
+    "text", ["", "now", "1@2", "1x2", "1@2x0", "1@2x-1", "1@2x3 ", "nan@1x1", "1e400"]
+)
 def test_texts_that_are_no_clock(text):
     with pytest.raises(InvalidValue):
         ScaledClock.parse(text)
