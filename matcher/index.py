@@ -78,12 +78,13 @@ class SightingIndex:
         numpy = require("numpy", extra="matcher")
         self.kernel = kernel or choose_kernel()
         usable = numpy.flatnonzero(~sightings.clock_suspect)
-        intervals = sightings.interval[usable]
-        order = numpy.argsort(intervals, kind="stable")
-        self._rows: NDArray[np.int64] = usable[order]
-        self._intervals: NDArray[np.uint32] = intervals[order]
+        # Interval and row in one number: to sort numbers takes an eighth of a stable argsort.
+        order = sightings.interval[usable].astype("uint64") << 32 | usable.astype("uint64")
+        order.sort()
+        self._rows: NDArray[np.int64] = (order & 0xFFFFFFFF).astype("int64")
+        self._intervals: NDArray[np.uint32] = (order >> 32).astype("uint32")
         # A copy in order, so that a day's part is one piece of memory.
-        self._identifiers: NDArray[np.uint64] = sightings.rpi[self._rows].view("uint64")
+        self._identifiers: NDArray[np.uint64] = sightings.rpi.view("uint64").take(self._rows, 0)
         self.days: NDArray[np.int64] = self._active_days()
         """The UTC days, since the epoch and ascending, whose keys can match."""
         self.group_masks: NDArray[np.uint8] = self._group_masks()
@@ -96,7 +97,9 @@ class SightingIndex:
 
     def _active_days(self) -> Any:
         numpy = require("numpy", extra="matcher")
-        intervals = self._intervals.astype("int64")
+        new = numpy.ones(len(self), "bool")
+        numpy.not_equal(self._intervals[1:], self._intervals[:-1], out=new[1:])
+        intervals = self._intervals[new].astype("int64")
         days = [
             (intervals + off) // TEK_ROLLING_PERIOD
             for off in (-TOLERANCE_INTERVALS, TOLERANCE_INTERVALS)
