@@ -113,7 +113,7 @@ class Agent:
             # Waiting for a lost adapter is no hang.
             notify("WATCHDOG=1")
             with contextlib.suppress(_StoppedError):
-                await self._pause(retry_seconds)
+                await self._unless_stopped(self._clock.sleep(retry_seconds))
             retry_seconds = min(2 * retry_seconds, _LAST_RETRY_SECONDS)
 
     async def _use_radio(self) -> None:
@@ -134,7 +134,7 @@ class Agent:
         action, at = self._schedule.next_step(self._clock.monotonic())
         wait = at - self._clock.monotonic()
         if wait > _NOW_SECONDS:
-            await self._pause(min(wait, _LONGEST_SLEEP_SECONDS))
+            await self._unless_stopped(self._radio.rest(min(wait, _LONGEST_SLEEP_SECONDS)))
         elif action is Action.SCAN:
             await self._scan()
         else:
@@ -193,9 +193,6 @@ class Agent:
     def _warn(self, name: str, error: TracingError) -> None:
         fault = explain(error, self._language)
         _logger.warning("%s", say(name, self._language, fault=fault))
-
-    async def _pause(self, seconds: float) -> None:
-        await self._unless_stopped(self._clock.sleep(seconds))
 
     async def _unless_stopped(self, work: Awaitable[_T]) -> _T:
         """Wait for work, but not beyond `stop`.

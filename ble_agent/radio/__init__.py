@@ -128,6 +128,9 @@ class Radio(Protocol):
     async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
         """Listen for so many seconds of the agent's clock, and call `heard` for every packet."""
 
+    async def rest(self, seconds: float) -> None:
+        """Let so many seconds of the agent's clock pass; when the radio is lost, raise at once."""
+
     async def self_test(self) -> list[Finding]:
         """Really send and listen, and say what works; the radio is silent afterwards."""
 

@@ -10,10 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
@@ -25,20 +22,18 @@ from bleak.exc import (
 )
 from bleak.uuids import normalize_uuid_16
 
-from ble_agent.radio import Capabilities, Finding, Heard
+from ble_agent.radio import Capabilities
+from ble_agent.radio.adapter_radio import AdapterRadio
 from ble_agent.radio.android_platform import AndroidPlatform, load_platform
-from ble_agent.radio.reception import Reception
-from ble_agent.radio.trial import try_radio
 from tracing_core.advertisement import SERVICE_UUID, Advertisement
 from tracing_core.clock import Clock
-from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["START_TIMEOUT_SECONDS", "AndroidRadio"]
 
 START_TIMEOUT_SECONDS = 10.0
 """How long Android may take to start or stop something, in real time."""
 
-_logger = logging.getLogger(__name__)
 # bleak would log addresses and identifiers.
 logging.getLogger("bleak").setLevel(logging.WARNING)
 
@@ -56,7 +51,7 @@ _FAILURES = {
 }
 
 
-class AndroidRadio:
+class AndroidRadio(AdapterRadio):
     """The phone's adapter, in an app that Chaquopy or python-for-android made.
 
     Parameters
@@ -67,7 +62,6 @@ class AndroidRadio:
         Reaches Android's classes; found by itself unless given.
     """
 
-    exhausted = False
     capabilities = Capabilities(
         can_advertise=True,
         can_scan=True,
@@ -75,80 +69,48 @@ class AndroidRadio:
         agent_chosen_address=False,
         note="experimental; in the background only while the app runs a foreground service",
     )
+    # A phone sleeps whenever its screen is dark, and Android's Bluetooth goes on.
+    _outlives_sleep = True
 
     def __init__(self, clock: Clock, *, platform: AndroidPlatform | None = None) -> None:
-        self.name = "android"
-        self.clock = clock
+        super().__init__("android", clock)
         self._platform = platform
-        self._reception = Reception()
-        self._lock = asyncio.Lock()
-        self._advertiser: Any = None
+
+    async def _open(self) -> None:
         self._callback: Any = None
-
-    @property
-    def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
-        return self._reception.rejected
-
-    @property
-    def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength."""
-        return self._reception.without_rssi
-
-    async def __aenter__(self) -> Self:
+        self._scanner: BleakScanner | None = None
         if self._platform is None:
             self._platform = load_platform()
         self._advertiser = self._adapter().getBluetoothLeAdvertiser()
         if self._advertiser is None:
             raise RadioError(RadioFault.NO_ADVERTISER, "this phone cannot advertise: use another")
-        return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            async with self._lock:
-                self._stop_advertising()
-        except RadioError as failure:
-            _logger.warning("while closing: %s", failure)
-
-    async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Stop, and start anew; Android draws another address for every start."""
-        async with self._lock:
-            self._stop_advertising()
-            if advertisement is not None:
-                await self._start_advertising(advertisement)
-
-    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Listen at Android's highest rate; it allows five scans in half a minute."""
-
-        def on_packet(_: BLEDevice, packet: AdvertisementData) -> None:
-            what = self._reception.read_service_data(
-                packet.service_data.get(_UUID), packet.rssi, self.clock.now()
-            )
-            if what is not None:
-                heard(what)
-
+    async def rest(self, seconds: float) -> None:
+        """Let so many seconds pass, and look whether Bluetooth is still on."""
+        await super().rest(seconds)
         self._adapter()
-        # Without a filter Android stops a scan when the screen goes dark.
-        scanner = BleakScanner(on_packet, [_UUID], scanning_mode="active")
+
+    def _on_packet(self, _: BLEDevice, packet: AdvertisementData) -> None:
+        body = packet.service_data.get(_UUID)
+        self._hear(self._reception.read_service_data(body, packet.rssi, self.clock.now()))
+
+    async def _start_listening(self) -> None:
+        self._adapter()
+        # Without a filter Android stops a scan when the screen goes dark. It allows five scans in
+        # half a minute.
+        scanner = BleakScanner(self._on_packet, [_UUID], scanning_mode="active")
         try:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
                 await scanner.start()
         except (BleakError, TimeoutError) as error:
             raise _scan_error(error) from error
-        try:
-            await self.clock.sleep(seconds)
-        finally:
+        self._scanner = scanner
+
+    async def _stop_listening(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        if scanner is not None:
             with contextlib.suppress(BleakError):
                 await scanner.stop()
-
-    async def self_test(self) -> list[Finding]:
-        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
-        return await try_radio(self)
 
     def _adapter(self) -> Any:
         assert self._platform is not None
@@ -178,20 +140,16 @@ class AndroidRadio:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
                 code = await started
         except TimeoutError as error:
-            self._stop_advertising()
             raise RadioError(
                 RadioFault.CONNECTION_LOST,
                 "Android does not answer: switch Bluetooth off and on",
             ) from error
-        except BaseException:
-            self._stop_advertising()
-            raise
         if code:
             self._callback = None
             unknown = (RadioFault.REFUSED, f"Android refused to advertise ({code}): restart it")
             raise RadioError(*_FAILURES.get(code, unknown))
 
-    def _stop_advertising(self) -> None:
+    async def _stop_advertising(self) -> None:
         callback, self._callback = self._callback, None
         if callback is not None:
             assert self._platform is not None

@@ -132,6 +132,11 @@ class AutoRadio:
         assert self._radio is not None
         await self._radio.scan(seconds, heard)
 
+    async def rest(self, seconds: float) -> None:
+        """Have the chosen radio do it."""
+        assert self._radio is not None
+        await self._radio.rest(seconds)
+
     async def self_test(self) -> list[Finding]:
         """Say what was chosen and why, and what spoke against the others; then try it."""
         assert self._radio is not None

@@ -10,10 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
 
 from bleak import BleakScanner
 from bleak.args.bluez import BlueZScannerArgs, OrPattern
@@ -27,16 +23,14 @@ from ble_agent.radio import (
     LONGEST_CONTROLLER_TIMEOUT_SECONDS,
     Capabilities,
     Finding,
-    Heard,
     seconds_on_air,
 )
+from ble_agent.radio.adapter_radio import AdapterRadio
 from ble_agent.radio.bluez_advertisement import BluezAdvertisement
 from ble_agent.radio.bluez_service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
-from ble_agent.radio.reception import Reception
-from ble_agent.radio.trial import try_radio
 from tracing_core.advertisement import SERVICE_UUID, Advertisement
 from tracing_core.clock import Clock
-from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["BluezRadio"]
 
@@ -54,7 +48,7 @@ _EVERY_RSSI_DBM = -127
 _UNPLUGGING_SECONDS = 1.0
 
 
-class BluezRadio:
+class BluezRadio(AdapterRadio):
     """An adapter used through bluetoothd.
 
     Parameters
@@ -65,22 +59,13 @@ class BluezRadio:
         The agent's clock; scans last by it. Timeouts of bluetoothd are in real time.
     """
 
-    exhausted = False
-
     def __init__(self, adapter: str | None, clock: Clock) -> None:
-        self.name = "bluez" if adapter is None else f"bluez:{adapter}"
-        self.clock = clock
+        super().__init__("bluez" if adapter is None else f"bluez:{adapter}", clock)
         self._chosen = adapter
-        self._reception = Reception()
-        self._lock = asyncio.Lock()
         self._switched_off = False
-        self._deciding: asyncio.TimerHandle | None = None
         self._adapter: Adapter | None = None
         self._monitors = False
         self._count = 0
-        self._sent: tuple[str, BluezAdvertisement] | None = None
-        self._scanners: list[BleakScanner] = []
-        self._listening: Callable[[Heard], None] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -95,85 +80,23 @@ class BluezRadio:
             else "one packet per device and scan: bluetoothd runs without --experimental",
         )
 
-    @property
-    def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
-        return self._reception.rejected
-
-    @property
-    def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength."""
-        return self._reception.without_rssi
-
-    async def __aenter__(self) -> Self:
-        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._sent, self._scanners = None, []
+    async def _open(self) -> None:
+        self._sent: tuple[str, BluezAdvertisement] | None = None
+        self._scanners: list[BleakScanner] = []
+        self._deciding: asyncio.TimerHandle | None = None
         self._service = BluezService(self._lose, self._note_switched_off)
-        try:
-            await self._service.connect()
-            self._adapter = await self._find()
-            self._monitors = self._adapter.can_monitor
-            self._service.use(self._adapter)
-            await self._power_on(self._adapter)
-        except BaseException:
-            await self._service.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            async with self._lock:
-                await self._stop_listening()
-                await self._stop_advertising()
-        except RadioError as failure:
-            _logger.warning("while closing: %s", failure)
-        finally:
-            if self._deciding is not None:
-                self._deciding.cancel()
-            # bluetoothd removes what a closed connection had registered.
-            await self._service.close()
-
-    async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Unregister, and register anew, with listening stopped; the address changes too."""
-        async with self._lock:
-            self._check()
-            try:
-                # A legacy controller refuses a new address while it listens.
-                await self._stop_listening()
-                await self._stop_advertising()
-                if advertisement is not None:
-                    await self._start_advertising(advertisement)
-            finally:
-                if self._listening is not None and not self._lost.done():
-                    await self._start_listening(self._listening)
-
-    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Listen for so many seconds, from the moment that bluetoothd has begun to."""
-        self._listening = heard
-        try:
-            async with self._lock:
-                self._check()
-                await self._start_listening(heard)
-            waiting = asyncio.ensure_future(self.clock.sleep(seconds))
-            try:
-                ends: set[asyncio.Future[Any]] = {waiting, self._lost}
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                waiting.cancel()
-            self._check()
-        finally:
-            self._listening = None
-            async with self._lock:
-                await self._stop_listening()
+        # bluetoothd removes what a closed connection had registered.
+        self._undo.push_async_callback(self._service.close)
+        self._undo.callback(self._leave_undecided)
+        await self._service.connect()
+        self._adapter = await self._find()
+        self._monitors = self._adapter.can_monitor
+        self._service.use(self._adapter)
+        await self._power_on(self._adapter)
 
     async def self_test(self) -> list[Finding]:
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
-        findings = await try_radio(self)
+        findings = await super().self_test()
         if not self._monitors:
             findings.append(
                 Finding(
@@ -252,10 +175,6 @@ class BluezRadio:
                 f"{error}; if it goes on refusing to advertise, its kernel does not suit it:"
                 " update the system, or use --radio mgmt",
             ) from error
-        except BaseException:
-            # What bluetoothd made of it nobody knows; it ends with the connection.
-            self._lose("it was interrupted")
-            raise
 
     async def _stop_advertising(self) -> None:
         if self._sent is not None:
@@ -271,14 +190,12 @@ class BluezRadio:
             self._sent = None
             self._lose("bluetoothd removed its advertisement")
 
-    async def _start_listening(self, heard: Callable[[Heard], None]) -> None:
-        def on_packet(_: BLEDevice, packet: AdvertisementData) -> None:
-            rssi_dbm = None if packet.rssi == _NO_RSSI_DBM else packet.rssi
-            body = packet.service_data.get(_UUID)
-            what = self._reception.read_service_data(body, rssi_dbm, self.clock.now())
-            if what is not None:
-                heard(what)
+    def _on_packet(self, _: BLEDevice, packet: AdvertisementData) -> None:
+        rssi_dbm = None if packet.rssi == _NO_RSSI_DBM else packet.rssi
+        body = packet.service_data.get(_UUID)
+        self._hear(self._reception.read_service_data(body, rssi_dbm, self.clock.now()))
 
+    async def _start_listening(self) -> None:
         assert self._adapter is not None
         name = self._adapter.name
         if self._monitors:
@@ -296,11 +213,7 @@ class BluezRadio:
             "adapter": name,
             "filters": {"DuplicateData": True, "RSSI": _EVERY_RSSI_DBM},
         }
-        try:
-            await self._begin(BleakScanner(on_packet, [_UUID], bluez=arguments))
-        except BaseException:
-            await self._stop_listening()
-            raise
+        await self._begin(BleakScanner(self._on_packet, [_UUID], bluez=arguments))
 
     async def _begin(self, scanner: BleakScanner) -> None:
         try:
@@ -319,27 +232,21 @@ class BluezRadio:
                     await scanner.stop()
             except (BleakError, OSError, EOFError, TimeoutError) as error:
                 failure = _scan_error(error)
-        if failure is not None and not self._lost.done():
+        if failure is not None:
             raise failure
 
     def _note_switched_off(self) -> None:
         # bluetoothd says the same of an adapter that is being unplugged, and then that it is gone.
         self._deciding = asyncio.get_running_loop().call_later(_UNPLUGGING_SECONDS, self._obey)
 
+    def _leave_undecided(self) -> None:
+        if self._deciding is not None:
+            self._deciding.cancel()
+
     def _obey(self) -> None:
         if not self._lost.done():
             self._switched_off = True
             self._lose("it was switched off: bluetoothctl power on")
-
-    def _lose(self, why: str) -> None:
-        if not self._lost.done():
-            self._lost.set_result(why)
-
-    def _check(self) -> None:
-        if self._lost.done():
-            raise RadioError(
-                RadioFault.CONNECTION_LOST, f"the adapter went away ({self._lost.result()})"
-            )
 
 
 def _ignore(_: BLEDevice, __: AdvertisementData) -> None:

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections import Counter
 from collections.abc import Callable, Coroutine
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from bumble import hci, host
 from bumble.core import ProtocolError
-from bumble.transport.common import Transport
 
-from ble_agent.radio import Capabilities, Finding, Heard
+from ble_agent.radio import Capabilities
+from ble_agent.radio.adapter_radio import AdapterRadio
 from ble_agent.radio.hci_commands import (
     CommandSet,
     ExtendedCommands,
@@ -28,12 +25,10 @@ from ble_agent.radio.hci_commands import (
     draw_address,
 )
 from ble_agent.radio.hci_transport import open_hci
-from ble_agent.radio.reception import Reception
 from ble_agent.radio.reports import EVENT_LE_META
-from ble_agent.radio.trial import try_radio
 from tracing_core.advertisement import FLAGS, Advertisement
 from tracing_core.clock import Clock
-from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["COMMAND_TIMEOUT_SECONDS", "OPEN_TIMEOUT_SECONDS", "HciRadio"]
 
@@ -44,10 +39,10 @@ COMMAND_TIMEOUT_SECONDS = 3.0
 """How long a command may stay unanswered in real time."""
 
 _T = TypeVar("_T")
-_logger = logging.getLogger(__name__)
 _EVENT_PACKET = 0x04
 _TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
 _HARDWARE_ERROR = 0x10
+_PULLED = "plug it in or start it again"
 
 
 class _QuietHost(host.Host):
@@ -65,7 +60,7 @@ class _Incoming:
         self,
         answers: host.Host,
         on_report: Callable[[bytes], None],
-        lost: asyncio.Future[None],
+        lost: asyncio.Future[str],
     ) -> None:
         self._answers = answers
         self._on_report = on_report
@@ -83,7 +78,7 @@ class _Incoming:
 
     def on_transport_lost(self) -> None:
         if not self._lost.done():
-            self._lost.set_result(None)
+            self._lost.set_result(_PULLED)
 
     def on_terminated(self, terminated: asyncio.Future[None]) -> None:
         if not terminated.cancelled():
@@ -91,7 +86,7 @@ class _Incoming:
         self.on_transport_lost()
 
 
-class HciRadio:
+class HciRadio(AdapterRadio):
     """A Bluetooth controller reached by raw HCI.
 
     Parameters
@@ -104,117 +99,40 @@ class HciRadio:
         The Flags to send; None sends none, as Android does.
     """
 
-    exhausted = False
+    capabilities = Capabilities(
+        can_advertise=True,
+        can_scan=True,
+        exact_bytes=True,
+        agent_chosen_address=True,
+        note="uses the adapter alone; no other program can meanwhile",
+    )
 
     def __init__(self, transport: str, clock: Clock, *, flags: int | None = FLAGS) -> None:
-        self.name = f"hci:{transport}"
-        self.clock = clock
+        super().__init__(f"hci:{transport}", clock)
         self._spec = transport
         self._flags = flags
-        self._reception = Reception()
-        self._lock = asyncio.Lock()
+
+    async def _open(self) -> None:
         self._advertising = False
-        self._scanning = False
-        self._heard: Callable[[Heard], None] | None = None
-        self._transport: Transport | None = None
+        transport = await open_hci(self._spec, OPEN_TIMEOUT_SECONDS)
+        self._undo.push_async_callback(transport.close)
+        source, sink = transport
+        self._host = _QuietHost(controller_sink=sink)
+        self._host.hci_metadata = getattr(source, "metadata", {})
+        incoming = _Incoming(self._host, self._on_event, self._lost)
+        source.set_packet_sink(incoming)
+        source.terminated.add_done_callback(incoming.on_terminated)
+        await self._reset()
+        self._undo.push_async_callback(self._forget)
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do: everything, unless another program holds the adapter."""
-        return Capabilities(
-            can_advertise=True,
-            can_scan=True,
-            exact_bytes=True,
-            agent_chosen_address=True,
-            note="uses the adapter alone; no other program can meanwhile",
-        )
-
-    @property
-    def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
-        return self._reception.rejected
-
-    @property
-    def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength."""
-        return self._reception.without_rssi
-
-    async def __aenter__(self) -> Self:
-        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._transport = await open_hci(self._spec, OPEN_TIMEOUT_SECONDS)
-        try:
-            source, sink = self._transport
-            self._host = _QuietHost(controller_sink=sink)
-            self._host.hci_metadata = getattr(source, "metadata", {})
-            self._incoming = _Incoming(self._host, self._on_event, self._lost)
-            source.set_packet_sink(self._incoming)
-            source.terminated.add_done_callback(self._incoming.on_terminated)
-            await self._reset()
-        except BaseException:
-            await self._close_transport()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if not self._lost.done():
-                async with self._lock:
-                    await self._command(hci.HCI_Reset_Command())
-        except RadioError as failure:
-            _logger.warning("while closing: %s", failure)
-        finally:
-            await self._close_transport()
-
-    async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Change identifier, metadata and address in one step, with scanning stopped."""
-        async with self._lock:
-            scanning = self._scanning
-            try:
-                await self._stop_advertising()
-                await self._stop_scanning()
-                if advertisement is not None:
-                    data = advertisement.encode(flags=self._flags)
-                    self._advertising = True
-                    for command in self._commands.start_advertising(draw_address(), data):
-                        await self._command(command)
-            except BaseException:
-                await self._fall_silent()
-                raise
-            finally:
-                if scanning and not self._lost.done():
-                    await self._start_scanning()
-
-    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Listen passively, on all three channels and without pause, for so many seconds."""
-        waiting = asyncio.ensure_future(self.clock.sleep(seconds))
-        self._heard = heard
-        try:
-            async with self._lock:
-                await self._start_scanning()
-            await asyncio.wait({waiting, self._lost}, return_when=asyncio.FIRST_COMPLETED)
-            if self._lost.done():
-                raise self._gone()
-        finally:
-            waiting.cancel()
-            if not self._lost.done():
-                async with self._lock:
-                    await self._stop_scanning()
-            self._heard = None
-
-    async def self_test(self) -> list[Finding]:
-        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
-        return await try_radio(self)
+    async def _forget(self) -> None:
+        with contextlib.suppress(RadioError):
+            await self._command(hci.HCI_Reset_Command())
 
     def _on_event(self, event: bytes) -> None:
-        heard = self._heard
-        if self._scanning and heard is not None:
+        if self._listening:
             for what in self._reception.read_event(event, self.clock.now()):
-                heard(what)
+                self._hear(what)
 
     async def _reset(self) -> None:
         try:
@@ -243,35 +161,30 @@ class HciRadio:
     def _has_low_energy(self) -> bool:
         return self._host.supports_lmp_features(hci.LmpFeatureMask.LE_SUPPORTED_CONTROLLER)
 
-    async def _start_scanning(self) -> None:
-        # Reports may come before the answer to the last command.
-        self._scanning = True
-        try:
-            for command in self._commands.start_scanning():
-                await self._command(command)
-        except RadioError:
-            self._scanning = False
-            raise
-
-    async def _stop_scanning(self) -> None:
-        if self._scanning:
-            # What is reported before the answer still belongs to the scan.
-            await self._command(self._commands.stop_scanning())
-            self._scanning = False
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        data = advertisement.encode(flags=self._flags)
+        self._advertising = True
+        for command in self._commands.start_advertising(draw_address(), data):
+            await self._command(command)
 
     async def _stop_advertising(self) -> None:
         if self._advertising:
-            await self._command(self._commands.stop_advertising())
+            try:
+                await self._command(self._commands.stop_advertising())
+            except RadioError:
+                # Nobody can say any more what is on the air; whoever opens it anew can.
+                await self._forget()
+                self._lose("it would not fall silent: restart it")
+                raise
             self._advertising = False
 
-    async def _fall_silent(self) -> None:
-        try:
-            await self._stop_advertising()
-        except RadioError:
-            # Nobody can say any more what is on the air; whoever opens it anew can.
-            with contextlib.suppress(RadioError):
-                await self._command(hci.HCI_Reset_Command())
-            self._incoming.on_transport_lost()
+    async def _start_listening(self) -> None:
+        for command in self._commands.start_scanning():
+            await self._command(command)
+
+    async def _stop_listening(self) -> None:
+        # What is reported before the answer still belongs to the scan.
+        await self._command(self._commands.stop_scanning())
 
     async def _command(self, command: hci.HCI_SyncCommand[Any]) -> None:
         name = command.name.removeprefix("HCI_").removesuffix("_COMMAND")
@@ -299,28 +212,11 @@ class HciRadio:
             except ProtocolError as error:
                 raise _refusal(name, error.error_code or 0) from error
             except (OSError, RuntimeError, AssertionError) as error:
-                self._incoming.on_transport_lost()
+                self._lose(_PULLED)
                 raise self._gone() from error
         task.cancel()
-        if self._lost.done():
-            raise self._gone()
-        self._incoming.on_transport_lost()
-        raise RadioError(
-            RadioFault.CONNECTION_LOST,
-            f"the adapter behind {self.name} does not answer {name}: restart it",
-        )
-
-    def _gone(self) -> RadioError:
-        return RadioError(
-            RadioFault.CONNECTION_LOST,
-            f"the adapter behind {self.name} went away: plug it in or start it again",
-        )
-
-    async def _close_transport(self) -> None:
-        transport, self._transport = self._transport, None
-        self._advertising = self._scanning = False
-        if transport is not None:
-            await transport.close()
+        self._lose(f"it does not answer {name}: restart it")
+        raise self._gone()
 
 
 def _take_exception(task: asyncio.Task[Any]) -> None:

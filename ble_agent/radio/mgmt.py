@@ -8,24 +8,20 @@ without it. It needs CAP_NET_ADMIN.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import logging
 import socket
 import struct
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
-from typing import Any, Self
 
 from ble_agent.radio import (
     LONGEST_CONTROLLER_TIMEOUT_SECONDS,
     Capabilities,
     Finding,
-    Heard,
     seconds_on_air,
 )
+from ble_agent.radio.adapter_radio import SLEPT, AdapterRadio
 from ble_agent.radio.guardian import Guardian
 from ble_agent.radio.mgmt_channel import (
     NO_INDEX,
@@ -42,8 +38,6 @@ from ble_agent.radio.mgmt_channel import (
     read_monitors,
     read_tlvs,
 )
-from ble_agent.radio.reception import Reception
-from ble_agent.radio.trial import try_radio
 from tracing_core.advertisement import FLAGS, SERVICE_UUID, Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
@@ -66,7 +60,7 @@ _DEFAULTS = {
 }
 
 
-class MgmtRadio:
+class MgmtRadio(AdapterRadio):
     """An adapter used through the kernel's management channel.
 
     Parameters
@@ -81,8 +75,6 @@ class MgmtRadio:
         Opens the channel.
     """
 
-    exhausted = False
-
     def __init__(
         self,
         index: int | None,
@@ -91,24 +83,11 @@ class MgmtRadio:
         flags: int | None = FLAGS,
         connect: Callable[[], socket.socket] = open_control_channel,
     ) -> None:
-        self.name = "mgmt" if index is None else f"mgmt:hci{index}"
-        self.clock = clock
+        super().__init__("mgmt" if index is None else f"mgmt:hci{index}", clock)
         self._chosen = index
         self._flags = flags
         self._connect = connect
-        self._reception = Reception()
-        self._lock = asyncio.Lock()
-        self._advertising = False
-        self._listening: Callable[[Heard], None] | None = None
-        self._monitor: bytes | None = None
-        self._discovering = False
         self._has_monitors = True
-        self._index = NO_INDEX
-        self._instance = b""
-        self._defaults: dict[int, bytes] = {}
-        self._is_extended = False
-        self._foreign_monitors: list[bytes] = []
-        self._guardian: Guardian | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -123,19 +102,10 @@ class MgmtRadio:
             else "one packet per device and scan: the kernel is older than 5.10",
         )
 
-    @property
-    def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
-        return self._reception.rejected
-
-    @property
-    def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength."""
-        return self._reception.without_rssi
-
-    async def __aenter__(self) -> Self:
-        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._monitor, self._discovering, self._advertising = None, False, False
+    async def _open(self) -> None:
+        self._index, self._advertising = NO_INDEX, False
+        self._monitor: bytes | None = None
+        self._discovering = False
         try:
             channel = self._connect()
         except OSError as error:
@@ -143,36 +113,14 @@ class MgmtRadio:
         self._channel = MgmtChannel(
             channel, self._on_event, lambda: self._lose("the kernel closed the channel")
         )
-        self._index = NO_INDEX
-        try:
-            self._index = await self._find()
-            await self._power_on()
-            await self._take_instance()
-            await self._list_monitors()
-            await self._set_defaults()
-        except BaseException:
-            await self._close()
-            raise
-        return self
+        self._undo.callback(self._channel.close)
+        self._index = await self._find()
+        await self._power_on()
+        await self._take_instance()
+        await self._list_monitors()
+        await self._set_defaults()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if not self._lost.done():
-                async with self._lock:
-                    await self._stop_listening()
-                    await self._stop_advertising()
-                    await self._restore_defaults()
-        except RadioError as failure:
-            _logger.warning("while closing: %s", failure)
-        finally:
-            await self._close()
-
-    async def _close(self) -> None:
+    async def _silence_what_was_lost(self) -> None:
         if self._advertising:
             # An adapter given up, after suspend for one, may still be there and sending.
             self._advertising = False
@@ -183,63 +131,21 @@ class MgmtRadio:
                     self._instance,
                     seconds=COMMAND_TIMEOUT_SECONDS,
                 )
-        # Once its pipe is closed the guardian removes whatever was left on the air.
-        guardian, self._guardian = self._guardian, None
-        if guardian is not None:
-            await guardian.close()
-        self._channel.close()
-
-    async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Replace the kernel's advertisement, with listening stopped; the address changes too."""
-        async with self._lock:
-            listening = self._listening is not None
-            try:
-                # A legacy controller refuses a new address while it listens.
-                await self._stop_listening()
-                await self._stop_advertising()
-                if advertisement is not None:
-                    await self._start_advertising(advertisement.encode(flags=self._flags))
-            except BaseException:
-                with contextlib.suppress(RadioError):
-                    await self._stop_advertising()
-                raise
-            finally:
-                if listening and not self._lost.done():
-                    await self._start_listening()
-
-    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Listen passively without a pause; kernels without monitors discover instead."""
-        waiting = asyncio.ensure_future(self.clock.sleep(seconds))
-        self._listening = heard
-        try:
-            async with self._lock:
-                await self._start_listening()
-            ends: set[asyncio.Future[Any]] = {waiting, self._lost}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if self._lost.done():
-                raise self._gone()
-        finally:
-            waiting.cancel()
-            self._listening = None
-            if not self._lost.done():
-                async with self._lock:
-                    await self._stop_listening()
 
     async def self_test(self) -> list[Finding]:
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
-        findings = await try_radio(self)
-        if self._has_monitors:
-            return findings
-        return [
-            *findings,
-            Finding(
-                True,
-                "The kernel is too old to report every packet (5.10 does): distances are"
-                " less sure.",
-                "Nhân hệ điều hành quá cũ nên không báo mọi gói tin (cần 5.10): khoảng cách kém"
-                " chính xác hơn.",
-            ),
-        ]
+        findings = await super().self_test()
+        if not self._has_monitors:
+            findings.append(
+                Finding(
+                    True,
+                    "The kernel is too old to report every packet (5.10 does): distances are"
+                    " less sure.",
+                    "Nhân hệ điều hành quá cũ nên không báo mọi gói tin (cần 5.10): khoảng cách kém"
+                    " chính xác hơn.",
+                )
+            )
+        return findings
 
     def _on_event(self, event: int, index: int, body: bytes) -> None:
         if index != self._index or index == NO_INDEX:
@@ -252,7 +158,7 @@ class MgmtRadio:
             self._lose("it was switched off: switch it on again")
         elif event == MgmtEvent.CONTROLLER_RESUME and self._advertising:
             # The kernel goes on after suspend with the old identifier under a new address.
-            self._lose("the device slept; the identifier changes")
+            self._lose(SLEPT)
         elif (
             event == MgmtEvent.ADVERTISING_REMOVED
             and body[:1] == self._instance
@@ -263,15 +169,13 @@ class MgmtRadio:
             self._lose("its advertisement was removed")
 
     def _on_found(self, event: int, body: bytes) -> None:
-        if self._listening is None:
+        if not self._listening:
             return
         found = read_device_found(event, body)
         if found is None:
             self._reception.rejected[AdvertisementFault.TRUNCATED] += 1
             return
-        what = self._reception.read(found.data, found.rssi_dbm, self.clock.now())
-        if what is not None:
-            self._listening(what)
+        self._hear(self._reception.read(found.data, found.rssi_dbm, self.clock.now()))
 
     async def _find(self) -> int:
         answer = await self._command(MgmtCommand.READ_INDEX_LIST, index=NO_INDEX)
@@ -322,7 +226,10 @@ class MgmtRadio:
         if self._instance in features.used_instances:
             await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
         self._is_extended = features.is_extended
+        # Once its pipe is closed the guardian removes whatever was left on the air.
         self._guardian = Guardian(self._index, self._instance[0], self._connect)
+        self._undo.push_async_callback(self._guardian.close)
+        self._undo.push_async_callback(self._silence_what_was_lost)
 
     async def _list_monitors(self) -> None:
         """Note the monitors that are not ours: another program's, or a killed agent's."""
@@ -333,24 +240,25 @@ class MgmtRadio:
 
     async def _set_defaults(self) -> None:
         """Ask for the protocol's intervals; a kernel that knows no such thing keeps its own."""
-        self._defaults = {}
         with contextlib.suppress(_Refused):
             before = read_tlvs(await self._command(MgmtCommand.READ_DEFAULTS))
             ours = {kind: value for kind, value in _DEFAULTS.items() if kind in before}
             await self._command(MgmtCommand.SET_DEFAULTS, _tlvs(ours))
-            self._defaults = {kind: before[kind] for kind in ours}
+            restored = _tlvs({kind: before[kind] for kind in ours})
+            self._undo.push_async_callback(self._restore_defaults, restored)
 
-    async def _restore_defaults(self) -> None:
-        if self._defaults:
-            await self._command(MgmtCommand.SET_DEFAULTS, _tlvs(self._defaults))
+    async def _restore_defaults(self, defaults: bytes) -> None:
+        with contextlib.suppress(RadioError):
+            await self._command(MgmtCommand.SET_DEFAULTS, defaults)
 
-    async def _start_advertising(self, data: bytes) -> None:
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        data = advertisement.encode(flags=self._flags)
         seconds = seconds_on_air(self.clock)
         timeout = seconds
         if self._is_extended and seconds > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
             # A longer one would end too early; the guardian keeps it.
             timeout = 0
-        self._tell(lambda guardian: guardian.watch_advertisement(seconds))
+        self._tell(self._guardian.watch_advertisement, seconds)
         self._advertising = True
         body = self._instance + struct.pack("<IHHBB", 0, 0, timeout, len(data), 0) + data
         try:
@@ -377,12 +285,11 @@ class MgmtRadio:
                 if error.status != MgmtStatus.INVALID_PARAMETERS:
                     self._advertising = True
                     raise
-            self._tell(lambda guardian: guardian.watch_advertisement(0.0))
+            self._tell(self._guardian.watch_advertisement, 0.0)
 
-    def _tell(self, what: Callable[[Guardian], None]) -> None:
-        assert self._guardian is not None
+    def _tell(self, order: Callable[..., None], number: float) -> None:
         try:
-            what(self._guardian)
+            order(number)
         except OSError as error:
             self._lose("the process that guards it ended")
             raise self._gone() from error
@@ -391,8 +298,7 @@ class MgmtRadio:
         if self._has_monitors:
             try:
                 self._monitor = await self._command(MgmtCommand.ADD_PATTERNS_MONITOR, _PATTERNS)
-                handle = int.from_bytes(self._monitor, "little")
-                self._tell(lambda guardian: guardian.watch_monitor(handle))
+                self._tell(self._guardian.watch_monitor, int.from_bytes(self._monitor, "little"))
             except _Refused as error:
                 if error.status not in (MgmtStatus.UNKNOWN_COMMAND, MgmtStatus.NOT_SUPPORTED):
                     raise
@@ -406,7 +312,7 @@ class MgmtRadio:
         discovering, self._discovering = self._discovering, False
         if monitor is not None:
             await self._command(MgmtCommand.REMOVE_MONITOR, monitor)
-            self._tell(lambda guardian: guardian.watch_monitor(0))
+            self._tell(self._guardian.watch_monitor, 0)
         if discovering:
             with contextlib.suppress(_Refused):
                 # The kernel ends a discovery by itself after ten seconds.
@@ -428,16 +334,6 @@ class MgmtRadio:
         except OSError:
             self._lose("the kernel closed the channel")
         raise self._gone()
-
-    def _lose(self, why: str) -> None:
-        if not self._lost.done():
-            self._lost.set_result(why)
-
-    def _gone(self) -> RadioError:
-        return RadioError(
-            RadioFault.CONNECTION_LOST,
-            f"the adapter hci{self._index} went away ({self._lost.result()})",
-        )
 
 
 class _Refused(RadioError):

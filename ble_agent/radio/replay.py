@@ -123,6 +123,10 @@ class ReplayRadio:
                 self._move_clock(self._last_time)
         await asyncio.sleep(0)
 
+    async def rest(self, seconds: float) -> None:
+        """Move the clock; a recording is never lost."""
+        self.clock.advance(seconds)
+
     async def self_test(self) -> list[Finding]:
         """Say how much the recording holds; it is read from its beginning, apart from `scan`."""
         reception = Reception()

@@ -99,6 +99,9 @@ class ScriptedRadio:
         self._act("scan")
         await self.clock.sleep(seconds)
 
+    async def rest(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+
     async def self_test(self) -> list[Finding]:
         return []
 

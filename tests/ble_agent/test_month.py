@@ -55,6 +55,9 @@ class Street:
     async def rotate(self, advertisement):
         self.clock.advance(0.1)
 
+    async def rest(self, seconds):
+        await self.clock.sleep(seconds)
+
     async def scan(self, seconds, heard):
         now = self.clock.now()
         while self.near and self.near[0][0] < now:

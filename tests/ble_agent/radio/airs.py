@@ -13,7 +13,7 @@ from bumble import hci
 from bumble.host import Host
 from bumble.transport import open_transport
 
-from ble_agent.radio import Heard
+from ble_agent.radio import Heard, Radio
 from ble_agent.radio.hci import HciRadio
 from ble_agent.radio.scenario import AirMode, Place, Scenario, Waypoint
 from ble_agent.radio.virtual_air import Air
@@ -51,11 +51,27 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def sleepers(radio: Radio) -> int:
+    """How many wait for the radio's clock, which tests move."""
+    assert isinstance(radio.clock, ManualClock)
+    return sum(not sleeper.done() for _, _, sleeper in radio.clock._sleepers)
+
+
+async def begin_scan(
+    radio: Radio, seconds: float, heard: Callable[[Heard], None] = lambda _: None
+) -> asyncio.Task[None]:
+    """Begin a scan; on return its time runs, or it has failed."""
+    before = sleepers(radio)
+    scan = asyncio.ensure_future(radio.scan(seconds, heard))
+    await until(lambda: scan.done() or sleepers(radio) > before)
+    return scan
+
+
 async def scan_for(air: Air, radio: HciRadio, name: str, seconds: float) -> list[Heard]:
     """Scan for so many seconds of the air's clock, which this moves."""
     heard: list[Heard] = []
-    scan = asyncio.ensure_future(radio.scan(seconds, heard.append))
-    await until(lambda: name in air.scanning or scan.done())
+    scan = await begin_scan(radio, seconds, heard.append)
+    assert name in air.scanning or scan.done()
     assert isinstance(air.clock, ManualClock)
     air.clock.advance(seconds)
     await scan

@@ -18,10 +18,12 @@ from tests.ble_agent.radio.airs import (
     advertise_bytes,
     air_of,
     bare_host,
+    begin_scan,
     pass_time,
     radio_on,
     random_advertisement,
     scan_for,
+    sleepers,
     standing,
     status_of,
     until,
@@ -118,8 +120,7 @@ async def test_twenty_rotations_while_scanning_link_nothing(mode: AirMode, tmp_p
         radio_on(air, "binh") as binh,
     ):
         got: list[Heard] = []
-        scans = [asyncio.ensure_future(radio.scan(400.0, got.append)) for radio in (an, binh)]
-        await until(lambda: air.scanning == {"an", "binh"})
+        scans = [await begin_scan(radio, 400.0, got.append) for radio in (an, binh)]
         for _ in range(20):
             await an.rotate(random_advertisement())
             await binh.rotate(random_advertisement())
@@ -186,8 +187,7 @@ async def test_a_cut_connection_silences_the_controller_and_tells_the_radio() ->
     async with air_of(*standing(an=0, binh=1)) as (air, _):
         async with radio_on(air, "an") as an, radio_on(air, "binh") as binh:
             await an.rotate(random_advertisement())
-            scan = asyncio.ensure_future(an.scan(100.0, lambda _: None))
-            await until(lambda: "an" in air.scanning)
+            scan = await begin_scan(an, 100.0)
             air.disconnect("an")
             with pytest.raises(RadioError, match="went away") as caught:
                 await asyncio.wait_for(scan, 10)
@@ -233,8 +233,8 @@ async def test_a_scan_can_be_cancelled() -> None:
         radio_on(air, "binh") as binh,
     ):
         await an.rotate(random_advertisement())
-        scan = asyncio.ensure_future(binh.scan(100.0, lambda _: None))
-        await until(lambda: "binh" in air.scanning)
+        scan = await begin_scan(binh, 100.0)
+        assert "binh" in air.scanning
         scan.cancel()
         with pytest.raises(asyncio.CancelledError):
             await scan
@@ -257,8 +257,7 @@ async def test_any_bytes_are_survived_and_counted() -> None:
         radio_on(air, "binh") as binh,
     ):
         got: list[Heard] = []
-        scan = asyncio.ensure_future(binh.scan(1000.0, got.append))
-        await until(lambda: "binh" in air.scanning)
+        scan = await begin_scan(binh, 1000.0, got.append)
         rounds = 50
         for _ in range(rounds):
             for data in wrong:
@@ -343,8 +342,9 @@ async def test_self_test_says_what_works_and_ends_silent() -> None:
         radio_on(air, "binh") as binh,
     ):
         await an.rotate(random_advertisement())
+        before = sleepers(binh)
         test = asyncio.ensure_future(binh.self_test())
-        await until(lambda: "binh" in air.scanning)
+        await until(lambda: sleepers(binh) > before)
         clock.advance(10)
         results = await test
         await an.rotate(None)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ble_agent.radio import Heard, open_radio
-from tests.ble_agent.radio.airs import START, random_advertisement, until
+from tests.ble_agent.radio.airs import START, begin_scan, random_advertisement, until
 from tests.ble_agent.radio.fake_bluez import ADVERTISER, MONITORS, FakeBluez, private_bus
 from tracing_core.clock import ManualClock, ScaledClock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
@@ -58,11 +58,7 @@ async def close_bleak() -> None:
 
 
 async def listening(bluez: FakeBluez, radio: BluezRadio, heard: list[Heard]) -> asyncio.Task[None]:
-    scan = asyncio.create_task(radio.scan(4.0, heard.append))
-    clock = radio.clock
-    assert isinstance(clock, ManualClock)
-    # The time of a scan runs from bluetoothd's answer on.
-    await until(lambda: scan.done() or any(not sleeper.done() for _, _, sleeper in clock._sleepers))
+    scan = await begin_scan(radio, 4.0, heard.append)
     assert bluez.discovering or scan.done()
     return scan
 

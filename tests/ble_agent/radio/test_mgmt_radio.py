@@ -23,7 +23,7 @@ from ble_agent.radio.mgmt_channel import (
     read_monitors,
     read_tlvs,
 )
-from tests.ble_agent.radio.airs import START, random_advertisement, until
+from tests.ble_agent.radio.airs import START, begin_scan, random_advertisement, sleepers, until
 from tests.ble_agent.radio.fake_kernel import DEFAULTS, FakeKernel
 from tracing_core.clock import Clock, ManualClock, ScaledClock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
@@ -39,12 +39,6 @@ async def opened(
             yield radio
     finally:
         kernel.close()
-
-
-async def listening(kernel: FakeKernel, radio: MgmtRadio, heard: list[Heard]) -> asyncio.Task[None]:
-    scan = asyncio.create_task(radio.scan(4.0, heard.append))
-    await until(lambda: bool(kernel.monitors) or scan.done())
-    return scan
 
 
 async def test_every_identifier_is_a_new_advertisement_of_exact_bytes() -> None:
@@ -92,7 +86,7 @@ async def test_a_scan_delivers_every_packet_and_counts_the_rest() -> None:
         advertisement = random_advertisement()
         kernel.found(0, advertisement.encode(), -50)
         await radio.rotate(advertisement)
-        scan = await listening(kernel, radio, heard)
+        scan = await begin_scan(radio, 4.0, heard.append)
         for rssi_dbm in (-60, -61, 127):
             kernel.found(0, advertisement.encode(), rssi_dbm)
         kernel.found(0, advertisement.encode(), -70, monitored=False)
@@ -114,7 +108,7 @@ async def test_a_scan_delivers_every_packet_and_counts_the_rest() -> None:
 async def test_an_identifier_changes_with_listening_stopped() -> None:
     kernel, clock = FakeKernel(), ManualClock(START)
     async with opened(kernel, clock) as radio:
-        scan = await listening(kernel, radio, [])
+        scan = await begin_scan(radio, 4.0)
         await radio.rotate(random_advertisement())
         assert kernel.monitors
         clock.advance(4.0)
@@ -129,8 +123,8 @@ async def test_kernels_without_monitors_discover() -> None:
     heard: list[Heard] = []
     async with opened(kernel, clock) as radio:
         assert "every packet" in radio.capabilities.note
-        scan = asyncio.create_task(radio.scan(4.0, heard.append))
-        await until(lambda: MgmtCommand.START_DISCOVERY in kernel.commands)
+        scan = await begin_scan(radio, 4.0, heard.append)
+        assert MgmtCommand.START_DISCOVERY in kernel.commands
         kernel.found(0, random_advertisement().encode(), -60, monitored=False)
         await until(lambda: bool(heard))
         clock.advance(4.0)
@@ -229,7 +223,7 @@ async def test_a_scan_ends_at_once_when_the_adapter_is_lost(event: MgmtEvent, bo
     kernel = FakeKernel()
     async with opened(kernel) as radio:
         await radio.rotate(random_advertisement())
-        scan = await listening(kernel, radio, [])
+        scan = await begin_scan(radio, 4.0)
         kernel.event(event, 1, body)
         kernel.event(event, 0, body)
         with pytest.raises(RadioError) as caught:
@@ -254,7 +248,7 @@ async def test_a_radio_is_opened_anew_after_a_loss() -> None:
     kernel = FakeKernel()
     radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
     async with radio:
-        scan = await listening(kernel, radio, [])
+        scan = await begin_scan(radio, 4.0)
         kernel.unplug(0)
         with pytest.raises(RadioError, match="unplugged"):
             await scan
@@ -277,7 +271,7 @@ async def test_a_kernel_that_hangs_up_or_does_not_answer_is_lost(
         assert caught.value.reason is RadioFault.CONNECTION_LOST
     kernel = FakeKernel()
     async with opened(kernel) as radio:
-        scan = await listening(kernel, radio, [])
+        scan = await begin_scan(radio, 4.0)
         kernel.close()
         with pytest.raises(RadioError, match="closed the channel"):
             await scan
@@ -302,9 +296,7 @@ async def test_the_guardian_undoes_what_a_dead_agent_left(extended: bool) -> Non
     kernel = FakeKernel(extended=extended)
     async with opened(kernel) as radio:
         await radio.rotate(random_advertisement())
-        scan = await listening(kernel, radio, [])
-        # Its answer to the monitor has come when the next command is answered.
-        await radio._command(MgmtCommand.READ_INFO)
+        scan = await begin_scan(radio, 4.0)
         guardian = radio._guardian
         assert guardian is not None
         assert kernel.advertising
@@ -346,7 +338,7 @@ async def test_self_test_sends_and_listens() -> None:
     kernel, clock = FakeKernel(), ManualClock(START)
     async with opened(kernel, clock) as radio:
         testing = asyncio.create_task(radio.self_test())
-        await until(lambda: bool(kernel.monitors))
+        await until(lambda: sleepers(radio) > 0)
         assert kernel.advertising
         clock.advance(4.0)
         findings = await testing
@@ -387,7 +379,7 @@ def test_a_kernel_that_speaks_nonsense_does_no_harm(messages: list[bytes]) -> No
     async def listen() -> None:
         kernel, clock = FakeKernel(), ManualClock(START)
         async with opened(kernel, clock) as radio:
-            scan = await listening(kernel, radio, [])
+            scan = await begin_scan(radio, 4.0)
             for message in messages:
                 if message:
                     kernel._channels[0].send(message)

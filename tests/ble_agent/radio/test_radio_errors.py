@@ -19,6 +19,7 @@ from ble_agent.radio.scenario import AirMode
 from ble_agent.radio.virtual_controller import VirtualController
 from tests.ble_agent.radio.airs import (
     air_of,
+    begin_scan,
     pass_time,
     radio_on,
     random_advertisement,
@@ -176,8 +177,8 @@ async def test_a_refused_rotation_names_the_command_and_leaves_silence(
 ) -> None:
     async with air_of(*standing(an=0), mode=mode) as (air, _), radio_on(air, "an") as an:
         await an.rotate(random_advertisement())
-        scan = asyncio.ensure_future(an.scan(100.0, lambda _: None))
-        await until(lambda: "an" in air.scanning)
+        scan = await begin_scan(an, 100.0)
+        assert "an" in air.scanning
         with monkeypatch.context() as patched:
             _refuse(patched, command)
             with pytest.raises(RadioError, match=rf"refused {command.upper()} ") as caught:
@@ -295,8 +296,8 @@ async def test_an_adapter_that_will_not_be_silent_is_reset(
 
 async def test_a_controller_that_reports_a_hardware_error() -> None:
     async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
-        scan = asyncio.ensure_future(an.scan(100.0, lambda _: None))
-        await until(lambda: "an" in air.scanning)
+        scan = await begin_scan(an, 100.0)
+        assert "an" in air.scanning
         air._clients["an"]._write(b"\x04\x10\x01\x42")
         with pytest.raises(RadioError, match="went away"):
             await asyncio.wait_for(scan, 10)
