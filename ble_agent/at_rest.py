@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tracing_core.errors import StoreError
+from tracing_core.errors import StoreSealed
 from tracing_core.sqlite import translated
 
 __all__ = ["CREDENTIAL_NAME", "KEY_FILE", "Vault", "open_vault"]
@@ -37,7 +37,8 @@ def _read(path: Path) -> bytes | None:
     with translated(path), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         secret = file.read(_MOST_BYTES)
         if len(secret) < _KEY_BYTES:
-            raise StoreError(f"{path} must hold {_KEY_BYTES} random bytes: restore it from a copy")
+            text = f"{path} must hold {_KEY_BYTES} random bytes: restore it from a copy"
+            raise StoreSealed(text, str(path))
         return secret
     return None
 
@@ -105,12 +106,12 @@ class Vault:
 
         Raises
         ------
-        StoreError
+        StoreSealed, StoreError
             When there is no key, or it cannot be read or created.
         """
         ciphers = self._open(create=is_first)
         if not ciphers:
-            raise StoreError(self._missing)
+            raise StoreSealed(self._missing, str(self._home_file))
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + ciphers[0].encrypt(nonce, secret, purpose)
 
@@ -119,13 +120,13 @@ class Vault:
 
         Raises
         ------
-        StoreError
+        StoreSealed
             When the key is missing or another one, or the bytes were changed.
         """
         for cipher in self._open(create=False):
             with contextlib.suppress(InvalidTag):
                 return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose)
-        raise StoreError(self._missing)
+        raise StoreSealed(self._missing, str(self._home_file))
 
     @property
     def _missing(self) -> str:

@@ -110,7 +110,8 @@ def erase_home(home: Path) -> None:
         # A service manager's folder is not ours to remove, and empty it tells nothing.
         return
     except OSError as error:
-        raise StoreError(f"{home} is empty but cannot be removed: {error.strerror}") from error
+        text = f"{home} is empty but cannot be removed: {error.strerror}"
+        raise StoreError(text, str(home)) from error
 
 
 def _overwrite(path: Path) -> None:

@@ -12,13 +12,18 @@ from dataclasses import dataclass
 
 from tracing_core.errors import (
     ExportFileError,
+    InvalidLog,
     RadioError,
     RadioFault,
     SchemaMismatch,
     ServerRefused,
     ServerUnreachable,
     StoreBusy,
+    StoreDamaged,
+    StoreError,
     StoreFull,
+    StoreReadOnly,
+    StoreSealed,
     TracingError,
     TrustError,
 )
@@ -341,10 +346,54 @@ MESSAGES: Mapping[str, Text] = {
         "the disk is full or cannot be written: free some space, nothing was lost",
         "đĩa đã đầy hoặc không ghi được: hãy giải phóng dung lượng, dữ liệu cũ không bị mất",
     ),
+    "error_store_read_only": Text(
+        "the disk can only be read: check or replace it, or mount it for writing",
+        "đĩa chỉ cho phép đọc: hãy kiểm tra hoặc thay thẻ nhớ, hoặc gắn lại đĩa ở chế độ ghi",
+    ),
+    "error_store_damaged": Text(
+        "this is no database, or a damaged one: restore it from a copy",
+        "tệp này không phải là cơ sở dữ liệu hoặc đã bị hỏng: hãy khôi phục từ bản sao",
+    ),
+    "error_store_sealed": Text(
+        "what opens this device's keys is missing or wrong: restore it from a copy, or give the"
+        " credential agent-key that the service has",
+        "thiếu hoặc sai khóa để mở dữ liệu của thiết bị: hãy khôi phục tệp này từ bản sao hoặc dùng"
+        " credential agent-key của dịch vụ",
+    ),
+    "error_store": Text(
+        "this file or folder cannot be used: check the path and who owns it",
+        "không dùng được tệp hoặc thư mục này: hãy kiểm tra đường dẫn và chủ sở hữu",
+    ),
     "error_newer_version": Text(
         "the database was written by a newer version of truyvet: install that version",
         "cơ sở dữ liệu do phiên bản truyvet mới hơn tạo ra: hãy cài đặt phiên bản đó",
     ),
+    # logs to import; what was wrong is named before, with its path
+    "error_log_unknown": Text(
+        "this is the log of no app that is known here: see truyvet agent import --help",
+        "đây không phải dữ liệu của ứng dụng nào có thể nhập: hãy xem truyvet agent import --help",
+    ),
+    "error_log_packed": Text(
+        "this is an archive: unpack it first, and import what was in it",
+        "đây là tệp nén: hãy giải nén trước rồi nhập nội dung bên trong",
+    ),
+    "error_log_line": Text(
+        "this line cannot be read, and nothing was added: export the log again where it is from",
+        "dòng này không đọc được nên chưa thêm gì: hãy xuất lại dữ liệu từ nơi tạo ra nó",
+    ),
+    "error_log_damaged": Text(
+        "this is damaged, and nothing was added: copy it again, all of it",
+        "tệp này bị hỏng nên chưa thêm gì: hãy sao chép lại toàn bộ",
+    ),
+    "error_log_missing": Text(
+        "this is missing: copy the whole folder, while the phone is switched off",
+        "thiếu tệp này: hãy sao chép toàn bộ thư mục khi điện thoại đã tắt",
+    ),
+    "error_log_own": Text(
+        "this is this device's own log: there is nothing to add",
+        "đây là dữ liệu của chính thiết bị này: không có gì để thêm",
+    ),
+    "place_line": Text("{path}, line {line}", "{path}, dòng {line}"),
     "error_no_adapter": Text(
         "no Bluetooth adapter was found: plug one in, or name another with --radio",
         "không tìm thấy bộ điều hợp Bluetooth: hãy cắm vào hoặc chọn bộ khác bằng --radio",
@@ -390,15 +439,20 @@ MESSAGES: Mapping[str, Text] = {
 }
 """The texts by name."""
 
+# The first that fits counts.
 _ERRORS: tuple[tuple[type[TracingError], str], ...] = (
     (ServerUnreachable, "error_server_unreachable"),
     (ExportFileError, "error_batch"),
     (TrustError, "error_trust"),
     (StoreBusy, "error_store_busy"),
+    (StoreReadOnly, "error_store_read_only"),
     (StoreFull, "error_store_full"),
+    (StoreDamaged, "error_store_damaged"),
+    (StoreSealed, "error_store_sealed"),
     (SchemaMismatch, "error_newer_version"),
+    (StoreError, "error_store"),
 )
-_SPECIFIC = (StoreBusy, StoreFull, SchemaMismatch, RadioError, TrustError)
+_SPECIFIC = (InvalidLog, StoreError, RadioError, TrustError)
 
 
 def say(name: str, language: str, **values: object) -> str:
@@ -416,9 +470,18 @@ def explain(error: TracingError, language: str) -> str:
         name = f"error_{error.code}"
     elif isinstance(error, RadioError):
         name = f"error_{RadioFault(error.reason).name.lower()}"
+    elif isinstance(error, InvalidLog) and error.fault is not None:
+        name = f"error_log_{error.fault.name.lower()}"
     if name not in MESSAGES or (language == "en" and isinstance(error, _SPECIFIC)):
         return str(error)
-    return say(name, language)
+    place = _place(error, language) if isinstance(error, InvalidLog | StoreError) else ""
+    return f"{place}: {say(name, language)}" if place else say(name, language)
+
+
+def _place(error: InvalidLog | StoreError, language: str) -> str:
+    if isinstance(error, InvalidLog) and error.line:
+        return say("place_line", language, path=error.path, line=error.line)
+    return error.path
 
 
 def default_language(environment: Mapping[str, str] = os.environ) -> str:

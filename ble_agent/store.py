@@ -69,7 +69,8 @@ def open_store(home: Path) -> Iterator[Database]:
         When the home folder is missing or the database cannot be used.
     """
     if not home.is_dir():
-        raise StoreError(f"there is no agent in {home}: run `truyvet agent join` first")
+        text = f"there is no agent in {home}: run `truyvet agent join` first"
+        raise StoreError(text, str(home))
     db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
     try:
         # By default the log grows to 4 MB and stays so.

@@ -7,10 +7,10 @@ import bisect
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 
-from tracing_core.errors import InvalidLog
+from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.interval import ENIntervalNumber, interval_number
 from tracing_core.sighting import SIGHTING_TABLE, Sighting, read_json_lines, select_sightings
-from tracing_core.sqlite import open_readonly, translated
+from tracing_core.sqlite import beginning_of, open_readonly, translated
 
 __all__ = ["SightingIndex", "estimated_sightings", "is_database", "read_log"]
 
@@ -48,15 +48,16 @@ def is_database(path: Path) -> bool:
     StoreError
         When it cannot be opened.
     """
-    with translated(path), path.open("rb") as file:
-        beginning = file.read(4096)
+    with translated(path):
+        beginning = beginning_of(path)
     if beginning.startswith(_SQLITE):
         return True
     text = beginning.lstrip()
     if beginning.startswith(_GZIP) or text.startswith(b"{") or not text:
         return False
     hint = "; give the log first, then the key files" if beginning.startswith(b"PK") else ""
-    raise InvalidLog(f"{path} is no log: neither an agent's database nor JSON Lines{hint}")
+    wrong = f"{path} is no log: neither an agent's database nor JSON Lines{hint}"
+    raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
 
 
 def estimated_sightings(log: Path | Iterable[Sighting]) -> int:

@@ -7,15 +7,18 @@
     │  ├─ InvalidKey
     │  ├─ InvalidInterval
     │  ├─ InvalidAdvertisement        .reason says which rule the bytes broke
-    │  └─ InvalidLog                  a line or row of an encounter log
+    │  └─ InvalidLog                  an encounter log, or a line or row of it; .fault says why
     ├─ ExportFileError                a key file that must not be used
     │  ├─ UnsupportedHeader
     │  ├─ MalformedExport             truncated, lying about its sizes, or not protobuf
     │  └─ InvalidSignature            raised by verification, which never returns False
     ├─ TrustError                     a document of the server that no pinned key signed
-    ├─ StoreError                     a database or folder of ours
+    ├─ StoreError                     a database or folder; .path says which
     │  ├─ StoreBusy
     │  ├─ StoreFull
+    │  │  └─ StoreReadOnly            the whole file system can only be read
+    │  ├─ StoreDamaged
+    │  ├─ StoreSealed                what opens its secrets is missing
     │  └─ SchemaMismatch              written by a newer version of the program
     ├─ RadioError                     .reason says what is wrong with the adapter
     ├─ ServerError                    the key server, seen from a device
@@ -32,6 +35,7 @@ from __future__ import annotations
 
 import enum
 import importlib
+from os import PathLike
 from types import ModuleType
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
     "InvalidLog",
     "InvalidSignature",
     "InvalidValue",
+    "LogFault",
     "MalformedExport",
     "MissingExtra",
     "PublishRejected",
@@ -53,8 +58,11 @@ __all__ = [
     "ServerRefused",
     "ServerUnreachable",
     "StoreBusy",
+    "StoreDamaged",
     "StoreError",
     "StoreFull",
+    "StoreReadOnly",
+    "StoreSealed",
     "TracingError",
     "TrustError",
     "UnsupportedHeader",
@@ -95,8 +103,44 @@ class InvalidAdvertisement(InvalidValue):
         self.reason = reason
 
 
+class LogFault(enum.Enum):
+    """Why an encounter log cannot be read."""
+
+    UNKNOWN = "it is of no known form"
+    PACKED = "it is inside an archive"
+    LINE = "a line or row of it is wrong"
+    DAMAGED = "it is damaged"
+    MISSING = "a file of its folder is missing"
+    OWN = "it is the log that it would be added to"
+
+
 class InvalidLog(InvalidValue):
-    """A line or row of an encounter log cannot be read."""
+    """An encounter log, or a line or row of it, cannot be read.
+
+    Parameters
+    ----------
+    message
+        What is wrong and what to do.
+    fault
+        The same for programs; None where nobody needs it.
+    path
+        The file or folder; "" if unknown.
+    line
+        The number of the line or row; 0 if it is none by itself.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        fault: LogFault | None = None,
+        *,
+        path: str | PathLike[str] = "",
+        line: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.path = str(path)
+        self.line = line
 
 
 class ExportFileError(TracingError):
@@ -120,7 +164,19 @@ class TrustError(TracingError):
 
 
 class StoreError(TracingError):
-    """A database or folder of ours cannot be used."""
+    """A database or folder cannot be used.
+
+    Parameters
+    ----------
+    message
+        What is wrong and what to do.
+    path
+        The file or folder; "" if unknown.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class StoreBusy(StoreError):
@@ -129,6 +185,18 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """The disk is full or cannot be written."""
+
+
+class StoreReadOnly(StoreFull):
+    """The file system can only be read, as that of a worn-out card."""
+
+
+class StoreDamaged(StoreError):
+    """The file is no database, or a damaged one."""
+
+
+class StoreSealed(StoreError):
+    """What opens the secrets in a database is missing or wrong."""
 
 
 class SchemaMismatch(StoreError):

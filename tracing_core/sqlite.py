@@ -16,7 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull
+from tracing_core.errors import (
+    SchemaMismatch,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+)
 
 if TYPE_CHECKING or "numpy" in sys.modules:
     from sqlite_utils import Database
@@ -34,6 +41,7 @@ else:
 __all__ = [
     "Database",
     "Migrations",
+    "beginning_of",
     "create_private",
     "open_database",
     "open_readonly",
@@ -43,6 +51,10 @@ __all__ = [
 ]
 
 _BUSY_TIMEOUT_SECONDS = 5.0
+# The shared memory beside a write-ahead log takes 32 kB, and a page or two more.
+_LEAST_ROOM_BYTES = 64 << 10
+_MAGIC = b"SQLite format 3\0"
+_BEGINNING_BYTES = 4096
 
 
 def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
@@ -51,26 +63,58 @@ def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(f"{path} is in use by another process: stop it, or try again")
+        return StoreBusy(f"{path} is in use by another process: stop it, or try again", path)
     if primary == sqlite3.SQLITE_FULL:
-        return StoreFull(f"the disk that holds {path} is full: free some space, nothing was lost")
+        return _full(path)
     if primary == sqlite3.SQLITE_READONLY:
-        return StoreFull(f"{path} cannot be written: check the disk and the file's owner")
+        text = f"{path} cannot be written: check the disk and the file's owner"
+        return _by_disk(path) or StoreFull(text, path)
     if primary == sqlite3.SQLITE_IOERR:
-        return StoreFull(f"{path} cannot be read or written: check the disk and the file's owner")
+        text = f"{path} cannot be read or written: check the disk and the file's owner"
+        return _by_disk(path) or StoreFull(text, path)
     if primary == sqlite3.SQLITE_CANTOPEN:
-        return StoreError(f"{path} cannot be opened: check that it exists and who owns it")
+        text = f"{path} cannot be opened: check that it exists and who owns it"
+        return _by_disk(path) or StoreError(text, path)
     if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return StoreError(f"{path} is not a readable SQLite database: restore it from a copy")
-    return StoreError(f"{path}: {error}")
+        return _damaged(path)
+    return StoreError(f"{path}: {error}", path)
 
 
 def _system_error(error: OSError, path: str) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreFull(f"the disk that holds {path} is full: free some space, nothing was lost")
+        return _full(path)
     if error.errno == errno.EROFS:
-        return StoreFull(f"{path} cannot be written: check the disk and the file's owner")
-    return StoreError(f"{path} cannot be used ({error.strerror}): check the path and who owns it")
+        return _read_only(path)
+    text = f"{path} cannot be used ({error.strerror}): check the path and who owns it"
+    return StoreError(text, path)
+
+
+def _damaged(path: str) -> StoreDamaged:
+    text = f"{path} is not a readable SQLite database: restore it from a copy"
+    return StoreDamaged(text, path)
+
+
+def _full(path: str) -> StoreFull:
+    text = f"the disk that holds {path} is full: free some space, nothing was lost"
+    return StoreFull(text, path)
+
+
+def _read_only(path: str) -> StoreReadOnly:
+    text = (
+        f"the disk that holds {path} can only be read: check or replace it, or mount it for writing"
+    )
+    return StoreReadOnly(text, path)
+
+
+def _by_disk(path: str) -> StoreFull | None:
+    """Tell by the file system what SQLite does not: that it is full or can only be read."""
+    try:
+        disk = os.statvfs(path if os.path.exists(path) else os.path.dirname(path))
+    except OSError:
+        return None
+    if disk.f_flag & os.ST_RDONLY:
+        return _read_only(path)
+    return _full(path) if disk.f_bavail * disk.f_frsize < _LEAST_ROOM_BYTES else None
 
 
 def path_of(db: Database) -> str:
@@ -92,6 +136,9 @@ def translated(path: str | Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise _error(error, str(path)) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own message quotes what a damaged schema holds, and Python cannot read that.
+        raise _damaged(str(path)) from error
 
 
 def _check_schema(db: Database, migrations: Sequence[Migrations], path: Path) -> None:
@@ -99,9 +146,30 @@ def _check_schema(db: Database, migrations: Sequence[Migrations], path: Path) ->
         applied = known.applied(db)
         # A set that knows every applied migration has exactly the others pending.
         if len(applied) + len(known.pending(db)) > len(known._migrations):
-            raise SchemaMismatch(
-                f"{path} was written by a newer version of truyvet: install that version"
-            )
+            text = f"{path} was written by a newer version of truyvet: install that version"
+            raise SchemaMismatch(text, str(path))
+
+
+def beginning_of(path: Path) -> bytes:
+    """Return the first bytes of a file, at most 4096; of a SQLite database the 16 that mark it.
+
+    A database is left to SQLite, for the reason of `create_private`.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    """
+    if path.is_file() and path.stat().st_size:
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(uri, uri=True)) as connection,
+        ):
+            connection.execute("PRAGMA schema_version")
+            return _MAGIC
+    with path.open("rb") as file:
+        return file.read(_BEGINNING_BYTES)
 
 
 def create_private(path: str | Path) -> None:
@@ -149,6 +217,9 @@ def open_database(
         When it cannot be opened.
     """
     with translated(path):
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            # SQLite would open it, and never write again even if the disk could.
+            raise _read_only(str(path))
         create_private(path)
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
         try:
@@ -189,7 +260,8 @@ def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
             db = Database(connection)
             _check_schema(db, migrations, path)
             if any(known.pending(db) for known in migrations):
-                raise StoreError(f"{path} is not a truyvet database, or one that was never used")
+                text = f"{path} is not a truyvet database, or one that was never used"
+                raise StoreError(text, str(path))
         except BaseException:
             connection.close()
             raise

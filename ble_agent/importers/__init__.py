@@ -22,9 +22,9 @@ from ble_agent.importers.ramble import RAMBLE_COLUMNS, Ramble
 from ble_agent.importers.source import Refusal, Source, Tally
 from ble_agent.importers.sqlite_source import columns_of, opened_database
 from ble_agent.store import RETENTION_SECONDS
-from tracing_core.errors import InvalidLog
+from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.sighting import Sighting, insert_sightings
-from tracing_core.sqlite import Database, transaction, translated
+from tracing_core.sqlite import Database, beginning_of, path_of, transaction, translated
 
 __all__ = [
     "FUTURE_SECONDS",
@@ -42,6 +42,7 @@ and receiver may differ by. It would not be deleted after 14 days."""
 
 _SQLITE = b"SQLite format 3\0"
 _GZIP = b"\x1f\x8b"
+_WHAT_IS_KNOWN = ": see what is in `truyvet agent import --help`"
 
 
 class ImportReport(Tally):
@@ -91,8 +92,7 @@ def open_source(path: Path) -> Iterator[Source]:
         is_folder = path.is_dir()
         beginning = b""
         if not is_folder:
-            with path.open("rb") as file:
-                beginning = file.read(4096)
+            beginning = beginning_of(path)
     if is_folder and is_leveldb(path):
         yield PlayServices(path)
     elif beginning.startswith(_SQLITE):
@@ -104,8 +104,13 @@ def open_source(path: Path) -> Iterator[Source]:
     elif beginning.startswith((_GZIP, b"{")) or not (is_folder or beginning.strip()):
         yield OwnLog("json-lines", "JSON Lines", path)
     else:
-        hint = ": unpack it first" if beginning.startswith(b"PK") else ""
-        raise InvalidLog(f"{path} is the log of no app that is known here{hint}")
+        is_packed = beginning.startswith(b"PK")
+        hint = ": unpack it first" if is_packed else _WHAT_IS_KNOWN
+        raise InvalidLog(
+            f"{path} is the log of no app that is known here{hint}",
+            LogFault.PACKED if is_packed else LogFault.UNKNOWN,
+            path=path,
+        )
 
 
 def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
@@ -115,7 +120,8 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
         return Ramble(path, connection)
     if columns_of(connection, "sighting"):
         return OwnLog("truyvet", "truyvet", path)
-    raise InvalidLog(f"{path} is the database of no app that is known here")
+    text = f"{path} is the database of no app that is known here{_WHAT_IS_KNOWN}"
+    raise InvalidLog(text, LogFault.UNKNOWN, path=path)
 
 
 def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -> ImportReport:
@@ -139,6 +145,10 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
     InvalidLog, StoreError
         When the other log cannot be read or this one written; then nothing is added.
     """
+    with translated(path):
+        if path.samefile(path_of(db)):
+            text = f"{path} is this device's own log: there is nothing to add"
+            raise InvalidLog(text, LogFault.OWN, path=path)
     with open_source(path) as source:
         report = ImportReport(source)
         # Leaving the transaction by an exception undoes it.

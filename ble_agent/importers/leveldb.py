@@ -19,7 +19,7 @@ from typing import BinaryIO
 from ble_agent.importers.crc32c import masked_crc32c
 from ble_agent.importers.cursor import Cursor
 from ble_agent.importers.snappy import decompress
-from tracing_core.errors import InvalidLog
+from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.sqlite import translated
 
 __all__ = ["is_leveldb", "read_leveldb"]
@@ -92,7 +92,8 @@ def _reading(path: Path) -> Iterator[None]:
     except ValueError as error:
         if isinstance(error, InvalidLog):
             raise
-        raise InvalidLog(f"{path} is damaged ({error}): copy the folder again") from error
+        text = f"{path} is damaged ({error}): copy the folder again"
+        raise InvalidLog(text, LogFault.DAMAGED, path=path) from error
 
 
 def _current(folder: Path) -> str | None:
@@ -102,14 +103,16 @@ def _current(folder: Path) -> str | None:
 
 
 def _missing(path: Path) -> InvalidLog:
-    return InvalidLog(f"{path} is missing: copy the whole folder, while the phone is switched off")
+    text = f"{path} is missing: copy the whole folder, while the phone is switched off"
+    return InvalidLog(text, LogFault.MISSING, path=path)
 
 
 def _read_manifest(folder: Path) -> _Version:
     with _reading(folder / "CURRENT"):
         name = _current(folder)
     if name is None:
-        raise InvalidLog(f"{folder} is no LevelDB folder: its CURRENT names no manifest")
+        text = f"{folder} is no LevelDB folder: its CURRENT names no manifest"
+        raise InvalidLog(text, LogFault.UNKNOWN, path=folder)
     path = folder / name
     if not path.is_file():
         raise _missing(path)

@@ -18,7 +18,7 @@ from ble_agent.importers.cursor import Cursor
 from ble_agent.importers.leveldb import read_leveldb
 from ble_agent.importers.source import Refusal, Tally
 from tracing_core.associated_encrypted_metadata import AEM_LENGTH
-from tracing_core.errors import InvalidLog
+from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.sighting import Sighting
 
@@ -74,9 +74,8 @@ class PlayServices:
             for record in _scans(records):
                 yield from _sightings(rpi, record, tally)
         if entries and wrong == entries:
-            raise InvalidLog(
-                f"{self._folder} is a LevelDB folder, but of no app that is known here"
-            )
+            text = f"{self._folder} is a LevelDB folder, but of no app that is known here"
+            raise InvalidLog(text, LogFault.UNKNOWN, path=self._folder)
 
 
 def _parse(value: bytes) -> list[_Record]:

@@ -29,18 +29,18 @@ def opened_database(path: Path) -> Iterator[sqlite3.Connection]:
         When it cannot be opened; the caller translates them.
     """
     with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(_connected(path, "mode=ro&immutable=1"))
         beside = [Path(f"{path}{suffix}") for suffix in _COMPANIONS]
         beside = [each for each in beside if each.is_file() and each.stat().st_size]
-        mode = "mode=ro&immutable=1"
         if beside:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="truyvet-")))
-            for each in (path, *beside):
+            # By SQLite, page by page: closing the file ourselves would let go of the locks of
+            # whoever else in this process has it open.
+            with _connected(folder / path.name, "mode=rwc") as copy:
+                connection.backup(copy)
+            for each in beside:
                 shutil.copyfile(each, folder / each.name)
-            path, mode = folder / path.name, "mode=rw"
-        uri = f"{path.absolute().as_uri()}?{mode}"
-        connection = stack.enter_context(
-            contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None))
-        )
+            connection = stack.enter_context(_connected(folder / path.name, "mode=rw"))
         connection.text_factory = bytes
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_FIELD)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -48,6 +48,11 @@ def opened_database(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA query_only = ON")
         yield connection
+
+
+def _connected(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    return contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None))
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:

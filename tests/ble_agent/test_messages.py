@@ -10,13 +10,19 @@ from ble_agent.messages import LANGUAGES, MESSAGES, date_text, default_language,
 from ble_agent.server_client import _WORDS, refused
 from tracing_core.errors import (
     InvalidKey,
+    InvalidLog,
     InvalidSignature,
+    LogFault,
     RadioError,
     RadioFault,
     SchemaMismatch,
     ServerUnreachable,
     StoreBusy,
+    StoreDamaged,
+    StoreError,
     StoreFull,
+    StoreReadOnly,
+    StoreSealed,
     TracingError,
     TrustError,
 )
@@ -64,7 +70,12 @@ ERRORS: list[TracingError] = [
     StoreBusy("x"),
     StoreFull("x"),
     SchemaMismatch("x"),
+    StoreDamaged("x"),
+    StoreError("x"),
+    StoreReadOnly("x"),
+    StoreSealed("x"),
     InvalidSignature("x"),
+    *(InvalidLog("x", fault) for fault in LogFault),
     *(RadioError(reason, "x") for reason in RadioFault),
     *(refused(word) for word in sorted({*_WORDS.values(), "not_joined", "no_home", "running"})),
 ]
@@ -80,6 +91,16 @@ def test_every_error_a_person_meets_has_a_vietnamese_line(error: TracingError) -
 def test_english_keeps_what_an_error_names() -> None:
     assert explain(StoreBusy("/srv/agent.db is in use"), "en") == "/srv/agent.db is in use"
     assert explain(InvalidKey("a key must be 16 bytes"), "vi") == "a key must be 16 bytes"
+
+
+def test_what_names_a_file_names_it_in_both_languages() -> None:
+    line = InvalidLog(
+        "/srv/log.jsonl, line 3: not JSON", LogFault.LINE, path="/srv/log.jsonl", line=3
+    )
+    assert explain(line, "en") == "/srv/log.jsonl, line 3: not JSON"
+    assert explain(line, "vi").startswith("/srv/log.jsonl, dòng 3: dòng này không đọc được")
+    damaged = StoreDamaged("/srv/agent.db is not readable", "/srv/agent.db")
+    assert explain(damaged, "vi").startswith("/srv/agent.db: tệp này không phải là cơ sở dữ liệu")
 
 
 @pytest.mark.parametrize(

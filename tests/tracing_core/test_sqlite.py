@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.tracing_core.refusals import check_one_line
-from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull
+from tracing_core.errors import SchemaMismatch, StoreBusy, StoreDamaged, StoreError, StoreFull
 from tracing_core.sighting import SIGHTING_TABLE, Sighting, select_sightings, write_json_lines
-from tracing_core.sqlite import Migrations, open_database, open_readonly, transaction, translated
+from tracing_core.sqlite import (
+    Migrations,
+    beginning_of,
+    open_database,
+    open_readonly,
+    transaction,
+    translated,
+)
 
 NOTES = Migrations("notes")
 
@@ -137,6 +144,7 @@ def test_a_second_connection_lets_go_of_no_lock_of_the_first(db, path):
         add(db, "before")
     open_database(path, [NOTES]).close()
     open_readonly(path, [NOTES]).close()
+    assert beginning_of(path) == b"SQLite format 3\0"
     code = (
         "import sys, sqlite3; db = sqlite3.connect(sys.argv[1]);"
         "db.execute(\"INSERT INTO note (text) VALUES ('other')\"); db.commit(); db.close()"
@@ -291,15 +299,26 @@ def read_only_folder(tmp_path):
     subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
+def test_a_schema_whose_name_is_no_text(path):
+    open_database(path, [NOTES]).close()
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE note", b"CREATE \x80\x80\x80\x80\x80 note"))
+    assert path.read_bytes() != data
+    for opened in (open_database, open_readonly):
+        with pytest.raises(StoreDamaged, match="restore it") as caught:
+            opened(path, [NOTES])
+        check_one_line(caught.value)
+
+
 def test_a_read_only_folder(read_only_folder):
     db = open_readonly(read_only_folder / "log.db", [SIGHTING_TABLE])
     assert list(select_sightings(db)) == []
     db.close()
     for name in ("log.db", "new.db"):
-        with pytest.raises(StoreError, match=f"{name} cannot be .*: check") as caught:
+        with pytest.raises(StoreError, match=f"{name} can(not| only) be .*: check") as caught:
             open_database(read_only_folder / name, [SIGHTING_TABLE])
         check_one_line(caught.value)
-    with pytest.raises(StoreError, match=r"log.jsonl\S* cannot be .*: check"):
+    with pytest.raises(StoreError, match=r"log.jsonl\S* can(not| only) be .*: check"):
         write_json_lines(read_only_folder / "log.jsonl", [])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -16,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ble_agent.importers import FUTURE_SECONDS, Refusal, import_log
+from ble_agent.messages import explain, say
 from ble_agent.store import open_store
 from tests.ble_agent.agents import AgentProcess, clock_at
 from tests.ble_agent.importers.foreign_logs import (
@@ -30,7 +33,7 @@ from tests.ble_agent.importers.foreign_logs import (
     write_play_services,
     write_ramble,
 )
-from tracing_core.errors import InvalidLog, StoreError, TracingError
+from tracing_core.errors import InvalidLog, LogFault, StoreDamaged, StoreError, TracingError
 from tracing_core.sighting import Sighting, insert_sightings, select_sightings, write_json_lines
 from tracing_core.sqlite import Database, transaction
 
@@ -228,6 +231,49 @@ def test_what_is_no_log_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"\x89PNG", LogFault.UNKNOWN),
+        (b"PK\x03\x04", LogFault.PACKED),
+        (b'{"rpi": 1}\n', LogFault.LINE),
+        (gzip.compress(bytes(100_000))[:-20], LogFault.DAMAGED),
+        (b"SQLite format 3\0" + bytes(5000), StoreDamaged),
+        ("CURRENT", LogFault.UNKNOWN),
+        ("000011.ldb", LogFault.DAMAGED),
+        ("-000011.ldb", LogFault.MISSING),
+    ],
+)
+def test_a_damaged_log_is_told_in_the_owners_language(
+    db: Database, tmp_path: Path, content: bytes | str, fault: LogFault | type[StoreError]
+) -> None:
+    path = tmp_path / "log"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        entries = [
+            (contact_key(SEEN, bytes([number]) * 16), contact_value(AEM, scan_record(SEEN, [-60])))
+            for number in range(60)
+        ]
+        write_play_services(path, entries)
+        wrong = path / content.removeprefix("-")
+        wrong.unlink()
+        if not content.startswith("-"):
+            wrong.write_bytes(b"wrong")
+    with pytest.raises((InvalidLog, StoreError)) as caught:
+        import_log(db, path, NOW)
+    told = explain(caught.value, "vi")
+    assert told.startswith(str(path))
+    if isinstance(fault, LogFault):
+        assert isinstance(caught.value, InvalidLog)
+        assert caught.value.fault is fault
+        assert told.endswith(say(f"error_log_{fault.name.lower()}", "vi"))
+    else:
+        assert isinstance(caught.value, fault)
+    assert str(path) in explain(caught.value, "en")
+    assert list(select_sightings(db)) == []
+
+
+@pytest.mark.parametrize(
     "schema",
     [
         "CREATE TABLE other(rpi, aem, timestamp, rssi, duration)",
@@ -256,6 +302,48 @@ def test_no_address_place_or_own_key_comes_along(db: Database, tmp_path: Path) -
     for secret in (ADDRESS.encode(), bytes.fromhex(ADDRESS.replace(":", "")), b"own secret key"):
         assert secret not in everything
     assert b"phone" not in everything
+
+
+WRITE_FROM_OUTSIDE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("INSERT INTO state VALUES ('outside', '1')")
+connection.commit()
+connection.close()
+"""
+
+
+@pytest.mark.parametrize("what", ["itself", "open elsewhere", "microG's"])
+def test_a_log_that_this_process_has_open_keeps_its_locks(
+    db: Database, tmp_path: Path, what: str
+) -> None:
+    # Whoever closes a descriptor of a database drops all of its process's locks on it; the next
+    # process to leave then takes itself for the last and removes the log under the one here.
+    with contextlib.ExitStack() as stack:
+        path, opened = tmp_path / "home" / "agent.db", db
+        if what != "itself":
+            path = another_agent(tmp_path / "other")
+            opened = stack.enter_context(open_store(path.parent))
+        if what == "microG's":
+            opened.execute("DROP TABLE sighting")
+            opened.conn.executescript(MICROG_EXPORT_SCHEMA)
+        with transaction(opened):
+            opened.execute("INSERT INTO state VALUES ('mine', '1')")
+        if what == "itself":
+            with pytest.raises(InvalidLog, match="this device's own log"):
+                import_log(db, path, NOW)
+        else:
+            import_log(db, path, NOW)
+        subprocess.run([sys.executable, "-c", WRITE_FROM_OUTSIDE, str(path)], check=True)
+        assert Path(f"{path}-wal").exists()
+        with transaction(opened):
+            opened.execute("INSERT INTO state VALUES ('mine too', '1')")
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            assert [name for (name,) in other.execute("SELECT name FROM state ORDER BY name")] == [
+                "mine",
+                "mine too",
+                "outside",
+            ]
 
 
 def test_nothing_of_a_copy_is_left(
