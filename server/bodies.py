@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import secrets
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi import Depends, Header, Request
@@ -53,7 +54,9 @@ def padded(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return an answer, filled up with random letters so that its length tells nothing."""
+    # The words of the status line count too, so that refusals are no longer than what is granted.
     short = len(JSONResponse({**fields, "padding": ""}).body)
+    short += len(HTTPStatus(status).phrase) - len(HTTPStatus.OK.phrase)
     least = settings.response_padding_min_bytes
     length = least + -(short + least) % settings.response_step_bytes
     letters = base64.urlsafe_b64encode(secrets.token_bytes(length)).decode()[:length]

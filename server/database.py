@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError
 from tracing_core.sqlite import create_private, translated
 
-__all__ = ["Database", "metadata"]
+__all__ = ["Database", "kept_if", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -47,6 +47,21 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get("truyvet_read_only", False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@contextlib.contextmanager
+def kept_if(connection: Connection, is_kept: bool) -> Iterator[None]:
+    """Write inside a transaction; on ``False`` all is undone, and yet as much reaches the disk.
+
+    SQLite writes the pages that were touched at the commit, even where they are again what they
+    were, so the time that takes does not tell one from the other.
+    """
+    attempt = connection.begin_nested()
+    yield
+    if is_kept:
+        attempt.commit()
+    else:
+        attempt.rollback()
 
 
 class Database:

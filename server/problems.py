@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -12,9 +14,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from server.bodies import padded
+from server.config import Settings
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError, TracingError
 
-__all__ = ["Refused", "add_handlers"]
+__all__ = ["Refused", "add_handlers", "answered"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +45,25 @@ class Refused(TracingError):
         self.code = code
         self.status = status
         self.retry_after = retry_after
+
+
+def answered(
+    settings: Settings, is_chaff: bool, work: Callable[[], Mapping[str, Any]]
+) -> JSONResponse:
+    """Do the work of a request and answer; cover traffic is told nothing, whatever came of it.
+
+    Raises
+    ------
+    Refused, PublishRejected
+        When the work raises it, and the request is in earnest.
+    """
+    try:
+        fields = work()
+    except (Refused, PublishRejected):
+        if not is_chaff:
+            raise
+        fields = {}
+    return padded(settings, {} if is_chaff else fields)
 
 
 def _answer(

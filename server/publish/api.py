@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from server.bodies import Body, Chaff, padded, request_schema, response_schemas
+from server.bodies import Body, Chaff, request_schema, response_schemas
 from server.context import CurrentServer
-from server.publish.cover import pretend_upload
+from server.problems import answered
 from server.publish.upload import take_upload
-from server.verification.certificate import verify_certificate
+from server.verification.certificate import pretend_to_verify, verify_certificate
 from tracing_core.errors import PublishRejected
 from tracing_core.publish_request import PublishRequest, PublishResponse
 
@@ -18,22 +20,24 @@ __all__ = ["publish_router"]
 
 def _publish(server: CurrentServer, body: Body, is_chaff: Chaff) -> JSONResponse:
     """Publish the keys of a person who tested positive, with the certificate that says so."""
-    settings = server.settings
+    settings, now = server.settings, server.clock.now()
+    key = server.keys.certificate_key()
     request = PublishRequest.from_bytes(body)
-    if is_chaff:
-        pretend_upload(server, request)
-        return padded(settings, {})
-    if request.health_authority_id != settings.health_authority_id:
-        raise PublishRejected(
-            "unknown_health_authority_id", "this server serves another authority", status=401
-        )
-    claims = verify_certificate(
-        request, server.keys.certificate_key(), settings, server.clock.now()
-    )
-    response = take_upload(server, request, claims)
-    # Google's clients read the count even where it is zero.
-    answer = {"insertedExposures": response.inserted_exposures, **response.to_json()}
-    return padded(settings, answer)
+
+    def publish() -> dict[str, Any]:
+        if is_chaff:
+            claims = pretend_to_verify(request, settings, now)
+        elif request.health_authority_id == settings.health_authority_id:
+            claims = verify_certificate(request, key, settings, now)
+        else:
+            raise PublishRejected(
+                "unknown_health_authority_id", "this server serves another authority", status=401
+            )
+        response = take_upload(server, request, claims, is_cover=is_chaff)
+        # Google's clients read the count even where it is zero.
+        return {"insertedExposures": response.inserted_exposures, **response.to_json()}
+
+    return answered(settings, is_chaff, publish)
 
 
 def publish_router() -> APIRouter:

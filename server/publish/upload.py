@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from server.config import Settings
 from server.context import Server
+from server.database import kept_if
 from server.export.store import closed_until
 from server.metrics import KEYS_PUBLISHED, KEYS_REJECTED
 from server.publish.revision import RevisableKey, open_token, seal_token
@@ -25,7 +28,9 @@ from tracing_core.diagnosis_key import ReportType, is_allowed_transition
 from tracing_core.errors import InvalidValue, PublishRejected
 from tracing_core.publish_request import PublishRequest, PublishResponse
 
-__all__ = ["store_upload", "take_upload"]
+__all__ = ["take_upload"]
+
+_KEY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,30 +115,27 @@ def _store(
     return len(inserted), revisable
 
 
-def store_upload(
-    conn: Connection, settings: Settings, upload: Upload
-) -> tuple[int, list[RevisableKey]]:
-    """Store an upload that brought no revision token, inside the caller's transaction.
-
-    Returns
-    -------
-    tuple
-        How many keys were new, and those that a token may name.
-
-    Raises
-    ------
-    PublishRejected
-        When a key was published before and would change.
-    """
-    return _store(conn, settings, upload, _Right(is_token_needed=True))
+def _disguised(request: PublishRequest) -> PublishRequest:
+    """Return an upload of other keys, so that nobody learns by pretending which are stored."""
+    keys = (
+        replace(key, key_text=base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode())
+        for key in request.keys
+    )
+    return replace(request, keys=tuple(keys))
 
 
 def take_upload(
-    server: Server, request: PublishRequest, claims: Claims, *, by_operator: bool = False
+    server: Server,
+    request: PublishRequest,
+    claims: Claims,
+    *,
+    by_operator: bool = False,
+    is_cover: bool = False,
 ) -> PublishResponse:
     """Store the keys of an upload whose certificate was checked; they are on the disk on return.
 
-    The same keys sent again change nothing and are answered with success.
+    The same keys sent again change nothing and are answered with success. For an upload that only
+    pretends the same is done with other keys, of which nothing is kept or counted.
 
     Raises
     ------
@@ -143,16 +145,19 @@ def take_upload(
         When the database cannot store it.
     """
     now = server.clock.now()
+    if is_cover:
+        request = _disguised(request)
     upload = Upload(request, claims, server.settings, now)
     try:
         apply_rules(upload)
     finally:
         for rule, number in upload.lost.items():
-            KEYS_REJECTED.labels(rule).inc(number)
+            if not is_cover:
+                KEYS_REJECTED.labels(rule).inc(number)
     right = _Right(is_token_needed=False) if by_operator else _right(server, request.revision_token)
-    with server.database.begin() as conn:
+    with server.database.begin() as conn, kept_if(conn, not is_cover):
         inserted, revisable = _store(conn, server.settings, upload, right)
-    KEYS_PUBLISHED.inc(inserted)
+    KEYS_PUBLISHED.inc(0 if is_cover else inserted)
     return PublishResponse(
         revision_token=seal_token(
             [*right.revisable, *revisable], server.keys.revision_key(), server.settings, now

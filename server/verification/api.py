@@ -12,8 +12,7 @@ from fastapi.responses import JSONResponse
 
 from server.bodies import Body, Chaff, padded, request_schema, response_schemas
 from server.context import CurrentServer, Server
-from server.problems import Refused
-from server.verification.cover import pretend_code, pretend_token
+from server.problems import Refused, answered
 from server.verification.limits import ClientLimits
 from server.verification.rules import (
     check_operator_key,
@@ -63,22 +62,20 @@ def _verify(
     """Exchange a code for a token."""
     limits.check(address)
     request = VerifyRequest.from_bytes(body)
-    if is_chaff:
-        pretend_code(server, request)
-        return padded(server.settings, {})
-    try:
-        subject, token = exchange_code(server, request)
-    except Refused as error:
-        if error.code in _WRONG_CODES:
-            limits.failed(address)
-        raise
-    limits.succeeded(address)
-    return _answer(
-        server,
-        VerifyResponse(
+
+    def exchange() -> dict[str, Any]:
+        try:
+            subject, token = exchange_code(server, request, is_cover=is_chaff)
+        except Refused as error:
+            if error.code in _WRONG_CODES:
+                limits.count_code(address, None if is_chaff else False)
+            raise
+        limits.count_code(address, None if is_chaff else True)
+        return VerifyResponse(
             subject.test_type, subject.symptom_date or "", subject.test_date or "", token
-        ),
-    )
+        ).to_json()
+
+    return answered(server.settings, is_chaff, exchange)
 
 
 def _certificate(
@@ -87,11 +84,11 @@ def _certificate(
     """Exchange a token for a certificate of the keys that a MAC stands for."""
     limits.check(address)
     request = CertificateRequest.from_bytes(body)
-    if is_chaff:
-        pretend_token(server, request)
-        return padded(server.settings, {})
-    certificate = exchange_token(server, request)
-    return _answer(server, CertificateResponse(certificate))
+    return answered(
+        server.settings,
+        is_chaff,
+        lambda: CertificateResponse(exchange_token(server, request, is_cover=is_chaff)).to_json(),
+    )
 
 
 def _operator(

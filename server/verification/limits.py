@@ -88,16 +88,18 @@ class ClientLimits:
                     retry_after=int(client.minute_began + _MINUTE - now) + 1,
                 )
 
-    def succeeded(self, address: str) -> None:
-        """Note a right code: the wrong ones before it were slips of the finger."""
-        with self._lock:
-            self._client(address).failures = 0
+    def count_code(self, address: str, is_right: bool | None) -> None:
+        """Note whether a code was right; None, of a code that only pretends, changes nothing.
 
-    def failed(self, address: str) -> None:
-        """Note a wrong code; after too many in a row the client is banned for a while."""
+        A right one shows that the wrong ones before it were slips of the finger; after too many in
+        a row the client is banned for a while.
+        """
         with self._lock:
             client = self._client(address)
-            client.failures += 1
+            if is_right:
+                client.failures = 0
+            elif is_right is not None:
+                client.failures += 1
             if client.failures >= self._settings.max_consecutive_code_failures:
                 client.failures = 0
                 client.banned_until = self._clock.monotonic() + self._settings.ban_seconds

@@ -14,10 +14,13 @@ from sqlalchemy import Connection
 
 from server.config import Settings
 from server.context import Server
+from server.database import kept_if
 from server.problems import Refused
 from server.verification.certificate import sign_certificate
 from server.verification.store import (
+    NOBODYS_HASH,
     Subject,
+    Voucher,
     claim_code,
     find_code,
     find_token,
@@ -49,6 +52,7 @@ _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _TRIES_FOR_A_FREE_CODE = 6
 _MAC_BYTES = 32
 _MAX_TIME_ZONE_MINUTES = 14 * 60
+_NOBODY = Subject("confirmed", "2020-01-01")
 _TEST_TYPES = ("confirmed", "likely", "negative")
 
 _ACCEPTS = {
@@ -190,10 +194,35 @@ def _accepted(types: Sequence[str]) -> set[str]:
         raise Refused("invalid_test_type", "accept names a test type nobody knows") from error
 
 
-def exchange_code(server: Server, request: VerifyRequest) -> tuple[Subject, str]:
+def _refusal_of_code(found: Voucher | None, accepted: set[str], now: float) -> Refused | None:
+    if found is None:
+        return Refused("code_not_found", "nobody knows this code: check its digits")
+    if found.is_spent:
+        return Refused("code_invalid", "this code was used before: ask for a new one")
+    if found.expires_at <= now:
+        return Refused("code_expired", "this code has expired: ask for a new one")
+    if found.subject.test_type not in accepted:
+        return Refused(
+            "unsupported_test_type", "this program cannot handle such a test", status=412
+        )
+    return None
+
+
+def _refusal_of_token(found: Voucher | None, now: float) -> Refused | None:
+    if found is None or found.is_spent:
+        return Refused("token_invalid", "this token is unknown or was used before")
+    if found.expires_at <= now:
+        return Refused("token_expired", "this token has expired: ask for a new code")
+    return None
+
+
+def exchange_code(
+    server: Server, request: VerifyRequest, *, is_cover: bool = False
+) -> tuple[Subject, str]:
     """Exchange a code for a token, once.
 
-    Spaces and hyphens in a code do not count, nor does the case of its letters.
+    Spaces and hyphens in a code do not count, nor does the case of its letters. A request that is
+    refused, or only pretends, does the same work, of which nothing is kept.
 
     Raises
     ------
@@ -207,30 +236,27 @@ def exchange_code(server: Server, request: VerifyRequest) -> tuple[Subject, str]
     code = "".join(request.code.split()).replace("-", "").lower()
     code_hash = keyed_hash(server, "code", code)
     token = secrets.token_urlsafe(32)
+    token_hash = keyed_hash(server, "token", token)
+    expires_at = int(now) + server.settings.token_seconds
     with server.database.begin() as conn:
-        found = find_code(conn, code_hash)
-        if found is None:
-            raise Refused("code_not_found", "nobody knows this code: check its digits")
-        if found.is_claimed:
-            raise Refused("code_invalid", "this code was used before: ask for a new one")
-        if found.expires_at <= now:
-            raise Refused("code_expired", "this code has expired: ask for a new one")
-        if found.subject.test_type not in accepted:
-            raise Refused(
-                "unsupported_test_type", "this program cannot handle such a test", status=412
-            )
-        claim_code(conn, code_hash)
-        insert_token(
-            conn,
-            keyed_hash(server, "token", token),
-            found.subject,
-            int(now) + server.settings.token_seconds,
-        )
-    return found.subject, token
+        # What a pretence sends is never looked up, so it cannot be used to guess codes.
+        found = find_code(conn, NOBODYS_HASH if is_cover else code_hash)
+        refusal = _refusal_of_code(found, accepted, now)
+        is_granted = refusal is None and not is_cover
+        subject = found.subject if found else _NOBODY
+        with kept_if(conn, is_granted):
+            claim_code(conn, code_hash if is_granted else NOBODYS_HASH)
+            insert_token(conn, token_hash, subject, expires_at)
+    if refusal is not None:
+        raise refusal
+    return subject, token
 
 
-def exchange_token(server: Server, request: CertificateRequest) -> str:
+def exchange_token(server: Server, request: CertificateRequest, *, is_cover: bool = False) -> str:
     """Exchange a token for a certificate of the keys that a MAC stands for, once.
+
+    A request that is refused, or only pretends, does the same work: what is signed for it is of no
+    use to anybody.
 
     Raises
     ------
@@ -248,13 +274,19 @@ def exchange_token(server: Server, request: CertificateRequest) -> str:
         raise Refused("hmac_invalid", f"ekeyhmac must be {_MAC_BYTES} bytes")
     token_hash = keyed_hash(server, "token", request.token)
     with server.database.begin() as conn:
-        found = find_token(conn, token_hash)
-        if found is None or found.is_used:
-            raise Refused("token_invalid", "this token is unknown or was used before")
-        if found.expires_at <= now:
-            raise Refused("token_expired", "this token has expired: ask for a new code")
-        use_token(conn, token_hash)
+        found = find_token(conn, NOBODYS_HASH if is_cover else token_hash)
+        refusal = _refusal_of_token(found, now)
+        is_granted = refusal is None and not is_cover
+        with kept_if(conn, is_granted):
+            use_token(conn, token_hash if is_granted else NOBODYS_HASH)
         # Signed before the commit, so that a failure leaves the token as it was.
-        return sign_certificate(
-            found.subject, mac, server.keys.certificate_key(), server.settings, now
+        certificate = sign_certificate(
+            found.subject if found else _NOBODY,
+            mac if is_granted else bytes(_MAC_BYTES),
+            server.keys.certificate_key(),
+            server.settings,
+            now,
         )
+    if refusal is not None:
+        raise refusal
+    return certificate

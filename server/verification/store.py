@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Integer,
     LargeBinary,
-    Row,
     String,
     Table,
     delete,
@@ -26,9 +25,9 @@ from sqlalchemy import (
 from server.database import metadata
 
 __all__ = [
-    "Code",
+    "NOBODYS_HASH",
     "Subject",
-    "Token",
+    "Voucher",
     "claim_code",
     "delete_expired",
     "find_code",
@@ -40,7 +39,6 @@ __all__ = [
     "is_operator_key",
     "operator_key",
     "replace_operator_keys",
-    "replace_token",
     "use_token",
     "verification_code",
     "verification_token",
@@ -54,16 +52,27 @@ operator_key = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+NOBODYS_HASH = b"\xff" * 32
+"""The hash of a code and a token that every database has and that nobody can know: requests that
+are granted nothing do on them the work of those that are."""
+
+
+def _voucher_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("test_type", String(16), nullable=False),
+        Column("symptom_date", String(10)),
+        Column("test_date", String(10)),
+        Column("expires_at", BigInteger, nullable=False),
+    )
+
+
 verification_code = Table(
     "verification_code",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("code_hash", LargeBinary(32), nullable=False, unique=True),
     Column("uuid", String(36), unique=True),
-    Column("test_type", String(16), nullable=False),
-    Column("symptom_date", String(10)),
-    Column("test_date", String(10)),
-    Column("expires_at", BigInteger, nullable=False),
+    *_voucher_columns(),
     Column("is_claimed", Boolean, nullable=False),
 )
 """Dates are ISO, in the time zone of who was tested; `expires_at` is UTC Unix seconds."""
@@ -73,10 +82,7 @@ verification_token = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("token_hash", LargeBinary(32), nullable=False, unique=True),
-    Column("test_type", String(16), nullable=False),
-    Column("symptom_date", String(10)),
-    Column("test_date", String(10)),
-    Column("expires_at", BigInteger, nullable=False),
+    *_voucher_columns(),
     Column("is_used", Boolean, nullable=False),
 )
 
@@ -94,29 +100,14 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """A code as stored."""
+class Voucher:
+    """A code or a token as stored."""
 
     subject: Subject
     expires_at: int
     """UTC Unix seconds."""
-    is_claimed: bool
-    """Whether it was exchanged for a token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token as stored."""
-
-    subject: Subject
-    expires_at: int
-    """UTC Unix seconds."""
-    is_used: bool
-    """Whether it was exchanged for a certificate."""
-
-
-def _subject(row: Row[Any]) -> Subject:
-    return Subject(row.test_type, row.symptom_date, row.test_date)
+    is_spent: bool
+    """Whether it was exchanged, a code for a token and a token for a certificate."""
 
 
 def replace_operator_keys(conn: Connection, key_hash: bytes, created_at: int) -> None:
@@ -140,75 +131,57 @@ def has_uuid(conn: Connection, uuid: str) -> bool:
     return bool(conn.scalar(select(exists().where(verification_code.c.uuid == uuid))))
 
 
+def _insert(
+    conn: Connection, table: Table, subject: Subject, expires_at: int, **values: Any
+) -> None:
+    row = {**asdict(subject), "expires_at": expires_at, **values}
+    conn.execute(insert(table).values(row))
+
+
+def _find(conn: Connection, column: Column[Any], digest: bytes) -> Voucher | None:
+    row = conn.execute(select(column.table).where(column == digest)).first()
+    if row is None:
+        return None
+    *_, test_type, symptom_date, test_date, expires_at, is_spent = row
+    return Voucher(Subject(test_type, symptom_date, test_date), expires_at, is_spent)
+
+
+def _spend(conn: Connection, column: Column[Any], digest: bytes, flag: str) -> None:
+    conn.execute(update(column.table).where(column == digest).values({flag: True}))
+
+
 def insert_code(
     conn: Connection, code_hash: bytes, uuid: str, subject: Subject, expires_at: int
 ) -> None:
     """Store a code, to be claimed once."""
-    conn.execute(
-        insert(verification_code).values(
-            code_hash=code_hash,
-            uuid=uuid,
-            test_type=subject.test_type,
-            symptom_date=subject.symptom_date,
-            test_date=subject.test_date,
-            expires_at=expires_at,
-            is_claimed=False,
-        )
-    )
+    values = {"code_hash": code_hash, "uuid": uuid, "is_claimed": False}
+    _insert(conn, verification_code, subject, expires_at, **values)
 
 
-def find_code(conn: Connection, code_hash: bytes) -> Code | None:
+def find_code(conn: Connection, code_hash: bytes) -> Voucher | None:
     """Return a code, or None if nobody knows it."""
-    row = conn.execute(
-        select(verification_code).where(verification_code.c.code_hash == code_hash)
-    ).first()
-    return None if row is None else Code(_subject(row), row.expires_at, row.is_claimed)
+    return _find(conn, verification_code.c.code_hash, code_hash)
 
 
 def claim_code(conn: Connection, code_hash: bytes) -> None:
     """Mark a code as exchanged."""
-    conn.execute(
-        update(verification_code)
-        .where(verification_code.c.code_hash == code_hash)
-        .values(is_claimed=True)
-    )
+    _spend(conn, verification_code.c.code_hash, code_hash, "is_claimed")
 
 
 def insert_token(conn: Connection, token_hash: bytes, subject: Subject, expires_at: int) -> None:
     """Store a token, to be used once."""
-    conn.execute(
-        insert(verification_token).values(
-            token_hash=token_hash,
-            test_type=subject.test_type,
-            symptom_date=subject.symptom_date,
-            test_date=subject.test_date,
-            expires_at=expires_at,
-            is_used=False,
-        )
-    )
+    values = {"token_hash": token_hash, "is_used": False}
+    _insert(conn, verification_token, subject, expires_at, **values)
 
 
-def replace_token(conn: Connection, token_hash: bytes, subject: Subject, expires_at: int) -> None:
-    """Store a token in place of the one of the same hash, if there is one."""
-    conn.execute(delete(verification_token).where(verification_token.c.token_hash == token_hash))
-    insert_token(conn, token_hash, subject, expires_at)
-
-
-def find_token(conn: Connection, token_hash: bytes) -> Token | None:
+def find_token(conn: Connection, token_hash: bytes) -> Voucher | None:
     """Return a token, or None if nobody knows it."""
-    row = conn.execute(
-        select(verification_token).where(verification_token.c.token_hash == token_hash)
-    ).first()
-    return None if row is None else Token(_subject(row), row.expires_at, row.is_used)
+    return _find(conn, verification_token.c.token_hash, token_hash)
 
 
 def use_token(conn: Connection, token_hash: bytes) -> None:
     """Mark a token as exchanged."""
-    conn.execute(
-        update(verification_token)
-        .where(verification_token.c.token_hash == token_hash)
-        .values(is_used=True)
-    )
+    _spend(conn, verification_token.c.token_hash, token_hash, "is_used")
 
 
 def delete_expired(conn: Connection, moment: int) -> int:

@@ -47,7 +47,7 @@ def test_too_many_wrong_codes_in_a_row_ban_the_client_for_an_hour() -> None:
     limits = limits_of(clock)
     for _ in range(50):
         limits.check("192.0.2.1")
-        limits.failed("192.0.2.1")
+        limits.count_code("192.0.2.1", is_right=False)
         clock.advance(1)
     assert "wrong codes" in str(refused(limits, "192.0.2.1"))
     limits.check("192.0.2.2")
@@ -59,7 +59,7 @@ def test_a_right_code_forgives_the_wrong_ones() -> None:
     clock = ManualClock(NOW)
     limits = limits_of(clock)
     for turn in range(98):
-        limits.failed("192.0.2.1") if turn != 49 else limits.succeeded("192.0.2.1")
+        limits.count_code("192.0.2.1", is_right=turn == 49)
     limits.check("192.0.2.1")
 
 
