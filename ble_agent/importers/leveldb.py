@@ -260,12 +260,12 @@ def _index(file: BinaryIO) -> bytes:
 
 def _block(file: BinaryIO, handle: Cursor) -> bytes:
     offset, size = handle.varint(), handle.varint()
-    if size > _LARGEST_BLOCK or offset >= 1 << 63:
+    if size > _LARGEST_BLOCK:
         raise ValueError(f"a block of it is larger than {_LARGEST_BLOCK} bytes")
+    if offset + size + _BLOCK_TRAILER > file.seek(0, io.SEEK_END):
+        raise ValueError("it ends too early")
     file.seek(offset)
     stored = file.read(size + _BLOCK_TRAILER)
-    if len(stored) < size + _BLOCK_TRAILER:
-        raise ValueError("it ends too early")
     if masked_crc32c(stored[: size + 1]) != int.from_bytes(stored[size + 1 :], "little"):
         raise ValueError("a checksum of it is wrong")
     compression, contents = stored[size], stored[:size]

@@ -289,7 +289,8 @@ def test_what_is_unknown_or_hostile_is_refused(tmp_path: Path) -> None:
     assert "unknown method 4" in with_block(block(contents, 4))
     assert "checksum" in with_block(contents + bytes(5))
     assert "larger than" in with_block(contents, varint(0) + varint(1 << 40))
-    assert "ends too early" in with_block(contents, varint(1 << 40) + varint(10))
+    for offset in (1, 1 << 40, (1 << 63) - 1, (1 << 64) - 1):
+        assert "ends too early" in with_block(contents, varint(offset) + varint(len(contents) + 90))
     bomb = varint(1 << 40) + b"\x00a"
     stored = bomb + b"\x01" + masked_crc32c(bomb + b"\x01").to_bytes(4, "little")
     assert "larger than" in with_block(stored, varint(0) + varint(len(bomb)))
