@@ -16,7 +16,7 @@ from random import Random
 from ble_agent.checker import in_thread
 from ble_agent.membership import find_membership
 from ble_agent.report import ACCEPTED_TESTS
-from ble_agent.server_client import ServerClient
+from ble_agent.server_client import CERTIFY, PUBLISH, VERIFY, ServerClient
 from ble_agent.store import open_store
 from tracing_core.clock import Clock
 from tracing_core.errors import TracingError
@@ -66,16 +66,17 @@ def pretend_report(client: ServerClient, clock: Clock, health_authority_id: str)
     )
     secret = secrets.token_bytes(_SECRET_BYTES)
     mac = base64.b64encode(key_hmac(keys, secret)).decode()
-    client.verify(VerifyRequest(f"{secrets.randbelow(10**8):08}", accept=ACCEPTED_TESTS))
-    client.certify(CertificateRequest(secrets.token_urlsafe(_SECRET_BYTES), mac))
-    client.publish(
+    client.post(VERIFY, VerifyRequest(f"{secrets.randbelow(10**8):08}", accept=ACCEPTED_TESTS))
+    client.post(CERTIFY, CertificateRequest(secrets.token_urlsafe(_SECRET_BYTES), mac))
+    client.post(
+        PUBLISH,
         PublishRequest(
             keys=keys,
             health_authority_id=health_authority_id,
             verification_payload=secrets.token_urlsafe(_CERTIFICATE_BYTES),
             hmac_key=base64.b64encode(secret).decode(),
             symptom_onset_interval=today,
-        )
+        ),
     )
 
 

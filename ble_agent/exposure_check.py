@@ -295,7 +295,5 @@ def _contact_line(contact: Contact) -> str:
 
 
 def _level_text(level: str, language: str) -> str:
-    if f"level_{level}" in MESSAGES:
-        return say(f"level_{level}", language)
-    # An authority may call its levels anything; a terminal must not obey it.
-    return "".join(letter for letter in level if letter.isprintable())
+    """Return a level as the owner reads it; an authority may call its levels anything."""
+    return say(f"level_{level}", language) if f"level_{level}" in MESSAGES else level

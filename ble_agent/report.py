@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ble_agent.key_ring import KeyRing
 from ble_agent.membership import load_membership
-from ble_agent.server_client import ServerClient, refused
+from ble_agent.server_client import CERTIFY, PUBLISH, VERIFY, ServerClient, refused
 from ble_agent.store import RETENTION_SECONDS, get_state, set_state
 from tracing_core.clock import Clock
 from tracing_core.interval import interval_number
@@ -80,7 +80,7 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
         symptom_onset_interval=state["onset"],
         revision_token=_revision_token(state, clock.now()),
     )
-    response = client.publish(request)
+    response = client.post(PUBLISH, request)
     done: dict[str, Any] = {name: state[name] for name in ("taken_back",) if name in state}
     if response.revision_token:
         done |= {"revision_token": response.revision_token, "reported_at": int(clock.now())}
@@ -112,7 +112,7 @@ def _with_token(
     fresh = clock.now() - state.get("verified_at", 0) < _TOKEN_SECONDS
     if state.get("code") == code and fresh:
         return state
-    response = client.verify(VerifyRequest(code, accept=accepted))
+    response = client.post(VERIFY, VerifyRequest(code, accept=accepted))
     if not response.token:
         raise refused("answer")
     names = ("revision_token", "reported_at", "taken_back")
@@ -142,7 +142,8 @@ def _with_certificate(
     secret = secrets.token_bytes(_SECRET_BYTES)
     starts: list[int] = [key.rolling_start_interval_number for key in keys]
     mac = key_hmac(_published(keys, starts), secret)
-    response = client.certify(CertificateRequest(state["token"], base64.b64encode(mac).decode()))
+    request = CertificateRequest(state["token"], base64.b64encode(mac).decode())
+    response = client.post(CERTIFY, request)
     if not response.certificate:
         raise refused("answer")
     return _saved(

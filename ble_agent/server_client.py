@@ -15,10 +15,10 @@ import secrets
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
 from ble_agent.download import KnownAnswers, PartialFile
@@ -46,14 +46,7 @@ from tracing_core.verification import (
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["PUBLISH_REQUEST_BYTES", "VERIFY_REQUEST_BYTES", "ServerClient", "refused"]
-
-VERIFY_REQUEST_BYTES = 2_048
-"""Every request to the verification endpoints is padded to this size."""
-
-PUBLISH_REQUEST_BYTES = 16_384
-"""Every upload is padded to this size, or to a multiple: 30 keys, a certificate and a revision
-token fill about half of it."""
+__all__ = ["CERTIFY", "PUBLISH", "VERIFY", "ServerClient", "Step", "refused"]
 
 _MAX_ANSWER_BYTES = 64 << 10
 _MAX_TRUST_BYTES = 1 << 20
@@ -94,6 +87,28 @@ _WORDS = {
 }
 _Answer = TypeVar("_Answer", bound=JSONBody)
 _Request = TypeVar("_Request", VerifyRequest, CertificateRequest, PublishRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[_Request, _Answer]):
+    """One request of the three that a report takes."""
+
+    path: str
+    request_bytes: int
+    """Every request is padded to this size, or to a multiple."""
+    answer: type[_Answer]
+
+
+VERIFY: Step[VerifyRequest, VerifyResponse] = Step("/api/verify", 2_048, VerifyResponse)
+"""Exchanges a code for a token."""
+
+CERTIFY: Step[CertificateRequest, CertificateResponse] = Step(
+    "/api/certificate", 2_048, CertificateResponse
+)
+"""Exchanges a token and the MAC of keys for a certificate."""
+
+PUBLISH: Step[PublishRequest, PublishResponse] = Step("/v1/publish", 16_384, PublishResponse)
+"""Uploads keys: 30 keys, a certificate and a revision token fill about half of its size."""
 
 
 def refused(code: str) -> ServerRefused:
@@ -268,38 +283,25 @@ class ServerClient:
         path = name if name.startswith(f"{region}/") else f"{region}/{name}"
         return self._get_public(f"/exports/{path}", self._get_file)
 
-    def verify(self, request: VerifyRequest) -> VerifyResponse:
-        """Exchange a code for a token.
+    def post(self, step: Step[_Request, _Answer], request: _Request) -> _Answer:
+        """Take a step of a report.
 
         Raises
         ------
         ServerError
-            When it does not answer or refuses the code.
+            When the server does not answer, or refuses what it is sent.
         """
-        body = _padded(request, VERIFY_REQUEST_BYTES)
-        return self._post("/api/verify", body, VerifyResponse)
-
-    def certify(self, request: CertificateRequest) -> CertificateResponse:
-        """Exchange a token and the MAC of keys for a certificate.
-
-        Raises
-        ------
-        ServerError
-            When it does not answer or refuses the token.
-        """
-        body = _padded(request, VERIFY_REQUEST_BYTES)
-        return self._post("/api/certificate", body, CertificateResponse)
-
-    def publish(self, request: PublishRequest) -> PublishResponse:
-        """Upload keys.
-
-        Raises
-        ------
-        ServerError
-            When it does not answer or takes no key.
-        """
-        body = _padded(request, PUBLISH_REQUEST_BYTES)
-        return self._post("/v1/publish", body, PublishResponse)
+        headers = {"Content-Type": "application/json", self._kind: "1"}
+        url, body = self.url + step.path, _padded(request, step.request_bytes)
+        self._pace()
+        with self._exchange("POST", url, content=body, headers=headers) as response:
+            if response.is_redirect:
+                raise refused("redirected")
+            data = self._read(response, _MAX_ANSWER_BYTES, _ANSWER_SECONDS)
+        try:
+            return step.answer.from_bytes(data)
+        except InvalidValue as error:
+            raise refused("answer") from error
 
     def _get_public(self, path: str, get: Callable[[str], bytes]) -> bytes:
         """Get what mirrors have too, from the server if it can; signatures make all of them equal.
@@ -388,18 +390,6 @@ class ServerClient:
                     return
                 url = self._same_origin(response)
         raise refused("redirected")
-
-    def _post(self, path: str, body: bytes, answer: type[_Answer]) -> _Answer:
-        headers = {"Content-Type": "application/json", self._kind: "1"}
-        self._pace()
-        with self._exchange("POST", self.url + path, content=body, headers=headers) as response:
-            if response.is_redirect:
-                raise refused("redirected")
-            data = self._read(response, _MAX_ANSWER_BYTES, _ANSWER_SECONDS)
-        try:
-            return answer.from_bytes(data)
-        except InvalidValue as error:
-            raise refused("answer") from error
 
     def _pace(self) -> None:
         """Wait until some time after the request before, so that the work between does not show."""

@@ -9,12 +9,11 @@ Source: microG GmsCore, ``ExposureDatabase.kt`` and ``Constants.kt``, version 12
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from ble_agent.importers.source import Refusal, Tally
+from ble_agent.importers.sqlite_source import DatabaseSource
 from tracing_core.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.errors import InvalidValue
 from tracing_core.rolling_proximity_identifier import RPI_LENGTH
@@ -38,16 +37,11 @@ _IN_PLACE_OF_ZERO = -75
 _STRONGEST_DBM = 126
 
 
-class MicroG:
-    """The table of a database that is open."""
+class MicroG(DatabaseSource):
+    """microG's database."""
 
     name = "microg"
     title = "microG"
-    is_one_per_moment = True
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
         """Read the rows in the order they were written."""

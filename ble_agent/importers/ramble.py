@@ -12,13 +12,12 @@ Source of the columns: corona-warn-companion-android and diagnosis-keys, which r
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from itertools import groupby, islice
-from pathlib import Path
 from typing import Any
 
 from ble_agent.importers.source import Refusal, Tally
+from ble_agent.importers.sqlite_source import DatabaseSource
 from tracing_core.errors import InvalidValue
 from tracing_core.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.sighting import Sighting
@@ -47,16 +46,11 @@ _QUERY = (
 )
 
 
-class Ramble:
-    """The tables of a database that is open."""
+class Ramble(DatabaseSource):
+    """RaMBLE's database."""
 
     name = "ramble"
     title = "RaMBLE"
-    is_one_per_moment = True
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
         """Read the packets by device and time."""

@@ -9,11 +9,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["columns_of", "opened_database"]
+__all__ = ["DatabaseSource", "columns_of", "opened_database"]
 
 _COMPANIONS = ("-wal", "-journal")
 # No field of a log is nearly as long; a hostile one would fill the memory.
 _LONGEST_FIELD = 1 << 20
+
+
+class DatabaseSource:
+    """The tables of a database that is open."""
+
+    is_one_per_moment = True
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
 
 
 @contextlib.contextmanager

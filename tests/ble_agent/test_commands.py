@@ -21,10 +21,9 @@ from ble_agent.home import LOCK_NAME
 from ble_agent.service import notify
 from ble_agent.store import DATABASE_NAME, open_store
 from tests.ble_agent.agents import AgentProcess, clock_at, environment
-from tests.ble_agent.fake_server import FakeServer, fake_server
+from tests.ble_agent.fake_server import FakeServer
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
 from tracing_core.advertisement import Advertisement
-from tracing_core.clock import ManualClock
 from tracing_core.errors import InvalidValue
 from tracing_core.sighting import Sighting, insert_sightings, write_json_lines
 from tracing_core.sqlite import transaction
@@ -37,12 +36,6 @@ ROW = Sighting(bytes(range(16)), b"abcd", (-60, -61), int(NOW) - 1000, int(NOW) 
 def agent(tmp_path: Path) -> Iterator[AgentProcess]:
     with AgentProcess(tmp_path / "home", clock_at(NOW)) as process:
         yield process
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with fake_server(clock=ManualClock(NOW)) as fake:
-        yield fake
 
 
 def capture_at(path: Path, moments: list[float]) -> Path:

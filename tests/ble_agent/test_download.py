@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,14 @@ import pytest
 from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
 from ble_agent.exposure_check import CheckResult, check
 from ble_agent.home import erase_home
-from ble_agent.membership import join
 from ble_agent.server_client import ServerClient
-from ble_agent.store import open_store
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
 from tracing_core.clock import ManualClock
 from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
 from tracing_core.sqlite import Database
-from tracing_core.trust import JoinLine
 
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with fake_server(clock=ManualClock(NOW)) as fake:
-        yield fake
-
-
-@pytest.fixture
-def db(tmp_path: Path, server: FakeServer) -> Iterator[Database]:
-    with open_store(tmp_path) as opened, ServerClient(server.url, server.clock) as client:
-        join(opened, client, JoinLine.parse(server.line), NOW)
-        yield opened
 
 
 def checked(db: Database, server: FakeServer, home: Path) -> CheckResult:

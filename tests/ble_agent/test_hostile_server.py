@@ -8,7 +8,6 @@ import ipaddress
 import json
 import sqlite3
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,35 +22,25 @@ from hypothesis import strategies as st
 from ble_agent import server_client
 from ble_agent.exposure_check import check
 from ble_agent.key_ring import KeyRing
-from ble_agent.membership import join
-from ble_agent.server_client import ServerClient
-from ble_agent.store import DATABASE_NAME, open_store
+from ble_agent.server_client import VERIFY, ServerClient
+from ble_agent.store import DATABASE_NAME
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerError, ServerRefused, TracingError, TrustError
 from tracing_core.sighting import Sighting, insert_sightings
 from tracing_core.sqlite import Database, transaction
-from tracing_core.trust import JoinLine
 from tracing_core.verification import VerifyRequest
 
 NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with fake_server(clock=ManualClock(NOW)) as fake:
-        yield fake
-
-
-@pytest.fixture
-def db(tmp_path: Path, server: FakeServer) -> Iterator[Database]:
-    with open_store(tmp_path) as opened, ServerClient(server.url, server.clock) as client:
-        join(opened, client, JoinLine.parse(server.line), NOW)
-        KeyRing(opened).next_advertisement(NOW, Metadata(0))
-        with transaction(opened):
-            insert_sightings(opened, [Sighting(bytes(16), bytes(4), (-60,), int(NOW))])
-        yield opened
+def db(db: Database) -> Database:
+    KeyRing(db).next_advertisement(NOW, Metadata(0))
+    with transaction(db):
+        insert_sightings(db, [Sighting(bytes(16), bytes(4), (-60,), int(NOW))])
+    return db
 
 
 def contents(home: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -170,7 +159,7 @@ def test_a_code_is_never_sent_to_where_a_redirect_leads(server: FakeServer) -> N
         ServerClient(server.url, server.clock) as client,
         pytest.raises(ServerRefused, match="another address"),
     ):
-        client.verify(VerifyRequest("12345678"))
+        client.post(VERIFY, VerifyRequest("12345678"))
     assert [path for _, path, _ in server.asked] == ["/api/verify"]
 
 
@@ -243,7 +232,7 @@ def test_any_answer_is_an_error_of_ours(server: FakeServer, body: bytes, status:
             client.trust_documents,
             lambda: client.configuration("VN"),
             lambda: client.index("VN"),
-            lambda: client.verify(VerifyRequest("12345678")),
+            lambda: client.post(VERIFY, VerifyRequest("12345678")),
         ):
             with contextlib.suppress(ServerError):
                 ask()

@@ -16,12 +16,6 @@ from tracing_core.trust import JoinLine
 
 
 @pytest.fixture
-def server() -> Iterator[FakeServer]:
-    with fake_server() as fake:
-        yield fake
-
-
-@pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     with open_store(tmp_path) as opened:
         yield opened

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from ble_agent.key_ring import KeyRing
 from ble_agent.report import report
-from ble_agent.server_client import PUBLISH_REQUEST_BYTES, VERIFY_REQUEST_BYTES, ServerClient
+from ble_agent.server_client import CERTIFY, PUBLISH, VERIFY, ServerClient
 from ble_agent.store import get_state, make_home, open_store
 from tests.ble_agent.agents import AgentProcess, clock_at
 from tests.server.running import RunningServer, command
@@ -154,7 +156,7 @@ def test_a_report_that_broke_off_goes_on_with_the_same_code(
     send(an, NOON)
     code = shared.issue()
     with open_store(an.home) as db, ServerClient(shared.url, clock) as client:
-        for step in ("certify", "publish"):
+        for step in (CERTIFY, PUBLISH):
             _fail_once(client, step)
             with pytest.raises(ServerUnreachable):
                 report(db, client, clock, code)
@@ -204,25 +206,27 @@ def restart(server: RunningServer, moment: float, *agents: AgentProcess) -> Scal
     return clock
 
 
-def _fail_once(client: ServerClient, step: str) -> None:
-    def fail(_: object) -> None:
-        delattr(client, step)
-        raise ServerUnreachable("gone")
+def _fail_once(client: ServerClient, failing: object) -> None:
+    def post(step: Any, request: Any) -> Any:
+        if step is failing:
+            del client.post
+            raise ServerUnreachable("gone")
+        return ServerClient.post(client, step, request)
 
-    setattr(client, step, fail)
+    client.post = post  # type: ignore[method-assign]
 
 
 def test_uploads_are_of_equal_size_whatever_they_hold(
     shared: RunningServer, clock: ScaledClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[tuple[str, int]] = []
-    post = ServerClient._post
+    exchange = ServerClient._exchange
 
-    def recorded(self: ServerClient, path: str, body: bytes, answer: type) -> object:
-        sizes.append((path, len(body)))
-        return post(self, path, body, answer)
+    def recorded(self: ServerClient, method: str, url: str, **options: Any) -> Any:
+        sizes.append((urlsplit(url).path, len(options["content"])))
+        return exchange(self, method, url, **options)
 
-    monkeypatch.setattr(ServerClient, "_post", recorded)
+    monkeypatch.setattr(ServerClient, "_exchange", recorded)
     for name, days in (("an", 1), ("binh", 14)):
         agent = device(tmp_path, shared, name, clock)
         for day in range(days):
@@ -231,7 +235,7 @@ def test_uploads_are_of_equal_size_whatever_they_hold(
             with open_store(agent.home) as db, ServerClient(shared.url, clock) as client:
                 assert report(db, client, clock, shared.issue()) == (days, False)
     assert set(sizes) == {
-        ("/api/verify", VERIFY_REQUEST_BYTES),
-        ("/api/certificate", VERIFY_REQUEST_BYTES),
-        ("/v1/publish", PUBLISH_REQUEST_BYTES),
+        (VERIFY.path, 2048),
+        (CERTIFY.path, 2048),
+        (PUBLISH.path, 16_384),
     }
