@@ -19,7 +19,7 @@ from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
 
-__all__ = ["SLEPT", "AdapterRadio", "slept_seconds"]
+__all__ = ["SLEPT", "AdapterRadio"]
 
 SLEPT = "the device slept; the identifier changes"
 """Why an adapter is opened anew after suspend: the system would go on with the old identifier
@@ -32,7 +32,7 @@ _WHOLE_CLOCK = getattr(time, "CLOCK_BOOTTIME", _AWAKE_CLOCK)
 _SHORTEST_SLEEP_SECONDS = 1.0
 
 
-def slept_seconds() -> float:
+def _slept_seconds() -> float:
     """Return how long this device has been suspended since it was started; 0 where none tells."""
     return time.clock_gettime(_WHOLE_CLOCK) - time.clock_gettime(_AWAKE_CLOCK)
 
@@ -97,7 +97,7 @@ class AdapterRadio(abc.ABC):
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._undo = contextlib.AsyncExitStack()
         self._listening = False
-        self._slept_before = slept_seconds()
+        self._slept_before = _slept_seconds()
         try:
             await self._open()
         except BaseException:
@@ -190,7 +190,7 @@ class AdapterRadio(abc.ABC):
             self._lost.set_result(why)
 
     def _check(self) -> None:
-        slept = slept_seconds() - self._slept_before
+        slept = _slept_seconds() - self._slept_before
         if slept > _SHORTEST_SLEEP_SECONDS and not self._outlives_sleep:
             self._lose(SLEPT)
         if self._lost.done():

@@ -11,6 +11,7 @@ from dbus_fast import AuthError, BusType, Message, MessageType, Variant, unpack_
 from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface
 
+from ble_agent.radio.adapter_radio import SLEPT
 from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["CALL_TIMEOUT_SECONDS", "Adapter", "BluezService", "refusal"]
@@ -25,11 +26,13 @@ _MONITORS = "org.bluez.AdvertisementMonitorManager1"
 _OBJECTS = "org.freedesktop.DBus.ObjectManager"
 _PROPERTIES = "org.freedesktop.DBus.Properties"
 _BUS = "org.freedesktop.DBus"
+_LOGIN = "org.freedesktop.login1"
 _RULES = (
     f"type='signal',sender='{_BUS}',member='NameOwnerChanged',arg0='{_SERVICE}'",
     f"type='signal',sender='{_SERVICE}',interface='{_OBJECTS}',member='InterfacesRemoved'",
     f"type='signal',sender='{_SERVICE}',interface='{_PROPERTIES}',member='PropertiesChanged',"
     f"arg0='{_ADAPTER}'",
+    f"type='signal',sender='{_LOGIN}',interface='{_LOGIN}.Manager',member='PrepareForSleep'",
 )
 
 
@@ -206,6 +209,9 @@ class BluezService:
             powered = message.body[1].get("Powered")
             if powered is not None and not powered.value:
                 self._on_switched_off()
+        elif message.member == "PrepareForSleep" and message.body == [False]:
+            # The login manager tells that the device woke; bluetoothd does not.
+            self._on_lost(SLEPT)
 
 
 _CAUSES = {

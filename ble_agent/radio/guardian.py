@@ -22,14 +22,18 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 
 __all__ = ["Guardian"]
 
 _REMOVE_ADVERTISING, _REMOVE_MONITOR = 0x003F, 0x0053
+_ANSWERS, _BUSY = (0x0001, 0x0002), 0x0A
+_HEADER, _ANSWER = struct.Struct("<HHH"), struct.Struct("<HHHHB")
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _CLOSE_SECONDS = 5.0
+_ANSWER_SECONDS, _BUSY_SECONDS = 5.0, 0.1
 _LONGEST_WAIT_SECONDS = 10.0
 
 
@@ -81,15 +85,15 @@ class Guardian:
         self._process.stdin.flush()
 
     async def close(self) -> None:
-        """Let it remove what is left, and end."""
+        """Let it remove what is left, and end; on a busy machine it may do so a little later."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
             await asyncio.to_thread(self._process.wait, _CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            await asyncio.to_thread(self._process.wait)
+            # Killed, it would undo nothing.
+            threading.Thread(target=self._process.wait, daemon=True).start()
 
 
 class _Watch:
@@ -104,7 +108,13 @@ class _Watch:
         self._monitor = 0
 
     def run(self) -> None:
-        """Watch until standard input or the channel ends."""
+        """Watch until standard input or the channel ends, or anything fails; then undo."""
+        try:
+            self._watch()
+        finally:
+            self._undo()
+
+    def _watch(self) -> None:
         orders, pending = sys.stdin.fileno(), b""
         while True:
             ready, _, _ = select.select([orders, self._channel], [], [], self._wait())
@@ -113,7 +123,6 @@ class _Watch:
             if orders in ready:
                 received = os.read(orders, 4096)
                 if not received:
-                    self._undo()
                     return
                 *lines, pending = (pending + received).split(b"\n")
                 for line in lines:
@@ -138,14 +147,30 @@ class _Watch:
         if self._advertising:
             self._end_advertisement()
         if self._monitor:
-            self._send(_REMOVE_MONITOR, struct.pack("<H", self._monitor))
+            self._order(_REMOVE_MONITOR, struct.pack("<H", self._monitor))
 
     def _end_advertisement(self) -> None:
         self._advertising = False
-        self._send(_REMOVE_ADVERTISING, bytes([self._instance]))
+        self._order(_REMOVE_ADVERTISING, bytes([self._instance]))
 
-    def _send(self, command: int, body: bytes) -> None:
-        os.write(self._channel, struct.pack("<HHH", command, self._index, len(body)) + body)
+    def _order(self, command: int, body: bytes) -> None:
+        """Have the kernel do it, and ask again while it is busy with a dead agent's last order."""
+        order = _HEADER.pack(command, self._index, len(body)) + body
+        until = time.monotonic() + _ANSWER_SECONDS
+        with contextlib.suppress(OSError):
+            os.write(self._channel, order)
+            while self._has_message(until) and (message := os.read(self._channel, 65536)):
+                message = message.ljust(_ANSWER.size, b"\0")
+                event, index, _, answered, status = _ANSWER.unpack_from(message)
+                if (index, answered) != (self._index, command) or event not in _ANSWERS:
+                    continue
+                if status != _BUSY:
+                    return
+                time.sleep(_BUSY_SECONDS)
+                os.write(self._channel, order)
+
+    def _has_message(self, until: float) -> bool:
+        return bool(select.select([self._channel], [], [], max(0.0, until - time.monotonic()))[0])
 
 
 if __name__ == "__main__":

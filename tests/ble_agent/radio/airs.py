@@ -7,18 +7,26 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from bumble import hci
 from bumble.host import Host
 from bumble.transport import open_transport
 
+from ble_agent.agent import Agent
+from ble_agent.encounter_log import EncounterLog
+from ble_agent.key_ring import KeyRing
 from ble_agent.radio import Heard, Radio
 from ble_agent.radio.hci import HciRadio
 from ble_agent.radio.scenario import AirMode, Place, Scenario, Waypoint
 from ble_agent.radio.virtual_air import Air
+from ble_agent.schedule import Schedule
+from ble_agent.store import open_store
 from tracing_core.advertisement import Advertisement
+from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
+from tracing_core.errors import RadioFault
 
 START = 1_700_000_000.0
 
@@ -83,6 +91,27 @@ async def pass_time(air: Air, seconds: float) -> None:
     air.clock.advance(seconds)
     air.advance()
     await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def agent_on(radio: Radio, home: Path) -> AsyncIterator[list[RadioFault | None]]:
+    """Run an agent; yield what it tells of its radio."""
+    told: list[RadioFault | None] = []
+    with open_store(home) as db:
+        agent = Agent(
+            radio,
+            KeyRing(db),
+            EncounterLog(db, radio.clock),
+            Schedule(SystemRandom()),
+            Metadata(0),
+            told=told.append,
+        )
+        running = asyncio.create_task(agent.run())
+        try:
+            yield told
+        finally:
+            agent.stop()
+            await asyncio.wait_for(running, 20)
 
 
 @contextlib.asynccontextmanager

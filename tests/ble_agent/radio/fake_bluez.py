@@ -78,6 +78,16 @@ class FakeBluez:
     async def start(self) -> None:
         self._bus = await MessageBus(bus_address=self._address).connect()
         self._bus.add_message_handler(self._on_message)
+        await self._bus.call(
+            Message(
+                destination="org.freedesktop.DBus",
+                path="/org/freedesktop/DBus",
+                interface="org.freedesktop.DBus",
+                member="AddMatch",
+                signature="s",
+                body=["type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'"],
+            )
+        )
         await self._bus.request_name("org.bluez")
 
     def stop(self) -> None:
@@ -119,6 +129,24 @@ class FakeBluez:
         body = [ADAPTER, {"Powered": Variant("b", False)}, []]
         self._signal("/org/bluez/hci0", PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
 
+    async def wake(self) -> None:
+        """Tell, as systemd's or another login manager does, that the machine was suspended."""
+        manager = await MessageBus(bus_address=self._address).connect()
+        await manager.request_name("org.freedesktop.login1")
+        for falls_asleep in (True, False):
+            manager.send(
+                Message.new_signal(
+                    "/org/freedesktop/login1",
+                    "org.freedesktop.login1.Manager",
+                    "PrepareForSleep",
+                    "b",
+                    [falls_asleep],
+                )
+            )
+        # An answer means that the bus has had the signals.
+        await manager.release_name("org.freedesktop.login1")
+        manager.disconnect()
+
     async def release(self, path: str) -> None:
         """Tell a program that its advertisement is removed."""
         sender = self._senders[path]
@@ -139,6 +167,10 @@ class FakeBluez:
         self._bus.send(Message.new_signal(path, interface, member, signature, body))
 
     def _on_message(self, message: Message) -> bool:
+        if message.member == "NameOwnerChanged":
+            # What a program had registered goes with its connection.
+            for path in [path for path, its in self._senders.items() if its == message.body[0]]:
+                self.advertisements.pop(path, None)
         if message.message_type is not MessageType.METHOD_CALL:
             return False
         task = asyncio.create_task(self._answer(message))

@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio import Heard, open_radio
-from tests.ble_agent.radio.airs import START, begin_scan, random_advertisement, until
+from ble_agent.radio import Heard, adapter_radio, open_radio
+from tests.ble_agent.radio.airs import (
+    START,
+    agent_on,
+    begin_scan,
+    random_advertisement,
+    sleepers,
+    until,
+)
 from tests.ble_agent.radio.fake_bluez import ADVERTISER, MONITORS, FakeBluez, private_bus
 from tracing_core.clock import ManualClock, ScaledClock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
@@ -182,6 +189,49 @@ async def test_monitors_that_are_refused_are_done_without(bluez: FakeBluez) -> N
         clock.advance(4.0)
         await scan
         assert "--experimental" in radio.capabilities.note
+
+
+@pytest.mark.parametrize("how", ["stop", "unplug", "switch_off"])
+async def test_one_who_rests_is_told_at_once_that_the_adapter_is_lost(
+    bluez: FakeBluez, how: str
+) -> None:
+    async with BluezRadio(None, ManualClock(START)) as radio:
+        await radio.rotate(random_advertisement())
+        resting = asyncio.create_task(radio.rest(300.0))
+        await until(lambda: sleepers(radio) > 0)
+        getattr(bluez, how)()
+        with pytest.raises(RadioError, match="went away") as caught:
+            await resting
+        assert caught.value.reason is RadioFault.CONNECTION_LOST
+
+
+@pytest.mark.parametrize("told_by", ["login manager", "clocks"])
+async def test_after_suspend_it_sends_another_identifier_and_listens(
+    bluez: FakeBluez, told_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(START)
+    async with agent_on(BluezRadio(None, clock), tmp_path) as told:
+
+        async def a_scan_and_an_identifier() -> tuple[str, bytes]:
+            bluez.calls.clear()
+            while not (bluez.advertisements and "StartDiscovery" in bluez.calls):
+                clock.advance(1.0)
+                await asyncio.sleep(0.001)
+            ((path, properties),) = bluez.advertisements.items()
+            return path, properties["ServiceData"]["fd6f"]
+
+        before = await a_scan_and_an_identifier()
+        if told_by == "clocks":
+            monkeypatch.setattr(adapter_radio, "_slept_seconds", lambda: 1e9)
+            clock.advance(30.0)
+        else:
+            await bluez.wake()
+        await until(lambda: told[1:] == [RadioFault.CONNECTION_LOST])
+        await until(lambda: not bluez.advertisements)
+        after = await a_scan_and_an_identifier()
+        assert before[0] != after[0]
+        assert before[1] != after[1]
+        assert told == [None, RadioFault.CONNECTION_LOST, None]
 
 
 @pytest.mark.parametrize("how", ["stop", "unplug", "switch_off"])

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import secrets
-from collections.abc import AsyncIterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from ble_agent.agent import Agent
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.key_ring import KeyRing
-from ble_agent.radio import Radio
 from ble_agent.radio.scenario import AirMode
 from ble_agent.radio.virtual_air import Air
-from ble_agent.schedule import Schedule
-from ble_agent.store import open_store
 from tests.ble_agent.radio.air_trace import findings, identifiers, read_trace
 from tests.ble_agent.radio.airs import (
+    agent_on,
     air_of,
     pass_time,
     radio_on,
@@ -29,29 +20,7 @@ from tests.ble_agent.radio.airs import (
     standing,
     until,
 )
-from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.errors import RadioError, RadioFault
-
-
-@contextlib.asynccontextmanager
-async def agent_on(radio: Radio, home: Path) -> AsyncIterator[list[RadioFault | None]]:
-    """Run an agent; yield what it tells of its radio."""
-    told: list[RadioFault | None] = []
-    with open_store(home) as db:
-        agent = Agent(
-            radio,
-            KeyRing(db),
-            EncounterLog(db, radio.clock),
-            Schedule(Random(secrets.randbits(32))),
-            Metadata(0),
-            told=told.append,
-        )
-        running = asyncio.create_task(agent.run())
-        try:
-            yield told
-        finally:
-            agent.stop()
-            await asyncio.wait_for(running, 20)
 
 
 async def pass_minutes(air: Air, minutes: float) -> None:

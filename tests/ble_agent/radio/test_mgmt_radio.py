@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import struct
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ble_agent.radio import Heard, open_radio
+from ble_agent.radio import Heard, adapter_radio, open_radio
 from ble_agent.radio.mgmt import MgmtRadio
 from ble_agent.radio.mgmt_channel import (
     MgmtCommand,
@@ -233,6 +235,29 @@ async def test_a_scan_ends_at_once_when_the_adapter_is_lost(event: MgmtEvent, bo
             await radio.rotate(None)
 
 
+async def test_one_who_rests_is_told_at_once_that_the_adapter_is_lost() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        resting = asyncio.create_task(radio.rest(300.0))
+        await until(lambda: sleepers(radio) > 0)
+        kernel.unplug(0)
+        with pytest.raises(RadioError, match="unplugged"):
+            await resting
+
+
+async def test_a_kernel_that_does_not_tell_of_suspend_is_given_up_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        monkeypatch.setattr(adapter_radio, "_slept_seconds", lambda: 1e9)
+        with pytest.raises(RadioError, match="slept"):
+            await radio.rest(0.0)
+        assert kernel.advertising
+    assert not kernel.advertising
+
+
 async def test_an_adapter_given_up_after_suspend_is_silenced() -> None:
     kernel = FakeKernel()
     async with opened(kernel) as radio:
@@ -297,14 +322,59 @@ async def test_the_guardian_undoes_what_a_dead_agent_left(extended: bool) -> Non
     async with opened(kernel) as radio:
         await radio.rotate(random_advertisement())
         scan = await begin_scan(radio, 4.0)
-        guardian = radio._guardian
-        assert guardian is not None
         assert kernel.advertising
         # The pipe ends with the agent, however it died.
-        await guardian.close()
+        await radio._guardian.close()
         await until(lambda: not kernel.advertising and not kernel.monitors)
         with pytest.raises(RadioError, match="its advertisement was removed"):
             await scan
+
+
+async def test_the_guardian_asks_again_when_the_kernel_is_busy() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        scan = await begin_scan(radio, 4.0)
+        orders = (MgmtCommand.REMOVE_ADVERTISING, MgmtCommand.REMOVE_MONITOR)
+        kernel.refusals = dict.fromkeys(orders, MgmtStatus.BUSY)
+        closing = asyncio.create_task(radio._guardian.close())
+        for order in orders:
+            kernel.commands.clear()
+            await until(lambda order=order: kernel.commands.count(order) >= 2)  # type: ignore[misc]
+            del kernel.refusals[order]
+        await closing
+        assert not kernel.advertising
+        assert not kernel.monitors
+        with pytest.raises(RadioError, match="its advertisement was removed"):
+            await scan
+
+
+async def test_a_guardian_that_cannot_do_one_thing_does_the_other() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        scan = await begin_scan(radio, 4.0)
+        kernel.refusals[MgmtCommand.REMOVE_ADVERTISING] = MgmtStatus.FAILED
+        await radio._guardian.close()
+        assert not kernel.monitors
+        kernel.unplug(0)
+        with pytest.raises(RadioError, match="unplugged"):
+            await scan
+
+
+async def test_a_guardian_too_slow_to_be_waited_for_still_undoes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ble_agent.radio.guardian._CLOSE_SECONDS", 0.05)
+    kernel = FakeKernel(extended=True)
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        os.kill(radio._guardian._process.pid, signal.SIGSTOP)
+        await radio._guardian.close()
+        assert kernel.advertising
+        os.kill(radio._guardian._process.pid, signal.SIGCONT)
+        await until(lambda: not kernel.advertising)
+        await until(lambda: radio._guardian._process.poll() is not None)
 
 
 async def test_monitors_of_a_dead_agent_go_where_they_keep_it_from_sending() -> None:
@@ -326,7 +396,6 @@ async def test_monitors_of_a_dead_agent_go_where_they_keep_it_from_sending() -> 
 async def test_without_its_guardian_nothing_is_sent() -> None:
     kernel = FakeKernel(extended=True)
     async with opened(kernel, ManualClock(START)) as radio:
-        assert radio._guardian is not None
         radio._guardian._process.kill()
         radio._guardian._process.wait()
         with pytest.raises(RadioError, match="guards it"):
