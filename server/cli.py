@@ -155,6 +155,7 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
 
     from server.app import create_app
     from server.config import load_settings
+    from server.connection import bounded_protocol
     from tracing_core.clock import clock_from_environment
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -174,6 +175,7 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         # Addresses are logged nowhere.
         access_log=False,
         log_config=None,
+        http=bounded_protocol(settings),
         ws="none",
         server_header=False,
         limit_concurrency=settings.max_connections,

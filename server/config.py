@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     """Requests that may touch the database at once; more wait their turn."""
     max_connections: Count = 1_000
     """Clients connected at once; with the largest body each, this bounds the memory."""
+    request_seconds: Seconds = 60
+    """A client that has not sent its request by then is disconnected: the largest body at 9 kbit/s,
+    less than the slowest telephones reach."""
+    answer_seconds: Seconds = 120
+    """A client that has not taken by then what waits for it, 64 KiB at most, is disconnected."""
     response_padding_min_bytes: Count = 1_024
     """Every answer to a device is padded by at least this much."""
     response_step_bytes: Count = 4_096

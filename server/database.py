@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
@@ -29,6 +30,7 @@ metadata = MetaData(
 _BUSY_TIMEOUT_SECONDS = 5.0
 _TURN_TIMEOUT_SECONDS = 30.0
 _MANY = 1_000
+_MOST_BYTES_COMPACTED_IN_MEMORY = 64 * 2**20
 _READ_ONLY = {"truyvet_read_only": True}
 
 
@@ -40,6 +42,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "synchronous=FULL",
         "secure_delete=ON",
         "foreign_keys=ON",
+        # What must be undone holds rows, and would else go to files in everybody's folder.
+        "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -204,12 +208,32 @@ class Database:
             try:
                 connection: Any = pooled.driver_connection
                 if connection.execute("PRAGMA user_version").fetchone()[0]:
-                    connection.execute("VACUUM")
+                    self._vacuum(connection)
                     self._checkpoint(connection)
                     connection.execute("PRAGMA user_version = 0")
                     self._checkpoint(connection)
             finally:
                 pooled.close()
+
+    def _vacuum(self, connection: Any) -> None:
+        # The second copy is made in memory, or where that is too much in an unnamed file beside the
+        # first: never in a folder that all may write to, nor on another disk.
+        pages, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "page_size")
+        )
+        if pages * size <= _MOST_BYTES_COMPACTED_IN_MEMORY:
+            connection.execute("VACUUM")
+            return
+        folder = str(Path(self.name).resolve().parent).replace("'", "''")
+        # It is the whole process's, in which nothing else makes such files.
+        connection.execute(f"PRAGMA temp_store_directory='{folder}'")
+        connection.execute("PRAGMA temp_store=FILE")
+        try:
+            connection.execute("VACUUM")
+        finally:
+            connection.execute("PRAGMA temp_store=MEMORY")
+            connection.execute("PRAGMA temp_store_directory=''")
 
     def _checkpoint(self, connection: Any) -> None:
         is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]

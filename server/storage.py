@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Storage", "StoredFile"]
 
 _STAGING = ".staging"
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

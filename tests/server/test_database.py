@@ -42,13 +42,20 @@ def test_the_file_is_private_and_every_commit_durable(database: Database, tmp_pa
     with database.read() as conn:
         pragmas = {
             name: conn.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "secure_delete", "foreign_keys")
+            for name in (
+                "journal_mode",
+                "synchronous",
+                "secure_delete",
+                "foreign_keys",
+                "temp_store",
+            )
         }
     assert pragmas == {
         "journal_mode": "wal",
         "synchronous": 2,
         "secure_delete": 1,
         "foreign_keys": 1,
+        "temp_store": 2,
     }
 
 

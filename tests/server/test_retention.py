@@ -1,12 +1,14 @@
 """What is older than 14 days is gone: from rows, from files, and from the bytes of both."""
 
+import secrets
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from server.config import load_settings
 from server.export.worker import run_due
-from server.publish.store import diagnosis_key
+from server.publish.store import NewKey, diagnosis_key, insert_keys
 from server.publish.upload import take_upload
 from server.retention import cleanup
 from server.trust.chain import begin_chain, rotate_export_key
@@ -15,7 +17,7 @@ from server.verification.certificate import Claims
 from server.verification.store import Subject, find_code, insert_code
 from tests.server.homes import NOW, TODAY, key, open_server, upload_of
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import ReportType
+from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import StoreBusy, StoreError
 from tracing_core.export_file import read_index
 
@@ -127,6 +129,37 @@ def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, cloc
             cleanup.run(server)
     assert cleanup.run(server).keys == 0
     assert sent.key_data not in all_bytes(home)
+    server.close()
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_no_copy_of_a_row_is_made_outside_the_home(tmp_path, clock, monkeypatch, is_large):
+    if is_large:
+        monkeypatch.setattr("server.database._MOST_BYTES_COMPACTED_IN_MEMORY", 0)
+    home = tmp_path / "the operator's home"
+    server = open_server(home, clock)
+    old, young = int(NOW), int(NOW) + 10 * DAY
+    with server.database.begin() as conn:
+        keys = [DiagnosisKey(secrets.token_bytes(16), TODAY) for _ in range(30_000)]
+        insert_keys(conn, "VN", [NewKey(key, young if n else old) for n, key in enumerate(keys)])
+
+    def open_files() -> set[str]:
+        return {
+            str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()
+        }
+
+    seen, before = set(), open_files()
+    connection = server.database._engine.raw_connection()
+    connection.driver_connection.set_progress_handler(lambda: seen.update(open_files()), 100_000)
+    connection.close()
+    clock.advance(15 * DAY)
+    assert cleanup.run(server).keys == 1
+    unnamed = {path for path in seen - before if path.endswith("(deleted)")}
+    assert {Path(path).parent for path in unnamed} == ({home} if is_large else set())
+    assert len(seen) > len(unnamed)
+    assert {path.name for path in home.iterdir()} == {
+        *("server.db", "server.db-wal", "server.db-shm", "server.toml", "keys", "exports")
+    }
     server.close()
 
 

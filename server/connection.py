@@ -1,0 +1,70 @@
+"""The HTTP connections of the running server, of which no client can hold one for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from server.config import Settings
+
+__all__ = ["bounded_protocol"]
+
+
+class _Deadline:
+    """Does something unless it is stopped in time; a started one runs on."""
+
+    def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._act = act
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._act)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
+    """Make the protocol of connections that end when their client is too slow.
+
+    The web server alone waits without end for a head, for a body, and for a client that does not
+    read. The times here are the system's, whatever clock the server tells the time by.
+    """
+
+    class BoundedProtocol(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            # So that writing counts as paused while anything waits to be sent.
+            transport.set_write_buffer_limits(0)
+            self._request = _Deadline(settings.request_seconds, transport.close)
+            self._answer = _Deadline(settings.answer_seconds, transport.abort)
+            self._request.start()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._request.stop()
+            self._answer.stop()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+                self._request.start()
+            else:
+                self._request.stop()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._answer.start()
+
+        def resume_writing(self) -> None:
+            self._answer.stop()
+            super().resume_writing()
+
+    return BoundedProtocol
