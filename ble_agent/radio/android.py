@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from typing import Any
 
 from bleak import BleakScanner
@@ -25,6 +24,7 @@ from bleak.uuids import normalize_uuid_16
 from ble_agent.radio import Capabilities
 from ble_agent.radio.adapter_radio import AdapterRadio
 from ble_agent.radio.android_platform import AndroidPlatform, load_platform
+from ble_agent.radio.quotation import hush, quote
 from tracing_core.advertisement import SERVICE_UUID, Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault
@@ -34,8 +34,7 @@ __all__ = ["START_TIMEOUT_SECONDS", "AndroidRadio"]
 START_TIMEOUT_SECONDS = 10.0
 """How long Android may take to start or stop something, in real time."""
 
-# bleak would log addresses and identifiers.
-logging.getLogger("bleak").setLevel(logging.WARNING)
+hush("bleak")
 
 _UUID = normalize_uuid_16(SERVICE_UUID)
 _BLUETOOTH = "android.bluetooth.BluetoothAdapter"
@@ -191,5 +190,6 @@ def _scan_error(error: Exception) -> RadioError:
         return RadioError(
             RadioFault.CONNECTION_LOST, "Android does not answer: switch Bluetooth off and on"
         )
-    said = str(error).split("\n")[0]
-    return RadioError(RadioFault.REFUSED, f"Android refused to scan ({said:.80}): wait a minute")
+    return RadioError(
+        RadioFault.REFUSED, f"Android refused to scan ({quote(error)}): wait a minute"
+    )

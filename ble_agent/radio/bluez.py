@@ -28,6 +28,7 @@ from ble_agent.radio import (
 from ble_agent.radio.adapter_radio import AdapterRadio
 from ble_agent.radio.bluez_advertisement import BluezAdvertisement
 from ble_agent.radio.bluez_service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
+from ble_agent.radio.quotation import hush
 from tracing_core.advertisement import SERVICE_UUID, Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault
@@ -35,8 +36,7 @@ from tracing_core.errors import RadioError, RadioFault
 __all__ = ["BluezRadio"]
 
 _logger = logging.getLogger(__name__)
-# bleak would log addresses and identifiers.
-logging.getLogger("bleak").setLevel(logging.WARNING)
+hush("bleak", "dbus_fast")
 
 _UUID = normalize_uuid_16(SERVICE_UUID)
 _PATTERN = OrPattern(

@@ -12,6 +12,7 @@ from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface
 
 from ble_agent.radio.adapter_radio import SLEPT
+from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["CALL_TIMEOUT_SECONDS", "Adapter", "BluezService", "refusal"]
@@ -267,5 +268,5 @@ def refusal(name: str, text: str) -> RadioError:
         name = "org.freedesktop.DBus.Error.ServiceUnknown"
     if name in _CAUSES:
         return RadioError(*_CAUSES[name])
-    said = f"{name.rpartition('.')[2]}: {text}".split("\n")[0]
-    return RadioError(RadioFault.REFUSED, f"bluetoothd refused ({said:.80}): restart it")
+    said = quote(f"{name.rpartition('.')[2]}: {text}")
+    return RadioError(RadioFault.REFUSED, f"bluetoothd refused ({said}): restart it")

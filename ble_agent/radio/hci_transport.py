@@ -15,6 +15,7 @@ from bumble.transport.common import (
     TransportSpecError,
 )
 
+from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["open_hci"]
@@ -48,7 +49,7 @@ async def open_hci(spec: str, timeout_seconds: float) -> Transport:
         ) from error
     except TransportInitError as error:
         raise RadioError(
-            RadioFault.NO_ADAPTER, f"no adapter at {spec} ({error}): plug one in"
+            RadioFault.NO_ADAPTER, f"no adapter at {spec} ({quote(error)}): plug one in"
         ) from error
     except Exception as error:
         # Bumble and the libraries under it raise what they like here, bare Exception included.
@@ -74,9 +75,9 @@ def _fault(spec: str, error: Exception) -> RadioError:
         return RadioError(RadioFault.POWERED_OFF, f"{spec} is blocked: rfkill unblock bluetooth")
     if number in _NO_ADAPTER:
         return RadioError(RadioFault.NO_ADAPTER, f"there is no {spec}: plug an adapter in")
-    reason = "no answer" if isinstance(error, TimeoutError) else str(error).split("\n")[0]
+    reason = "no answer" if isinstance(error, TimeoutError) else quote(error)
     return RadioError(
-        RadioFault.NO_ADAPTER, f"cannot open {spec} ({reason:.120}): start or connect it first"
+        RadioFault.NO_ADAPTER, f"cannot open {spec} ({reason}): start or connect it first"
     )
 
 

@@ -427,6 +427,32 @@ async def test_nothing_logged_holds_an_identifier(
     assert "00_11_22" not in text
 
 
+async def test_no_error_of_bluetoothds_brings_an_address_into_a_log(
+    bluez: FakeBluez, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    clock = ManualClock(START)
+    device = "/org/bluez/hci0/dev_00_11_22_33_44_55 and 00:11:22:33:44:66"
+    said: list[str] = []
+    async with BluezRadio(None, clock) as radio:
+        scan = await listening(bluez, radio, [])
+        # What makes bleak start once more, and warn when that fails.
+        bluez.errors["StopDiscovery"] = ("org.bluez.Error.InProgress", f"stop {device}")
+        bluez.errors["StartDiscovery"] = ("org.bluez.Error.Failed", f"start {device}")
+        clock.advance(4.0)
+        await scan
+        for failing in (radio.scan(4.0, lambda _: None), radio.rotate(random_advertisement())):
+            bluez.errors["RegisterAdvertisement"] = ("org.bluez.Error.Failed", f"send {device}")
+            with pytest.raises(
+                RadioError, match=r"bluetoothd refused \(Failed: s\w+ /org"
+            ) as caught:
+                await failing
+            said.append(str(caught.value))
+    text = "".join([caplog.text, *said])
+    assert "00:11" not in text
+    assert "00_11" not in text
+
+
 def test_specs_are_read() -> None:
     clock = ManualClock(START)
     assert open_radio("bluez", clock).name == "bluez"

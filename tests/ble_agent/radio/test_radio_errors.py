@@ -83,7 +83,8 @@ async def test_an_absent_adapter() -> None:
         (OSError(19, "No such device"), RadioFault.NO_ADAPTER, "plug an adapter in"),
         (OSError(97, "Address family not supported"), RadioFault.NO_ADAPTER, "plug an adapter in"),
         (TimeoutError(), RadioFault.NO_ADAPTER, "no answer"),
-        (Exception("two\nlines"), RadioFault.NO_ADAPTER, "start or connect it first"),
+        (Exception("two\nlines"), RadioFault.NO_ADAPTER, "(two): start or connect it first"),
+        (Exception("at 00:11:22:33:44:55: no"), RadioFault.NO_ADAPTER, "(at …: no)"),
     ],
 )
 def test_what_the_system_says_becomes_advice(

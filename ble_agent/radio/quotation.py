@@ -1,0 +1,23 @@
+"""What other programs say, made fit for our own errors and logs."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+__all__ = ["hush", "quote"]
+
+# Six bytes or more in hexadecimal: an address, also as a part of a D-Bus path, or an identifier.
+_SECRET = re.compile(r"(?:[0-9a-f]{2}[:_-]?){5,}[0-9a-f]{2}", re.IGNORECASE)
+_LONGEST = 80
+
+
+def quote(text: object) -> str:
+    """Return the beginning of the first line, without anything that looks like an address."""
+    return _SECRET.sub("…", str(text).partition("\n")[0])[:_LONGEST]
+
+
+def hush(*libraries: str) -> None:
+    """Keep libraries from logging: even their warnings hold addresses, and we raise what matters."""
+    for library in libraries:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
