@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["agent"]
 
+_MOST_NAMES = 10
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+_YES = click.option("--yes", is_flag=True, help="Do not ask.")
 _SERVER = click.option("--server", help="Where the server is now, if not where you joined it.")
 _RADIO = click.option(
     "--radio",
@@ -65,19 +67,37 @@ def _config(ctx: click.Context, **said: Any) -> AgentConfig:
     return config
 
 
+def _confirm(lang: str, question: str) -> None:
+    """Ask, beside what a program reads; end with exit code 1 unless the answer is yes."""
+    from ble_agent.messages import say
+
+    if question and not click.confirm(question, err=True):
+        click.echo(say("nothing_done", lang), err=True)
+        raise click.exceptions.Exit(1)
+
+
 def _print(as_json: bool, fields: Mapping[str, Any], text: str) -> None:
     click.echo(json.dumps(fields, ensure_ascii=False) if as_json else text)
 
 
 @agent.command()
 @click.argument("line", metavar="URL#FINGERPRINT|FILE")
+@_YES
 @_JSON
 @click.pass_context
-def join(ctx: click.Context, line: str, as_json: bool) -> None:
-    """Join a health authority by the line it gives out, or a file that holds it."""
+def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
+    """Join a health authority by the line that it gives out.
+
+    URL#FINGERPRINT is that line; FILE is a file that holds it. A device has one authority: joining
+    another one drops what the first one's keys matched, and keeps all that was heard.
+    """
     from ble_agent import commands
 
-    _print(as_json, *commands.join(_config(ctx), line))
+    config = _config(ctx)
+    parsed = commands.join_line(line)
+    if not yes:
+        _confirm(config.lang, commands.join_question(config, parsed))
+    _print(as_json, *commands.join(config, parsed))
 
 
 @agent.command()
@@ -86,7 +106,7 @@ def join(ctx: click.Context, line: str, as_json: bool) -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 @click.pass_context
 def run(ctx: click.Context, radio: str | None, server: str | None, verbose: bool) -> None:
-    """Send and record identifiers, and check for exposures, until stopped."""
+    """Send and record identifiers and check, until stopped."""
     from ble_agent import commands
 
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
@@ -98,7 +118,7 @@ def run(ctx: click.Context, radio: str | None, server: str | None, verbose: bool
 @_JSON
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
-    """Tell whether everything works: joined, running, listening, checking."""
+    """Tell what works and what does not, and what to do."""
     from ble_agent.status import status as tell
 
     _print(as_json, *tell(_config(ctx)))
@@ -109,7 +129,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 @_JSON
 @click.pass_context
 def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
-    """Fetch newly published keys and tell whether this device was near any of them."""
+    """Fetch new keys and tell if this device was near any."""
     from ble_agent import commands
 
     fields, text, failure = commands.check(_config(ctx, server=server))
@@ -120,28 +140,29 @@ def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
 
 @agent.command()
 @click.argument("code")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@_YES
 @_SERVER
 @_JSON
 @click.pass_context
 def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json: bool) -> None:
-    """Report a positive test with the CODE that the health authority gave you."""
+    """Report a test by the CODE that the authority gave you."""
     from ble_agent import commands
-    from ble_agent.messages import say
 
     config = _config(ctx, server=server)
-    if not yes and not click.confirm(commands.report_question(config)):
-        click.echo(say("not_sent", config.lang))
-        ctx.exit(1)
+    if not yes:
+        _confirm(config.lang, commands.report_question(config))
     _print(as_json, *commands.report(config, code))
 
 
 @agent.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@_YES
 @_JSON
 @click.pass_context
 def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
-    """Delete everything this device has recorded, its keys and its settings."""
+    """Delete all that was recorded, the keys and settings.
+
+    Files in the folder that are not the agent's stay, and are named.
+    """
     from ble_agent.config import default_home
     from ble_agent.home import erase_home
     from ble_agent.messages import default_language, say
@@ -153,9 +174,11 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     except TracingError:
         lang = ctx.obj["lang"] or default_language()
     if not yes:
-        click.confirm(say("erase_question", lang), abort=True)
-    erase_home(home)
-    _print(as_json, {"erased": True}, say("erased", lang))
+        _confirm(lang, say("erase_question", lang))
+    left = erase_home(home)
+    names = ", ".join(left[:_MOST_NAMES] + ["…"] * (len(left) > _MOST_NAMES))
+    text = say("erased_but", lang, folder=home, names=names) if left else say("erased", lang)
+    _print(as_json, {"erased": True, "left": left}, text)
 
 
 @agent.command("export")
@@ -163,7 +186,10 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
 @_JSON
 @click.pass_context
 def export(ctx: click.Context, file: Path, as_json: bool) -> None:
-    """Write what was heard to FILE, as JSON Lines; gzipped if it ends in .gz."""
+    """Write what was heard to FILE, as JSON Lines.
+
+    The file is gzipped if its name ends in .gz.
+    """
     from ble_agent import commands
 
     _print(as_json, *commands.export_log(_config(ctx), file))
@@ -191,7 +217,7 @@ def import_(ctx: click.Context, file: Path, dry_run: bool, as_json: bool) -> Non
 @_JSON
 @click.pass_context
 def self_test(ctx: click.Context, radio: str | None, as_json: bool) -> None:
-    """Really send and listen, and say in plain words what works."""
+    """Really send and listen, and say what works."""
     from ble_agent import commands
 
     fields, text = commands.self_test(_config(ctx, radio=radio))

@@ -22,8 +22,8 @@ from ble_agent.exposure_check import owner_text
 from ble_agent.home import running
 from ble_agent.importers import import_log as import_foreign_log
 from ble_agent.key_ring import KeyRing
+from ble_agent.membership import find_membership, load_membership
 from ble_agent.membership import join as join_server
-from ble_agent.membership import load_membership
 from ble_agent.messages import date_text, explain, say
 from ble_agent.notifier import Notifier
 from ble_agent.radio import Radio, open_radio
@@ -53,6 +53,8 @@ __all__ = [
     "export_log",
     "import_log",
     "join",
+    "join_line",
+    "join_question",
     "report",
     "report_question",
     "run",
@@ -71,19 +73,36 @@ def _store(config: AgentConfig) -> Iterator[Database]:
         yield db
 
 
-def join(config: AgentConfig, line: str) -> _Answer:
-    """Join by a line or a file that holds it."""
-    clock = clock_from_environment()
-    path = Path(line)
-    if "#" not in line and path.is_file():
+def join_line(text: str) -> JoinLine:
+    """Read the line to join by, or a file that holds it."""
+    path = Path(text)
+    if "#" not in text and path.is_file():
         with translated(path), path.open(encoding="utf-8", errors="replace") as file:
-            line = file.read(_LONGEST_JOIN_FILE)
-    parsed = JoinLine.parse(line)
-    with ServerClient(parsed.url, clock) as client:
+            text = file.read(_LONGEST_JOIN_FILE)
+    return JoinLine.parse(text)
+
+
+def join_question(config: AgentConfig, line: JoinLine) -> str:
+    """Return what the owner must know before joining another authority; "" if nothing."""
+    if not (config.home / DATABASE_NAME).exists():
+        return ""
+    with open_store(config.home) as db:
+        before = find_membership(db)
+    if before is None or before.line.fingerprint == line.fingerprint:
+        return ""
+    return say(
+        "join_question", config.lang, region=before.trust.region, url=before.line.url, new=line.url
+    )
+
+
+def join(config: AgentConfig, line: JoinLine) -> _Answer:
+    """Join a health authority."""
+    clock = clock_from_environment()
+    with ServerClient(line.url, clock) as client:
         make_home(config.home)
         with open_store(config.home) as db:
-            membership = join_server(db, client, parsed, clock.now())
-    facts = {"region": membership.trust.region, "url": parsed.url}
+            membership = join_server(db, client, line, clock.now())
+    facts = {"region": membership.trust.region, "url": line.url}
     return facts, say("joined", config.lang, **facts)
 
 

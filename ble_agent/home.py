@@ -33,6 +33,8 @@ _OURS = (
     SETTINGS_FILE,
     LOCK_NAME,
 )
+# What a process leaves that is killed while it makes a key, or tries the disk.
+_UNFINISHED = (f"{KEY_FILE}.*.part", ".probe-*")
 _LOCK_TRIES = 5
 _LOCK_WAIT_SECONDS = 0.1
 _CHUNK = bytes(1 << 20)
@@ -84,8 +86,13 @@ def is_running(home: Path) -> bool:
     return False
 
 
-def erase_home(home: Path) -> None:
+def erase_home(home: Path) -> list[str]:
     """Overwrite and remove every file of ours, and the folder if nothing else is in it.
+
+    Returns
+    -------
+    list of str
+        The names of what is not ours, and therefore still there.
 
     Raises
     ------
@@ -95,23 +102,25 @@ def erase_home(home: Path) -> None:
         When a file cannot be removed.
     """
     if not home.is_dir():
-        return
+        return []
     with running(home), translated(home):
-        for name in _OURS:
-            path = home / name
+        unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
+        for path in [*unfinished, *(home / name for name in _OURS)]:
             if path.is_file() and not path.is_symlink():
                 _overwrite(path)
             path.unlink(missing_ok=True)
-    if any(home.iterdir()):
-        return
+        left = sorted(path.name for path in home.iterdir())
+    if left:
+        return left
     try:
         home.rmdir()
     except PermissionError:
         # A service manager's folder is not ours to remove, and empty it tells nothing.
-        return
+        return []
     except OSError as error:
         text = f"{home} is empty but cannot be removed: {error.strerror}"
         raise StoreError(text, str(home)) from error
+    return []
 
 
 def _overwrite(path: Path) -> None:

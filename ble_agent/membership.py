@@ -67,7 +67,8 @@ def load_membership(db: Database) -> Membership:
 def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Membership:
     """Pin a server by its fingerprint, and remember its trust documents and configuration.
 
-    Joining another server than before forgets which key files were matched, and their keys.
+    Joining another server than before forgets which key files were matched, their keys, what was
+    told of them, and what it takes to change a report there.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
         if not same:
             db.conn.execute("DELETE FROM batch")
             db.conn.execute("DELETE FROM matched_key")
-            set_state(db, "report", None)
+            for name in ("report", "last_check", "notified"):
+                set_state(db, name, None)
         _remember(db, membership)
     return membership
 

@@ -49,6 +49,14 @@ MESSAGES: Mapping[str, Text] = {
         "Thiết bị này đã tham gia khu vực {region} tại {url}. Hãy khởi động bằng lệnh:"
         " truyvet agent run",
     ),
+    "join_question": Text(
+        "This device belongs to {region} at {url}. Joining {new} instead drops what the keys of"
+        " that authority matched, and what it takes to take a report back there. All that was"
+        " heard, this device's own keys and its settings are kept. Join the other one?",
+        "Thiết bị này đang thuộc khu vực {region} tại {url}. Nếu chuyển sang {new}, kết quả đối"
+        " chiếu với khóa của nơi cũ và thông tin cần để thu hồi báo cáo ở đó sẽ bị xóa. Mọi tín"
+        " hiệu đã thu, khóa và cài đặt của thiết bị vẫn được giữ. Bạn có muốn chuyển không?",
+    ),
     "exported": Text(
         "{count} sightings were written to {path}. Keep the file to yourself: it tells whom you"
         " were near to anyone who has their keys.",
@@ -91,6 +99,13 @@ MESSAGES: Mapping[str, Text] = {
         " Bạn có chắc muốn xóa không?",
     ),
     "erased": Text("Everything was deleted.", "Đã xóa toàn bộ."),
+    "erased_but": Text(
+        "What this device recorded, its keys and its settings were deleted. Not the agent's, and"
+        " still in {folder}: {names}",
+        "Đã xóa dữ liệu thiết bị đã ghi, các khóa và cài đặt. Những tệp sau không thuộc chương"
+        " trình nên vẫn còn trong {folder}: {names}",
+    ),
+    "nothing_done": Text("Nothing was sent or changed.", "Chưa gửi hay thay đổi gì."),
     # check
     "nothing_recorded": Text(
         "This device has recorded no stay near a person who later reported a positive test or"
@@ -151,7 +166,6 @@ MESSAGES: Mapping[str, Text] = {
         "Đã thu hồi khóa của {count} ngày vì kết quả xét nghiệm là âm tính. Thiết bị của những"
         " người từng ở gần bạn sẽ bỏ cảnh báo sau lần kiểm tra tới.",
     ),
-    "not_sent": Text("Nothing was sent.", "Chưa gửi gì đi cả."),
     # status
     "status_joined": Text(
         "Health authority: {region} at {url}", "Cơ quan y tế: khu vực {region} tại {url}"

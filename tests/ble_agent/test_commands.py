@@ -19,9 +19,9 @@ import pytest
 from ble_agent.config import AgentConfig, load_config
 from ble_agent.home import LOCK_NAME
 from ble_agent.service import notify
-from ble_agent.store import DATABASE_NAME, open_store
+from ble_agent.store import DATABASE_NAME, get_state, open_store, set_state
 from tests.ble_agent.agents import AgentProcess, clock_at, environment
-from tests.ble_agent.fake_server import FakeServer
+from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
 from tracing_core.advertisement import Advertisement
 from tracing_core.errors import InvalidValue
@@ -64,6 +64,40 @@ def test_joining_takes_the_line_or_a_file_with_it(
     assert agent.answer("status")["joined"] is True
     assert agent.home.stat().st_mode & 0o777 == 0o700
     assert (agent.home / DATABASE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_joining_another_authority_asks_first_and_says_what_goes(
+    agent: AgentProcess, server: FakeServer
+) -> None:
+    agent.answer("join", server.line)
+    with open_store(agent.home) as db, transaction(db):
+        insert_sightings(db, [ROW])
+        db.execute("INSERT INTO batch VALUES ('1.zip', 1)")
+        for name in ("last_check", "notified", "report"):
+            set_state(db, name, {"at": int(NOW)})
+    assert agent.answer("join", server.line)["region"] == "VN"
+    with fake_server() as other:
+        for lang, words in (("en", "All that was heard"), ("vi", "Mọi tín hiệu đã thu")):
+            asked = agent.command("join", other.line, "--json", lang=lang)
+            assert asked.returncode == 1
+            assert asked.stdout == ""
+            assert words in asked.stderr
+            assert server.url in asked.stderr
+            assert other.url in asked.stderr
+        with open_store(agent.home) as db:
+            assert db.table("batch").count == 1
+        assert agent.answer("join", other.line, "--yes")["url"] == other.url
+    with open_store(agent.home) as db:
+        assert db.table("batch").count == 0
+        assert db.table("sighting").count == 1
+        assert [get_state(db, name) for name in ("last_check", "notified", "report")] == [None] * 3
+
+
+def test_the_list_of_commands_is_whole(agent: AgentProcess) -> None:
+    listed = agent.command("--help").stdout.partition("Commands:")[2]
+    assert listed.count("\n") == 10, listed
+    assert "..." not in listed
+    assert all(line.endswith(".") for line in listed.strip().splitlines())
 
 
 @pytest.mark.parametrize(
@@ -149,9 +183,9 @@ def test_erasing_leaves_nothing(agent: AgentProcess, server: FakeServer) -> None
     done = agent.command("erase")
     assert done.returncode == 1
     assert agent.home.exists()
-    assert agent.answer("erase", "--yes") == {"erased": True}
+    assert agent.answer("erase", "--yes") == {"erased": True, "left": []}
     assert not agent.home.exists()
-    assert agent.answer("erase", "--yes") == {"erased": True}
+    assert agent.answer("erase", "--yes") == {"erased": True, "left": []}
 
 
 @pytest.mark.parametrize("settings", ['lang = "xx"', "lang =", "unknown = 1", "\xff"])
@@ -161,7 +195,7 @@ def test_settings_that_cannot_be_read_do_not_keep_anything_from_being_erased(
     agent.home.mkdir()
     (agent.home / "agent.toml").write_text(settings, encoding="latin-1")
     (agent.home / "agent.db").write_bytes(b"not a database, or a newer one")
-    assert agent.answer("erase", "--yes") == {"erased": True}
+    assert agent.answer("erase", "--yes") == {"erased": True, "left": []}
     assert not agent.home.exists()
 
 
@@ -173,8 +207,15 @@ def test_erasing_leaves_others_files_and_waits_for_a_running_agent(agent: AgentP
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "stop it first" in agent.refusal("erase", "--yes")
         assert (agent.home / DATABASE_NAME).exists()
-    agent.answer("erase", "--yes")
+    for unfinished in ("agent.key.77.part", ".probe-0123abcd"):
+        (agent.home / unfinished).write_bytes(b"secret")
+    done = agent.command("erase", "--yes")
+    assert f"still in {agent.home}: photo.jpg" in done.stdout
+    assert "Everything" not in done.stdout
     assert [path.name for path in agent.home.iterdir()] == ["photo.jpg"]
+    assert agent.answer("erase", "--yes") == {"erased": True, "left": ["photo.jpg"]}
+    told = agent.command("erase", "--yes", lang="vi").stdout
+    assert f"vẫn còn trong {agent.home}: photo.jpg" in told
 
 
 def test_two_agents_never_run_in_one_home(agent: AgentProcess) -> None:
