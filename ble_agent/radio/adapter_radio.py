@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +16,7 @@ from ble_agent.radio.reception import Reception
 from ble_agent.radio.trial import try_radio
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
-from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["SLEPT", "AdapterRadio"]
 
@@ -55,6 +54,7 @@ class AdapterRadio(abc.ABC):
         self.name = name
         self.clock = clock
         self._reception = Reception()
+        self.rejected = self._reception.rejected
         self._lock = asyncio.Lock()
         self._listening = False
 
@@ -82,11 +82,6 @@ class AdapterRadio(abc.ABC):
     @abc.abstractmethod
     async def _stop_listening(self) -> None:
         """Hear no more, also after a start that failed in the middle."""
-
-    @property
-    def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
-        return self._reception.rejected
 
     @property
     def without_rssi(self) -> int:

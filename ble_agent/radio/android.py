@@ -190,6 +190,5 @@ def _scan_error(error: Exception) -> RadioError:
         return RadioError(
             RadioFault.CONNECTION_LOST, "Android does not answer: switch Bluetooth off and on"
         )
-    return RadioError(
-        RadioFault.REFUSED, f"Android refused to scan ({quote(error)}): wait a minute"
-    )
+    said = quote(error)
+    return RadioError(RadioFault.REFUSED, f"Android refused to scan ({said}): wait a minute")

@@ -14,10 +14,11 @@ _LONGEST = 80
 
 def quote(text: object) -> str:
     """Return the beginning of the first line, without anything that looks like an address."""
-    return _SECRET.sub("…", str(text).partition("\n")[0])[:_LONGEST]
+    lines = str(text).splitlines() or [""]
+    return _SECRET.sub("…", lines[0])[:_LONGEST]
 
 
 def hush(*libraries: str) -> None:
-    """Keep libraries from logging: even their warnings hold addresses, and we raise what matters."""
+    """Keep libraries from logging: even their warnings hold addresses."""
     for library in libraries:
         logging.getLogger(library).setLevel(logging.CRITICAL)

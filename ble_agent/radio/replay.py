@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +14,7 @@ from ble_agent.radio.capture import PacketKind, read_capture
 from ble_agent.radio.reception import Reception
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock, ManualClock
-from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+from tracing_core.errors import RadioError, RadioFault
 
 __all__ = ["ReplayRadio"]
 
@@ -60,6 +59,7 @@ class ReplayRadio:
         self.clock = ManualClock(clock.now() if first is None else first.time)
         self._last_time = self.clock.now()
         self._reception = Reception()
+        self.rejected = self._reception.rejected
         self._identifiers: Generator[Heard] | None = None
         self._next: Heard | None = None
         self._failure: RadioError | None = None
@@ -69,11 +69,6 @@ class ReplayRadio:
     def exhausted(self) -> bool:
         """Whether the recording's last identifier has been heard."""
         return self._ended
-
-    @property
-    def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
-        return self._reception.rejected
 
     @property
     def without_rssi(self) -> int:
