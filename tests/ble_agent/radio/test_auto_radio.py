@@ -29,7 +29,6 @@ class OneRadio:
         self.without_rssi = 0
         self.open_error: Exception | None = None
         self.send_error: RadioError | None = None
-        self.rest_error: RadioError | None = None
         self.is_open = False
         self.sent: list[Advertisement | None] = []
 
@@ -52,8 +51,8 @@ class OneRadio:
         self.rejected[AdvertisementFault.TRUNCATED] += 1
 
     async def rest(self, seconds: float) -> None:
-        if self.rest_error is not None:
-            raise self.rest_error
+        if self.send_error is not None:
+            raise self.send_error
 
     async def self_test(self) -> list[Finding]:
         return [Finding(True, "it works", "chạy tốt")]
@@ -142,18 +141,11 @@ async def test_one_that_goes_away_is_taken_again() -> None:
     radios = Radios()
     radios.mgmt.send_error = LOST
     async with radios.auto as auto:
-        with pytest.raises(RadioError, match="went away"):
-            await auto.rotate(random_advertisement())
+        for doing in (auto.rest(300.0), auto.rotate(random_advertisement())):
+            with pytest.raises(RadioError, match="went away"):
+                await doing
     async with radios.auto as auto:
         assert auto.name == "auto (mgmt)"
-
-
-async def test_one_that_is_lost_while_it_rests_says_so_at_once() -> None:
-    radios = Radios()
-    radios.mgmt.rest_error = LOST
-    async with radios.auto as auto:
-        with pytest.raises(RadioError, match="went away"):
-            await auto.rest(300.0)
 
 
 async def test_counts_go_on_over_openings() -> None:
