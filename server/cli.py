@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["server"]
 
 _WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys"}
+_OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"}
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
 
@@ -214,11 +215,19 @@ def _listen(host: str, port: int) -> socket.socket:
     type=click.Choice(["confirmed", "likely", "negative"]),
     default="confirmed",
     show_default=True,
+    help="What the test showed.",
 )
-@click.option("--symptom-date", metavar="YYYY-MM-DD", default="", help="When symptoms began.")
+@click.option(
+    "--symptom-date",
+    metavar="YYYY-MM-DD",
+    default="",
+    help="When symptoms began; unknown, the day of the test counts.",
+)
 @click.option("--test-date", metavar="YYYY-MM-DD", default="", help="When the test was made.")
 @click.option("--long", "is_long", is_flag=True, help="A code to be sent: longer, valid for a day.")
-@click.option("--count", type=click.IntRange(1, 1_000), default=1, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(1, 1_000), default=1, show_default=True, help="How many."
+)
 @_json
 def issue(
     home: Path,
@@ -230,13 +239,20 @@ def issue(
     as_json: bool,
 ) -> None:
     """Issue codes, one a line, each for one person's report."""
+    from server.problems import Refused
     from server.verification.rules import issue_code
     from tracing_core.verification import IssueRequest
 
     opened = _open(home)
     request = IssueRequest(symptom_date=symptom_date, test_date=test_date, test_type=test_type)
     for _ in range(count):
-        made = issue_code(opened, request, is_long=is_long)
+        try:
+            made = issue_code(opened, request, is_long=is_long)
+        except Refused as error:
+            text = str(error)
+            for field, option in _OPTIONS_OF_FIELDS.items():
+                text = text.replace(field, option)
+            raise InvalidValue(text) from error
         if as_json:
             click.echo(json.dumps({"code": made.code, "expires_at": made.expires_at}))
         else:
@@ -284,7 +300,7 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
 @_home
 @_json
 def export(home: Path, as_json: bool) -> None:
-    """Write the key files that are due, as the running server does by itself."""
+    """Write the key files due, as the running server does."""
     from server.export.worker import run_due
 
     files = run_due(_open(home))
@@ -298,7 +314,7 @@ def export(home: Path, as_json: bool) -> None:
 @_home
 @_json
 def cleanup(home: Path, as_json: bool) -> None:
-    """Delete what is older than it may be, as the running server does by itself."""
+    """Delete what is too old, as the running server does."""
     from dataclasses import asdict
 
     from server.retention import cleanup as retention
@@ -325,7 +341,10 @@ def openapi() -> None:
 @_home
 @_json
 def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
-    """Replace a signing key, which devices that joined follow, or the operator's key."""
+    """Replace a signing key, or the operator's key.
+
+    Devices that joined follow a new signing key.
+    """
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key
 

@@ -203,6 +203,9 @@ def load_settings(home: Path, **changes: Any) -> Settings:
         what = first["msg"].removeprefix("Value error, ")
         if first["loc"]:
             what = f"{'.'.join(str(part) for part in first['loc'])}: {what}"
+            # Those handed in are options of a command, which have the same names.
+            if first["loc"][0] in changes:
+                raise StoreError(f"--{what}") from error
         raise StoreError(f"{home / SETTINGS_FILE} or the environment: {what}") from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{home / SETTINGS_FILE} cannot be read: {error}") from error

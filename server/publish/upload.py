@@ -72,6 +72,9 @@ def _types_so_far(old: StoredKey, now: float) -> tuple[ReportType | None, ...]:
 
 
 def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> bool:
+    # A key that may not be changed so refuses the whole upload, its new keys too, as in Google's
+    # key server: `ReviseKeys` returns the first error and `InsertAndReviseExposures` undoes its
+    # transaction (internal/publish/model/exposure_model.go, internal/publish/database/exposure.go).
     key = new.key
     if RevisableKey.of(key) != RevisableKey.of(old.key):
         raise PublishRejected(

@@ -162,6 +162,21 @@ def test_a_refused_upload_leaves_nothing(server: Server) -> None:
     assert stored(server, new) is None
 
 
+def test_a_report_of_a_weaker_kind_refuses_new_keys_too_as_googles_server_does(
+    server: Server,
+) -> None:
+    old, new = key(), key(TODAY - 288)
+    token = publish(server, CONFIRMED, old).revision_token
+    for report_type in (LIKELY, NEGATIVE):
+        code = code_of(server, report_type, new, old, token=token)
+        assert code == "invalid_report_type_transition"
+        assert stored(server, new) is None
+    found = stored(server, old)
+    assert found is not None
+    assert (found.key.report_type, found.revised_at) == (CONFIRMED, None)
+    assert publish(server, LIKELY, new, token=token).inserted_exposures == 1
+
+
 def test_a_key_held_back_does_not_leave_early_by_being_revised(server: Server) -> None:
     one = key(TODAY)
     token = publish(server, LIKELY, one).revision_token

@@ -1,0 +1,44 @@
+"""What a person reads who types the server's commands."""
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from server.cli import server
+from tests.server.homes import make_home
+from tracing_core.errors import TracingError
+
+
+def test_the_list_of_commands_is_whole_sentences() -> None:
+    text = CliRunner().invoke(server, ["--help"], terminal_width=80).output
+    rows = text.partition("Commands:\n")[2].splitlines()
+    assert len(rows) == len(server.commands)
+    assert all(row.endswith(".") and "..." not in row for row in rows)
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    for name, command in server.commands.items():
+        for option in command.params:
+            assert isinstance(option, click.Argument) or option.help, (name, option.name)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["issue", "--symptom-date", "2020-01-01"], "--symptom-date must be within the last 28"),
+        (["issue", "--symptom-date", "soon"], "--symptom-date must be YYYY-MM-DD"),
+        (["issue", "--test-date", "2025-13-01"], "--test-date must be YYYY-MM-DD"),
+        (["init", "--region", "a/b"], "--region: "),
+        (["init", "--url", "ftp://x"], "--url: "),
+    ],
+)
+def test_what_is_wrong_is_named_as_it_was_typed(
+    tmp_path: Path, arguments: list[str], text: str
+) -> None:
+    home = make_home(tmp_path / "home") if arguments[0] == "issue" else tmp_path / "new"
+    done = CliRunner().invoke(server, [*arguments, "--home", str(home)])
+    assert isinstance(done.exception, TracingError)
+    assert str(done.exception).startswith(text)
+    assert "\n" not in str(done.exception)
