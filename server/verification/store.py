@@ -57,34 +57,25 @@ NOBODYS_HASH = b"\xff" * 32
 are granted nothing do on them the work of those that are."""
 
 
-def _voucher_columns() -> tuple[Column[Any], ...]:
-    return (
+def _voucher_table(kind: str, flag: str, *columns: Column[Any]) -> Table:
+    """Define a table: dates are ISO, in the time zone of who was tested; times UTC Unix seconds."""
+    return Table(
+        f"verification_{kind}",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column(f"{kind}_hash", LargeBinary(32), nullable=False, unique=True),
+        *columns,
         Column("test_type", String(16), nullable=False),
         Column("symptom_date", String(10)),
         Column("test_date", String(10)),
         Column("expires_at", BigInteger, nullable=False),
+        Column(flag, Boolean, nullable=False),
     )
 
 
-verification_code = Table(
-    "verification_code",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("code_hash", LargeBinary(32), nullable=False, unique=True),
-    Column("uuid", String(36), unique=True),
-    *_voucher_columns(),
-    Column("is_claimed", Boolean, nullable=False),
-)
-"""Dates are ISO, in the time zone of who was tested; `expires_at` is UTC Unix seconds."""
+verification_code = _voucher_table("code", "is_claimed", Column("uuid", String(36), unique=True))
 
-verification_token = Table(
-    "verification_token",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
-    *_voucher_columns(),
-    Column("is_used", Boolean, nullable=False),
-)
+verification_token = _voucher_table("token", "is_used")
 
 
 @dataclass(frozen=True, slots=True)
