@@ -163,7 +163,13 @@ class AdapterRadio(abc.ABC):
     async def _listen(self) -> None:
         # Packets may come before the answer that it has begun.
         self._listening = True
-        await self._start_listening()
+        starting = asyncio.ensure_future(self._start_listening())
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Only what has been started to its end can be stopped.
+            await asyncio.wait({starting})
+            raise
 
     async def _deafen(self) -> None:
         try:

@@ -46,18 +46,30 @@ class Guardian:
         Which adapter's advertisement to remove.
     connect
         Opens the management channel that the process will hold.
+    on_end
+        Called when the process ends before it is told to.
     """
 
-    def __init__(self, index: int, instance: int, connect: Callable[[], socket.socket]) -> None:
+    def __init__(
+        self,
+        index: int,
+        instance: int,
+        connect: Callable[[], socket.socket],
+        on_end: Callable[[], None],
+    ) -> None:
         with connect() as channel:
             descriptor = channel.fileno()
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", __file__, str(descriptor), str(index), str(instance)],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 pass_fds=[descriptor],
                 start_new_session=True,
             )
+        # It says nothing, so its output becomes readable only when it ends.
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
+        asyncio.get_running_loop().add_reader(self._output, self._note_end, on_end)
 
     def watch_advertisement(self, seconds: float) -> None:
         """Let an advertisement last so many seconds of real time from now on; 0 for none.
@@ -84,9 +96,15 @@ class Guardian:
         self._process.stdin.write(line.encode())
         self._process.stdin.flush()
 
+    def _note_end(self, on_end: Callable[[], None]) -> None:
+        asyncio.get_running_loop().remove_reader(self._output)
+        on_end()
+
     async def close(self) -> None:
         """Let it remove what is left, and end; on a busy machine it may do so a little later."""
         assert self._process.stdin is not None
+        asyncio.get_running_loop().remove_reader(self._output)
+        self._output.close()
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:

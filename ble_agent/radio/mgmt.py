@@ -227,7 +227,9 @@ class MgmtRadio(AdapterRadio):
             await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
         self._is_extended = features.is_extended
         # Once its pipe is closed the guardian removes whatever was left on the air.
-        self._guardian = Guardian(self._index, self._instance[0], self._connect)
+        self._guardian = Guardian(
+            self._index, self._instance[0], self._connect, self._lose_its_guardian
+        )
         self._undo.push_async_callback(self._guardian.close)
         self._undo.push_async_callback(self._silence_what_was_lost)
 
@@ -291,8 +293,11 @@ class MgmtRadio(AdapterRadio):
         try:
             order(number)
         except OSError as error:
-            self._lose("the process that guards it ended")
+            self._lose_its_guardian()
             raise self._gone() from error
+
+    def _lose_its_guardian(self) -> None:
+        self._lose("the process that guards it ended")
 
     async def _start_listening(self) -> None:
         if self._has_monitors:

@@ -318,6 +318,13 @@ async def test_extended_controllers_get_no_timeout_but_a_guardian(
             await radio.scan(1.0, lambda _: None)
 
 
+def die(radio: MgmtRadio) -> None:
+    """End the pipe to the guardian, as it ends with an agent, however that died."""
+    pipe = radio._guardian._process.stdin
+    assert pipe is not None
+    pipe.close()
+
+
 @pytest.mark.parametrize("extended", [False, True])
 async def test_the_guardian_undoes_what_a_dead_agent_left(extended: bool) -> None:
     kernel = FakeKernel(extended=extended)
@@ -325,8 +332,7 @@ async def test_the_guardian_undoes_what_a_dead_agent_left(extended: bool) -> Non
         await radio.rotate(random_advertisement())
         scan = await begin_scan(radio, 4.0)
         assert kernel.advertising
-        # The pipe ends with the agent, however it died.
-        await radio._guardian.close()
+        die(radio)
         await until(lambda: not kernel.advertising and not kernel.monitors)
         with pytest.raises(RadioError, match="its advertisement was removed"):
             await scan
@@ -339,14 +345,12 @@ async def test_the_guardian_asks_again_when_the_kernel_is_busy() -> None:
         scan = await begin_scan(radio, 4.0)
         orders = (MgmtCommand.REMOVE_ADVERTISING, MgmtCommand.REMOVE_MONITOR)
         kernel.refusals = dict.fromkeys(orders, MgmtStatus.BUSY)
-        closing = asyncio.create_task(radio._guardian.close())
+        die(radio)
         for order in orders:
             kernel.commands.clear()
             await until(lambda order=order: kernel.commands.count(order) >= 2)  # type: ignore[misc]
             del kernel.refusals[order]
-        await closing
-        assert not kernel.advertising
-        assert not kernel.monitors
+        await until(lambda: not kernel.advertising and not kernel.monitors)
         with pytest.raises(RadioError, match="its advertisement was removed"):
             await scan
 
@@ -357,8 +361,8 @@ async def test_a_guardian_that_cannot_do_one_thing_does_the_other() -> None:
         await radio.rotate(random_advertisement())
         scan = await begin_scan(radio, 4.0)
         kernel.refusals[MgmtCommand.REMOVE_ADVERTISING] = MgmtStatus.FAILED
-        await radio._guardian.close()
-        assert not kernel.monitors
+        die(radio)
+        await until(lambda: not kernel.monitors)
         kernel.unplug(0)
         with pytest.raises(RadioError, match="unplugged"):
             await scan
@@ -369,14 +373,17 @@ async def test_a_guardian_too_slow_to_be_waited_for_still_undoes(
 ) -> None:
     monkeypatch.setattr("ble_agent.radio.guardian._CLOSE_SECONDS", 0.05)
     kernel = FakeKernel(extended=True)
-    async with opened(kernel) as radio:
+    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    async with radio:
         await radio.rotate(random_advertisement())
         os.kill(radio._guardian._process.pid, signal.SIGSTOP)
-        await radio._guardian.close()
-        assert kernel.advertising
-        os.kill(radio._guardian._process.pid, signal.SIGCONT)
-        await until(lambda: not kernel.advertising)
-        await until(lambda: radio._guardian._process.poll() is not None)
+        kernel.refusals[MgmtCommand.REMOVE_ADVERTISING] = MgmtStatus.BUSY
+    assert kernel.advertising
+    kernel.refusals.clear()
+    os.kill(radio._guardian._process.pid, signal.SIGCONT)
+    await until(lambda: not kernel.advertising)
+    await until(lambda: radio._guardian._process.poll() is not None)
+    kernel.close()
 
 
 async def test_monitors_of_a_dead_agent_go_where_they_keep_it_from_sending() -> None:
@@ -403,6 +410,35 @@ async def test_without_its_guardian_nothing_is_sent() -> None:
         with pytest.raises(RadioError, match="guards it"):
             await radio.rotate(random_advertisement())
         assert kernel.advertising == {}
+
+
+async def test_the_end_of_its_guardian_is_noticed_at_once() -> None:
+    kernel = FakeKernel()
+    async with opened(kernel) as radio:
+        await radio.rotate(random_advertisement())
+        resting = asyncio.create_task(radio.rest(300.0))
+        await until(lambda: sleepers(radio) > 0)
+        radio._guardian._process.kill()
+        with pytest.raises(RadioError, match="guards it"):
+            await asyncio.wait_for(resting, 20)
+    assert not kernel.advertising
+
+
+async def test_a_scan_stopped_while_it_begins_leaves_nothing_behind() -> None:
+    class Hasty(FakeKernel):
+        def _on_add_patterns_monitor(
+            self, index: int, body: bytes, channel: Any
+        ) -> tuple[int, bytes]:
+            scan.cancel()
+            return super()._on_add_patterns_monitor(index, body, channel)
+
+    kernel = Hasty()
+    async with opened(kernel) as radio:
+        scan = asyncio.create_task(radio.scan(4.0, lambda _: None))
+        with pytest.raises(asyncio.CancelledError):
+            await scan
+        assert kernel.monitors == set()
+        assert MgmtCommand.ADD_PATTERNS_MONITOR in kernel.commands
 
 
 async def test_self_test_sends_and_listens() -> None:
