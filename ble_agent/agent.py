@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ble_agent.encounter_log import EncounterLog
-from ble_agent.key_ring import KeyRing
 from ble_agent.messages import explain, say
 from ble_agent.radio import Radio
 from ble_agent.schedule import Action, Schedule
 from ble_agent.service import notify
+from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.errors import RadioError, RadioFault, StoreError, TracingError
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "Keys"]
 
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -35,6 +35,16 @@ _UNSET_CLOCK_SECONDS = 60.0
 
 class _StoppedError(Exception):
     pass
+
+
+class Keys(Protocol):
+    """Where identifiers come from: `ble_agent.key_ring.KeyRing`, or what stands for one."""
+
+    def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
+        """Return what to send from now on; None to stay silent."""
+
+    def silent_seconds(self, now: float) -> float:
+        """Tell how long nothing may be sent."""
 
 
 class Agent:
@@ -59,7 +69,7 @@ class Agent:
     def __init__(
         self,
         radio: Radio,
-        key_ring: KeyRing,
+        key_ring: Keys,
         log: EncounterLog,
         schedule: Schedule,
         metadata: Metadata,

@@ -41,16 +41,30 @@ class ClockWatch:
     """
 
     def __init__(self, clock: Clock, remembered: Any = None) -> None:
-        remembered = remembered or {}
         self._clock = clock
-        self._latest = float(remembered.get("latest", 0.0))
-        self._suspect_scans = int(remembered.get("suspect_scans", 0))
+        self._latest = 0.0
+        self._suspect_scans = 0
+        self.remember(remembered)
         self._seen = (clock.now(), clock.monotonic())
         self._ahead = 0.0
         self._ahead_since = 0.0
         self._jumps_at_scan = 0
         self.jumps = 0
         """How often the clock was seen to jump, either way."""
+
+    def remember(self, remembered: Any) -> float:
+        """Take over what `state` returned in an earlier process; None if there was none.
+
+        Returns
+        -------
+        float
+            The time (UTC Unix seconds) before which nothing can have been heard since.
+        """
+        remembered = remembered or {}
+        latest = float(remembered.get("latest", 0.0))
+        self._latest = max(self._latest, latest)
+        self._suspect_scans += int(remembered.get("suspect_scans", 0))
+        return latest - CLOCK_TOLERANCE_SECONDS
 
     def is_suspect(self) -> bool:
         """Look at the clock, and tell whether it was never set, or is behind what it once showed.

@@ -16,12 +16,10 @@ from ble_agent.checker import Checker
 from ble_agent.config import AgentConfig
 from ble_agent.cover import CoverTraffic
 from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
-from ble_agent.encounter_log import EncounterLog
 from ble_agent.exposure_check import check as check_exposures
 from ble_agent.exposure_check import owner_text
-from ble_agent.home import running
 from ble_agent.importers import import_log as import_foreign_log
-from ble_agent.key_ring import KeyRing
+from ble_agent.late_store import LateStore
 from ble_agent.membership import find_membership, load_membership
 from ble_agent.membership import join as join_server
 from ble_agent.messages import date_text, explain, say
@@ -32,20 +30,13 @@ from ble_agent.report import reportable_keys
 from ble_agent.schedule import CONTINUOUS, ScanTiming, Schedule
 from ble_agent.server_client import ServerClient, refused
 from ble_agent.service import notify
-from ble_agent.store import (
-    DATABASE_NAME,
-    forget,
-    get_state,
-    make_home,
-    open_store,
-    set_state,
-)
+from ble_agent.store import DATABASE_NAME, make_home, open_store
 from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.clock import Clock, clock_from_environment
-from tracing_core.errors import RadioError, RadioFault, StoreError, TracingError
+from tracing_core.errors import RadioError, StoreFull, TracingError
 from tracing_core.interval import interval_start
 from tracing_core.sighting import select_sightings, write_json_lines
-from tracing_core.sqlite import Database, transaction, translated
+from tracing_core.sqlite import Database, translated
 from tracing_core.trust import JoinLine
 
 __all__ = [
@@ -112,51 +103,44 @@ def _chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
 
 def run(config: AgentConfig) -> None:
     """Run the agent until SIGTERM or SIGINT."""
-    make_home(config.home)
-    with running(config.home), open_store(config.home) as db:
-        asyncio.run(_run(config, db))
+    asyncio.run(_run(config))
     notify("STOPPING=1")
 
 
-async def _run(config: AgentConfig, db: Database) -> None:
+async def _run(config: AgentConfig) -> None:
     clock = clock_from_environment()
     radio = _chosen_radio(config, clock)
+    is_recording = radio.clock is not clock
     timing = CONTINUOUS
     if not config.continuous_scan:
         timing = ScanTiming(
             config.scan_seconds, config.least_scan_gap_seconds, config.most_scan_gap_seconds
         )
-    forget(db, radio.clock.now())
-    agent = Agent(
-        radio,
-        KeyRing(db),
-        EncounterLog(db, radio.clock, is_recording=radio.clock is not clock),
-        Schedule(SystemRandom(), timing),
-        Metadata(
-            config.transmit_power_dbm,
-            minor_version=1,
-            calibration_confidence=CalibrationConfidence.LOW,
-        ),
-        language=config.lang,
-        told=lambda fault: _note_radio(db, radio.name, fault),
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, agent.stop)
-    if radio.clock is not clock:
+    with LateStore(config.home, radio.clock, is_recording=is_recording) as store:
+        try:
+            store.open()
+        except StoreFull:
+            # A recording can be played again when there is a disk; what is on the air goes by.
+            if is_recording:
+                raise
+        agent = Agent(
+            radio,
+            store,
+            store.log,
+            Schedule(SystemRandom(), timing),
+            Metadata(
+                config.transmit_power_dbm,
+                minor_version=1,
+                calibration_confidence=CalibrationConfidence.LOW,
+            ),
+            language=config.lang,
+            told=lambda fault: store.note_radio(radio.name, fault),
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, agent.stop)
         # A recording's time is long past; nothing the server has now belongs to it.
-        await agent.run()
-        return
-    await _run_beside(agent, _services(config, clock))
-
-
-def _note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
-    """Note for `status` whether the radio works; a disk that fails is told of elsewhere."""
-    noted = {"name": name, "fault": None if fault is None else fault.name.lower()}
-    with suppress(StoreError):
-        if get_state(db, "radio") != noted:
-            with transaction(db):
-                set_state(db, "radio", noted)
+        await _run_beside(agent, [] if is_recording else _services(config, clock))
 
 
 def _services(config: AgentConfig, clock: Clock) -> list[Coroutine[Any, Any, None]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import array
 from collections.abc import Container
+from dataclasses import replace
 from random import Random, SystemRandom
 from typing import Any
 
 from ble_agent.clock_watch import ClockWatch
 from ble_agent.day_sample import DaySample, RecentlyHeard
+from ble_agent.messages import say
 from ble_agent.store import (
     compact,
     delete_old,
@@ -19,6 +21,7 @@ from ble_agent.store import (
 )
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
+from tracing_core.errors import StoreFull
 from tracing_core.sighting import Sighting
 from tracing_core.sqlite import Database, path_of, transaction, translated
 
@@ -122,7 +125,7 @@ class EncounterLog:
     Parameters
     ----------
     db
-        The agent's database.
+        The agent's database; None as long as it cannot be opened.
     clock
         The radio's clock.
     is_recording
@@ -134,32 +137,54 @@ class EncounterLog:
 
     def __init__(
         self,
-        db: Database,
+        db: Database | None,
         clock: Clock,
         *,
         is_recording: bool = False,
         random: Random | None = None,
     ) -> None:
-        self._db = db
+        self._db: Database | None = None
         self._clock = clock
         self._is_recording = is_recording
         self._random = random or SystemRandom()
-        with translated(path_of(db)):
-            self._state: dict[str, Any] = get_state(db, "scan") or {}
-        known = {} if is_recording else self._state
-        self._previous_scan_at: int | None = known.get("at")
-        self.watch = ClockWatch(clock, known.get("clock"))
+        self._state: dict[str, Any] = {}
+        self._previous_scan_at: int | None = None
+        self.watch = ClockWatch(clock)
         """Tells whether the clock can be believed."""
-        self._dropped_samples: int = self._state.get("dropped_samples", 0)
+        self._dropped_samples = 0
         self._suspect = False
         self._jumps = 0
         self._recent = RecentlyHeard()
-        self._day = DaySample(db, self._random)
         self._unwritten: list[Sighting] = []
         self._heard_again: set[Advertisement] = set()
         self._truncated_at = _NEVER
         self._compacted_at = _NEVER
         self._to_truncate = True
+        if db is not None:
+            self.open(db)
+
+    def open(self, db: Database) -> None:
+        """Write to a database from now on; with the next scan, what was heard before too.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be read.
+        """
+        with translated(path_of(db)):
+            state: dict[str, Any] = get_state(db, "scan") or {}
+        if not self._is_recording:
+            latest = self.watch.remember(state.get("clock"))
+            self._previous_scan_at = self._previous_scan_at or state.get("at")
+            # Nobody knew yet that the clock had shown a later time before.
+            self._unwritten = [
+                replace(each, clock_suspect=each.clock_suspect or each.seen_at < latest)
+                for each in self._unwritten
+            ]
+        self._dropped_samples += state.get("dropped_samples", 0)
+        self._state = state | self._state
+        self._day = DaySample(db, self._random)
+        self._db = db
 
     def begin(self) -> Scan:
         """Begin a scan."""
@@ -196,19 +221,21 @@ class EncounterLog:
         self._previous_scan_at = scan.at
         if not self._is_recording:
             self._state |= {"at": scan.at, "clock": self.watch.state}
-        self._write()
-        self._tidy()
+        if self._db is None:
+            raise StoreFull(say("error_store_full", "en"))
+        self._write(self._db)
+        self._tidy(self._db)
         return len(heard)
 
-    def _write(self) -> None:
+    def _write(self, db: Database) -> None:
         try:
-            with transaction(self._db):
+            with transaction(db):
                 lost = self._day.write(self._unwritten, self._heard_again, self._clock.now())
                 if lost:
-                    note_deletion(self._db)
+                    note_deletion(db)
                 self._state["dropped_samples"] = self._dropped_samples + lost
-                set_state(self._db, "scan", self._state)
-                deleted = delete_old(self._db, self.watch.steady_now()) > 0
+                set_state(db, "scan", self._state)
+                deleted = delete_old(db, self.watch.steady_now()) > 0
         except BaseException:
             self._day.reset()
             raise
@@ -217,7 +244,7 @@ class EncounterLog:
         self._unwritten.clear()
         self._heard_again.clear()
 
-    def _tidy(self) -> None:
+    def _tidy(self, db: Database) -> None:
         # Once an hour is enough for retention, and spares an SD card the writes; compacting writes
         # the whole file, so that is done once a day.
         now = self._clock.monotonic()
@@ -225,7 +252,7 @@ class EncounterLog:
             return
         if now - self._compacted_at >= _COMPACT_EVERY_SECONDS:
             self._compacted_at = self._truncated_at = now
-            self._to_truncate = not compact(self._db)
+            self._to_truncate = not compact(db)
         elif now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
             self._truncated_at = now
-            self._to_truncate = not truncate_log(self._db)
+            self._to_truncate = not truncate_log(db)

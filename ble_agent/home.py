@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -53,7 +54,13 @@ def running(home: Path) -> Iterator[None]:
     """
     path = home / LOCK_NAME
     with translated(path):
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS or not path.exists():
+                raise
+            # For a lock it need not be written.
+            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _lock(lock)
         yield
@@ -74,7 +81,7 @@ def _lock(lock: int) -> None:
 def is_running(home: Path) -> bool:
     """Tell whether an agent is running in a home folder."""
     try:
-        lock = os.open(home / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(home / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

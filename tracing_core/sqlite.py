@@ -53,6 +53,7 @@ __all__ = [
 _BUSY_TIMEOUT_SECONDS = 5.0
 # The shared memory beside a write-ahead log takes 32 kB, and a page or two more.
 _LEAST_ROOM_BYTES = 64 << 10
+_DISK_CODES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 _MAGIC = b"SQLite format 3\0"
 _BEGINNING_BYTES = 4096
 
@@ -250,21 +251,37 @@ def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
         When it does not exist, is no database, or lacks the tables.
     """
     with translated(path):
-        uri = path.absolute().as_uri()
-        # Without a write-ahead log nobody writes, and on a read-only disk SQLite cannot make the
-        # shared memory it would otherwise need.
-        idle = not Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK)
-        mode = "?mode=ro&immutable=1" if idle else "?mode=ro"
-        connection = sqlite3.connect(uri + mode, uri=True, timeout=_BUSY_TIMEOUT_SECONDS)
-        try:
-            db = Database(connection)
-            _check_schema(db, migrations, path)
-            if any(known.pending(db) for known in migrations):
-                text = f"{path} is not a truyvet database, or one that was never used"
-                raise StoreError(text, str(path))
-        except BaseException:
-            connection.close()
-            raise
+        # Without a write-ahead log nobody writes, and where the disk is full or read-only SQLite
+        # cannot make the shared memory it would otherwise need.
+        is_idle = not _has_log(path)
+        if not is_idle or os.access(path.parent, os.W_OK):
+            try:
+                return _opened_readonly(path, migrations, "mode=ro")
+            except sqlite3.OperationalError as error:
+                if not is_idle or error.sqlite_errorcode & 0xFF not in _DISK_CODES:
+                    raise
+        return _opened_readonly(path, migrations, "mode=ro&immutable=1")
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _opened_readonly(path: Path, migrations: Sequence[Migrations], mode: str) -> Database:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_SECONDS)
+    try:
+        db = Database(connection)
+        _check_schema(db, migrations, path)
+        if any(known.pending(db) for known in migrations):
+            text = f"{path} is not a truyvet database, or one that was never used"
+            raise StoreError(text, str(path))
+    except BaseException:
+        connection.close()
+        raise
     return db
 
 

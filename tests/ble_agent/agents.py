@@ -42,6 +42,8 @@ class AgentProcess:
     home: Path
     clock: ScaledClock | None = None
     process: subprocess.Popen[str] | None = None
+    prefix: tuple[str, ...] = ()
+    """What comes before every command, such as a program that enters a name space."""
 
     @property
     def log_file(self) -> Path:
@@ -49,7 +51,7 @@ class AgentProcess:
 
     def command(self, *arguments: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, "agent", "--home", str(self.home), "--lang", lang, *arguments],
+            [*self.prefix, *COMMAND, "agent", "--home", str(self.home), "--lang", lang, *arguments],
             env=environment(self.clock),
             capture_output=True,
             text=True,
@@ -75,6 +77,7 @@ class AgentProcess:
         with self.log_file.open("a") as log:
             self.process = subprocess.Popen(
                 [
+                    *self.prefix,
                     *COMMAND,
                     "agent",
                     "--home",

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ble_agent import status as status_module
-from ble_agent.commands import _note_radio
 from ble_agent.config import AgentConfig
 from ble_agent.encounter_log import EncounterLog
 from ble_agent.home import running
+from ble_agent.late_store import note_radio
 from ble_agent.membership import join
 from ble_agent.server_client import ServerClient
 from ble_agent.status import status
@@ -46,7 +46,7 @@ def work(home: Path, server: FakeServer, clock: ManualClock) -> None:
     """Leave what an agent that works leaves."""
     with open_store(home) as db, ServerClient(server.url, clock) as client:
         join(db, client, JoinLine.parse(server.line), NOW)
-        _note_radio(db, "hci:usb:0", None)
+        note_radio(db, "hci:usb:0", None)
         log = EncounterLog(db, clock)
         scan = log.begin()
         scan.hear(Advertisement(bytes(16), bytes(4)), -60, clock.now())
@@ -80,7 +80,7 @@ def test_each_thing_that_fails_is_told_by_itself(
     assert [name for name, ok in found.items() if not ok] == ["running"]
     assert "truyvet agent run" in text
     with open_store(tmp_path) as db:
-        _note_radio(db, "hci:usb:0", RadioFault.CONNECTION_LOST)
+        note_radio(db, "hci:usb:0", RadioFault.CONNECTION_LOST)
     found, text = checks(tmp_path, "vi")
     assert found["radio"] is False
     assert "hãy cắm lại" in text
