@@ -72,7 +72,7 @@ class Sighting:
         for name in ("seen_at", "previous_scan_at"):
             moment = getattr(self, name)
             if moment is not None and not 0 <= moment < _LATEST:
-                raise InvalidValue(f"{name} must be UTC Unix seconds, not {moment}")
+                raise InvalidValue(f"{name} must be UTC Unix seconds")
 
 
 SIGHTING_TABLE = Migrations("sighting")
