@@ -260,6 +260,8 @@ def killed(mode: str, all_agents: dict[str, AgentProcess], air: AirProcess) -> N
         process = all_agents[name].process
         assert process is not None
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        # An agent that runs would notice its guardian's end, and fall silent by itself.
+        process.send_signal(signal.SIGSTOP)
         for child in children if mode == "legacy" else ():
             os.kill(int(child), signal.SIGKILL)
         all_agents[name].kill()
