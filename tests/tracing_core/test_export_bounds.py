@@ -155,6 +155,12 @@ def test_a_stream_that_ends_early():
     refused(data, "damaged zip")
 
 
+def test_a_name_with_no_room_for_a_signature_beside_it(tmp_path):
+    path = tmp_path / ("x" * 253 + ".b")
+    path.write_bytes(zipfile.ZipFile(io.BytesIO(PLAIN)).read("export.bin"))
+    assert read_export(path).signatures == ()
+
+
 def test_files_larger_than_the_limit(tmp_path):
     with pytest.raises(MalformedExport, match="larger than 67108864"):
         read_export_bytes(bytes(MAX_EXPORT_BYTES + 1))

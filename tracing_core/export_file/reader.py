@@ -229,7 +229,7 @@ def read_verified(
     data = read_file(path, MAX_EXPORT_BYTES)
     beside = path.with_suffix(".sig")
     export_sig = None
-    if not data.startswith(_ZIP) and beside != path and beside.exists():
+    if not data.startswith(_ZIP) and beside != path and os.path.exists(beside):
         export_sig = read_file(beside, archive.MAX_SIGNATURE_FILE_BYTES)
     return _verified(data, export_sig, public_keys, str(path))
 
