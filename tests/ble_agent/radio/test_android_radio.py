@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ble_agent.radio import Heard, open_radio
+from ble_agent.radio import Heard, adapter_radio, open_radio
 from tests.ble_agent.radio.airs import START, random_advertisement, until
 from tests.ble_agent.radio.fake_android import (
     SERVICE_UUID,
@@ -164,6 +164,19 @@ async def test_self_test_sends_and_listens(scanning_phone: Phone) -> None:
         scanning_phone.state = 10
         with pytest.raises(RadioError, match="switch it on"):
             await radio.scan(4.0, lambda _: None)
+
+
+async def test_bluetooth_switched_off_is_noticed_and_sleep_is_not(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AndroidRadio(ManualClock(START)) as radio:
+        monkeypatch.setattr(adapter_radio, "_slept_seconds", lambda: 1e9)
+        await radio.rotate(random_advertisement())
+        await radio.rest(0.0)
+        phone.state = 10
+        with pytest.raises(RadioError) as caught:
+            await radio.rest(0.0)
+        assert caught.value.reason is RadioFault.POWERED_OFF
 
 
 async def test_elsewhere_it_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
