@@ -48,9 +48,18 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _is_read_only(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("truyvet_read_only", False))
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("truyvet_read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if _is_read_only(connection) else "BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # Writers take turns as they do in SQLite, so that what was read still holds when it is written.
+    if not _is_read_only(connection):
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('truyvet'))").close()
 
 
 @contextlib.contextmanager
@@ -95,6 +104,8 @@ class Database:
             with translated(self.name):
                 create_private(self.name)
             options["connect_args"] = {"timeout": _BUSY_TIMEOUT_SECONDS}
+        elif parsed.get_backend_name() == "postgresql":
+            options["connect_args"] = {"options": f"-c lock_timeout={_TURN_TIMEOUT_SECONDS:.0f}s"}
         # SQLite lets waiting writers try again at random, so within a process they take turns.
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
         # Parameters hold keys, so no error may show them.
@@ -109,6 +120,8 @@ class Database:
         if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
+        elif parsed.get_backend_name() == "postgresql":
+            event.listen(self._engine, "begin", _begin_postgresql)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -1,0 +1,111 @@
+"""The server over PostgreSQL, several of them at once: what is done once is done once."""
+
+import base64
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from server.context import Server
+from server.export.worker import run_due
+from server.problems import Refused
+from server.publish.store import diagnosis_key
+from server.publish.upload import take_upload
+from server.retention import cleanup
+from server.verification.certificate import Claims
+from server.verification.rules import exchange_code, exchange_token, issue_code
+from tests.server.homes import NOW, days_of_keys, open_server, upload_of
+from tests.server.postgresql import running_postgresql
+from tracing_core.clock import ManualClock
+from tracing_core.diagnosis_key import ReportType
+from tracing_core.errors import TracingError
+from tracing_core.publish_request import PublishResponse
+from tracing_core.verification import CertificateRequest, IssueRequest, VerifyRequest
+
+CONFIRMED = Claims(ReportType.CONFIRMED_TEST)
+MAC = base64.b64encode(bytes(32)).decode()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with running_postgresql() as url:
+        yield url
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def servers(url: str, tmp_path: Path, clock: ManualClock) -> Iterator[list[Server]]:
+    few = {"export_padding_keys": 60, "export_padding_spread": 5}
+    opened = [open_server(tmp_path / "home", clock, database_url=url, **few) for _ in range(2)]
+    yield opened
+    for server in opened:
+        server.close()
+
+
+def at_once(servers: list[Server], work: Callable[[Server], object]) -> list[object]:
+    """Do it four times at the same moment; return what came of each, an error too."""
+    outcomes: list[object] = []
+    together = threading.Barrier(4)
+
+    def run(server: Server) -> None:
+        together.wait()
+        try:
+            outcomes.append(work(server))
+        except TracingError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run, args=(server,)) for server in servers * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def test_a_code_and_a_token_are_exchanged_once(servers: list[Server]) -> None:
+    for _ in range(10):
+        code = issue_code(servers[0], IssueRequest(test_type="confirmed")).code
+        verified = at_once(servers, lambda server: exchange_code(server, VerifyRequest(code)))  # noqa: B023
+        granted = [each for each in verified if isinstance(each, tuple)]
+        assert len(granted) == 1, verified
+        assert sum(isinstance(each, Refused) for each in verified) == 3
+        request = CertificateRequest(granted[0][1], MAC)
+        certified = at_once(servers, lambda server: exchange_token(server, request))  # noqa: B023
+        assert sum(isinstance(each, str) for each in certified) == 1, certified
+
+
+def test_the_same_upload_at_once_is_taken_once_and_told_to_all(servers: list[Server]) -> None:
+    for _ in range(5):
+        upload = upload_of(*days_of_keys(14))
+        answers = at_once(servers, lambda server: take_upload(server, upload, CONFIRMED))  # noqa: B023
+        taken = [each.inserted_exposures for each in answers if isinstance(each, PublishResponse)]
+        assert sorted(taken) == [0, 0, 0, 14]
+
+
+def test_pretences_leave_nothing_and_grant_nothing(servers: list[Server]) -> None:
+    server = servers[0]
+    with server.database.read() as conn:
+        before = conn.execute(diagnosis_key.select()).fetchall()
+    exchange_code(server, VerifyRequest("00000000"), is_cover=True)
+    exchange_token(server, CertificateRequest("x", MAC), is_cover=True)
+    take_upload(server, upload_of(*days_of_keys(14)), CONFIRMED, is_cover=True)
+    with pytest.raises(Refused):
+        exchange_code(server, VerifyRequest("00000000"))
+    with server.database.read() as conn:
+        assert conn.execute(diagnosis_key.select()).fetchall() == before
+
+
+def test_windows_are_exported_and_forgotten(servers: list[Server], clock: ManualClock) -> None:
+    run_due(servers[0])
+    take_upload(servers[0], upload_of(*days_of_keys(14)), CONFIRMED)
+    clock.advance(86_400)
+    assert sum(len(run_due(server)) for server in servers) >= 5
+    clock.advance(15 * 86_400)
+    removed = cleanup.run(servers[1])
+    assert removed.keys >= 14
+    assert removed.batches >= 5
