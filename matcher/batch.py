@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import multiprocessing
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +30,8 @@ from matcher.many_logs import (
     Tally,
     folder_parts,
 )
-from matcher.start_up import available_threads
+from matcher.processor import KERNELS, Kernel, choose_kernel
+from matcher.start_up import available_threads, loaded_kernel
 from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.exposure_configuration import ExposureConfiguration
@@ -267,6 +269,12 @@ def _mapped_keys(folder: Path) -> KeyColumns:
     return KeyColumns.of(*map(numpy.asarray, columns))
 
 
+@cache  # for what cannot be compiled takes long to find out
+def _kernel(named: str | None) -> Kernel:
+    """Return this process's kernel; the portable one if no other can be had."""
+    return loaded_kernel(partial(choose_kernel, named), many_logs=True) or KERNELS["portable"]
+
+
 def _search(part: PartOfLogs, keys: KeyColumns | Path, side: str | None) -> _Findings:
     """Read a part and join it with all keys: the unit of work."""
     numpy = require("numpy", extra="matcher")
@@ -274,7 +282,10 @@ def _search(part: PartOfLogs, keys: KeyColumns | Path, side: str | None) -> _Fin
 
     logs = part.read()
     columns = _mapped_keys(keys) if isinstance(keys, Path) else keys
-    pairs = join_many_logs(columns, logs.rpi, logs.seen_at, logs.clock_suspect, side=side)
+    kernel = _kernel(os.environ.get("TRUYVET_KERNEL"))
+    pairs = join_many_logs(
+        columns, logs.rpi, logs.seen_at, logs.clock_suspect, side=side, kernel=kernel
+    )
     tally = logs.tally()
     log_ids = list(logs.log_ids)
     if isinstance(part, ManyLogs):

@@ -19,16 +19,19 @@ from matcher.definition import KeyMatch
 from matcher.export_columns import KeyRecords
 from matcher.index import SightingIndex
 from matcher.join import Join
+from matcher.kernels import many_logs
 from matcher.kernels.cache import cache_folder
 from matcher.kernels.export_parsing import parse_function
-from matcher.kernels.join import match_columns, warm_up
+from matcher.kernels.join import match_columns
 from matcher.kernels.log_parsing import parse_lines_function
 from matcher.kernels.values import ascending_function, enter_function
 from matcher.log_columns import LogColumns
 from matcher.processor import Kernel, choose_kernel
 from matcher.sightings import SightingIndex as PortableIndex
+from matcher.start_up import loaded_kernel
 from matcher.value_set import KnownKeys, ValueSet
 from tracing_core.diagnosis_key import DiagnosisKey
+from tracing_core.errors import TracingError
 
 __all__ = ["FastJoin", "compile_ahead"]
 
@@ -96,7 +99,7 @@ def _taken(keys: KeyColumns, rows: NDArray[np.int64]) -> KeyColumns:
 
 
 def compile_ahead() -> tuple[Kernel, Path | None]:
-    """Compile all that `FastJoin` and its readers will want; return the kernel and the cache.
+    """Compile all that one log or many will want; return the kernel and the cache.
 
     The folder is None if there is none that can be written; every process then compiles anew.
 
@@ -104,9 +107,23 @@ def compile_ahead() -> tuple[Kernel, Path | None]:
     ------
     InvalidValue
         When ``TRUYVET_KERNEL`` names what does not run here.
+    TracingError
+        When no kernel can be compiled.
     """
-    kernel = choose_kernel()
-    warm_up(kernel)
-    for function in (parse_function, parse_lines_function, enter_function, ascending_function):
+    kernel = loaded_kernel(choose_kernel, many_logs=True)
+    if kernel is None:
+        raise TracingError("nothing was compiled: jobs of any size will go without a kernel")
+    for function in (
+        parse_function,
+        parse_lines_function,
+        enter_function,
+        ascending_function,
+        many_logs.count_days_function,
+        many_logs.place_days_function,
+        many_logs.gather_function,
+        many_logs.set_bits_function,
+        many_logs.probe_function,
+        many_logs.tally_function,
+    ):
         function()
     return kernel, cache_folder()

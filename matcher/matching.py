@@ -13,7 +13,7 @@ from matcher.join import Join
 from matcher.report import MatchResult
 from matcher.risk import assess
 from matcher.sightings import SightingIndex, estimated_sightings, read_log
-from matcher.start_up import THREADED_KEYS, available_threads, chosen_kernel
+from matcher.start_up import THREADED_KEYS, available_threads, chosen_kernel, loaded_kernel
 from tracing_core.errors import InvalidValue
 from tracing_core.exposure_configuration import ExposureConfiguration
 from tracing_core.interval import utc_day
@@ -110,7 +110,8 @@ def _find(
     if threads is not None and threads < 1:
         raise InvalidValue(f"there must be 1 thread or more, not {threads}")
     keys = files.estimated_keys()
-    kernel = chosen_kernel(keys, estimated_sightings(log))
+    sightings = estimated_sightings(log)
+    kernel = loaded_kernel(lambda: chosen_kernel(keys, sightings))
     if kernel is None:
         return _portable(log, files, report)
     if threads is None:

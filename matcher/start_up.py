@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from tracing_core.errors import InvalidValue, TracingError
 
 if TYPE_CHECKING:
     from matcher.processor import Kernel
@@ -14,6 +18,7 @@ __all__ = [
     "WORTH_LOADING_SECONDS",
     "available_threads",
     "chosen_kernel",
+    "loaded_kernel",
     "portable_seconds",
 ]
 
@@ -31,6 +36,9 @@ THREADED_KEYS = 100_000
 """From how many keys on all processors work unless told otherwise: 20 milliseconds of one."""
 
 _PORTABLE = "portable"
+_LONGEST_REASON = 200
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def portable_seconds(keys: int, sightings: int) -> float:
@@ -60,6 +68,41 @@ def chosen_kernel(keys: int, sightings: int) -> Kernel | None:
 
     kernel = choose_kernel()
     return kernel if kernel.compiled else None
+
+
+def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = False) -> Kernel | None:
+    """Return the kernel that `choose` does, loaded, for one log or for many.
+
+    None for the portable path; that too, with a warning, if no kernel can be loaded or compiled.
+
+    Raises
+    ------
+    InvalidValue
+        When ``TRUYVET_KERNEL`` names what cannot be.
+    """
+    try:
+        kernel = choose()
+        if kernel is not None and kernel.compiled:
+            from matcher.kernels.registry import load
+
+            load(kernel, many_logs=many_logs)
+    except Exception as error:  # Numba, LLVM or their libraries: there is no end to what may break
+        named = os.environ.get("TRUYVET_KERNEL")
+        if named and isinstance(error, TracingError):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_REASON]
+        if named:
+            raise InvalidValue(
+                f"kernel {named} cannot be compiled here ({reason}): name another in"
+                " TRUYVET_KERNEL, such as portable, or unset it"
+            ) from error
+        _LOGGER.warning(
+            "no kernel can be compiled here, so this takes longer (%s): install numba and llvmlite"
+            " anew, or set TRUYVET_KERNEL=portable",
+            reason,
+        )
+        return None
+    return kernel
 
 
 def available_threads() -> int:

@@ -25,7 +25,7 @@ import llvmlite
 import numba
 from numba.core import caching
 
-__all__ = ["cache_folder", "compiled", "source_stamp"]
+__all__ = ["cache_folder", "compiled", "kept_if_right", "source_stamp"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -112,11 +112,21 @@ class _Results(_CACHING.CompileResultCacheImpl):  # type: ignore[misc]
 
 
 class _Cache(_CACHING.FunctionCache):  # type: ignore[misc]
-    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
+    def __init__(
+        self, function: Callable[..., Any], folder: Path, trial: Callable[[], None] | None
+    ) -> None:
         self._impl_class = functools.partial(_Results, folder=folder)
+        self._trial = trial
         super().__init__(function)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
+        found = self._load(signature, target_context)
+        if found is None and self._trial is not None:
+            self._trial()
+            found = self._load(signature, target_context)
+        return found
+
+    def _load(self, signature: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(signature, target_context)
         except Exception as error:
@@ -127,14 +137,40 @@ class _Cache(_CACHING.FunctionCache):  # type: ignore[misc]
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
+        if _held is not None:
+            _held.append(functools.partial(self._save, signature, data))
+        else:
+            self._save(signature, data)
+
+    def _save(self, signature: Any, data: Any) -> None:
         try:
             super().save_overload(signature, data)
         except OSError as error:
             _LOGGER.warning("a compiled kernel could not be kept: %s", error)
 
 
+_held: list[Callable[[], None]] | None = None
+
+
+@contextlib.contextmanager
+def kept_if_right() -> Iterator[None]:
+    """Keep what is compiled herein only if the end is reached."""
+    global _held
+    held: list[Callable[[], None]] = []
+    _held = held
+    yield
+    _held = None
+    for keep in held:
+        keep()
+
+
 def compiled(
-    function: Callable[..., Any], signature: Any, *, name: str = "", **names: Any
+    function: Callable[..., Any],
+    signature: Any,
+    *,
+    name: str = "",
+    trial: Callable[[], None] | None = None,
+    **names: Any,
 ) -> Callable[..., Any]:
     """Compile a function for one signature, or load it compiled.
 
@@ -146,6 +182,8 @@ def compiled(
         The Numba signature; arrays that are only read should be marked so, then both kinds fit.
     name
         What distinguishes this version of the function from others made of it.
+    trial
+        What to do before compiling, if anything; it may raise, or leave it compiled in the cache.
     names
         Global names to bind in the function. One loop so serves several kernels: what a closure
         held, Numba's cache would never find again.
@@ -157,7 +195,7 @@ def compiled(
     chosen.__qualname__ = f"{function.__name__}_{name}" if name else function.__name__
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", boundscheck=False)(chosen)
     if folder := cache_folder():
-        dispatcher._cache = _Cache(chosen, folder)
+        dispatcher._cache = _Cache(chosen, folder, trial)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     compiled_function: Callable[..., Any] = dispatcher

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from numba.core.registry import cpu_target
 
 from matcher.kernels import aarch64, aes, aes_table, hkdf, scan
 from matcher.kernels.cache import compiled
+from matcher.kernels.trial import try_out
 from matcher.processor import Kernel
 from tracing_core.errors import InvalidValue
 
-__all__ = ["derive_function", "fill_function", "group_function", "scan_function"]
+__all__ = ["derive_function", "fill_function", "group_function", "load", "scan_function"]
 
 _HKDF = {
     None: (hkdf.hkdf_sha, 4),
@@ -30,6 +31,11 @@ _AES = {
     512: (aes.expand_512, 4, aes.encrypt_512, aes.derive_512, 9),
 }
 _NEON = (aarch64.expand_neon, 1, aarch64.encrypt_neon, aarch64.derive_neon, 8)
+
+_LOOPS: dict[str, tuple[Callable[..., Any], Any]] = {
+    "scan": (scan.scan, scan.SCAN_SIGNATURE),
+    "derive": (scan.derive, scan.DERIVE_SIGNATURE),
+}
 
 _lock = threading.Lock()
 
@@ -53,10 +59,10 @@ def _parts(kernel: Kernel) -> dict[str, Any]:
 
 
 @cache
-def _compiled(which: str, kernel: Kernel) -> Callable[..., Any]:
-    if which == "scan":
-        return compiled(scan.scan, scan.SCAN_SIGNATURE, name=kernel.name, **_parts(kernel))
-    return compiled(scan.derive, scan.DERIVE_SIGNATURE, name=kernel.name, **_parts(kernel))
+def _compiled(loop: str, kernel: Kernel) -> Callable[..., Any]:
+    function, signature = _LOOPS[loop]
+    trial = partial(try_out, loop, kernel)
+    return compiled(function, signature, name=kernel.name, trial=trial, **_parts(kernel))
 
 
 @cache
@@ -91,3 +97,12 @@ def group_function() -> Callable[..., Any]:
     """Return `scan.group`, likewise."""
     with _lock:
         return _group()
+
+
+def load(kernel: Kernel, *, many_logs: bool = False) -> None:
+    """Get all that a join of one log, or of many, will ask for, so that nothing fails later."""
+    scan_function(kernel)
+    fill_function()
+    group_function()
+    if many_logs:
+        derive_function(kernel)

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key, write_database
 from tracing_core.export_file import ExportFile, Signer, write_export
 from tracing_core.sighting import write_json_lines
@@ -253,9 +254,9 @@ def test_warm_up_compiles_and_says_where(tmp_path: Path, folder: Path) -> None:
     pytest.importorskip("numba")
     environment = {**os.environ, "TRUYVET_CACHE_DIR": str(tmp_path), "TRUYVET_KERNEL": "table"}
 
-    def command(*arguments: str) -> str:
+    def command(*arguments: str, name: str = "match") -> str:
         done = subprocess.run(
-            [TRUYVET, "match", *arguments],
+            [TRUYVET, name, *arguments],
             cwd=folder,
             env=environment,
             capture_output=True,
@@ -278,6 +279,14 @@ def test_warm_up_compiles_and_says_where(tmp_path: Path, folder: Path) -> None:
     # Nothing was left to compile.
     assert kept() == compiled
     assert fast == run(folder, *arguments).stdout
+    # Nor for many logs: in Parquet or files, and whichever side is indexed, logs or keys.
+    (folder / "logs").mkdir()
+    (folder / "log.jsonl").rename(folder / "logs" / "an.jsonl")
+    worlds.write_parquet(folder / "logs.parquet", {"an": LOG * 20})
+    for logs in ("logs", "logs.parquet"):
+        told = command(logs, "keys.zip", "--out", f"{logs}.out", name="match-many")
+        assert "high" in told
+    assert kept() == compiled
 
 
 def test_a_kernel_that_is_not_here_is_one_line(

@@ -22,7 +22,10 @@ KERNEL = min(
 ).name
 
 CODE = """
+import os
 import numpy as np
+from matcher.kernels import trial
+trial.running = "TRIED" not in os.environ  # else the first use is in a child
 from matcher.columns import KeyColumns
 from matcher.processor import choose_kernel
 from matcher.kernels.join import derive_columns
@@ -73,6 +76,12 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path, house: P
     assert first[:2] == (0, 1)
     assert second[:2] == (1, 0)
     assert first[2] == second[2]
+
+
+def test_a_child_is_the_first_to_run_a_kernel(tmp_path: Path, house: Path) -> None:
+    tried = run(tmp_path / "tried", house=house, TRIED="1")
+    assert tried[:2] == (1, 0)
+    assert run(tmp_path / "tried", house=house) == tried
 
 
 def test_an_edited_emitter_is_compiled_anew(tmp_path: Path, house: Path) -> None:
