@@ -27,10 +27,10 @@ class Card:
         subprocess.run([*self.prefix, *command], check=True)
 
     def make_read_only(self) -> None:
-        self._run("mount", "-o", "remount,ro", str(self.folder))
+        self._run("mount", "-o", "remount,bind,ro", str(self.folder))
 
     def make_writable(self) -> None:
-        self._run("mount", "-o", "remount,rw", str(self.folder))
+        self._run("mount", "-o", "remount,bind,rw", str(self.folder))
 
     def fill(self) -> None:
         self._run("sh", "-c", f"cat /dev/zero > '{self.folder}/filler' 2>/dev/null || true")

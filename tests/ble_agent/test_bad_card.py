@@ -17,7 +17,7 @@ from tracing_core.clock import Clock
 from tracing_core.sighting import read_json_lines
 
 START = 1_800_000_000.0
-RATE = 60.0
+RATE = 120.0
 LONGEST_RECOVERY = 380.0
 
 needs_a_card = pytest.mark.skipif(not can_mount(), reason="no name spaces for this user here")
