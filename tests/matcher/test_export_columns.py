@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.export_columns import KeyObjects, KeyRecords, ParsedKeys, read_keys
+from matcher.export_columns import KeyObjects, ParsedKeys
+from tests.fuzz.export_keys import all_of, same_either_way
 from tests.matcher.examples import START, key, keys
 from tests.matcher.test_match import export
 from tracing_core.diagnosis_key import DiagnosisKey, VariantOfConcern
@@ -19,36 +18,11 @@ from tracing_core.errors import ExportFileError
 from tracing_core.export_file import (
     VerifiedExport,
     export_pb2,
-    parse_export,
     read_export,
     read_verified,
     write_export,
 )
 from tracing_core.export_file.contents import HEADER
-
-
-def all_of(records: KeyRecords) -> list[tuple[int, DiagnosisKey]]:
-    return list(records.records(np.arange(len(records))))
-
-
-def check(verified: VerifiedExport) -> KeyRecords | None:
-    """Check that both ways of reading come to the same; return the columns unless both refuse."""
-    try:
-        file = parse_export(verified)
-    except ExportFileError as error:
-        with pytest.raises(type(error), match=re.escape(f"{error}") + "$"):
-            read_keys(verified)
-        return None
-    records = read_keys(verified)
-    expected = [*file.keys, *file.revised_keys]
-    assert all_of(records) == list(enumerate(expected))
-    columns = records.columns()
-    assert [data.tobytes() for data in columns.key_data] == [each.key_data for each in expected]
-    assert columns.rolling_start.tolist() == [
-        each.rolling_start_interval_number for each in expected
-    ]
-    assert columns.rolling_period.tolist() == [each.rolling_period for each in expected]
-    return records
 
 
 def verified(export_bin: bytes) -> VerifiedExport:
@@ -63,7 +37,7 @@ def test_what_we_write(
 ) -> None:
     path = tmp_path_factory.mktemp("export") / "one.zip"
     path.write_bytes(write_export(export(*fresh, revised=revised), []))
-    records = check(read_verified(path))
+    records = same_either_way(read_verified(path))
     assert isinstance(records, ParsedKeys)
     assert len(records) == len(fresh) + len(revised)
 
@@ -94,12 +68,12 @@ def test_what_was_tampered_with(
             case "insert":
                 changed[at:at] = data.draw(st.binary(min_size=1, max_size=4))
         changed = changed or bytearray(1)
-    check(verified(bytes(changed)))
+    same_either_way(verified(bytes(changed)))
 
 
 @given(st.binary(max_size=100))
 def test_noise(noise: bytes) -> None:
-    check(verified(noise))
+    same_either_way(verified(noise))
 
 
 def message_of(**fields: object) -> bytes:
@@ -111,7 +85,7 @@ def test_revised_keys_before_the_others_come_last() -> None:
         message_of(**{name: [export_pb2.TemporaryExposureKey(key_data=bytes([fill]) * 16)]})
         for name, fill in (("revised_keys", 1), ("keys", 2))
     )
-    records = check(verified(first + second + first + second))
+    records = same_either_way(verified(first + second + first + second))
     assert isinstance(records, ParsedKeys)
     assert [data[0] for data in records.key_data.tolist()] == [2, 2, 1, 1]
 
@@ -126,14 +100,14 @@ def test_revised_keys_before_the_others_come_last() -> None:
 )
 def test_the_other_fields_are_judged(rest: dict[str, object]) -> None:
     one = message_of(keys=[export_pb2.TemporaryExposureKey(key_data=bytes(16))])
-    assert check(verified(one)) is not None
-    assert check(verified(one + message_of(**rest))) is None
+    assert same_either_way(verified(one)) is not None
+    assert same_either_way(verified(one + message_of(**rest))) is None
 
 
 def test_an_unusual_file_is_read_by_protobuf() -> None:
     # A field of which no schema knows, within a key.
     odd = bytes([0x3A, 20, 0x0A, 16]) + bytes(16) + b"\x78\x01"
-    records = check(verified(odd))
+    records = same_either_way(verified(odd))
     assert isinstance(records, KeyObjects)
     assert len(records) == 1
 
@@ -157,7 +131,7 @@ def test_all_fields_come_back() -> None:
         transmission_risk_level=8,
         variant_of_concern=3,
     )
-    records = check(verified(message_of(keys=[message])))
+    records = same_either_way(verified(message_of(keys=[message])))
     assert isinstance(records, ParsedKeys)
     assert all_of(records) == [(0, full)]
 
@@ -172,7 +146,7 @@ def test_the_recordings_of_others() -> None:
             whole = read_export(path)
         except ExportFileError:
             continue
-        records = check(read_verified(path))
+        records = same_either_way(read_verified(path))
         assert records is not None
         assert len(records) == len(whole.keys) + len(whole.revised_keys)
         read += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import sqlite3
 from pathlib import Path
 
@@ -14,35 +13,14 @@ from hypothesis import strategies as st
 
 from matcher import log_columns
 from matcher.log_columns import LogColumns, read_columns
-from matcher.sightings import read_log
+from tests.fuzz.log_lines import same_either_way
 from tests.matcher.examples import START, heard, key, shuffled_logs, write_database
-from tracing_core.errors import TracingError
 from tracing_core.sighting import LONGEST_LINE, Sighting, write_json_lines
 
 LINE = (
     '{"rpi": "00112233445566778899aabbccddeeff", "aem": "01234567", "rssi_dbm": [-61, -63],'
     ' "seen_at": 1795410000, "previous_scan_at": 1795409760, "clock_suspect": false}'
 )
-
-
-def check(path: Path) -> LogColumns | None:
-    """Check that both ways of reading come to the same; return the columns unless both refuse."""
-    try:
-        expected = list(read_log(path))
-    except TracingError as error:
-        with pytest.raises(type(error), match=re.escape(f"{error}") + "$"):
-            read_columns(path)
-        return None
-    columns = read_columns(path)
-    kept = [sighting for sighting in expected if not sighting.clock_suspect]
-    assert columns.count == len(expected)
-    assert columns.suspect_count == len(expected) - len(kept)
-    assert list(columns.sightings(np.arange(len(columns)))) == kept
-    assert columns.last_seen_at == max((each.seen_at for each in kept), default=None)
-    search = columns.columns()
-    assert [rpi.tobytes() for rpi in search.rpi] == [each.rpi for each in kept]
-    assert search.interval.tolist() == [each.seen_at // 600 for each in kept]
-    return columns
 
 
 @pytest.fixture
@@ -63,7 +41,7 @@ def test_every_form(tmp_path_factory: pytest.TempPathFactory, log: list[Sighting
     write_json_lines(folder / "log.jsonl.gz", log)
     write_database(folder / "agent.db", log)
     for name in ("log.jsonl", "log.jsonl.gz", "agent.db"):
-        check(folder / name)
+        same_either_way(folder / name)
 
 
 def test_blocks_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +51,8 @@ def test_blocks_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for size in (1, 7, 200, 1000):
         monkeypatch.setattr(log_columns, "_BLOCK_BYTES", size)
         monkeypatch.setattr(log_columns, "_BLOCK_ROWS", size)
-        check(tmp_path / "log.jsonl")
-        check(tmp_path / "agent.db")
+        same_either_way(tmp_path / "log.jsonl")
+        same_either_way(tmp_path / "agent.db")
 
 
 @pytest.mark.usefixtures("usual")
@@ -147,7 +125,7 @@ def test_what_is_unusual_or_wrong_is_left_to_the_slow_way(
 ) -> None:
     assert old in LINE
     (tmp_path / "log").write_text(f"{LINE}\n{LINE.replace(old, new, 1)}\n{LINE}\n")
-    check(tmp_path / "log")
+    same_either_way(tmp_path / "log")
 
 
 @settings(max_examples=300)
@@ -167,7 +145,7 @@ def test_lines_that_were_tampered_with(
                 text[at:at] = data.draw(st.sampled_from(list(b'{}[]",:-09ntf \n\r'))).to_bytes()
     path = tmp_path_factory.mktemp("lines") / "log"
     path.write_bytes(text)
-    check(path)
+    same_either_way(path)
 
 
 @given(st.binary(max_size=60))
@@ -179,7 +157,7 @@ def test_lines_that_were_tampered_with(
 def test_noise_behind_a_brace(tmp_path_factory: pytest.TempPathFactory, noise: bytes) -> None:
     path = tmp_path_factory.mktemp("noise") / "log"
     path.write_bytes(b"{" + noise)
-    check(path)
+    same_either_way(path)
 
 
 @pytest.mark.parametrize("more", [-1, 0, 1])
@@ -188,18 +166,18 @@ def test_the_longest_line(tmp_path: Path, more: int) -> None:
     assert len(line) == LONGEST_LINE + more
     for text in (line + LINE, LINE + "\n" + line, line[:-1]):
         (tmp_path / "log").write_text(text)
-        columns = check(tmp_path / "log")
+        columns = same_either_way(tmp_path / "log")
         # The line end counts, if there is one.
         assert (columns is None) == (max(map(len, text.splitlines(keepends=True))) > LONGEST_LINE)
     (tmp_path / "log").write_bytes(b"{" + b" " * (9 << 20))
-    assert check(tmp_path / "log") is None
+    assert same_either_way(tmp_path / "log") is None
 
 
 def test_a_damaged_gzip(tmp_path: Path) -> None:
     whole = gzip.compress(f"{LINE}\n".encode() * 1000)
     for damaged in (whole[:-1], whole[: len(whole) // 2], whole[:-8] + bytes(8), whole + b"x"):
         (tmp_path / "log").write_bytes(damaged)
-        assert check(tmp_path / "log") is None
+        assert same_either_way(tmp_path / "log") is None
 
 
 @pytest.mark.parametrize(
@@ -228,7 +206,7 @@ def test_a_row_outside_the_protocol(
         db.execute("PRAGMA ignore_check_constraints=ON")
         db.execute(f"UPDATE sighting SET {column} = ? WHERE id = 2", (value,))
     db.close()
-    assert check(path) is None
+    assert same_either_way(path) is None
 
 
 def test_samples_of_chosen_rows() -> None:

@@ -16,14 +16,12 @@ from tests.matcher.kernels.naive import naive_pairs, planted, random_keys, refer
 
 PAGE, PROT_NONE = mmap.PAGESIZE, 0
 _libc = ctypes.CDLL(None, use_errno=True)
-_kept: list[mmap.mmap] = []
 
 
 def between_guards(column: np.ndarray, *, at_end: bool) -> np.ndarray:
     """Copy a column to where one more byte behind it (or before it) ends the process."""
     pages = -(-column.nbytes // PAGE) or 1
     region = mmap.mmap(-1, (pages + 2) * PAGE)
-    _kept.append(region)
     address = ctypes.addressof(ctypes.c_char.from_buffer(region))
     for guard in (address, address + (pages + 1) * PAGE):
         if _libc.mprotect(ctypes.c_void_p(guard), ctypes.c_size_t(PAGE), PROT_NONE):
