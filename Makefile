@@ -11,7 +11,8 @@
 #   make clean   remove the environment and every cache
 #
 # PYTHON=python3.12 chooses an interpreter, TESTS="tests/matcher -k revoked" some tests,
-# DEMO="--out story --seed 7" the demo's options, MODES=legacy one kind of virtual machine.
+# DEMO="--out story --seed 7" the demo's options, MODES=legacy one kind of virtual machine; MODES=cut
+# cuts its power ten times while an agent writes.
 
 SHELL := /bin/sh
 BIN := .venv/bin

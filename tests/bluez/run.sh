@@ -1,7 +1,8 @@
 #!/bin/sh
 # Usage: run.sh FOLDER [MODE...]
-# Boots the virtual machine once a MODE (legacy and extended controllers), side by side, with this
-# tree in it, and prints what tests/bluez/guest.py saw. Exits with 1 if anything did not hold.
+# Boots the virtual machine once a MODE, side by side, with this tree in it, and prints what was seen.
+# Exits with 1 if anything did not hold. MODE is legacy or extended, the kind of controllers for
+# tests/bluez/guest.py; measure; or cut, for tests/bluez/cut.py, which boots it many times.
 set -eu
 
 folder=$1
@@ -14,7 +15,7 @@ if [ "$built" != "$(cat "$folder/built" 2>/dev/null)" ]; then
     echo "$built" >"$folder/built"
 fi
 
-boot() {
+prepare() {
     share=$folder/$1
     rm -rf "$share"
     mkdir -p "$share"
@@ -26,6 +27,9 @@ boot() {
     tar -cf "$share/source.tar" --exclude=__pycache__ ble_agent matcher tracing_core \
         tests/bluez tests/ble_agent -C "$share" truyvet.dist-info
     cp tests/bluez/init "$share/init"
+}
+
+boot() {
     echo "tests.bluez.guest $1" >"$share/command"
     # Software emulation: nested virtualisation is seldom there, and does not boot everywhere.
     timeout 590 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 1024 -smp 2 -nographic \
@@ -36,8 +40,20 @@ boot() {
         >"$share/console" 2>&1 </dev/null || true
 }
 
+cut() {
+    echo tests.bluez.cut_guest >"$share/command"
+    code=0
+    .venv/bin/python -m tests.bluez.cut "$folder" "$1" >"$folder/$1.said" 2>&1 || code=$?
+    mv "$folder/$1.said" "$share/output"
+    echo $code >"$share/status"
+}
+
 for mode in "$@"; do
-    boot "$mode" &
+    prepare "$mode"
+    case $mode in
+        cut*) cut "$mode" & ;;
+        *) boot "$mode" & ;;
+    esac
 done
 wait
 
