@@ -8,10 +8,18 @@ import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+
+from matcher.options import (
+    exports_argument,
+    json_option,
+    public_key,
+    public_keys_option,
+    shown_progress,
+    today_option,
+)
 
 __all__ = ["match_many"]
 
@@ -21,9 +29,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 @click.command("match-many")
 @click.argument("logs", type=click.Path(path_type=Path))
-@click.argument(
-    "exports", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@exports_argument
 @click.option(
     "--out",
     required=True,
@@ -31,25 +37,13 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
     type=click.Path(path_type=Path),
     help="A new folder for the results, as Parquet files.",
 )
-@click.option(
-    "--public-key",
-    "public_keys",
-    metavar="PEM",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Use only files that this key signed; give it again for several keys.",
-)
+@public_keys_option
 @click.option(
     "--risk",
     metavar="PRESET|FILE",
     help="How exposures are weighed: a preset's name, as in `truyvet match`, or a JSON file.",
 )
-@click.option(
-    "--today",
-    metavar="YYYY-MM-DD",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="The day from which the age of exposures counts. [default: each log's last]",
-)
+@today_option
 @click.option(
     "--workers",
     metavar="N",
@@ -67,7 +61,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
     show_default=True,
     help="About how much a worker may take for sightings.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 @click.option(
     "--research",
     is_flag=True,
@@ -79,7 +73,7 @@ def match_many(
     out: Path,
     public_keys: tuple[Path, ...],
     risk: str | None,
-    today: datetime | None,
+    today: int | None,
     workers: int | None,
     dask: str | None,
     memory: int,
@@ -94,7 +88,6 @@ def match_many(
     # Imported here, so that asking for help stays quick.
     from matcher.batch import match_many as match_logs
     from matcher.batch_result import check_new
-    from matcher.cli import public_key, shown_progress
     from matcher.risk import load_configuration
 
     if dask is not None and workers is not None:
@@ -110,7 +103,7 @@ def match_many(
             workers=workers,
             public_keys=keys,
             configuration=configuration,
-            today=None if today is None else int(today.replace(tzinfo=UTC).timestamp()) // 86400,
+            today=today,
             research=research,
             memory=memory << 20,
             shared=out.absolute().parent if dask else None,
