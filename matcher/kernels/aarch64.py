@@ -16,6 +16,7 @@ from typing import Any
 
 from llvmlite import binding, ir
 
+from matcher.kernels import vectors as v
 from matcher.kernels.aes import (
     DERIVE_TYPES,
     ENCRYPT_TYPES,
@@ -26,20 +27,6 @@ from matcher.kernels.aes import (
     ScalarProbes,
 )
 from matcher.kernels.hkdf import emit_multi_buffer
-from matcher.kernels.vectors import (
-    BYTE,
-    QWORD,
-    WORD,
-    advanced,
-    constant,
-    declared,
-    emitted,
-    load,
-    shuffled,
-    splat,
-    store,
-    vector,
-)
 
 __all__ = [
     "derive_neon",
@@ -52,53 +39,55 @@ __all__ = [
 _TRIPLE = "aarch64-unknown-linux-gnu"
 _PROCESSOR, _FEATURES = "cortex-a76", "+neon,+aes,+sha2"
 
-_OCTETS = vector(BYTE, 16)
-_WORDS = vector(WORD, 4)
+_OCTETS = v.vector(v.BYTE, 16)
+_WORDS = v.vector(v.WORD, 4)
 # Eight blocks and eleven round keys leave thirteen of 32 registers, and eight hide aese's latency.
 _TOGETHER = 8
 
 
 def _substitute(builder: Any, state: Any, key: Any) -> Any:
     return builder.call(
-        declared(builder, "llvm.aarch64.crypto.aese", _OCTETS, [_OCTETS] * 2), [state, key]
+        v.declared(builder, "llvm.aarch64.crypto.aese", _OCTETS, [_OCTETS] * 2), [state, key]
     )
 
 
 def _mix(builder: Any, state: Any) -> Any:
-    return builder.call(declared(builder, "llvm.aarch64.crypto.aesmc", _OCTETS, [_OCTETS]), [state])
+    return builder.call(
+        v.declared(builder, "llvm.aarch64.crypto.aesmc", _OCTETS, [_OCTETS]), [state]
+    )
 
 
 def emit_expand(builder: Any, rpik: Any, schedule: Any) -> None:
     """Expand a key to 11 round keys; `aese` with a zero key substitutes four equal columns."""
-    zero = constant(_OCTETS, 0)
-    key = load(builder, rpik, _OCTETS)
-    store(builder, key, schedule)
+    zero = v.constant(_OCTETS, 0)
+    key = v.load(builder, rpik, _OCTETS)
+    v.store(builder, key, schedule)
     for number, round_constant in enumerate(ROUND_CONSTANTS, start=1):
-        rotated = shuffled(builder, key, zero, [13, 14, 15, 12] * 4)
+        rotated = v.shuffled(builder, key, zero, [13, 14, 15, 12] * 4)
         word = _substitute(builder, rotated, zero)
-        word = builder.xor(word, builder.bitcast(constant(_WORDS, round_constant), _OCTETS))
+        word = builder.xor(word, builder.bitcast(v.constant(_WORDS, round_constant), _OCTETS))
         for by in (4, 8):
             order = [at - by if at >= by else 16 + at for at in range(16)]
-            key = builder.xor(key, shuffled(builder, key, zero, order))
+            key = builder.xor(key, v.shuffled(builder, key, zero, order))
         key = builder.xor(key, word)
-        store(builder, key, schedule, 16 * number)
+        v.store(builder, key, schedule, 16 * number)
 
 
 def _emit_group(
     builder: Any, schedule: Any, first: Any, out: Any, steps: list[Callable[[], None]]
 ) -> None:
     """Derive 24 identifiers, eight at a time, with the steps spread between the rounds."""
-    keys = [load(builder, schedule, _OCTETS, 16 * number) for number in range(11)]
+    keys = [v.load(builder, schedule, _OCTETS, 16 * number) for number in range(11)]
     whitening = builder.xor(
-        builder.bitcast(keys[0], _WORDS), constant(_WORDS, advanced(PADDED_DATA, 1))
+        builder.bitcast(keys[0], _WORDS), v.constant(_WORDS, v.advanced(PADDED_DATA, 1))
     )
     keys[0] = builder.bitcast(whitening, _OCTETS)
-    interval = builder.and_(splat(builder, first, 4), constant(_WORDS, [0, 0, 0, -1]))
+    interval = builder.and_(v.splat(builder, first, 4), v.constant(_WORDS, [0, 0, 0, -1]))
     rounds = 0
     for batch in range(0, GROUP, _TOGETHER):
         states = [
             builder.bitcast(
-                builder.add(interval, constant(_WORDS, [0, 0, 0, batch + block])), _OCTETS
+                builder.add(interval, v.constant(_WORDS, [0, 0, 0, batch + block])), _OCTETS
             )
             for block in range(_TOGETHER)
         ]
@@ -111,7 +100,7 @@ def _emit_group(
             for step in steps[len(steps) * (rounds - 1) // share : len(steps) * rounds // share]:
                 step()
         for block, state in enumerate(states):
-            store(builder, builder.xor(state, keys[10]), out, 16 * (batch + block))
+            v.store(builder, builder.xor(state, keys[10]), out, 16 * (batch + block))
 
 
 def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any) -> None:
@@ -135,9 +124,9 @@ def emit_derive(
     return probes.result()
 
 
-expand_neon = emitted(*EXPAND_TYPES, emit_expand)
-encrypt_neon = emitted(*ENCRYPT_TYPES, emit_encrypt)
-derive_neon = emitted(*DERIVE_TYPES, emit_derive)
+expand_neon = v.emitted(*EXPAND_TYPES, emit_expand)
+encrypt_neon = v.emitted(*ENCRYPT_TYPES, emit_encrypt)
+derive_neon = v.emitted(*DERIVE_TYPES, emit_derive)
 
 
 def _emit_hkdf(builder: Any, keys: Any, rpiks: Any) -> None:
@@ -158,12 +147,12 @@ def _emit_module() -> Any:
     """Return the module, optimised: four C functions of addresses and 32-bit intervals."""
     module = ir.Module("truyvet")
     module.triple = _TRIPLE
-    nothing, addresses = ir.VoidType(), [QWORD, QWORD]
+    nothing, addresses = ir.VoidType(), [v.QWORD, v.QWORD]
     functions: dict[str, tuple[Callable[..., Any], Any, list[Any]]] = {
         "truyvet_hkdf": (_emit_hkdf, nothing, addresses),
         "truyvet_expand": (emit_expand, nothing, addresses),
-        "truyvet_encrypt": (emit_encrypt, nothing, [QWORD, WORD, QWORD]),
-        "truyvet_derive": (emit_derive, QWORD, [QWORD, WORD, *[QWORD] * 5]),
+        "truyvet_encrypt": (emit_encrypt, nothing, [v.QWORD, v.WORD, v.QWORD]),
+        "truyvet_derive": (emit_derive, v.QWORD, [v.QWORD, v.WORD, *[v.QWORD] * 5]),
     }
     for name, (emit, result, arguments) in functions.items():
         function = ir.Function(module, ir.FunctionType(result, arguments), name)
