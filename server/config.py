@@ -13,7 +13,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from tracing_core.errors import StoreError
+from tracing_core.errors import StoreError, TrustError
+from tracing_core.trust import JoinLine
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 
@@ -128,13 +129,14 @@ class Settings(BaseSettings):
 
     worker_interval_seconds: Seconds = _MINUTE
     """How often the background worker looks for due exports and expired rows."""
-    export_period_seconds: Annotated[int, Field(ge=1, le=_DAY)] = 4 * _HOUR
+    export_period_seconds: Annotated[int, Field(ge=_MINUTE, le=_DAY)] = 4 * _HOUR
     """Length of the window one batch covers; it must divide a day. Six batches a day are as many as
-    phones let an app check; shorter windows tell more of when people report."""
+    phones let an app check; shorter windows tell more of when people report, and below a minute
+    the index outgrows what devices read."""
     export_min_window_age_seconds: Annotated[int, Field(ge=0)] = 2 * _HOUR
     """A window is exported only this long after its end: keys never leave within the two hours in
     which devices still accept their identifiers."""
-    export_max_keys_per_file: Count = 500_000
+    export_max_keys_per_file: Annotated[int, Field(gt=0, le=1_000_000)] = 500_000
     """A window with more keys becomes several files; devices limit the size of one."""
     export_padding_keys: Count = 1_000
     """Invented keys in every batch, on average, whatever the number of real ones."""
@@ -149,8 +151,9 @@ class Settings(BaseSettings):
     }
     """Relative frequency of each type of report among invented keys: as the authority expects to
     issue codes, since a type it never issues gives padding away."""
-    retention_seconds: Seconds = 14 * _DAY
-    """Keys and files older than this are deleted; less than 10 days would break notification."""
+    retention_seconds: Annotated[int, Field(gt=0, le=14 * _DAY)] = 14 * _DAY
+    """Keys and files older than this are deleted: no device needs them longer, and less than 10
+    days would break notification."""
     debug: bool = False
     """Whether settings are taken that no real service may have; for trials only."""
 
@@ -158,6 +161,11 @@ class Settings(BaseSettings):
     def _check(self) -> Self:
         if _DAY % self.export_period_seconds:
             raise ValueError("export_period_seconds must divide a day, 86400")
+        for mirror in self.mirrors:
+            try:
+                JoinLine(mirror, "0" * 64)
+            except TrustError as error:
+                raise ValueError(f"mirrors: {mirror}: {error}") from error
         if not any(self.export_padding_report_types.values()):
             raise ValueError("export_padding_report_types must name a type of report")
         if self.retention_seconds < _LEAST_RETENTION_SECONDS and not self.debug:
@@ -208,4 +216,6 @@ def load_settings(home: Path, **changes: Any) -> Settings:
                 raise StoreError(f"--{what}") from error
         raise StoreError(f"{home / SETTINGS_FILE} or the environment: {what}") from error
     except (OSError, ValueError) as error:
-        raise StoreError(f"{home / SETTINGS_FILE} cannot be read: {error}") from error
+        raise StoreError(
+            f"{home / SETTINGS_FILE} or the environment cannot be read: {error}"
+        ) from error

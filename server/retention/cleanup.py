@@ -29,7 +29,8 @@ class Removed:
 def run(server: Server) -> Removed:
     """Delete everything older than it may be, from the rows, the files, and the bytes of both.
 
-    A window goes with the oldest key that may be in it, so no file outlives a key it holds.
+    A window goes with the oldest key that may be new in it, so no file outlives such a key; one
+    that was revised in it stays for as long again, since files once signed are not written anew.
 
     Raises
     ------

@@ -116,7 +116,7 @@ def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
     except TracingError as error:
         if last is None:
             raise
-        _log.error("%s", error)
+        _log.error("the configuration of devices stays as it was: %s", error)
     assert last is not None
     return last.document
 

@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 from server.config import Settings
 from server.problems import Refused
@@ -24,7 +25,6 @@ class _Client:
     minute_began: float
     requests: int = 0
     failures: int = 0
-    banned_until: float = float("-inf")
 
 
 class ClientLimits:
@@ -39,6 +39,8 @@ class ClientLimits:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._clients: OrderedDict[bytes, _Client] = OrderedDict()
+        # Apart, so that many who merely ask do not push out who is banned.
+        self._banned_until: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
 
     def _name(self, address: str) -> bytes:
@@ -47,17 +49,20 @@ class ClientLimits:
         except ValueError:
             network = address
         else:
+            parsed = getattr(parsed, "ipv4_mapped", None) or parsed
             bits = parsed.max_prefixlen if parsed.version == 4 else _IPV6_NETWORK_BITS
             network = str(ipaddress.ip_network((int(parsed), bits), strict=False))
         return hashlib.blake2b(network.encode(), key=self._key, digest_size=16).digest()
 
-    def _client(self, address: str) -> _Client:
-        name = self._name(address)
+    def _client(self, name: bytes) -> _Client:
         client = self._clients.setdefault(name, _Client(self._clock.monotonic()))
         self._clients.move_to_end(name)
-        while len(self._clients) > self._settings.max_counted_clients:
-            self._clients.popitem(last=False)
+        self._shorten(self._clients)
         return client
+
+    def _shorten(self, counted: OrderedDict[bytes, Any]) -> None:
+        while len(counted) > self._settings.max_counted_clients:
+            counted.popitem(last=False)
 
     def check(self, address: str) -> None:
         """Count a request.
@@ -68,14 +73,15 @@ class ClientLimits:
             When the client asks too often, or was wrong too often (429).
         """
         with self._lock:
-            client = self._client(address)
+            name = self._name(address)
+            client = self._client(name)
             now = self._clock.monotonic()
-            if now < client.banned_until:
+            if (banned_until := self._banned_until.get(name, now)) > now:
                 raise Refused(
                     "quota_exceeded",
                     "too many wrong codes: try again later",
                     status=429,
-                    retry_after=int(client.banned_until - now) + 1,
+                    retry_after=int(banned_until - now) + 1,
                 )
             if now - client.minute_began >= _MINUTE:
                 client.minute_began, client.requests = now, 0
@@ -95,11 +101,14 @@ class ClientLimits:
         a row the client is banned for a while.
         """
         with self._lock:
-            client = self._client(address)
+            name = self._name(address)
+            client = self._client(name)
             if is_right:
                 client.failures = 0
             elif is_right is not None:
                 client.failures += 1
             if client.failures >= self._settings.max_consecutive_code_failures:
                 client.failures = 0
-                client.banned_until = self._clock.monotonic() + self._settings.ban_seconds
+                self._banned_until[name] = self._clock.monotonic() + self._settings.ban_seconds
+                self._banned_until.move_to_end(name)
+                self._shorten(self._banned_until)

@@ -32,12 +32,13 @@ def test_every_option_says_what_it_is_for() -> None:
         (["issue", "--test-date", "2025-13-01"], "--test-date must be YYYY-MM-DD"),
         (["init", "--region", "a/b"], "--region: "),
         (["init", "--url", "ftp://x"], "--url: "),
+        (["run", "--host", "a" * 300], "cannot listen on aaa"),
     ],
 )
 def test_what_is_wrong_is_named_as_it_was_typed(
     tmp_path: Path, arguments: list[str], text: str
 ) -> None:
-    home = make_home(tmp_path / "home") if arguments[0] == "issue" else tmp_path / "new"
+    home = make_home(tmp_path / "home") if arguments[0] != "init" else tmp_path / "new"
     done = CliRunner().invoke(server, [*arguments, "--home", str(home)])
     assert isinstance(done.exception, TracingError)
     assert str(done.exception).startswith(text)

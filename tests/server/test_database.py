@@ -1,3 +1,4 @@
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -159,6 +160,10 @@ def test_a_home_never_set_up_is_one_line(tmp_path: Path) -> None:
         ('regoin = "VN"\n', "regoin"),
         ("[[[\n", "cannot be read"),
         ('url = "ftp://x"\n', "url"),
+        ('mirrors = ["http://mirror.example"]\n', "mirrors: http://mirror.example: plain http"),
+        ("export_period_seconds = 10\n", "export_period_seconds"),
+        ("export_max_keys_per_file = 3_000_000\n", "export_max_keys_per_file"),
+        ("retention_seconds = 1_296_000\n", "retention_seconds"),
         ("code_digits = 3\n", "code_digits"),
     ],
 )
@@ -168,6 +173,20 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, text: str, word: s
     with pytest.raises(StoreError, match=word) as caught:
         load_settings(home)
     assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_variable_is_not_told_as_the_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUYVET_SERVER_MIRRORS", "[x")
+    with pytest.raises(StoreError, match="or the environment cannot be read"):
+        load_settings(make_home(tmp_path / "home"))
+
+
+def test_more_readers_than_a_pool_commonly_has(database: Database) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(database.read()).exec_driver_sql("SELECT 1")
 
 
 def test_the_environment_comes_before_the_file(

@@ -73,6 +73,25 @@ def test_a_network_of_ipv6_is_one_client() -> None:
     refused(limits, "")
 
 
+def test_a_client_of_ipv4_is_itself_on_a_listener_for_both() -> None:
+    limits = limits_of(ManualClock(NOW), verify_requests_per_minute=1)
+    limits.check("::ffff:192.0.2.1")
+    limits.check("::ffff:192.0.2.2")
+    refused(limits, "192.0.2.1")
+
+
+def test_a_ban_outlasts_a_flood_of_others() -> None:
+    limits = limits_of(ManualClock(NOW), max_counted_clients=10, max_consecutive_code_failures=3)
+    for _ in range(3):
+        limits.count_code("192.0.2.1", is_right=False)
+    for number in range(100):
+        limits.check(f"203.0.113.{number}")
+    assert "wrong codes" in str(refused(limits, "192.0.2.1"))
+    for number in range(30):
+        limits.count_code(f"198.51.100.{number // 3}", is_right=False)
+    assert len(limits._banned_until) == 10
+
+
 def test_a_flood_of_addresses_is_bounded_and_none_is_kept() -> None:
     limits = limits_of(ManualClock(NOW), max_counted_clients=10)
     for number in range(100):
