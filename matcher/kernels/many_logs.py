@@ -59,6 +59,20 @@ def _place(low: Any, words: Any) -> Any:
     return (low & uint64(0xFFFFFFFF)) * uint64(words.shape[0]) >> uint64(32)
 
 
+@inlined
+def _days(moment: Any, count: Any) -> Any:
+    """Return the first of `count` days that a sighting counts for, and the one behind the last.
+
+    A sighting of interval i counts for the intervals i - 12 to i + 12, in whole seconds: rounding
+    down to intervals and then to days is rounding down to days.
+    """
+    if moment < -_TOLERANCE or moment >= _DAY_SECONDS * count + _TOLERANCE:
+        return np.int64(0), np.int64(0)
+    low = np.int64(uint64(moment + (_DAY_SECONDS - _TOLERANCE)) // uint64(_DAY_SECONDS)) - 1
+    high = np.int64(uint64(moment + _TOLERANCE) // uint64(_DAY_SECONDS)) + 1
+    return max(np.int64(0), low), min(np.int64(count), high)
+
+
 def count_days(seen_at: Any, suspect: Any, origin: Any, numbers: Any, counts: Any) -> None:
     """Count the sightings of every day that has keys, those two hours before and after included.
 
@@ -75,17 +89,9 @@ def count_days(seen_at: Any, suspect: Any, origin: Any, numbers: Any, counts: An
     for row in range(seen_at.shape[0]):
         if suspect[row]:
             continue
-        # A sighting of interval i counts for the intervals i - 12 to i + 12, in whole seconds:
-        # rounding down to intervals and then to days is rounding down to days.
-        moment = seen_at[row] - origin
-        if moment < -_TOLERANCE or moment >= _DAY_SECONDS * numbers.shape[0] + _TOLERANCE:
-            continue
-        low = np.int64(uint64(moment + (_DAY_SECONDS - _TOLERANCE)) // uint64(_DAY_SECONDS)) - 1
-        high = np.int64(uint64(moment + _TOLERANCE) // uint64(_DAY_SECONDS))
-        if low >= 0:
-            counts[numbers[low]] += 1
-        if high > low and high < numbers.shape[0]:
-            counts[numbers[high]] += 1
+        first, end = _days(seen_at[row] - origin, numbers.shape[0])
+        for day in range(first, end):
+            counts[numbers[day]] += 1
 
 
 def place_days(
@@ -98,17 +104,9 @@ def place_days(
     for row in range(seen_at.shape[0]):
         if suspect[row]:
             continue
-        moment = seen_at[row] - origin
-        if moment < -_TOLERANCE or moment >= _DAY_SECONDS * numbers.shape[0] + _TOLERANCE:
-            continue
-        low = np.int64(uint64(moment + (_DAY_SECONDS - _TOLERANCE)) // uint64(_DAY_SECONDS)) - 1
-        high = np.int64(uint64(moment + _TOLERANCE) // uint64(_DAY_SECONDS))
-        if low >= 0:
-            number = numbers[low]
-            rows[next_at[number]] = row
-            next_at[number] += 1
-        if high > low and high < numbers.shape[0]:
-            number = numbers[high]
+        first, end = _days(seen_at[row] - origin, numbers.shape[0])
+        for day in range(first, end):
+            number = numbers[day]
             rows[next_at[number]] = row
             next_at[number] += 1
 
