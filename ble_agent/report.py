@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ble_agent.key_ring import KeyRing
 from ble_agent.membership import load_membership
 from ble_agent.server_client import CERTIFY, PUBLISH, VERIFY, ServerClient, refused
-from ble_agent.store import RETENTION_SECONDS, get_state, set_state
+from ble_agent.store import RETENTION_SECONDS, get_state, reserve_room, set_state
 from tracing_core.clock import Clock
 from tracing_core.interval import interval_number
 from tracing_core.publish_request import PublishedKey, PublishRequest, key_hmac
@@ -60,6 +60,8 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
     ------
     ServerError
         When the server does not answer, or refuses code or keys.
+    StoreError
+        When what the server grants could not be written down; then it was not asked.
     """
     membership = load_membership(db)
     keys = reportable_keys(db, clock.now())
@@ -112,6 +114,8 @@ def _with_token(
     fresh = clock.now() - state.get("verified_at", 0) < _TOKEN_SECONDS
     if state.get("code") == code and fresh:
         return state
+    # A code is good for one answer, which must not be lost.
+    reserve_room(db)
     response = client.post(VERIFY, VerifyRequest(code, accept=accepted))
     if not response.token:
         raise refused("answer")

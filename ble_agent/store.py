@@ -25,6 +25,7 @@ __all__ = [
     "make_home",
     "note_deletion",
     "open_store",
+    "reserve_room",
     "set_state",
     "truncate_log",
 ]
@@ -40,6 +41,8 @@ _COMPACT_EVERY_SECONDS = 86_400
 
 _MOST_IN_MEMORY_BYTES = 24 << 20
 _TO_COMPACT = "to_compact"
+_ROOM = "room"
+_ROOM_BYTES = 64 << 10
 _OLD_ROWS = (
     ("sighting", "seen_at"),
     ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
@@ -175,6 +178,21 @@ def truncate_log(db: Database) -> bool:
     with translated(path_of(db)):
         busy, _, _ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
+
+
+def reserve_room(db: Database) -> None:
+    """Make sure that there is room for a few more writes, before something that happens only once.
+
+    Raises
+    ------
+    StoreBusy, StoreFull, StoreError
+        When there is none.
+    """
+    for value in ("." * _ROOM_BYTES, None):
+        with transaction(db):
+            set_state(db, _ROOM, value)
+    # The pages stay the database's, and the log's blocks are free again.
+    truncate_log(db)
 
 
 def forget(db: Database, now: float) -> int:

@@ -66,7 +66,7 @@ def live_through(
         wait(lambda: "the disk can be written" in an.log(), an.log)
         recovered_at = clock.now()
         # The next scan writes what came before.
-        time.sleep(330 / RATE)
+        time.sleep(900 / RATE)
         assert an.stop() == 0
         assert binh.stop() == 0
     assert recovered_at - mended_at < LONGEST_RECOVERY + 2 * RATE
@@ -108,8 +108,12 @@ def test_an_agent_starts_on_a_bad_card_listens_and_mends_itself(
                 ("full", "en"): "is full: free some space",
                 ("full", "vi"): "đĩa đã đầy hoặc không ghi được",
             }
+            commands = [["report", "12345678", "--yes"]]
+            if fault == "read-only":
+                # What little these write may still find room on a full card.
+                commands += [["check"], ["join", server.line]]
             for lang in ("en", "vi"):
-                for command in (["check"], ["report", "12345678", "--yes"], ["join", server.line]):
+                for command in commands:
                     assert words[fault, lang] in agent.refusal(*command, lang=lang)
             # A code that was shown to the server is used up.
             assert not [path for _, path, _ in server.asked if path.startswith("/api/")]
