@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ble_agent.radio import Heard, adapter_radio, open_radio
@@ -481,6 +481,7 @@ def test_settings_and_defaults_of_any_bytes_are_read(body: bytes) -> None:
     assert all(value in body for value in read_tlvs(body).values())
 
 
+@settings(max_examples=30)  # Each starts a guardian.
 @given(st.lists(st.binary(max_size=40), max_size=12))
 def test_a_kernel_that_speaks_nonsense_does_no_harm(messages: list[bytes]) -> None:
     async def listen() -> None:
