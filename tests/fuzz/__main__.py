@@ -31,8 +31,7 @@ def fuzz() -> None:
 @click.option("--corpus", type=click.Path(path_type=Path), required=True)
 @click.option("--seconds", type=int, default=600, show_default=True)
 @click.option("--most-bytes", type=int, default=2048, show_default=True)
-@click.option("--plain", is_flag=True, help="Do without the mutator that knows the format.")
-def run(name: str, corpus: Path, seconds: int, most_bytes: int, plain: bool) -> None:
+def run(name: str, corpus: Path, seconds: int, most_bytes: int) -> None:
     """Fuzz a parser, guided by its coverage; an input that fails is left beside the corpus."""
     import atheris
 
@@ -47,7 +46,7 @@ def run(name: str, corpus: Path, seconds: int, most_bytes: int, plain: bool) -> 
     options = {
         "max_total_time": seconds,
         "max_len": most_bytes,
-        "timeout": 20,
+        "timeout": 60,
         "use_value_profile": 1,
         "print_final_stats": 1,
         "artifact_prefix": f"{corpus}-failed-",
@@ -55,7 +54,7 @@ def run(name: str, corpus: Path, seconds: int, most_bytes: int, plain: bool) -> 
     if target.words:
         options["dict"] = str(words)
     mutator = {}
-    if target.mutate is not None and not plain:
+    if target.mutate is not None:
         mutate = target.mutate
         mutator["custom_mutator"] = lambda data, most, seed: mutate(
             data, most, seed, atheris.Mutate
