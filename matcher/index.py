@@ -51,7 +51,7 @@ class DayIndex:
     groups: NDArray[np.int64]
     """The groups of 24 intervals, 0 to 5, that have a sighting within the tolerance."""
     words: NDArray[np.uint64]
-    """The filter."""
+    """The filter: all bits are set but those of the sightings."""
     heads: NDArray[np.int32]
     """The hash table: the first sighting of a chain, or −1."""
     chain: NDArray[np.int32]
@@ -158,8 +158,8 @@ class SightingIndex:
         part = slice(*self._search(bounds).tolist())
         identifiers = self._identifiers[part]
         count = len(identifiers)
-        words = numpy.zeros(
-            _at_least(count * self._bits_an_entry(count) // 64, _LEAST_WORDS), "uint64"
+        words = numpy.full(
+            _at_least(count * self._bits_an_entry(count) // 64, _LEAST_WORDS), 2**64 - 1, "uint64"
         )
         heads = numpy.full(_at_least(2 * count, 16), -1, "int32")
         chain = numpy.full(count, -1, "int32")

@@ -48,7 +48,7 @@ def _x86(name: str, aes: int, hkdf_lanes: int | None, *features: str) -> Kernel:
     return Kernel(name, aes, hkdf_lanes, "x86_64", frozenset(("aes", *features)))
 
 
-_VAES_512 = ("vaes", "avx512f", "avx512bw", "avx512vl", "avx512bitalg")
+_VAES_512 = ("vaes", "avx512f", "avx512bw", "avx512vl", "avx512vbmi")
 
 # The best first, as far as features tell; `choose_kernel` knows one thing more.
 _ALL = (

@@ -111,7 +111,7 @@ def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any) -> None:
 def emit_derive(
     builder: Any,
     schedule: Any,
-    first: Any,
+    counters: Any,
     slot: Any,
     probed: Any,
     _checked: Any,
@@ -120,6 +120,8 @@ def emit_derive(
 ) -> Any:
     """Derive a group into one slot and probe another, as `aes.emit_derive` does."""
     probes = ScalarProbes(builder, probed, words, mask)
+    # Counters loaded one by one would come between the pairs.
+    first = v.load(builder, counters, v.WORD, 12, 4)
     _emit_group(builder, schedule, first, slot, probes.steps())
     return probes.result()
 
@@ -152,7 +154,7 @@ def _emit_module() -> Any:
         "truyvet_hkdf": (_emit_hkdf, nothing, addresses),
         "truyvet_expand": (emit_expand, nothing, addresses),
         "truyvet_encrypt": (emit_encrypt, nothing, [v.QWORD, v.WORD, v.QWORD]),
-        "truyvet_derive": (emit_derive, v.QWORD, [v.QWORD, v.WORD, *[v.QWORD] * 5]),
+        "truyvet_derive": (emit_derive, v.QWORD, [v.QWORD] * 7),
     }
     for name, (emit, result, arguments) in functions.items():
         function = ir.Function(module, ir.FunctionType(result, arguments), name)

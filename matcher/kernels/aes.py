@@ -13,12 +13,16 @@ Identifiers are derived by groups of 24 into a *slot* of a ring:
 0       24 identifiers of 16 bytes
 384     for each, where its word of the filter is (bytes, 64 bits)
 576     for each, its first 8 bytes, whose bytes 4 to 7 choose bits of the word
-768     which of those bits the word had, 8 identifiers a 64-bit mask
+768     a bit for every eighth identifier: whether all of them are absent
+784     the key's row and the number of the group (64 bits each; `scan` writes them)
 ======  =====================================================================
 
-(128- and 256-bit kernels use the identifiers only.) Slots are probed several groups after they
-were written. Where a load takes 8 bytes out of a store of 64 that has not left the store buffer
-yet, it waits: probing the group just written costs 50 ns a key, six groups later 8 (Xeon).
+(128- and 256-bit kernels use the identifiers and the last line only.) Slots are probed several
+groups after they were written. Where a load takes 8 bytes out of a store of 64 that has not left
+the store buffer yet, it waits: probing the group just written costs 50 ns a key (Xeon).
+
+A group's *counters*, 24 blocks of 16 bytes that end in its intervals and are zero before, are the
+same for every key of a day, and made once.
 """
 
 from __future__ import annotations
@@ -51,6 +55,7 @@ __all__ = [
     "ENCRYPT_TYPES",
     "EXPAND_TYPES",
     "GROUP",
+    "LOWEST_BITS",
     "PADDED_DATA",
     "ROUND_CONSTANTS",
     "SLOT_BYTES",
@@ -78,8 +83,11 @@ BIT_SHIFTS = (56, 48, 40, 32)
 """Where in an identifier's first 64 bits the places of its filter bits are, six bits each."""
 PADDED_DATA = b"EN-RPI" + bytes(10)
 """The block an identifier is the encryption of, before its interval (GAEN crypto v1.2)."""
+LOWEST_BITS = 0x0101010100000000
+"""The lowest bits of the four bytes that choose bits of a word."""
 ROUND_CONSTANTS = (1, 2, 4, 8, 16, 32, 64, 128, 0x1B, 0x36)
-_WORDS, _FIRSTS, _MASKS = 16 * GROUP, 24 * GROUP, 32 * GROUP
+PLACES, FIRSTS, FOUND = 16 * GROUP, 24 * GROUP, 32 * GROUP
+"""Where in a slot things lie, 512 bits."""
 
 
 def _aes(builder: Any, width: int, *, last: bool = False) -> Any:
@@ -119,8 +127,8 @@ def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
         store(builder, key, schedules, number * size)
 
 
-def _counters(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
-    """Return the padded data of consecutive intervals, `count` registers of `blocks` blocks."""
+def counted(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
+    """Return a group's counters, made of its first interval: `count` registers."""
     kind = vector(WORD, 4 * blocks)
     interval = builder.and_(
         splat(builder, first, 4 * blocks), constant(kind, [0, 0, 0, -1] * blocks)
@@ -130,6 +138,30 @@ def _counters(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
         steps = [word for block in range(blocks) for word in (0, 0, 0, register * blocks + block)]
         registers.append(builder.add(interval, constant(kind, steps)))
     return registers
+
+
+def _round_key(builder: Any, schedule: Any, number: int, width: int) -> Any:
+    blocks = width // 128
+    key = load(builder, schedule, vector(QWORD, 2), number * width // 8, 16)
+    return shuffled(builder, key, key, [0, 1] * blocks) if blocks > 1 else key
+
+
+def read_counters(builder: Any, counters: Any, count: int, blocks: int) -> list[Any]:
+    """Return a group's counters, made beforehand: `count` registers."""
+    kind = vector(WORD, 4 * blocks)
+    return [load(builder, counters, kind, 16 * blocks * register, 16) for register in range(count)]
+
+
+def emit_whitened(builder: Any, schedule: Any, counters: list[Any], width: int) -> list[Any]:
+    """Return a group's registers as the first round takes them, its first key added."""
+    blocks = width // 128
+    words, qwords = vector(WORD, 4 * blocks), vector(QWORD, 2 * blocks)
+    # The constant words of the padded data go into the first key, not into every block.
+    whitening = builder.xor(
+        builder.bitcast(_round_key(builder, schedule, 0, width), words),
+        constant(words, advanced(PADDED_DATA, blocks)),
+    )
+    return [builder.bitcast(builder.xor(counter, whitening), qwords) for counter in counters]
 
 
 def _pinned(builder: Any, registers: list[Any]) -> list[Any]:
@@ -143,27 +175,12 @@ def _pinned(builder: Any, registers: list[Any]) -> list[Any]:
 
 
 def _rounds(
-    builder: Any, schedule: Any, first: Any, width: int, *, pinned: bool
+    builder: Any, schedule: Any, registers: list[Any], width: int, *, pinned: bool
 ) -> Iterator[list[Any]]:
     """Encrypt a group; yield the registers after each round, so that others may emit between."""
-    blocks = width // 128
-    words, qwords, quad = vector(WORD, 4 * blocks), vector(QWORD, 2 * blocks), vector(QWORD, 2)
     encrypt, last = _aes(builder, width), _aes(builder, width, last=True)
-
-    def round_key(number: int) -> Any:
-        key = load(builder, schedule, quad, number * width // 8, 16)
-        return shuffled(builder, key, key, [0, 1] * blocks) if blocks > 1 else key
-
-    # The constant words of the padded data go into the first key, not into every block.
-    whitening = builder.xor(
-        builder.bitcast(round_key(0), words), constant(words, advanced(PADDED_DATA, blocks))
-    )
-    registers = [
-        builder.bitcast(builder.xor(counter, whitening), qwords)
-        for counter in _counters(builder, first, GROUP // blocks, blocks)
-    ]
     for number in range(1, 11):
-        key = round_key(number)
+        key = _round_key(builder, schedule, number, width)
         step = last if number == 10 else encrypt
         registers = [builder.call(step, [register, key]) for register in registers]
         if pinned:
@@ -176,7 +193,7 @@ class ScalarProbes:
 
     def __init__(self, builder: Any, slot: Any, words: Any, mask: Any) -> None:
         self._builder, self._slot, self._words, self._mask = builder, slot, words, mask
-        self._found: Any = None
+        self._absent: Any = None
 
     def steps(self) -> list[Callable[[], None]]:
         """Return what emits the probes, to be called between other instructions."""
@@ -193,28 +210,32 @@ class ScalarProbes:
             )
             for shift in BIT_SHIFTS[:2]
         ]
-        found = builder.and_(*bits)
-        self._found = found if self._found is None else builder.or_(self._found, found)
+        absent = builder.or_(*bits)
+        self._absent = absent if self._absent is None else builder.and_(self._absent, absent)
 
     def result(self) -> Any:
-        """Return nonzero if an identifier of the slot has both bits."""
-        return self._builder.and_(self._found, constant(QWORD, 1))
+        """Return nonzero if for an identifier of the slot both bits are clear."""
+        builder = self._builder
+        return builder.and_(builder.not_(self._absent), constant(QWORD, 1))
 
 
-class _ShuffledProbes:
-    """Eight identifiers at a time: four bits of each word, by one `vpshufbitqmb`.
+class VectorProbes:
+    """Eight identifiers at a time: four bits of each word, by one `vpmultishiftqb`.
 
-    Its first operand is eight words of the filter, its second for each eight bytes that choose
-    bits; the mask it makes has a byte for each word. The words are gathered by loads and unpacks
-    (port 5, idle under AES); `vpgatherqq` does it in fewer instructions and 12 ns a key slower.
-    The mask goes to memory and is looked at a group later: `kmovq` to a general register would
-    take AES's port.
+    Its first operand is for each word eight bytes that say where, its second eight words of the
+    filter; the lowest bit of each byte it makes is the bit of the word that was asked for. One
+    `vptestmq` says which words have any of the four. All this, and the loads and unpacks that
+    gather the words, runs on the port that AES leaves idle, and costs nothing that can be measured;
+    `vpgatherqq` and `vpshufbitqmb` would do it in fewer instructions and take AES's port (2 ns and
+    7 ns a key). So would `kmovb` to a general register, hence the mask goes to memory and is looked
+    at a group later.
     """
 
     def __init__(self, builder: Any, slot: Any, words: Any, checked: Any) -> None:
         self._builder, self._slot, self._words, self._checked = builder, slot, words, checked
         self._octets = vector(QWORD, 8)
         self._gathered: Any = None
+        self._absent: Any = None
 
     def steps(self) -> list[Callable[[], None]]:
         steps: list[Callable[[], None]] = []
@@ -225,7 +246,7 @@ class _ShuffledProbes:
 
     def _gather(self, eight: int, at: int) -> None:
         builder = self._builder
-        place = load(builder, self._slot, QWORD, _WORDS + 64 * eight + 8 * at, 8)
+        place = load(builder, self._slot, QWORD, PLACES + 64 * eight + 8 * at, 8)
         word = load(builder, builder.add(self._words, place), QWORD, 0, 8)
         before = self._gathered if at else ir.Constant(self._octets, ir.Undefined)
         self._gathered = builder.insert_element(before, word, constant(WORD, at))
@@ -233,32 +254,37 @@ class _ShuffledProbes:
     def _test(self, eight: int) -> None:
         builder = self._builder
         octets = vector(BYTE, 64)
-        test = declared(
-            builder,
-            "llvm.x86.avx512.vpshufbitqmb.512",
-            vector(ir.IntType(1), 64),
-            [octets, octets],
-        )
-        firsts = load(builder, self._slot, octets, _FIRSTS + 64 * eight, 64)
-        bits = builder.call(test, [builder.bitcast(self._gathered, octets), firsts])
-        store(builder, builder.bitcast(bits, QWORD), self._slot, _MASKS + 8 * eight, 8)
+        shift = declared(builder, "llvm.x86.avx512.pmultishift.qb.512", octets, [octets, octets])
+        firsts = load(builder, self._slot, octets, FIRSTS + 64 * eight, 64)
+        bits = builder.call(shift, [firsts, builder.bitcast(self._gathered, octets)])
+        lowest = constant(self._octets, LOWEST_BITS)
+        set_bits = builder.and_(builder.bitcast(bits, self._octets), lowest)
+        absent = builder.icmp_unsigned("!=", set_bits, constant(self._octets, 0))
+        self._absent = absent if self._absent is None else builder.and_(self._absent, absent)
+        if eight == GROUP // 8 - 1:
+            store(builder, builder.bitcast(self._absent, BYTE), self._slot, FOUND)
 
     def result(self) -> Any:
-        """Return nonzero if an identifier of the group probed before has all four bits."""
-        builder = self._builder
-        masks = load(builder, self._checked, vector(BYTE, 32), _MASKS, 32)
-        # The four bits are the upper half of a byte, so a byte is that large only with all four.
-        all_four = builder.icmp_unsigned(">=", masks, constant(masks.type, 0xF0))
-        found = builder.bitcast(all_four, WORD)
-        return builder.zext(found, QWORD)
+        """Return nonzero if an identifier of the group probed before may be in the filter."""
+        return emit_found(self._builder, self._checked)
+
+
+def emit_found(builder: Any, slot: Any) -> Any:
+    """Return nonzero if the probes of a slot found something."""
+    absent = load(builder, slot, BYTE, FOUND)
+    return builder.zext(builder.xor(absent, constant(BYTE, 255)), QWORD)
 
 
 def _emit_interleaved(
-    builder: Any, schedule: Any, first: Any, width: int, steps: list[Callable[[], None]]
+    builder: Any,
+    schedule: Any,
+    counters: list[Any],
+    width: int,
+    steps: list[Callable[[], None]],
 ) -> list[Any]:
-    registers: list[Any] = []
+    registers = emit_whitened(builder, schedule, counters, width)
     for number, current in enumerate(
-        _rounds(builder, schedule, first, width, pinned=bool(steps) and width >= 256)
+        _rounds(builder, schedule, registers, width, pinned=bool(steps) and width >= 256)
     ):
         registers = current
         for step in steps[len(steps) * number // 10 : len(steps) * (number + 1) // 10]:
@@ -268,7 +294,9 @@ def _emit_interleaved(
 
 def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any, width: int) -> None:
     """Derive a group of 24 identifiers, and nothing else."""
-    registers = _emit_interleaved(builder, schedule, first, width, [])
+    blocks = width // 128
+    counters = counted(builder, first, GROUP // blocks, blocks)
+    registers = _emit_interleaved(builder, schedule, counters, width, [])
     for number, register in enumerate(registers):
         store(builder, register, out, number * width // 8)
 
@@ -276,7 +304,7 @@ def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any, width: int) 
 def emit_derive(
     builder: Any,
     schedule: Any,
-    first: Any,
+    counters: Any,
     slot: Any,
     probed: Any,
     checked: Any,
@@ -291,26 +319,32 @@ def emit_derive(
     """
     probes: Any
     if width == 512:
-        probes = _ShuffledProbes(builder, probed, words, checked)
+        probes = VectorProbes(builder, probed, words, checked)
     else:
         probes = ScalarProbes(builder, probed, words, mask)
-    registers = _emit_interleaved(builder, schedule, first, width, probes.steps())
+    blocks = width // 128
+    read = read_counters(builder, counters, GROUP // blocks, blocks)
+    registers = _emit_interleaved(builder, schedule, read, width, probes.steps())
     result = probes.result()
-    for number, register in enumerate(registers):
-        store(builder, register, slot, number * width // 8, 16)
     if width == 512:
-        _emit_places(builder, registers, slot, mask)
+        emit_slot(builder, registers, slot, mask)
+    else:
+        for number, register in enumerate(registers):
+            store(builder, register, slot, number * width // 8, 16)
     return result
 
 
-def _emit_places(builder: Any, registers: list[Any], slot: Any, mask: Any) -> None:
+def emit_slot(builder: Any, registers: list[Any], slot: Any, mask: Any) -> None:
+    """Write a group's slot, 512 bits."""
     masks = splat(builder, mask, 8)
+    for number, register in enumerate(registers):
+        store(builder, register, slot, 64 * number, 16)
     for eight in range(GROUP // 8):
         low, high = registers[2 * eight : 2 * eight + 2]
         # vpunpcklqdq: the low halves of eight identifiers, in an order that does not matter.
         firsts = shuffled(builder, low, high, [0, 8, 2, 10, 4, 12, 6, 14])
-        store(builder, builder.and_(firsts, masks), slot, _WORDS + 64 * eight, 64)
-        store(builder, firsts, slot, _FIRSTS + 64 * eight, 64)
+        store(builder, builder.and_(firsts, masks), slot, PLACES + 64 * eight, 64)
+        store(builder, firsts, slot, FIRSTS + 64 * eight, 64)
 
 
 _ADDRESS = types.uintp
@@ -318,7 +352,7 @@ EXPAND_TYPES = types.void, (_ADDRESS, _ADDRESS)
 """Numba's types for `emit_expand` without its width."""
 ENCRYPT_TYPES = types.void, (_ADDRESS, types.uint32, _ADDRESS)
 """Numba's types for `emit_encrypt` without its width."""
-DERIVE_TYPES = types.uint64, (_ADDRESS, types.uint32, *[_ADDRESS] * 4, types.uint64)
+DERIVE_TYPES = types.uint64, (*[_ADDRESS] * 6, types.uint64)
 """Numba's types for `emit_derive` without its width."""
 
 expand_128 = emitted(*EXPAND_TYPES, partial(emit_expand, width=128))

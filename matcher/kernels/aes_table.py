@@ -148,13 +148,21 @@ def encrypt_table(schedule: Any, first: Any, out: Any) -> None:
 
 @called
 def derive_table(
-    schedule: Any, first: Any, slot: Any, probed: Any, _checked: Any, words: Any, mask: Any
+    schedule: Any,
+    counters: Any,
+    slot: Any,
+    probed: Any,
+    _checked: Any,
+    words: Any,
+    mask: Any,
 ) -> Any:
     """Derive a group into one slot and probe another, as `aes.emit_derive` does."""
-    encrypt_table(schedule, first, slot)
-    found = uint64(0)
+    encrypt_table(schedule, load_32(uintp(counters + 12)), slot)
+    absent = uint64(1)
     for identifier in range(GROUP):
         low = load_64(uintp(probed + 16 * identifier))
         word = load_64(uintp(words + (low & mask)))
-        found |= word >> (low >> uint64(56) & uint64(63)) & word >> (low >> uint64(48) & uint64(63))
-    return found & uint64(1)
+        absent &= word >> (low >> uint64(56) & uint64(63)) | word >> (
+            low >> uint64(48) & uint64(63)
+        )
+    return absent ^ uint64(1)

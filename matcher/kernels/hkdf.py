@@ -3,13 +3,14 @@
 Two ways, one emitter each:
 
 `MultiBuffer` computes as many keys at once as a vector has lanes, word by word, in LLVM's own
-vectors: what they become (zmm, ymm, xmm, NEON q) is the target's affair. More lanes than a vector
-has spill. An operand may be a Python integer; what is known for every key is computed here.
+vectors: what they become (ymm, xmm, NEON q) is the target's affair. More lanes than a vector has
+spill; sixteen, which only zmm hold, are written as text (`hkdf_text`). An operand may be a Python
+integer; what is known for every key is computed here.
 
 `ShaInstructions` uses x86's SHA extensions on several keys in turn, because `sha256rnds2` waits
 4 cycles for itself. Four keys fill Zen 4's unit (81 ns a key at 3.67 GHz, 84 with three, 98 with
 six: legacy encoding reaches 16 registers only). Intel's unit takes three cycles a `sha256rnds2`
-and four a `sha256msg1`, so there 16 lanes of AVX-512 (81 ns, 83 % of its ports' rate) beat any
+and four a `sha256msg1`, so there 16 lanes of AVX-512 (79 ns, 89 % of its ports' rate) beat any
 number of streams (158 ns): `matcher.processor` chooses by maker.
 """
 
@@ -22,6 +23,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
+from matcher.kernels.hkdf_text import emit_compression
 from matcher.kernels.sha256 import (
     EXTRACT_INNER,
     EXTRACT_OUTER,
@@ -155,29 +157,6 @@ class MultiBuffer:
         ]
 
 
-class _Lanes16(MultiBuffer):
-    """The same by AVX-512, where one instruction does any logic of three operands.
-
-    LLVM finds that by itself for sums of three, and for `majority` two instructions.
-    """
-
-    def __init__(self, builder: Any) -> None:
-        super().__init__(builder, 16)
-        arguments = [self.kind, self.kind, self.kind, WORD]
-        self._ternary = declared(builder, "llvm.x86.avx512.pternlog.d.512", self.kind, arguments)
-
-    def _logic(self, table: int, *words: Any) -> Any:
-        operands = [self._vector(word) for word in words]
-        return self.builder.call(self._ternary, [*operands, constant(WORD, table)])
-
-    # The tables are the results for operands 000 to 111, from the lowest bit up.
-    def choice(self, which: Any, one: Any, other: Any) -> Any:
-        return self._logic(0b11001010, which, one, other)
-
-    def majority(self, a: Any, b: Any, c: Any) -> Any:
-        return self._logic(0b11101000, a, b, c)
-
-
 def derived_words(sha: MultiBuffer, key: Sequence[Any]) -> list[Any]:
     """Return the four words of an RPIK, of the four of a key, all that is known worked in."""
     digest = sha.compress(EXTRACT_INNER, [*key, *_KEY_PADDING])
@@ -214,10 +193,6 @@ class _Memory:
             store(self._builder, value, self.address, self._size * at, self._size)
 
 
-def _multi_buffer(builder: Any, lanes: int) -> MultiBuffer:
-    return _Lanes16(builder) if lanes == 16 else MultiBuffer(builder, lanes)
-
-
 def _table(builder: Any, name: str, words: Sequence[int]) -> Any:
     """Return the address of constants of the module."""
     table = builder.module.globals.get(name)
@@ -232,7 +207,7 @@ def _table(builder: Any, name: str, words: Sequence[int]) -> Any:
 
 
 def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
-    """Return a function of the module that compresses a block into a state.
+    """Return a function of the module that compresses a block, which it may change, into a state.
 
     Its last parameter is a table: the round constants or, for a known block, their sums with its
     words. Given so, a round's constant is an operand in memory and not an address to load too.
@@ -245,12 +220,15 @@ def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
     function.linkage = "internal"
     function.attributes.add("noinline")
     inside = ir.IRBuilder(function.append_basic_block())
-    sha = _multi_buffer(inside, lanes)
     *memories, table = function.args
-    state, *block = (_Memory(inside, sha.kind, address) for address in memories)
-    constants = (splat(inside, load(inside, table, WORD, 4 * at, 4), lanes) for at in range(64))
-    words = block[0].read(16) if block else [0] * 64
-    state.write(sha.compress(state.read(8), words, constants))
+    if lanes == 16:
+        emit_compression(inside, memories[0], None if known else memories[1], table)
+    else:
+        sha = MultiBuffer(inside, lanes)
+        state, *block = (_Memory(inside, sha.kind, address) for address in memories)
+        constants = (splat(inside, load(inside, table, WORD, 4 * at, 4), lanes) for at in range(64))
+        words = block[0].read(16) if block else [0] * 64
+        state.write(sha.compress(state.read(8), words, constants))
     inside.ret_void()
     return function
 
@@ -260,7 +238,7 @@ def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
 
     It calls two functions, five times and once, instead of unrolling six blocks with all that is
     known worked in (`derived_words`): those 10 000 instructions leave the caches of decoded
-    instructions, 9 ns a key slower with AVX-512 and three seconds to compile instead of one.
+    instructions, and take three times as long to compile.
     """
     sha = MultiBuffer(builder, lanes)
     compress = _compression(builder, lanes, known=False)

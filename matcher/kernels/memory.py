@@ -20,7 +20,7 @@ from matcher.kernels.vectors import (
     vector,
 )
 
-__all__ = ["copy_16", "load_32", "load_64", "prefetch_group", "store_32"]
+__all__ = ["copy_16", "load_32", "load_64", "prefetch_group", "store_32", "store_64"]
 
 
 _ADDRESS = types.uintp
@@ -34,7 +34,7 @@ def _emit_load_32(builder: Any, address: Any) -> Any:
     return load(builder, address, WORD)
 
 
-def _emit_store_32(builder: Any, address: Any, value: Any) -> None:
+def _emit_store(builder: Any, address: Any, value: Any) -> None:
     store(builder, value, address)
 
 
@@ -56,8 +56,10 @@ load_64 = emitted(types.uint64, [_ADDRESS], _emit_load_64)
 """Read 64 bits, aligned or not."""
 load_32 = emitted(types.uint32, [_ADDRESS], _emit_load_32)
 """Read 32 bits, aligned or not."""
-store_32 = emitted(types.void, [_ADDRESS, types.uint32], _emit_store_32)
+store_32 = emitted(types.void, [_ADDRESS, types.uint32], _emit_store)
 """Write 32 bits, aligned or not."""
+store_64 = emitted(types.void, [_ADDRESS, types.uint64], _emit_store)
+"""Write 64 bits, aligned or not."""
 copy_16 = emitted(types.void, [_ADDRESS, _ADDRESS], _emit_copy_16)
 """Copy the 16 bytes of a key; no byte beside them is touched."""
 prefetch_group = emitted(types.void, [_ADDRESS, _ADDRESS, types.uint64], _emit_prefetch)

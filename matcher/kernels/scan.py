@@ -13,7 +13,7 @@ import numpy as np
 from numba import types, uint32, uint64, uintp
 
 from matcher.kernels.aes import GROUP, SLOT_BYTES
-from matcher.kernels.memory import copy_16, load_64, prefetch_group
+from matcher.kernels.memory import copy_16, load_64, prefetch_group, store_32, store_64
 from matcher.kernels.vectors import called, inlined
 from tracing_core.interval import TEK_ROLLING_PERIOD
 
@@ -54,11 +54,18 @@ BITS = 0
 
 _BATCH = 64  # keys prepared together: their round keys take 11 KB, which stay in the first cache
 _RING = 16  # slots; a power of two
-_LAG = 8  # groups between deriving and probing: by then the stores have reached the cache
+_RING_BYTES = SLOT_BYTES * _RING
+# Groups between deriving and probing: by then the stores have reached the cache. Half a ring, so
+# that one operation finds the slot to probe: beside AES and hashing, every one costs.
+_LAG = _RING // 2
 _FETCH_LAG = 4  # groups between deriving and asking for the filter's words, when those are far
 _DAY = TEK_ROLLING_PERIOD
+_ROW, _NUMBER = 784, 792  # where in a slot it says of which key it is, and which group
 _SCHEDULE = 176  # bytes of a key's round keys
-SCRATCH_BYTES = (16 + _SCHEDULE) * _BATCH + SLOT_BYTES * _RING + 64
+_COUNTERS = _RING_BYTES
+_RPIKS = _COUNTERS + 16 * _DAY
+_SCHEDULES = _RPIKS + 16 * _BATCH
+SCRATCH_BYTES = _RING_BYTES + _SCHEDULES + _SCHEDULE * _BATCH
 """What `scan` and `derive` need besides their results."""
 
 
@@ -130,9 +137,9 @@ def _place(low: Any, high: Any, multipliers: Any, count: int) -> Any:
 
 @called
 def _check_slot(
-    item: Any,
-    ring: Any,
-    slots: Any,
+    slot: Any,
+    day_start: Any,
+    groups: Any,
     starts: Any,
     periods: Any,
     words: Any,
@@ -150,16 +157,15 @@ def _check_slot(
 
     All times are 64-bit and signed here: an interval near 0 or 2^32 must not wrap.
     """
-    here = item & uint64(_RING - 1)
-    slot = ring + uint64(SLOT_BYTES) * here
-    row, first = slots[here, 0], slots[here, 1]
+    row = np.int64(load_64(uintp(slot + _ROW)))
+    first = day_start + GROUP * groups[load_64(uintp(slot + _NUMBER))]
     start = np.int64(starts[row])
     end = start + np.int64(periods[row])
     mask = uint64(words.shape[0] - 1) << uint64(3)
     for identifier in range(max(0, start - first), min(GROUP, end - first)):
         low = load_64(uintp(slot + 16 * identifier))
         bits = _bits(low, bits_count)
-        if words[(low & mask) >> uint64(3)] & bits != bits:
+        if words[(low & mask) >> uint64(3)] & bits:
             continue
         high = load_64(uintp(slot + 16 * identifier + 8))
         place = _place(low, high, multipliers, heads.shape[0])
@@ -226,13 +232,18 @@ def scan(
     pairs
         int64 (p, 2), written: a key's row, a sighting of the day. Pairs beyond p are counted only.
     """
-    rpiks = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
-    schedules = uintp(rpiks + 16 * _BATCH)
-    ring = uintp(schedules + _SCHEDULE * _BATCH)
-    slots = np.zeros((_RING, 2), np.int64)  # of each slot: its key's row, its first interval
-    last = uint64(_RING - 1)
+    ring = uintp((uint64(scratch.ctypes.data) + uint64(_RING_BYTES - 1)) & ~uint64(_RING_BYTES - 1))
+    counters, rpiks = uintp(ring + _COUNTERS), uintp(ring + _RPIKS)
+    schedules = uintp(ring + _SCHEDULES)
     keys_at, words_at = uintp(keys.ctypes.data), uintp(words.ctypes.data)
     mask = uint64(words.shape[0] - 1) << uint64(3)
+    for number in range(groups.shape[0]):
+        for interval in range(GROUP):
+            # The counter's other words stay zero.
+            place = uintp(counters + 16 * (GROUP * number + interval) + 12)
+            store_32(place, uint32(day_start + GROUP * groups[number] + interval))
+    slot = ring
+    checked = uintp(ring + SLOT_BYTES * (_LAG - 1))
     item = uint64(0)
     count = np.int64(0)
     for batch in range(0, rows.shape[0], _BATCH):
@@ -246,35 +257,36 @@ def scan(
             EXPAND(uintp(rpiks + 16 * key), uintp(schedules + _SCHEDULE * key))
         for key in range(size):
             row = rows[batch + key]
-            start = np.int64(starts[row])
+            start = np.int64(starts[row]) - day_start
             end = start + np.int64(periods[row])
             lane = key % EXPAND_LANES
             schedule = uintp(schedules + _SCHEDULE * (key - lane) + 16 * lane)
-            for number in range(groups.shape[0]):
-                first = day_start + GROUP * groups[number]
-                if first + GROUP <= start or first >= end:
-                    continue
-                here = item & last
-                probed, checked = (item - uint64(_LAG)) & last, (item - uint64(_LAG + 1)) & last
+            begin, stop = 0, groups.shape[0]
+            while begin < stop and GROUP * (groups[begin] + 1) <= start:
+                begin += 1
+            while begin < stop and GROUP * groups[stop - 1] >= end:
+                stop -= 1
+            for number in range(begin, stop):
+                probed = uintp(slot ^ uint64(SLOT_BYTES * _LAG))
                 found = DERIVE(
                     schedule,
-                    uint32(first),
-                    uintp(ring + uint64(SLOT_BYTES) * here),
-                    uintp(ring + uint64(SLOT_BYTES) * probed),
-                    uintp(ring + uint64(SLOT_BYTES) * checked),
+                    uintp(counters + 16 * GROUP * number),
+                    slot,
+                    probed,
+                    checked,
                     words_at,
                     mask,
                 )
-                slots[here, 0] = row
-                slots[here, 1] = first
+                store_64(uintp(slot + _ROW), uint64(row))
+                store_64(uintp(slot + _NUMBER), uint64(number))
                 if far:
-                    fetched = (item - uint64(_FETCH_LAG)) & last
-                    prefetch_group(uintp(ring + uint64(SLOT_BYTES) * fetched), words_at, mask)
+                    offset = (slot - uint64(SLOT_BYTES * _FETCH_LAG)) & uint64(_RING_BYTES - 1)
+                    prefetch_group(uintp(ring | offset), words_at, mask)
                 if found and item >= FOUND_LAG:
                     count = _check_slot(
-                        item - uint64(FOUND_LAG),
-                        ring,
-                        slots,
+                        checked if FOUND_LAG > _LAG else probed,
+                        day_start,
+                        groups,
                         starts,
                         periods,
                         words,
@@ -288,13 +300,15 @@ def scan(
                         pairs,
                         count,
                     )
+                checked = probed
+                slot = uintp(ring | (slot + uint64(SLOT_BYTES)) & uint64(_RING_BYTES - 1))
                 item += uint64(1)
     end_item: Any = np.int64(item)
     for late in range(max(0, end_item - FOUND_LAG), end_item):
         count = _check_slot(
-            uint64(late),
-            ring,
-            slots,
+            uintp(ring + uint64(SLOT_BYTES) * (uint64(late) & uint64(_RING - 1))),
+            day_start,
+            groups,
             starts,
             periods,
             words,
@@ -325,8 +339,8 @@ def derive(keys: Any, firsts: Any, groups: Any, scratch: Any, out: Any) -> None:
     out
         uint8 (n, groups, 24, 16), written.
     """
-    rpiks = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
-    schedules = uintp(rpiks + 16 * _BATCH)
+    base = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
+    rpiks, schedules = uintp(base + _RPIKS), uintp(base + _SCHEDULES)
     keys_at, out_at = uintp(keys.ctypes.data), uintp(out.ctypes.data)
     for batch in range(0, keys.shape[0], _BATCH):
         size = min(_BATCH, keys.shape[0] - batch)
@@ -360,7 +374,7 @@ def fill(
     mask = uint64(words.shape[0] - 1) << uint64(3)
     for entry in range(identifiers.shape[0]):
         low, high = identifiers[entry, 0], identifiers[entry, 1]
-        words[(low & mask) >> uint64(3)] |= _bits(low, bits)
+        words[(low & mask) >> uint64(3)] &= ~_bits(low, bits)
         place = _place(low, high, multipliers, heads.shape[0])
         while True:
             head = np.int64(heads[place])
@@ -408,28 +422,32 @@ def group(starts: Any, periods: Any, first_day: Any, numbers: Any, masks: Any) -
         int64: rows of keys, and where each day's begin; shape (k + 1).
     """
     bounds = np.zeros(masks.shape[0] + 1, np.int64)
-    for row in range(starts.shape[0]):
-        start = np.int64(starts[row])
-        end = start + np.int64(periods[row])
-        day = start // _DAY
-        bounds[_number(day, start, end, first_day, numbers, masks) + 1] += 1
-        if end > _DAY * (day + 1):
-            bounds[_number(day + 1, start, end, first_day, numbers, masks) + 1] += 1
-    bounds[1] = 0
-    for number in range(2, bounds.shape[0]):
-        bounds[number] += bounds[number - 1]
-    rows = np.empty(bounds[-1], np.int64)
+    found = np.empty(starts.shape[0], np.int32)  # each key's day, or −1 where it has two
     for row in range(starts.shape[0]):
         start = np.int64(starts[row])
         end = start + np.int64(periods[row])
         day = start // _DAY
         number = _number(day, start, end, first_day, numbers, masks)
-        if number:
-            rows[bounds[number]] = row
-            bounds[number] += 1
+        bounds[number + 1] += 1
+        found[row] = number
         if end > _DAY * (day + 1):
-            number = _number(day + 1, start, end, first_day, numbers, masks)
-            if number:
-                rows[bounds[number]] = row
-                bounds[number] += 1
+            bounds[_number(day + 1, start, end, first_day, numbers, masks) + 1] += 1
+            found[row] = -1
+    bounds[1] = 0
+    for number in range(2, bounds.shape[0]):
+        bounds[number] += bounds[number - 1]
+    rows = np.empty(bounds[-1], np.int64)
+    for row in range(starts.shape[0]):
+        only = found[row]
+        if only > 0:
+            rows[bounds[only]] = row
+            bounds[only] += 1
+        elif only < 0:
+            start = np.int64(starts[row])
+            end = start + np.int64(periods[row])
+            for after in range(2):
+                either = _number(start // _DAY + after, start, end, first_day, numbers, masks)
+                if either:
+                    rows[bounds[either]] = row
+                    bounds[either] += 1
     return rows, bounds[:-1]

@@ -17,7 +17,7 @@ ON_X86 = platform.machine() == "x86_64"
 OURS = "neon-aes" if ON_X86 else "aesni-sse"
 
 ICE_LAKE = ["aes", "vaes", "avx", "avx2", "sha", "sse4.1"]
-ICE_LAKE += ["avx512f", "avx512bw", "avx512vl", "avx512bitalg"]
+ICE_LAKE += ["avx512f", "avx512bw", "avx512vl", "avx512vbmi"]
 
 
 def pretend(
