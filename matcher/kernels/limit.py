@@ -2,13 +2,17 @@
 
 Each micro-kernel runs, on registers that do not depend on each other, as many instructions as one
 key needs of one unit. Loads, look-ups, loops and the order of things cost nothing here, so no
-matcher of 144 identifiers a key on one core gets below the sum:
+matcher of 144 identifiers a key on one core that hashes first and then encrypts gets below the sum:
 
 - AES: 144 blocks of ten rounds;
 - hashing: the rounds and schedules of six blocks of SHA-256 (five schedules, as one block is the
   same for every key) by SHA instructions, or the rotations, sums and logic of them in lanes of
   512 bits, whichever is faster here: a slow SHA unit must not flatter us;
 - the key schedule, as `aes.emit_expand` does it.
+
+Both at once could: instructions of AES and of lanes, evenly mixed, take 146 ns where one after the
+other they take 159 (Xeon). A whole kernel of that kind, hashing sixteen keys beside the AES of the
+sixteen before them, took as many cycles as the one here and a lower clock.
 """
 
 from __future__ import annotations
