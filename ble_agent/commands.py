@@ -18,11 +18,12 @@ from ble_agent.cover import CoverTraffic
 from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
 from ble_agent.exposure_check import check as check_exposures
 from ble_agent.exposure_check import owner_text
+from ble_agent.home import is_own_file
 from ble_agent.importers import import_log as import_foreign_log
 from ble_agent.late_store import LateStore
 from ble_agent.membership import find_membership, load_membership
 from ble_agent.membership import join as join_server
-from ble_agent.messages import date_text, explain, say
+from ble_agent.messages import date_text, explain, path_text, say
 from ble_agent.notifier import Notifier
 from ble_agent.radio import Radio, open_radio
 from ble_agent.report import report as report_keys
@@ -30,7 +31,7 @@ from ble_agent.report import reportable_keys
 from ble_agent.schedule import CONTINUOUS, ScanTiming, Schedule
 from ble_agent.server_client import ServerClient, refused
 from ble_agent.service import notify
-from ble_agent.store import DATABASE_NAME, make_home, open_store
+from ble_agent.store import has_database, make_home, open_store
 from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.clock import Clock, clock_from_environment
 from tracing_core.errors import RadioError, StoreFull, TracingError
@@ -58,7 +59,7 @@ _LONGEST_JOIN_FILE = 4096
 
 @contextmanager
 def _store(config: AgentConfig) -> Iterator[Database]:
-    if not (config.home / DATABASE_NAME).exists():
+    if not has_database(config.home):
         raise refused("no_home")
     with open_store(config.home) as db:
         yield db
@@ -67,15 +68,17 @@ def _store(config: AgentConfig) -> Iterator[Database]:
 def join_line(text: str) -> JoinLine:
     """Read the line to join by, or a file that holds it."""
     path = Path(text)
-    if "#" not in text and path.is_file():
-        with translated(path), path.open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_LONGEST_JOIN_FILE)
+    # Most of what can be wrong with it as a path says only that it is none.
+    with suppress(OSError):
+        if "#" not in text and path.is_file():
+            with translated(path), path.open(encoding="utf-8", errors="replace") as file:
+                text = file.read(_LONGEST_JOIN_FILE)
     return JoinLine.parse(text)
 
 
 def join_question(config: AgentConfig, line: JoinLine) -> str:
     """Return what the owner must know before joining another authority; "" if nothing."""
-    if not (config.home / DATABASE_NAME).exists():
+    if not has_database(config.home):
         return ""
     with open_store(config.home) as db:
         before = find_membership(db)
@@ -229,9 +232,11 @@ def report(config: AgentConfig, code: str) -> _Answer:
 
 def export_log(config: AgentConfig, file: Path) -> _Answer:
     """Write the log to a file."""
+    if is_own_file(config.home, file):
+        raise refused("own_file")
     with _store(config) as db:
         count = write_json_lines(file, select_sightings(db))
-    return {"exported": count}, say("exported", config.lang, count=count, path=file)
+    return {"exported": count}, say("exported", config.lang, count=count, path=path_text(file))
 
 
 def import_log(config: AgentConfig, path: Path, *, dry_run: bool) -> _Answer:

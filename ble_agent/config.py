@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -105,20 +106,21 @@ def load_config(
     ------
     InvalidValue
         When a setting is unknown or wrong; the text names it.
+    StoreError
+        When the file cannot be read.
     """
     path = home / SETTINGS_FILE
     known = {part.name for part in fields(AgentConfig)} - {"home"}
-    settings: dict[str, Any] = {}
-    if path.exists():
-        with translated(path):
-            text = path.read_bytes()
-        try:
-            settings = tomllib.loads(text.decode())
-        except ValueError as error:
-            raise InvalidValue(f"{path} is not TOML: {error}") from error
-        for name in settings:
-            if name not in known:
-                raise InvalidValue(f"{path}: {name!r:.40} is no setting of the agent")
+    text = b""
+    with translated(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        text = path.read_bytes()
+    try:
+        settings: dict[str, Any] = tomllib.loads(text.decode())
+    except ValueError as error:
+        raise InvalidValue(f"{path} is not TOML: {error}") from error
+    for name in settings:
+        if name not in known:
+            raise InvalidValue(f"{path}: {name!r:.40} is no setting of the agent")
     for name, variable in _ENVIRONMENT.items():
         if environment.get(variable):
             settings[name] = environment[variable]

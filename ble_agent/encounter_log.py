@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import math
 from collections.abc import Container
 from dataclasses import replace
 from random import Random, SystemRandom
@@ -14,6 +15,7 @@ from ble_agent.messages import say
 from ble_agent.store import (
     compact,
     delete_old,
+    forget_batches,
     get_state,
     note_deletion,
     set_state,
@@ -38,7 +40,9 @@ _MAX_SAMPLES_PER_SCAN = 500_000
 _MAX_UNWRITTEN = 20_000
 _TRUNCATE_EVERY_SECONDS = 3_600.0
 _COMPACT_EVERY_SECONDS = 86_400.0
-_NEVER = float("-inf")
+# A scan is written when it ends; its identifiers are in no key file for hours.
+_LATE_SECONDS = 900
+_NEVER = -math.inf
 
 
 class Scan:
@@ -235,6 +239,7 @@ class EncounterLog:
                     note_deletion(db)
                 self._state["dropped_samples"] = self._dropped_samples + lost
                 set_state(db, "scan", self._state)
+                self._compare_again(db)
                 deleted = delete_old(db, self.watch.steady_now()) > 0
         except BaseException:
             self._day.reset()
@@ -243,6 +248,12 @@ class EncounterLog:
         self._to_truncate |= deleted or lost > 0
         self._unwritten.clear()
         self._heard_again.clear()
+
+    def _compare_again(self, db: Database) -> None:
+        """Let the next check use every key file anew if what is written was heard long ago."""
+        latest = math.inf if self._is_recording else self._clock.now() - _LATE_SECONDS
+        if any(sighting.seen_at < latest for sighting in self._unwritten):
+            forget_batches(db)
 
     def _tidy(self, db: Database) -> None:
         # Once an hour is enough for retention, and spares an SD card the writes; compacting writes

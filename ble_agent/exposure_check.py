@@ -157,11 +157,20 @@ def take_batch(
 
     Keys that matched before change their report type by the allowed transitions, once.
     """
+    known = frozenset(_matched_keys(db))
+    found = {match.key.key_data for match in match_keys(sightings, _first_records(export, known))}
+    with transaction(db):
+        done = db.conn.execute(
+            "INSERT OR IGNORE INTO batch (name, done_on) VALUES (?, ?)",
+            [name, utc_day(clock.now())],
+        )
+        # Another process may have been quicker, with this file or with one that came after it.
+        if done.rowcount:
+            _write_changes(db, export, found)
+
+
+def _write_changes(db: Database, export: ExportFile, found: set[bytes]) -> None:
     standing = _matched_keys(db)
-    found = {
-        match.key.key_data
-        for match in match_keys(sightings, _first_records(export, frozenset(standing)))
-    }
     changed = set()
     for record in _records(export):
         if record.key_data not in standing:
@@ -174,14 +183,9 @@ def take_batch(
         if revision is not None:
             standing[record.key_data] = (revision, True)
             changed.add(record.key_data)
-    with transaction(db):
-        for key_data in changed:
-            key, was_revised = standing[key_data]
-            _write_key(db, key, was_revised=was_revised)
-        db.conn.execute(
-            "INSERT OR IGNORE INTO batch (name, done_on) VALUES (?, ?)",
-            [name, utc_day(clock.now())],
-        )
+    for key_data in changed:
+        key, was_revised = standing[key_data]
+        _write_key(db, key, was_revised=was_revised)
 
 
 def _first_records(export: ExportFile, known: frozenset[bytes]) -> Iterable[DiagnosisKey]:

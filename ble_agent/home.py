@@ -13,12 +13,13 @@ from pathlib import Path
 from ble_agent.at_rest import KEY_FILE
 from ble_agent.config import SETTINGS_FILE
 from ble_agent.download import PART_NAME
+from ble_agent.messages import path_text
 from ble_agent.server_client import refused
 from ble_agent.store import DATABASE_NAME
 from tracing_core.errors import StoreError
 from tracing_core.sqlite import translated
 
-__all__ = ["LOCK_NAME", "erase_home", "is_running", "running"]
+__all__ = ["LOCK_NAME", "erase_home", "is_own_file", "is_running", "running"]
 
 LOCK_NAME = "agent.lock"
 """The file that a running agent holds locked."""
@@ -93,6 +94,11 @@ def is_running(home: Path) -> bool:
     return False
 
 
+def is_own_file(home: Path, path: Path) -> bool:
+    """Tell whether a path is that of a file the agent keeps in its home folder."""
+    return path.name in _OURS and path.parent.resolve() == home.resolve()
+
+
 def erase_home(home: Path) -> list[str]:
     """Overwrite and remove every file of ours, and the folder if nothing else is in it.
 
@@ -108,15 +114,16 @@ def erase_home(home: Path) -> list[str]:
     StoreError
         When a file cannot be removed.
     """
-    if not home.is_dir():
-        return []
+    with translated(home):
+        if not home.is_dir():
+            return []
     with running(home), translated(home):
         unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
         for path in [*unfinished, *(home / name for name in _OURS)]:
             if path.is_file() and not path.is_symlink():
                 _overwrite(path)
             path.unlink(missing_ok=True)
-        left = sorted(path.name for path in home.iterdir())
+        left = sorted(path_text(path.name) for path in home.iterdir())
     if left:
         return left
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ble_agent.server_client import ServerClient, refused
-from ble_agent.store import get_state, set_state
+from ble_agent.store import forget_batches, get_state, set_state
 from tracing_core.errors import TrustError
 from tracing_core.sqlite import Database, transaction
 from tracing_core.trust import JoinLine, SignedConfig, TrustDocument, verify_trust_chain
@@ -84,7 +84,7 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
     membership = _fetched(client, line, before if same else None, now)
     with transaction(db):
         if not same:
-            db.conn.execute("DELETE FROM batch")
+            forget_batches(db)
             db.conn.execute("DELETE FROM matched_key")
             for name in ("report", "last_check", "notified"):
                 set_state(db, name, None)

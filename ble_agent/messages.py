@@ -28,7 +28,16 @@ from tracing_core.errors import (
     TrustError,
 )
 
-__all__ = ["LANGUAGES", "MESSAGES", "Text", "date_text", "default_language", "explain", "say"]
+__all__ = [
+    "LANGUAGES",
+    "MESSAGES",
+    "Text",
+    "date_text",
+    "default_language",
+    "explain",
+    "path_text",
+    "say",
+]
 
 LANGUAGES = ("vi", "en")
 """The languages there are texts in."""
@@ -338,6 +347,10 @@ MESSAGES: Mapping[str, Text] = {
         "there is no agent in this folder yet: run truyvet agent join first",
         "thư mục này chưa có dữ liệu của chương trình: hãy chạy truyvet agent join trước",
     ),
+    "error_own_file": Text(
+        "this is the agent's own file: choose another name, or another folder",
+        "đây là tệp của chính chương trình: hãy chọn tên khác hoặc thư mục khác",
+    ),
     "error_no_keys": Text(
         "this device has sent nothing in the last 14 days, so there is nothing to report",
         "trong 14 ngày qua thiết bị chưa phát tín hiệu nào nên không có gì để báo cáo",
@@ -509,3 +522,11 @@ def default_language(environment: Mapping[str, str] = os.environ) -> str:
 def date_text(day: datetime.date, language: str) -> str:
     """Write a day as readers of the language do."""
     return f"{day:%d/%m/%Y}" if language == "vi" else day.isoformat()
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Write a path so that it can be printed anywhere and no terminal obeys it."""
+    text = os.fsencode(path).decode(errors="replace")
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

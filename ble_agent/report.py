@@ -111,8 +111,7 @@ def _with_token(
     code: str,
     accepted: tuple[str, ...],
 ) -> dict[str, Any]:
-    fresh = clock.now() - state.get("verified_at", 0) < _TOKEN_SECONDS
-    if state.get("code") == code and fresh:
+    if state.get("code") == code and _is_fresh(state, "verified_at", _TOKEN_SECONDS, clock):
         return state
     # A code is good for one answer, which must not be lost.
     reserve_room(db)
@@ -141,7 +140,7 @@ def _with_certificate(
     state: dict[str, Any],
     keys: list[TemporaryExposureKey],
 ) -> dict[str, Any]:
-    if clock.now() - state.get("certified_at", 0) < _CERTIFICATE_SECONDS:
+    if _is_fresh(state, "certified_at", _CERTIFICATE_SECONDS, clock):
         return state
     secret = secrets.token_bytes(_SECRET_BYTES)
     starts: list[int] = [key.rolling_start_interval_number for key in keys]
@@ -160,6 +159,11 @@ def _with_certificate(
             "certified_at": int(clock.now()),
         },
     )
+
+
+def _is_fresh(state: dict[str, Any], name: str, seconds: int, clock: Clock) -> bool:
+    # A clock set back since then tells nothing.
+    return name in state and 0 <= clock.now() - state[name] < seconds
 
 
 def _saved(db: Database, state: dict[str, Any]) -> dict[str, Any]:

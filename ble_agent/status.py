@@ -17,7 +17,7 @@ from ble_agent.home import is_running
 from ble_agent.membership import Membership, find_membership
 from ble_agent.messages import date_text, explain, say
 from ble_agent.server_client import refused
-from ble_agent.store import DATABASE_NAME, get_state, open_store
+from ble_agent.store import DATABASE_NAME, get_state, has_database, open_store
 from ble_agent.tables import AGENT_TABLES
 from tracing_core.clock import Clock, clock_from_environment
 from tracing_core.errors import RadioError, RadioFault, SchemaMismatch, StoreError
@@ -79,7 +79,7 @@ class _Known:
 def _opened(home: Path) -> Iterator[Database]:
     """Open the database, only to read it where the disk cannot be written."""
     path = home / DATABASE_NAME
-    if not path.exists():
+    if not has_database(home):
         raise refused("no_home")
     with contextlib.ExitStack() as stack:
         try:

@@ -21,7 +21,9 @@ __all__ = [
     "compact",
     "delete_old",
     "forget",
+    "forget_batches",
     "get_state",
+    "has_database",
     "make_home",
     "note_deletion",
     "open_store",
@@ -62,6 +64,18 @@ def make_home(home: Path) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def has_database(home: Path) -> bool:
+    """Tell whether there is an agent's database in a home folder.
+
+    Raises
+    ------
+    StoreError
+        When nobody may look there.
+    """
+    with translated(home):
+        return (home / DATABASE_NAME).exists()
+
+
 @contextlib.contextmanager
 def open_store(home: Path) -> Iterator[Database]:
     """Open the agent's database for one thread, and close it at the end.
@@ -71,7 +85,9 @@ def open_store(home: Path) -> Iterator[Database]:
     StoreError
         When the home folder is missing or the database cannot be used.
     """
-    if not home.is_dir():
+    with translated(home):
+        is_there = home.is_dir()
+    if not is_there:
         text = f"there is no agent in {home}: run `truyvet agent join` first"
         raise StoreError(text, str(home))
     db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
@@ -123,6 +139,14 @@ def delete_old(db: Database, now: float) -> int:
     if count:
         note_deletion(db)
     return count
+
+
+def forget_batches(db: Database) -> None:
+    """Let the next check use every key file anew, inside the transaction that adds old sightings.
+
+    What they hold may match keys that were compared with the log before.
+    """
+    db.conn.execute("DELETE FROM batch")
 
 
 def note_deletion(db: Database) -> None:

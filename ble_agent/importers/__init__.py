@@ -21,7 +21,7 @@ from ble_agent.importers.play_services import PlayServices
 from ble_agent.importers.ramble import RAMBLE_COLUMNS, Ramble
 from ble_agent.importers.source import Refusal, Source, Tally
 from ble_agent.importers.sqlite_source import columns_of, opened_database
-from ble_agent.store import RETENTION_SECONDS
+from ble_agent.store import RETENTION_SECONDS, forget_batches
 from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.sighting import Sighting, insert_sightings
 from tracing_core.sqlite import Database, beginning_of, path_of, transaction, translated
@@ -165,7 +165,7 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
                     report.kept += 1
                     insert_sightings(db, [sighting])
             if report.kept:
-                db.conn.execute("DELETE FROM batch")
+                forget_batches(db)
             if dry_run:
                 raise _DryRun
     return report

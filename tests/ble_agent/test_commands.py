@@ -107,6 +107,7 @@ def test_the_list_of_commands_is_whole(agent: AgentProcess) -> None:
         ("https://example.org", "copy all of it"),
         ("https://example.org#12", "64 hex digits"),
         ("/nowhere/join.txt", "copy all of it"),
+        ("https://example.org/" + "x" * 5000, "copy all of it"),
     ],
 )
 def test_a_wrong_line_is_refused_in_one(agent: AgentProcess, line: str, words: str) -> None:
@@ -173,6 +174,50 @@ def test_a_log_moves_to_another_device_and_back(
     assert target.stat().st_mode & 0o777 == 0o600
     source.write_text("{}\n")
     assert "line 1" in agent.refusal("import", str(source))
+
+
+@pytest.mark.parametrize("name", ["agent.db", "agent.key", "agent.toml", "agent.lock"])
+def test_an_export_never_takes_the_place_of_the_agents_own_files(
+    agent: AgentProcess, server: FakeServer, tmp_path: Path, name: str
+) -> None:
+    agent.answer("join", server.line)
+    own = agent.home / name
+    if not own.exists():
+        own.write_text("lang = 'en'")
+    before = own.read_bytes()
+    link = tmp_path / "link"
+    link.symlink_to(agent.home)
+    for target in (own, link / name):
+        assert "the agent's own file" in agent.refusal("export", str(target))
+        assert "tệp của chính chương trình" in agent.refusal("export", str(target), lang="vi")
+    assert own.read_bytes() == before
+    assert agent.answer("status")["joined"] is True
+
+
+def test_a_home_of_somebody_else_is_one_line(agent: AgentProcess, server: FakeServer) -> None:
+    agent.answer("join", server.line)
+    closed = agent.home / "closed"
+    closed.mkdir(mode=0o000)
+    # Nobody may look into it, root neither without its capabilities.
+    drop = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    user = () if os.geteuid() else ("--securebits=+noroot",)
+    stranger = AgentProcess(closed / "home", agent.clock, prefix=(*drop, *user))
+    if os.geteuid():
+        stranger.prefix = ()
+    for command in (["status"], ["check"], ["join", server.line], ["run"], ["erase", "--yes"]):
+        assert "check the path and who owns it" in stranger.refusal(*command)
+        assert "kiểm tra đường dẫn và chủ sở hữu" in stranger.refusal(*command, lang="vi")
+    closed.rmdir()
+
+
+def test_names_that_are_no_text_are_named_all_the_same(
+    agent: AgentProcess, server: FakeServer
+) -> None:
+    agent.answer("join", server.line)
+    name = os.fsdecode(b"photo-\xff\x1b.jpg")
+    assert agent.answer("export", str(agent.home / name)) == {"exported": 0}
+    assert "photo-��.jpg. Keep" in agent.command("export", str(agent.home / name)).stdout
+    assert agent.answer("erase", "--yes") == {"erased": True, "left": ["photo-��.jpg"]}
 
 
 def test_erasing_leaves_nothing(agent: AgentProcess, server: FakeServer) -> None:

@@ -13,8 +13,9 @@ from ble_agent.encounter_log import EncounterLog, Scan
 from ble_agent.store import forget, get_state, open_store
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import ManualClock
-from tracing_core.errors import StoreBusy
+from tracing_core.errors import StoreBusy, StoreFull
 from tracing_core.sighting import select_sightings
+from tracing_core.sqlite import Database, transaction
 
 DAY = 86_400
 START = 19_000 * DAY + 40_000
@@ -283,3 +284,55 @@ class EncounterLogMachine(RuleBasedStateMachine):
 
 TestEncounterLogMachine = EncounterLogMachine.TestCase
 TestEncounterLogMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+def batches(db: Database) -> int:
+    return int(db.table("batch").count)
+
+
+def test_what_is_written_late_is_compared_with_keys_that_were_used_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracing_core.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
+    clock = ManualClock(START)
+    with open_store(tmp_path) as db, open_store(tmp_path) as other:
+        log = EncounterLog(db, clock)
+        db.execute("INSERT INTO batch VALUES ('1.zip', 1)")
+        hear(log, clock, 1)
+        assert batches(db) == 1
+        with transaction(other), pytest.raises(StoreBusy):
+            hear(log, clock, 2)
+        clock.advance(3600)
+        hear(log, clock)
+        assert batches(db) == 0
+        db.execute("INSERT INTO batch VALUES ('1.zip', 1)")
+        hear(EncounterLog(db, ManualClock(START - DAY), is_recording=True), clock)
+        assert batches(db) == 1
+        recording = ManualClock(START - DAY)
+        hear(EncounterLog(db, recording, is_recording=True), recording, 3)
+        assert batches(db) == 0
+
+
+def test_a_database_that_opens_late_takes_what_was_heard_and_what_it_knows_counts(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(START)
+    with open_store(tmp_path) as db:
+        before = EncounterLog(db, clock)
+        hear(before, clock, 1)
+    # Set back while the device was off: nobody knows until the database is open.
+    clock.jump(START - 7200)
+    log = EncounterLog(None, clock)
+    for number in (2, 3):
+        with pytest.raises(StoreFull, match="free some space"):
+            hear(log, clock, number)
+        clock.advance(300)
+    with open_store(tmp_path) as db:
+        log.open(db)
+        hear(log, clock, 4)
+        clock.advance(7200)
+        hear(log, clock, 5)
+        rows = list(select_sightings(db))
+    assert [row.rpi[-1] for row in rows] == [1, 2, 3, 4, 5]
+    assert [row.clock_suspect for row in rows] == [False, True, True, True, False]
+    assert rows[2].previous_scan_at == START - 7200

@@ -6,23 +6,27 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ble_agent.exposure_check import CheckResult, check, owner_text
+from ble_agent import exposure_check
+from ble_agent.exposure_check import CheckResult, check, owner_text, take_batch
 from ble_agent.membership import join, load_membership
 from ble_agent.server_client import ServerClient
 from ble_agent.store import DATABASE_NAME, open_store
+from matcher import SightingIndex
 from tests.ble_agent.agents import COMMAND, clock_at, environment
 from tests.ble_agent.fake_server import FakeServer, fake_server, new_key
 from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.clock import ManualClock
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import InvalidSignature, ServerRefused
+from tracing_core.export_file import ExportFile
 from tracing_core.exposure_configuration import Classification, ExposureConfiguration
 from tracing_core.interval import interval_start
 from tracing_core.rolling_proximity_identifier import rpis_of
-from tracing_core.sighting import Sighting, insert_sightings
+from tracing_core.sighting import Sighting, insert_sightings, select_sightings
 from tracing_core.sqlite import Database, transaction
 from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aemk
 from tracing_core.trust import JoinLine
@@ -130,6 +134,28 @@ def test_names_that_begin_with_the_region_are_as_googles_server_lists_them(
     server.add_file("1-2-00001.zip", [met(db)])
     server.special["/exports/VN/index.txt"] = lambda: (200, {}, b"VN/1-2-00001.zip")
     assert checked(db, server).level == "high"
+
+
+def test_a_revision_that_another_process_takes_meanwhile_stays(
+    db: Database, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = met(db)
+    sightings = SightingIndex(select_sightings(db))
+    first = ExportFile(0, 1, "VN", (key,), ())
+    second = ExportFile(1, 2, "VN", (), (replace(key, report_type=ReportType.REVOKED),))
+    match = exposure_check.match_keys
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(exposure_check, "match_keys", match)
+        with open_store(tmp_path) as other:
+            take_batch(other, "1.zip", first, sightings, server.clock)
+            take_batch(other, "2.zip", second, sightings, server.clock)
+        return match(*arguments)
+
+    monkeypatch.setattr(exposure_check, "match_keys", overtaken)
+    take_batch(db, "1.zip", first, sightings, server.clock)
+    ((report_type, revised),) = db.execute("SELECT report_type, revised FROM matched_key")
+    assert (report_type, revised) == (ReportType.REVOKED, 1)
 
 
 @pytest.mark.parametrize("same_file", [True, False], ids=["in one file", "in a later file"])

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ble_agent.key_ring import KeyRing
-from ble_agent.report import report
+from ble_agent.report import _is_fresh, report
 from ble_agent.server_client import CERTIFY, PUBLISH, VERIFY, ServerClient
 from ble_agent.store import get_state, make_home, open_store
 from tests.ble_agent.agents import AgentProcess, clock_at
@@ -18,7 +18,7 @@ from tests.server.running import RunningServer, command
 from tests.server.running import clock_at as server_clock_at
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
-from tracing_core.clock import ScaledClock
+from tracing_core.clock import ManualClock, ScaledClock
 from tracing_core.errors import ServerRefused, ServerUnreachable
 from tracing_core.sighting import Sighting, insert_sightings
 from tracing_core.sqlite import transaction
@@ -166,6 +166,13 @@ def test_a_report_that_broke_off_goes_on_with_the_same_code(
             report(db, client, clock, code)
         # The keys of today may be sent again, with the revision token kept from the first time.
         assert report(db, client, clock, shared.issue()) == (1, False)
+
+
+def test_what_was_granted_by_a_clock_that_was_set_back_since_is_not_fresh() -> None:
+    clock = ManualClock(NOON)
+    fresh = [_is_fresh({"at": NOON - age}, "at", 600, clock) for age in (0, 599, 600, -1)]
+    assert fresh == [True, True, False, False]
+    assert not _is_fresh({}, "at", 600, clock)
 
 
 def test_a_negative_test_takes_back_what_was_reported_and_what_was_told(
