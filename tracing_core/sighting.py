@@ -26,6 +26,7 @@ __all__ = [
     "insert_sightings",
     "read_json_lines",
     "select_sightings",
+    "sighting_of_row",
     "write_json_lines",
 ]
 
@@ -132,10 +133,9 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
     )
     # Closed here, since the caller may close the database before this is collected.
     with contextlib.closing(rows):
-        for number, rpi, aem, rssi_dbm, seen_at, previous, clock_suspect in rows:
-            samples = tuple(array.array("b", rssi_dbm))
+        for number, *columns in rows:
             try:
-                yield Sighting(rpi, aem, samples, seen_at, previous, bool(clock_suspect))
+                yield sighting_of_row(*columns)
             except InvalidValue as error:
                 text = f"row {number} of the log: {error}"
                 path = path_of(db)
@@ -145,6 +145,28 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
 def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
     with translated(path_of(db)):
         yield from db.conn.execute(query)
+
+
+def sighting_of_row(
+    rpi: Any, aem: Any, rssi_dbm: Any, seen_at: Any, previous: Any, clock_suspect: Any
+) -> Sighting:
+    """Make a sighting of what a row holds; our table is strict, but a log may come from elsewhere.
+
+    Raises
+    ------
+    InvalidValue
+        When it lies outside the protocol.
+    """
+    if not type(rpi) is type(aem) is type(rssi_dbm) is bytes:
+        raise InvalidValue("rpi, aem and rssi_dbm must be blobs")
+    return Sighting(
+        rpi,
+        aem,
+        tuple(array.array("b", rssi_dbm)),
+        _integer("seen_at", seen_at),
+        None if previous is None else _integer("previous_scan_at", previous),
+        bool(clock_suspect),
+    )
 
 
 def _integer(name: str, value: Any) -> int:
