@@ -28,6 +28,7 @@ from matcher.many_logs import (
     ManyLogs,
     PartOfLogs,
     Tally,
+    check_all_parquet,
     folder_parts,
 )
 from matcher.processor import KERNELS, Kernel, choose_kernel
@@ -168,6 +169,8 @@ def _parts(logs: str | Path | ManyLogs, memory: int, workers: int) -> Sequence[P
     with translated(path):
         path.stat()
     if is_parquet(path):
+        if path.is_dir():
+            check_all_parquet(path)
         return parquet_parts(path, sightings, workers)
     return folder_parts(path, memory, workers)
 
@@ -207,21 +210,22 @@ class _Keys:
         from matcher.value_set import KnownKeys
 
         files = KeyFiles(exports, public_keys=public_keys)
-        self.names = files.names
+        self.names, self._paths = files.names, files.paths
         self.signatures_checked = bool(public_keys)
         self._files: list[KeyRecords] = []
-        known, parts = KnownKeys(), []
+        known, parts = KnownKeys(), [KeyColumns.from_keys([])]
         for file in files.columns():
             columns = file.columns()
             rows = numpy.flatnonzero(known.add(columns.key_data))
-            parts.append([getattr(columns, name)[rows] for name in _KEY_COLUMNS])
+            parts.append(KeyColumns.of(*(column.take(rows, 0) for column in _needed(columns))))
             self._files.append(file)
         self.count: int = known.count
-        self.columns = KeyColumns.of(*map(numpy.concatenate, zip(*parts, strict=True)))
+        joined = map(numpy.concatenate, zip(*map(_needed, parts), strict=True))
+        self.columns = KeyColumns.of(*joined)
 
     def digests(self) -> dict[str, str | None]:
         """Return the SHA-256 of each file that is one."""
-        return {name: _digest(Path(name)) for name in self.names}
+        return dict(zip(self.names, map(_digest, self._paths), strict=True))
 
     @contextlib.contextmanager
     def reachable(self, folder: Path | None) -> Iterator[KeyColumns | Path]:
@@ -252,8 +256,12 @@ class _Keys:
         return records
 
 
-def _digest(path: Path) -> str | None:
-    if not path.is_file():
+def _needed(keys: KeyColumns) -> tuple[Any, ...]:
+    return tuple(getattr(keys, name) for name in _KEY_COLUMNS)
+
+
+def _digest(path: Path | None) -> str | None:
+    if path is None or not path.is_file():
         return None
     with translated(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

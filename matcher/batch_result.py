@@ -253,10 +253,11 @@ def check_new(folder: Path) -> None:
     Raises
     ------
     StoreError
-        When it is, unless it is an empty folder.
+        When it is, unless it is an empty folder and not that in which we are.
     """
     with translated(folder):
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        empty = folder.name and folder.is_dir() and not any(folder.iterdir())
+        if folder.exists() and not empty:
             raise StoreError(f"{folder} is there already: name a new folder, or remove it")
 
 

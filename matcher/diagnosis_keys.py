@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracing_core.diagnosis_key import DiagnosisKey
-from tracing_core.export_file import ExportFile, find_exports, read_export, read_verified
+from tracing_core.export_file import (
+    MAX_EXPORT_BYTES,
+    ExportFile,
+    find_exports,
+    read_export,
+    read_verified,
+)
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -73,6 +79,11 @@ class KeyFiles:
         """The name of each file, in order."""
         return [name for name, _ in self._files]
 
+    @property
+    def paths(self) -> list[Path | None]:
+        """The path of each file, in order; None for one that was handed over as an object."""
+        return [file if isinstance(file, Path) else None for _, file in self._files]
+
     def __len__(self) -> int:
         return len(self._files)
 
@@ -117,6 +128,7 @@ def _estimated_keys(file: Path | ExportFile) -> int:
     if isinstance(file, ExportFile):
         return len(file.keys) + len(file.revised_keys)
     try:
-        return file.stat().st_size // _ZIPPED_KEY_BYTES
+        # More would be refused.
+        return min(file.stat().st_size, MAX_EXPORT_BYTES) // _ZIPPED_KEY_BYTES
     except OSError:
         return 0  # reading it will say what is wrong

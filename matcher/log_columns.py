@@ -18,7 +18,7 @@ from matcher.columns import SightingColumns
 from matcher.kernels.log_parsing import LEAST_LINE_BYTES, NO_SCAN, parse_lines_function
 from matcher.sightings import is_database, read_log
 from tracing_core.interval import INTERVAL_SECONDS
-from tracing_core.sighting import LONGEST_LINE, SIGHTING_TABLE, Sighting
+from tracing_core.sighting import LONGEST_LINE, SIGHTING_TABLE, Sighting, sighting_of_row
 from tracing_core.sqlite import open_readonly, translated
 
 __all__ = ["LogColumns", "read_columns"]
@@ -233,10 +233,7 @@ def _of_rows(rows: list[tuple[Any, ...]]) -> LogColumns | None:
     """Turn rows into columns; None if one lies outside the protocol."""
     try:
         if any(row[5] for row in rows):
-            return LogColumns.from_sightings(
-                Sighting(rpi, aem, tuple(array.array("b", rssi)), seen_at, previous, bool(suspect))
-                for rpi, aem, rssi, seen_at, previous, suspect in rows
-            )
+            return LogColumns.from_sightings(sighting_of_row(*row) for row in rows)
         rpis, aems, samples, seen_at, previous_scans, _ = zip(*rows, strict=True)
         lengths = [len(each) for each in samples]
         columns = LogColumns(
@@ -253,7 +250,8 @@ def _of_rows(rows: list[tuple[Any, ...]]) -> LogColumns | None:
     except (TypeError, ValueError, OverflowError):
         return None
     fine = (
-        set(map(len, rpis)) == {16}
+        {int} == set(map(type, seen_at)) >= set(map(type, known))
+        and set(map(len, rpis)) == {16}
         and set(map(len, aems)) == {4}
         and min(lengths) > 0
         and -127 <= columns.rssi_dbm.min() <= columns.rssi_dbm.max() <= 126

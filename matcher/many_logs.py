@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from matcher.sightings import is_database
 from tracing_core.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.interval import INTERVAL_SECONDS
@@ -27,6 +28,7 @@ __all__ = [
     "ManyLogs",
     "PartOfLogs",
     "Tally",
+    "check_all_parquet",
     "folder_parts",
 ]
 
@@ -310,6 +312,9 @@ def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart
         sizes = [path.stat().st_size for path in logs]
     if not logs:
         raise InvalidLog(f"{folder} holds no log: give a folder of logs, or Parquet files")
+    for path in logs:
+        if path.name.encode(errors="replace").decode() != path.name:
+            raise InvalidLog(f"{folder} holds a log whose name is no text: {path.name!a:.80}")
     share = min(memory * _FILE_BYTES // _LOADED_BYTES, -(-sum(sizes) // workers))
     parts: list[list[Path]] = []
     room = 0
@@ -320,6 +325,30 @@ def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart
         parts[-1].append(path)
         room -= size
     return [FolderPart(tuple(part)) for part in parts]
+
+
+def check_all_parquet(folder: Path) -> None:
+    """Refuse a folder of Parquet files in which there is a log of another form too.
+
+    Raises
+    ------
+    InvalidLog
+        When there is; it would not be read.
+    StoreError
+        When the folder cannot be read.
+    """
+    with translated(folder):
+        others = [
+            path
+            for path in sorted(folder.iterdir())
+            if path.suffix != ".parquet" and _is_log(path) and path.stat().st_size
+        ]
+    for path in others:
+        try:
+            is_database(path)
+        except InvalidLog:
+            continue  # it is none, but a description perhaps
+        raise InvalidLog(f"{path} is no Parquet, as others there are: give each form alone")
 
 
 def _is_log(path: Path) -> bool:

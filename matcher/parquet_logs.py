@@ -126,6 +126,11 @@ def _opened(path: Path, **options: Any) -> Iterator[Any]:
         raise InvalidLog(f"{path} cannot be read as Parquet: {reason:.160}") from error
 
 
+def _is_number(kind: Any) -> bool:
+    types = require("pyarrow.types", extra="cluster")
+    return bool(types.is_integer(kind.value_type if types.is_dictionary(kind) else kind))
+
+
 def _check_schema(path: Path, schema: Any) -> None:
     types = require("pyarrow.types", extra="cluster")
 
@@ -198,9 +203,15 @@ class _ParquetRows:
         if not types.is_dictionary(log_ids.type):
             log_ids = log_ids.dictionary_encode()
         numbers = self._numbers
-        names = log_ids.dictionary.to_pylist()
-        known = [numbers.setdefault(name, len(numbers)) for name in names]
-        return numpy.array(known, "int32")[log_ids.indices.to_numpy()]
+        indices = log_ids.indices.to_numpy()
+        # A file's dictionary may name logs of other row groups, or of none.
+        used = numpy.unique(indices)
+        known = numpy.zeros(len(log_ids.dictionary), "int32")
+        known[used] = [
+            numbers.setdefault(name, len(numbers))
+            for name in log_ids.dictionary.take(used).to_pylist()
+        ]
+        return known[indices]
 
     def tally(self) -> Tally:
         """Return what is told of every log."""
@@ -252,7 +263,7 @@ def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
         columns = {name: table.column(name).combine_chunks() for name in there}
         arrow = require("pyarrow", extra="cluster")
         for name, column in columns.items():
-            if name in _MOMENTS:
+            if name in _MOMENTS or (name == "log_id" and _is_number(column.type)):
                 columns[name] = column.cast("int64")
             if isinstance(column, arrow.ChunkedArray):
                 # Arrow answers so when it cannot make one piece, as of text beyond 2 GB.

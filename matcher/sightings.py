@@ -49,6 +49,9 @@ def is_database(path: Path) -> bool:
         When it cannot be opened.
     """
     with translated(path):
+        if path.is_fifo():  # which gives its bytes once, and here they are asked for again
+            wrong = f"{path} is no file: write it to one first"
+            raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
         beginning = beginning_of(path)
     if beginning.startswith(_SQLITE):
         return True

@@ -13,6 +13,7 @@ from matcher.kernels.values import ascending_function, enter_function
 __all__ = ["KnownKeys", "ValueSet"]
 
 _LEAST_PLACES = 16
+_MOST_EXPECTED = 1 << 24  # files may be expected to hold far more than they do
 
 
 class ValueSet:
@@ -32,7 +33,7 @@ class ValueSet:
         self._multipliers = np.frombuffer(secrets.token_bytes(32), np.uint64) | np.array(
             [0, 1, 0, 1], np.uint64
         )
-        self._make_room(expected)
+        self._make_room(min(expected, _MOST_EXPECTED))
 
     def add(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Put in values, shape (n, 16); return for each whether it is the first of its kind."""

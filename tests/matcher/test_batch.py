@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matcher.batch import match_many
+from matcher.batch_result import check_new
 from matcher.many_logs import BYTES_A_SIGHTING, ManyLogs
 from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key, write_database
@@ -183,6 +185,24 @@ def test_nothing_matches_nothing() -> None:
     result = match_many([empty], ManyLogs.from_sightings(LOGS), workers=1)
     assert result.to_json()["matched_logs"] == 0
     assert result.logs.num_rows == len(LOGS)
+    result = match_many([], ManyLogs.from_sightings(LOGS), workers=1)
+    assert (result.logs.num_rows, result.diagnosis_keys) == (len(LOGS), 0)
+
+
+def test_a_folder_of_both_kinds_of_logs_is_refused(tmp_path: Path) -> None:
+    worlds.write_parquet(tmp_path / "a.parquet", LOGS)
+    (tmp_path / "README").write_text("not a log")
+    (tmp_path / "folder").mkdir()
+    assert match_many([EXPORT], tmp_path, workers=1).logs.num_rows == len(LOGS) - 1
+    write_json_lines(tmp_path / "b.jsonl", NEAR)
+    with pytest.raises(InvalidLog, match=r"b\.jsonl is no Parquet, as others there are"):
+        match_many([EXPORT], tmp_path, workers=1)
+
+
+def test_a_log_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
+    write_json_lines(tmp_path / os.fsdecode(b"\xff.jsonl"), NEAR)
+    with pytest.raises(InvalidLog, match="name is no text"):
+        match_many([EXPORT], tmp_path, workers=1)
 
 
 def test_keys_at_both_ends_of_time_take_no_more_memory_than_time_has_days() -> None:
@@ -224,6 +244,23 @@ def test_columns_of_another_kind_are_refused() -> None:
     ):
         with pytest.raises(InvalidValue):
             ManyLogs(**{**fields, name: column})
+
+
+def test_an_object_is_not_taken_for_a_file_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exports[0]").write_text("something else")
+    result = match_many([EXPORT], ManyLogs.from_sightings(LOGS), workers=1)
+    assert result.provenance.key_files == {"exports[0]": None}
+
+
+def test_results_replace_no_folder_one_stands_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="name a new folder"):
+        check_new(Path("."))
 
 
 def test_written_tables_appear_whole_with_their_provenance(tmp_path: Path) -> None:

@@ -94,6 +94,22 @@ def test_unsigned_times_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     refusal(tmp_path / "a.parquet", replaced("seen_at", column))
 
 
+def test_numbers_of_logs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    numbers = pa.array([2**63] * TABLE.num_rows, pa.uint64())
+    refusal(tmp_path / "a.parquet", replaced("log_id", numbers))
+    refusal(tmp_path / "b.parquet", replaced("log_id", numbers.dictionary_encode()))
+
+
+def test_names_that_no_row_has_are_no_logs(tmp_path: Path) -> None:
+    names = TABLE.column("log_id").combine_chunks().dictionary_encode()
+    more = pa.DictionaryArray.from_arrays(
+        names.indices, pa.concat_arrays([names.dictionary, pa.array(["nobody"])])
+    )
+    pq.write_table(replaced("log_id", more), tmp_path / "a.parquet")
+    found = match_many([EXPORT], tmp_path / "a.parquet", workers=1).logs
+    assert found.column("log_id").to_pylist() == sorted(LOGS)
+
+
 @pytest.mark.parametrize("samples", [[], [127], [-128], [None], None])
 def test_samples_outside_the_protocol_are_refused(tmp_path: Path, samples: Any) -> None:
     column = pa.array([samples] * len(TABLE), pa.list_(pa.int8()))

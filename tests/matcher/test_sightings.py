@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher import SightingIndex, read_log
+from matcher.log_columns import read_columns
 from tests.matcher.examples import START, heard, key, logs, write_database
 from tracing_core.errors import InvalidLog, SchemaMismatch, StoreError
 from tracing_core.sighting import Sighting, write_json_lines
@@ -40,6 +43,45 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     finally:
         tmp_path.chmod(0o700)
     assert path.read_bytes() == before
+
+
+LOOSE = (
+    "CREATE TABLE sighting"
+    " (id INTEGER PRIMARY KEY, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect)"
+)
+
+
+@pytest.mark.parametrize("suspect", [0, 1])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *((name, value) for name in ("rpi", "aem", "rssi_dbm") for value in (5, 5.5, "abcd", None)),
+        *(("seen_at", value) for value in (5.5, "5", b"5", None, float("inf"), -5, 2**62)),
+        *(("previous_scan_at", value) for value in (5.5, "5", b"5", float("inf"), -5, 2**62)),
+    ],
+)
+def test_a_row_of_other_types_is_named(
+    tmp_path: Path, column: str, value: object, suspect: int
+) -> None:
+    # Our tables are strict; one that somebody else made may hold anything.
+    path = write_database(tmp_path / "agent.db", LOG)
+    for statement, values in (
+        ("UPDATE sqlite_master SET sql = ? WHERE name = 'sighting'", (LOOSE,)),
+        (f"UPDATE sighting SET {column} = ?, clock_suspect = ? WHERE id = 2", (value, suspect)),
+    ):
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA writable_schema = ON")
+            db.execute(statement, values)
+            db.commit()
+    for read in (read_log, read_columns):
+        with pytest.raises(InvalidLog, match=r"^row 2 of the log: "):
+            len(list(read(path)) if read is read_log else read(path))
+
+
+def test_a_pipe_is_no_log(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidLog, match="is no file: write it to one first"):
+        list(read_log(tmp_path / "pipe"))
 
 
 def test_an_empty_log(tmp_path: Path) -> None:

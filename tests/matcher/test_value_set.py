@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matcher.diagnosis_keys import KeyFiles
 from matcher.value_set import KnownKeys, ValueSet
 
 values = st.one_of(
@@ -58,3 +61,15 @@ def test_it_grows_and_keeps_the_value_of_zeros() -> None:
     assert ours.contains(many).all()
     assert not ours.add(many).any()
     assert not ours.contains(rng.integers(0, 256, (1_000, 16), np.uint8)).any()
+
+
+def test_what_is_expected_takes_no_memory_before_it_comes() -> None:
+    known = KnownKeys(10**12)
+    assert known.add(np.zeros((2, 16), np.uint8)).tolist() == [True, False]
+
+
+def test_files_are_not_believed_to_hold_what_would_be_refused(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.zip"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(1 << 40)
+    assert KeyFiles([tmp_path]).estimated_keys() < 10**7
