@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from matcher.export_columns import KeyRecords, ParsedKeys, read_keys
-from matcher.kernels.export_parsing import ABSENT
+from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS
 from tests.ble_agent.importers.leveldb_writer import varint
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.errors import ExportFileError
@@ -71,7 +71,7 @@ def check(fields: bytes) -> str:
 
 
 def examples() -> Iterator[bytes]:
-    """Yield what our own server writes, from the smallest to all that a key may state."""
+    """Yield what our own server writes, and the most fields beside keys that the kernel takes."""
     chance = random.Random(1)
 
     def key(number: int) -> DiagnosisKey:
@@ -95,6 +95,7 @@ def examples() -> Iterator[bytes]:
         )
         export_bin, _ = unpack(write_export(export, []), "example")
         yield export_bin[len(HEADER) :]
+    yield export_pb2.TemporaryExposureKeyExport(batch_num=1).SerializeToString() * MOST_OTHER_FIELDS
 
 
 def _split(fields: bytes) -> list[bytes]:
@@ -123,9 +124,12 @@ def mutate(fields: bytes, most: int, seed: int, noise: Callable[[bytes, int], by
             del parts[at]
         case 2:
             parts[at] = bytes([parts[at][0] ^ (58 ^ 66)]) + parts[at][1:]  # a key is revised
+        case 3:
+            outer = chance.choice([b"\x3a", b"\x7a", b"\x8a\x01"])  # a key, unknown, a longer tag
+            parts[at] = outer + varint(len(parts[at])) + parts[at]
         case what:
             edge = bytes([8 * chance.randint(1, 8)]) + varint(chance.choice(_EDGES) % 2**64)
-            value = parts[at][2:] + edge if what < 5 else noise(parts[at][2:], 127)
+            value = parts[at][2:] + edge if what < 6 else noise(parts[at][2:], 127)
             value = value[:127]
             parts[at] = bytes([parts[at][0], len(value)]) + value
     return b"".join(parts)[:most]

@@ -20,13 +20,17 @@ from matcher.sightings import read_log
 from tracing_core.errors import TracingError
 from tracing_core.sighting import Sighting, write_json_lines
 
+_NUMBERS = (
+    *(b"-128", b"-127", b"-1", b"-0", b"0", b"00", b"126", b"127", b"1.5", b"1e3"),
+    *(b"2576980377599", b"2576980377600", b"18446744073709551616"),
+)
 WORDS = (
     *(b'"%s":' % name for name in (b"rpi", b"aem", b"rssi_dbm", b"seen_at")),
     *(b'"previous_scan_at":', b'"clock_suspect":', b"null", b"true", b"false"),
-    *(b'"0123456789abcdefABCDEF0123456789"', b'"01234567"', b"[-127,126]", b"2576980377599"),
-    *(b"-128", b"127", b"2576980377600", b"00", b"-1"),
+    *(b'"0123456789abcdefABCDEF0123456789"', b'"01234567"', b"[-127,126]"),
     *(b'"aem":"00000000",', b'"seen_at":0,', b'"clock_suspect":true,'),
-    *(b",", b"{", b"}", b"\n", b"\r\n", b"\t", b"-0", b"1e3", b"1.5", b"\\u0030"),
+    *(b",", b"{", b"}", b"\n", b"\r\n", b"\t", b"\\u0030"),
+    *_NUMBERS,
 )
 _TOKEN = re.compile(rb'"[^"\n]*"|-?\d+|[a-z]+|[ \t\r\n]+|.', re.DOTALL)
 _LONGEST = 400
@@ -88,7 +92,7 @@ def check(text: bytes) -> str:
 
 
 def examples() -> Iterator[bytes]:
-    """Yield what our own agent writes, and the same in other words."""
+    """Yield what our own agent writes, the same in other words, and the longest line."""
     path = Path(_folder().name, "example")
     log = [
         Sighting(
@@ -105,6 +109,7 @@ def examples() -> Iterator[bytes]:
         write_json_lines(path, some)
         yield path.read_bytes()
         yield path.read_bytes().replace(b",", b" , ").replace(b"{", b"\r{ ").replace(b":", b":\t")
+    yield path.read_bytes().splitlines()[0][:-1].ljust(_LONGEST - 2) + b"}\n"
 
 
 def mutate(text: bytes, most: int, seed: int, noise: Callable[[bytes, int], bytes]) -> bytes:
@@ -117,7 +122,7 @@ def mutate(text: bytes, most: int, seed: int, noise: Callable[[bytes, int], byte
     token = tokens[at]
     match chance.randrange(5):
         case 0:
-            tokens[at] = chance.choice(WORDS)
+            tokens[at] = chance.choice(_NUMBERS if token[-1:].isdigit() else WORDS)
         case 1:
             tokens.insert(at, chance.choice([*WORDS, *tokens]))
         case 2:
