@@ -149,7 +149,7 @@ class _DayPartition(SightingIndex):
             from_ = np.maximum(starts[rows], first)
             counts = np.minimum(ends[rows], first + TEK_ROLLING_PERIOD) - from_
             words = np.zeros(int(counts.sum()) * _KEY_BITS // 64 + 64, np.uint64)
-            data = keys.key_data[rows]
+            data = keys.key_data.take(rows, 0)
             for at in range(0, len(rows), _DERIVED_AT_ONCE):
                 part = slice(at, at + _DERIVED_AT_ONCE)
                 derived = _derive(data[part], from_[part].astype(np.uint32), self.kernel)
