@@ -34,7 +34,7 @@ from ble_agent.service import notify
 from ble_agent.store import has_database, make_home, open_store
 from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.clock import Clock, clock_from_environment
-from tracing_core.errors import RadioError, StoreFull, TracingError
+from tracing_core.errors import InvalidValue, RadioError, StoreFull, TracingError, TrustError
 from tracing_core.interval import interval_start
 from tracing_core.sighting import select_sightings, write_json_lines
 from tracing_core.sqlite import Database, translated
@@ -80,7 +80,8 @@ def join_question(config: AgentConfig, line: JoinLine) -> str:
     """Return what the owner must know before joining another authority; "" if nothing."""
     if not has_database(config.home):
         return ""
-    with open_store(config.home) as db:
+    before = None
+    with open_store(config.home) as db, suppress(TrustError, InvalidValue):
         before = find_membership(db)
     if before is None or before.line.fingerprint == line.fingerprint:
         return ""

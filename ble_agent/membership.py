@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ble_agent.server_client import ServerClient, refused
 from ble_agent.store import forget_batches, get_state, set_state
-from tracing_core.errors import TrustError
+from tracing_core.errors import TracingError, TrustError
 from tracing_core.sqlite import Database, transaction
 from tracing_core.trust import JoinLine, SignedConfig, TrustDocument, verify_trust_chain
 
@@ -77,7 +77,11 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
     TrustError
         When it is not the one of the line.
     """
-    before = find_membership(db)
+    try:
+        before = find_membership(db)
+    except TracingError:
+        # Nobody but joining anew could mend what is remembered.
+        before = None
     same = before is not None and before.line.fingerprint == line.fingerprint
     # With the same server the chain goes on from what was accepted, so that it cannot go back to
     # an older key.

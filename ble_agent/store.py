@@ -18,6 +18,7 @@ from tracing_core.sqlite import Database, open_database, path_of, transaction, t
 __all__ = [
     "DATABASE_NAME",
     "RETENTION_SECONDS",
+    "additions",
     "compact",
     "delete_old",
     "forget",
@@ -43,6 +44,7 @@ _COMPACT_EVERY_SECONDS = 86_400
 
 _MOST_IN_MEMORY_BYTES = 24 << 20
 _TO_COMPACT = "to_compact"
+_ADDITIONS = "additions"
 _ROOM = "room"
 _ROOM_BYTES = 64 << 10
 _OLD_ROWS = (
@@ -144,9 +146,16 @@ def delete_old(db: Database, now: float) -> int:
 def forget_batches(db: Database) -> None:
     """Let the next check use every key file anew, inside the transaction that adds old sightings.
 
-    What they hold may match keys that were compared with the log before.
+    What they hold may match keys that were compared with the log before, or are right now:
+    `additions` tells.
     """
     db.conn.execute("DELETE FROM batch")
+    set_state(db, _ADDITIONS, additions(db) + 1)
+
+
+def additions(db: Database) -> int:
+    """Return how often old sightings were added."""
+    return int(get_state(db, _ADDITIONS) or 0)
 
 
 def note_deletion(db: Database) -> None:

@@ -154,3 +154,17 @@ def test_a_server_that_is_down_is_one_line(db: Database, server: FakeServer) -> 
     with ServerClient(line.url, server.clock) as client, pytest.raises(ServerUnreachable):
         join(db, client, line, server.clock.now())
     assert load_membership(db).line.url == server.url
+
+
+@pytest.mark.parametrize("name", ["documents", "config", "line"])
+def test_joining_mends_what_is_remembered_and_cannot_be_read(
+    db: Database, server: FakeServer, name: str
+) -> None:
+    membership = joined(db, server)
+    broken = get_state(db, "membership") | {name: ["x"] if name == "documents" else "x"}
+    with transaction(db):
+        set_state(db, "membership", broken)
+    with pytest.raises(TrustError):
+        load_membership(db)
+    assert joined(db, server) == membership
+    assert load_membership(db) == membership
