@@ -91,7 +91,12 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     StoreError
         When the result cannot be written.
     """
-    membership = _refreshed(db, client, load_membership(db), clock)
+    try:
+        membership = _refreshed(db, client, load_membership(db), clock)
+    finally:
+        # By a clock that is hours or years off, nothing may be deleted.
+        if client.confirms_clock:
+            forget(db, clock.now())
     client.mirrors = membership.config.mirrors
     sightings = SightingIndex(select_sightings(db))
     names = client.index(membership.trust.region)
@@ -122,21 +127,13 @@ def _refreshed(
 ) -> Membership:
     """Ask the server for newer documents; with mirrors, those at hand do while it is away."""
     try:
-        membership = refresh(db, client, membership, clock.now())
-    except ServerRefused as error:
-        if error.code != "clock_wrong":
-            # By a clock that is hours or years off, nothing may be deleted.
-            forget(db, clock.now())
-        raise
+        return refresh(db, client, membership, clock.now())
     except ServerUnreachable:
-        forget(db, clock.now())
         expires_at = membership.config.expires_at
         is_expired = expires_at is not None and clock.now() >= expires_at
         if is_expired or not membership.config.mirrors:
             raise
         return membership
-    forget(db, clock.now())
-    return membership
 
 
 def _forget_batches(db: Database, names: Iterable[str], clock: Clock) -> None:

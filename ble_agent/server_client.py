@@ -158,6 +158,10 @@ def _code_of(data: bytes) -> str:
     return code if isinstance(code, str) else ""
 
 
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
 def _continues(response: httpx2.Response, start: int) -> bool:
     told = response.headers.get("Content-Range", "")
     return response.status_code == 206 and told.startswith(f"bytes {start}-")
@@ -209,6 +213,8 @@ class ServerClient:
         self._next_post = -math.inf
         self.mirrors: tuple[str, ...] = ()
         """Where the index and key files are too, for when the server itself does not answer."""
+        self.confirms_clock = False
+        """Whether the server has answered, and told a time near this device's."""
         self._httpx2 = require("httpx2", extra="agent")
         self._client: httpx2.Client = self._httpx2.Client(
             timeout=self._httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
@@ -403,8 +409,7 @@ class ServerClient:
             target = response.url.join(response.headers["Location"])
         except (self._httpx2.InvalidURL, ValueError) as error:
             raise refused("answer") from error
-        here = response.url
-        if (target.scheme, target.host, target.port) != (here.scheme, here.host, here.port):
+        if _origin(target) != _origin(response.url):
             raise refused("redirected")
         return str(target)
 
@@ -446,7 +451,7 @@ class ServerClient:
             yield part
 
     def _check_clock(self, response: httpx2.Response) -> None:
-        if not str(response.url).startswith(self.url):
+        if _origin(response.url) != _origin(self._httpx2.URL(self.url)):
             # A mirror may hand on an answer of hours ago.
             return
         try:
@@ -455,3 +460,4 @@ class ServerClient:
             return
         if abs(told - self._clock.now()) > _CLOCK_TOLERANCE_SECONDS:
             raise refused("clock_wrong")
+        self.confirms_clock = True
