@@ -220,10 +220,10 @@ MESSAGES: Mapping[str, Text] = {
     "status_clock_right": Text("The clock goes on as it should.", "Đồng hồ chạy bình thường."),
     "status_disk": Text("Free space: {free} MB", "Dung lượng còn trống: {free} MB"),
     "status_disk_full": Text(
-        "Only {free} MB are free: make room, or nothing more can be recorded. What is recorded"
-        " stays.",
-        "Chỉ còn trống {free} MB: hãy giải phóng dung lượng, nếu không sẽ không ghi thêm được."
-        " Những gì đã ghi vẫn còn.",
+        "Only {free} MB are free: make room. While the disk is full nothing is sent, and what is"
+        " heard is kept in memory only. What is recorded stays.",
+        "Chỉ còn trống {free} MB: hãy giải phóng dung lượng. Khi đĩa đầy, thiết bị không phát tín"
+        " hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
     ),
     "status_disk_failing": Text(
         "The disk cannot be written: check or replace the card. Until then nothing is sent, and"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -197,8 +198,9 @@ def _disk(home: Path, language: str) -> Check:
             probe.unlink(missing_ok=True)
         space = os.statvfs(home)
         free = space.f_bavail * space.f_frsize
-    except OSError:
-        return Check("disk", False, say("status_disk_failing", language))
+    except OSError as error:
+        name = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing"
+        return Check("disk", False, say(f"status_disk_{name}", language, free=0))
     if written < _PROBE_BYTES or free < _LEAST_FREE_BYTES:
         return Check("disk", False, say("status_disk_full", language, free=free >> 20))
     return Check("disk", True, say("status_disk", language, free=free >> 20))
