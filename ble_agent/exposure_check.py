@@ -10,7 +10,7 @@ from typing import Any
 from ble_agent.membership import Membership, load_membership, refresh
 from ble_agent.messages import MESSAGES, date_text, say
 from ble_agent.server_client import ServerClient
-from ble_agent.store import RETENTION_SECONDS, forget, set_state
+from ble_agent.store import RETENTION_SECONDS, additions, forget, forget_batches, set_state
 from matcher import KeyMatch, SightingIndex, assess, match_keys
 from matcher.definition import is_matchable, revised
 from tracing_core.clock import Clock
@@ -98,6 +98,7 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
         if client.confirms_clock:
             forget(db, clock.now())
     client.mirrors = membership.config.mirrors
+    added = additions(db)
     sightings = SightingIndex(select_sightings(db))
     names = client.index(membership.trust.region)
     _forget_batches(db, names, clock)
@@ -118,6 +119,9 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
         count += 1
     days, level = assess_stored(db, sightings, membership, clock)
     with transaction(db):
+        if additions(db) != added:
+            # Somebody added to the log after it was read here.
+            forget_batches(db)
         set_state(db, "last_check", {"at": int(clock.now()), "level": level, "days": len(days)})
     return CheckResult(count, days, level, failure)
 

@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 
 from ble_agent import exposure_check
+from ble_agent.encounter_log import EncounterLog
 from ble_agent.exposure_check import CheckResult, check, owner_text, take_batch
+from ble_agent.importers import import_log
 from ble_agent.membership import join, load_membership
 from ble_agent.server_client import ServerClient
 from ble_agent.store import DATABASE_NAME, open_store
 from matcher import SightingIndex
 from tests.ble_agent.agents import COMMAND, clock_at, environment
-from tests.ble_agent.fake_server import FakeServer, fake_server, new_key
+from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key
 from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.clock import ManualClock
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType
-from tracing_core.errors import InvalidSignature, ServerRefused
+from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
 from tracing_core.export_file import ExportFile
 from tracing_core.exposure_configuration import Classification, ExposureConfiguration
 from tracing_core.interval import interval_start
@@ -156,6 +158,45 @@ def test_a_revision_that_another_process_takes_meanwhile_stays(
     take_batch(db, "1.zip", first, sightings, server.clock)
     ((report_type, revised),) = db.execute("SELECT report_type, revised FROM matched_key")
     assert (report_type, revised) == (ReportType.REVOKED, 1)
+
+
+def test_what_is_imported_during_a_check_is_compared_with_its_files_too(
+    db: Database, server: FakeServer, tmp_path: Path
+) -> None:
+    log = tmp_path / "other"
+    log.mkdir()
+    with open_store(log) as other:
+        key = met(other)
+    server.add_file("1.zip", [key])
+
+    def index() -> Answer:
+        with open_store(tmp_path) as importing:
+            import_log(importing, log / DATABASE_NAME, NOW)
+        return 200, {}, b"1.zip"
+
+    server.special["/exports/VN/index.txt"] = index
+    assert checked(db, server).days == ()
+    del server.special["/exports/VN/index.txt"]
+    assert checked(db, server).level == "high"
+    assert checked(db, server).batches == 0
+
+
+def test_an_unreachable_server_and_a_clock_far_ahead_delete_nothing(
+    db: Database, server: FakeServer
+) -> None:
+    met(db)
+    clock = ManualClock(NOW)
+    log = EncounterLog(db, clock)
+    log.commit(log.begin())
+    before = db.table("sighting").count
+    clock.jump(NOW + 60 * DAY)
+    log.commit(log.begin())
+    with ServerClient("http://127.0.0.1:9", clock) as client, pytest.raises(ServerUnreachable):
+        check(db, client, clock)
+    assert db.table("sighting").count == before
+    clock.advance(DAY + 1)
+    log.commit(log.begin())
+    assert db.table("sighting").count == 0
 
 
 @pytest.mark.parametrize("same_file", [True, False], ids=["in one file", "in a later file"])
