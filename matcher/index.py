@@ -144,19 +144,29 @@ class SightingIndex:
 
     def _bits_an_entry(self, count: int) -> int:
         bits = next(bits for most, bits in _BITS_AN_ENTRY if count <= most)
-        # With two bits set instead of four, a fuller filter lets too many pass.
+        # With two bits cleared instead of four, a fuller filter lets too many pass.
         return bits if self.kernel.bits == 4 else max(bits, 64)
 
     def _build(self, day: int) -> DayIndex:
-        from matcher.kernels.registry import fill_function
-
         numpy = require("numpy", extra="matcher")
         start = day * TEK_ROLLING_PERIOD
         bounds = numpy.array(
             [start - TOLERANCE_INTERVALS, start + TEK_ROLLING_PERIOD + TOLERANCE_INTERVALS]
         )
         part = slice(*self._search(bounds).tolist())
-        identifiers = self._identifiers[part]
+        return self._filled(day, self._identifiers[part], self._intervals[part], self._rows[part])
+
+    def _filled(
+        self,
+        day: int,
+        identifiers: NDArray[np.uint64],
+        intervals: NDArray[np.uint32],
+        rows: NDArray[np.int64],
+    ) -> DayIndex:
+        """Return a day of `days`, its filter and its hash table made of its sightings."""
+        from matcher.kernels.registry import fill_function
+
+        numpy = require("numpy", extra="matcher")
         count = len(identifiers)
         words = numpy.full(
             _at_least(count * self._bits_an_entry(count) // 64, _LEAST_WORDS), 2**64 - 1, "uint64"
@@ -164,16 +174,10 @@ class SightingIndex:
         heads = numpy.full(_at_least(2 * count, 16), -1, "int32")
         chain = numpy.full(count, -1, "int32")
         fill_function()(identifiers, words, self.kernel.bits, heads, chain, self._multipliers)
-        return DayIndex(
-            start,
-            numpy.flatnonzero(self.group_masks[self.days == day] >> numpy.arange(6) & 1),
-            words,
-            heads,
-            chain,
-            identifiers,
-            self._intervals[part],
-            self._rows[part],
-        )
+        mask = self.group_masks[self.days.searchsorted(day)]
+        groups = numpy.flatnonzero(mask >> numpy.arange(TEK_ROLLING_PERIOD // GROUP) & 1)
+        start = day * TEK_ROLLING_PERIOD
+        return DayIndex(start, groups, words, heads, chain, identifiers, intervals, rows)
 
     @property
     def multipliers(self) -> NDArray[np.uint64]:

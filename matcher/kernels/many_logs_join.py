@@ -26,6 +26,7 @@ from tracing_core.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
 
 __all__ = [
     "KEYS_SIDE_FACTOR",
+    "DayPartition",
     "join_many_logs",
     "smaller_side",
     "tally_logs",
@@ -43,11 +44,7 @@ _MANY = 4096  # so many sightings of a day leave no group of it out
 _DAY_SECONDS = TEK_ROLLING_PERIOD * INTERVAL_SECONDS
 
 
-def _power_of_two(count: int, least: int) -> int:
-    return max(least, 1 << (count - 1).bit_length())
-
-
-class _DayPartition(SightingIndex):
+class DayPartition(SightingIndex):
     """Rows of sightings sorted by UTC day, those near a day's ends in two; no day is kept."""
 
     def __init__(
@@ -75,7 +72,7 @@ class _DayPartition(SightingIndex):
         seen_at: NDArray[np.int64],
         suspect: NDArray[np.bool_],
         kernel: Kernel,
-    ) -> _DayPartition:
+    ) -> DayPartition:
         """Sort the sightings that any of the keys can match by time alone."""
         from matcher.kernels.many_logs import count_days_function, place_days_function
 
@@ -105,30 +102,15 @@ class _DayPartition(SightingIndex):
         return int(np.bitwise_or.reduce((2 << high) - (1 << low)))
 
     def day(self, day: int) -> DayIndex:
+        """Return a UTC day, built anew each time."""
         from matcher.kernels.many_logs import gather_function
-        from matcher.kernels.registry import fill_function
 
-        number = int(self.days.searchsorted(day))
-        rows = self.rows[number]
-        count = len(rows)
-        identifiers, intervals = np.empty((count, 2), np.uint64), np.empty(count, np.uint32)
+        rows = self.rows[int(self.days.searchsorted(day))]
+        identifiers, intervals = np.empty((len(rows), 2), np.uint64), np.empty(len(rows), np.uint32)
         gather_function()(self._rpi, self._seen_at, rows, identifiers, intervals)
-        words = np.zeros(_power_of_two(count * self._bits_an_entry(count) // 64, 64), np.uint64)
-        heads = np.full(_power_of_two(2 * count, 16), -1, np.int32)
-        chain = np.full(count, -1, np.int32)
-        fill_function()(identifiers, words, self.kernel.bits, heads, chain, self._multipliers)
-        return DayIndex(
-            day * TEK_ROLLING_PERIOD,
-            np.flatnonzero(self.group_masks[number] >> np.arange(_GROUPS_PER_DAY) & 1),
-            words,
-            heads,
-            chain,
-            identifiers,
-            intervals,
-            rows.astype(np.int64),
-        )
+        return self._filled(day, identifiers, intervals, rows.astype(np.int64))
 
-    def sifted(self, keys: KeyColumns) -> _DayPartition:
+    def sifted(self, keys: KeyColumns) -> DayPartition:
         """Return what passes, each day, a filter of the identifiers of the keys of that day."""
         from matcher.kernels.many_logs import probe_function
 
@@ -136,7 +118,7 @@ class _DayPartition(SightingIndex):
         for words, rows in zip(self._key_filters(keys), self.rows, strict=True):
             passed = np.empty(len(rows) + 1, np.int32)
             kept.append(passed[: probe_function()(self._rpi, rows, words, passed)].copy())
-        return _DayPartition(self._rpi, self._seen_at, self.days, kept, self.kernel)
+        return DayPartition(self._rpi, self._seen_at, self.days, kept, self.kernel)
 
     def _key_filters(self, keys: KeyColumns) -> Iterator[NDArray[np.uint64]]:
         from matcher.kernels.many_logs import set_bits_function
@@ -208,7 +190,7 @@ def join_many_logs(
     if not len(keys) or not len(rpi):
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
     identifiers = rpi.view(np.uint64)
-    index = _DayPartition.of(keys, identifiers, seen_at, clock_suspect, kernel)
+    index = DayPartition.of(keys, identifiers, seen_at, clock_suspect, kernel)
     if (side or smaller_side(len(keys), len(rpi))) == "keys":
         index = index.sifted(keys)
     return match_columns(keys, index)

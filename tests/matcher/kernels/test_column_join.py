@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.index import SightingIndex
 from matcher.kernels.join import match_columns
+from matcher.kernels.many_logs_join import DayPartition
 from matcher.processor import Kernel, supported_kernels
 from tests.matcher.kernels.naive import naive_pairs, planted, random_keys
 from tracing_core.errors import InvalidValue
@@ -185,6 +186,24 @@ def test_arrays_that_cannot_be_written(kernel: Kernel) -> None:
     for column in (keys.key_data, keys.rolling_start, keys.rolling_period, log.rpi, log.interval):
         column.flags.writeable = False
     assert pairs(keys, log, kernel) == expected
+
+
+def test_a_day_of_many_logs_is_indexed_as_one_of_a_log_is(kernel: Kernel) -> None:
+    if not kernel.compiled:
+        pytest.skip("it has no filter")
+    rng = np.random.default_rng(3)
+    keys = random_keys(rng, DAY + 144 * rng.integers(0, 3, 20))
+    log = planted(rng, keys, 50, 9_000)
+    seen_at = log.interval.astype(np.int64) * 600
+    many = DayPartition.of(keys, log.rpi.view(np.uint64), seen_at, log.clock_suspect, kernel)
+    index = SightingIndex(log, kernel)
+    assert many.days.tolist()
+    for day in many.days.tolist():
+        ours, theirs = many.day(day), index.day(day)
+        assert np.array_equal(ours.words, theirs.words)
+        # Nearly all bits of a filter mean that what they stand for was not heard.
+        assert np.unpackbits(ours.words.view(np.uint8)).mean() > 0.8
+        assert np.array_equal(np.sort(ours.rows), np.sort(theirs.rows))
 
 
 def test_an_index_for_another_kernel_is_refused() -> None:
