@@ -97,7 +97,7 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
         # By a clock that is hours or years off, nothing may be deleted.
         if client.confirms_clock:
             forget(db, clock.now())
-    client.mirrors = membership.config.mirrors
+    client.mirrors = membership.mirrors
     added = additions(db)
     sightings = SightingIndex(select_sightings(db))
     names = client.index(membership.trust.region)
@@ -135,7 +135,7 @@ def _refreshed(
     except ServerUnreachable:
         expires_at = membership.config.expires_at
         is_expired = expires_at is not None and clock.now() >= expires_at
-        if is_expired or not membership.config.mirrors:
+        if is_expired or not membership.mirrors:
             raise
         return membership
 

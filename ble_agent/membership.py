@@ -30,6 +30,15 @@ class Membership:
     config_document: str
     """The same as it was signed."""
 
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """Addresses to ask for key files when the server is away.
+
+        Plain http would reach this device's own ports, and stays out unless the server is here too.
+        """
+        is_here = self.line.url.startswith("http:")
+        return tuple(url for url in self.config.mirrors if is_here or url.startswith("https:"))
+
 
 def find_membership(db: Database) -> Membership | None:
     """Return what the database remembers, verified anew from the pinned fingerprint; or None.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import ssl
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,16 @@ import pytest
 from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
 from ble_agent.exposure_check import CheckResult, check
 from ble_agent.home import erase_home
+from ble_agent.membership import join
 from ble_agent.server_client import ServerClient
+from ble_agent.store import open_store
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
+from tests.ble_agent.test_hostile_server import self_signed
 from tracing_core.clock import ManualClock
 from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
 from tracing_core.sqlite import Database
+from tracing_core.trust import JoinLine
 
 NOW = 1_800_000_000.0
 
@@ -191,6 +196,27 @@ def test_a_mirror_can_forge_nothing(db: Database, server: FakeServer, tmp_path: 
         result = checked(db, server, tmp_path)
         assert result.batches == 0
         assert isinstance(result.failure, InvalidSignature)
+
+
+def test_a_server_elsewhere_cannot_have_a_device_ask_its_own_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with (
+        fake_server(tls=context) as server,
+        fake_server(clock=server.clock) as own_port,
+        open_store(tmp_path) as db,
+    ):
+        server.configure(1, mirrors=(own_port.url,))
+        with ServerClient(server.url, server.clock) as client:
+            join(db, client, JoinLine.parse(server.line), server.clock.now())
+        server.special["/exports/VN/index.txt"] = lambda: (503, {}, b"")
+        with pytest.raises(ServerRefused):
+            checked(db, server, tmp_path)
+        assert own_port.asked == []
 
 
 def test_without_a_mirror_a_server_that_is_away_is_an_error(db: Database) -> None:
