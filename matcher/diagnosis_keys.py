@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from matcher.export_columns import KeyRecords
 
-__all__ = ["KeyFile", "KeyFiles"]
+__all__ = ["KeyFile", "KeyFiles", "read_ahead"]
 
 # Key data does not shrink, and what comes with it takes two to four bytes in a zip.
 _ZIPPED_KEY_BYTES = 20
@@ -122,6 +123,15 @@ class KeyFiles:
     def estimated_keys(self) -> int:
         """Return about how many keys the files hold, by their sizes."""
         return sum(map(_estimated_keys, (file for _, file in self._files)))
+
+
+def read_ahead(files: Iterator[KeyRecords]) -> Iterator[KeyRecords]:
+    """Yield files in their order, the next of which is read while one is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, files, None)
+        while (file := coming.result()) is not None:
+            coming = pool.submit(next, files, None)
+            yield file
 
 
 def _estimated_keys(file: Path | ExportFile) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matcher.definition import KeyMatch
-from matcher.diagnosis_keys import KeyFiles
+from matcher.diagnosis_keys import KeyFiles, read_ahead
 from matcher.join import Join
 from matcher.report import MatchResult
 from matcher.risk import assess
@@ -144,7 +144,8 @@ def _fast(
 
     columns = read_columns(log) if isinstance(log, Path) else LogColumns.from_sightings(log)
     join = FastJoin(columns, kernel, threads=threads, expected_keys=files.estimated_keys())
-    for number, file in enumerate(files.columns(), 1):
+    read = files.columns() if threads == 1 else read_ahead(files.columns())
+    for number, file in enumerate(read, 1):
         report(f"matching file {number} of {len(files)}")
         join.add(file)
     return _Found(

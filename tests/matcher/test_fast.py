@@ -132,6 +132,14 @@ def test_thousands_of_keys_over_files_with_duplicates(tmp_path: Path) -> None:
     assert isinstance(result, MatchResult)
     assert result.diagnosis_keys == 6000
     assert result.matched_keys > 20
+    # With several threads the next file is read meanwhile.
+    assert same(log, [tmp_path], threads=2) == result
+    write(tmp_path / "4.zip", export(*more, day=3))
+    (tmp_path / "2.zip").write_bytes((tmp_path / "2.zip").read_bytes()[:-100])
+    files = [tmp_path / f"{number}.zip" for number in range(1, 5)]
+    wrong = same(log, files, threads=2)
+    assert isinstance(wrong, tuple)
+    assert "2.zip" in wrong[1]
 
 
 def test_no_sightings_no_keys_and_no_file(tmp_path: Path) -> None:
