@@ -32,7 +32,7 @@ from matcher.many_logs import (
     folder_parts,
 )
 from matcher.processor import KERNELS, Kernel, choose_kernel
-from matcher.start_up import available_threads, loaded_kernel
+from matcher.start_up import available_threads, loaded_kernel, require_numba
 from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.exposure_configuration import ExposureConfiguration
@@ -149,7 +149,7 @@ def _findings(
 
 def _check(workers: int | None, memory: int, side: str | None) -> None:
     require("pyarrow", extra="cluster")
-    require("numba", extra="matcher")
+    require_numba()
     if workers is not None and workers < 1:
         raise InvalidValue(f"there must be 1 worker or more, not {workers}")
     if memory < 1:

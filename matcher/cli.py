@@ -22,9 +22,9 @@ __all__ = ["match"]
 def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    from tracing_core.errors import require
+    from matcher.start_up import require_numba
 
-    require("numba", extra="matcher")
+    require_numba()
     from matcher.fast import compile_ahead
 
     kernel, folder = compile_ahead()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tracing_core.errors import InvalidValue, TracingError
+from tracing_core.errors import InvalidValue, MissingExtra, TracingError, require
 
 if TYPE_CHECKING:
     from matcher.processor import Kernel
@@ -20,6 +20,7 @@ __all__ = [
     "chosen_kernel",
     "loaded_kernel",
     "portable_seconds",
+    "require_numba",
 ]
 
 WORTH_LOADING_SECONDS = 0.5
@@ -90,7 +91,7 @@ def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = Fals
         named = os.environ.get("TRUYVET_KERNEL")
         if named and isinstance(error, TracingError):
             raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_REASON]
+        reason = _reason(error)
         if named:
             raise InvalidValue(
                 f"kernel {named} cannot be compiled here ({reason}): name another in"
@@ -103,6 +104,30 @@ def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = Fals
         )
         return None
     return kernel
+
+
+def require_numba() -> None:
+    """Import Numba, without which nothing is compiled.
+
+    Raises
+    ------
+    MissingExtra
+        When it is not installed.
+    InvalidValue
+        When it cannot be imported, as with a NumPy that it does not know.
+    """
+    try:
+        require("numba", extra="matcher")
+    except MissingExtra:
+        raise
+    except Exception as error:
+        raise InvalidValue(
+            f"Numba cannot be loaded ({_reason(error)}): install numba and llvmlite anew"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_REASON]
 
 
 def available_threads() -> int:

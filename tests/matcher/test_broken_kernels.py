@@ -155,3 +155,9 @@ def test_a_broken_numba_is_a_warning(folder: Path) -> None:
     assert json.loads(done.stdout)["matched_keys"] == 1
     assert "ImportError: Numba needs another NumPy" in done.stderr
     assert done.stderr.count("\n") == 1
+    many = ("match-many", "logs.parquet", "keys.zip", "--out", "results")
+    for arguments in (("match", "--warm-up"), many):
+        done = run(folder, *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("truyvet: Numba cannot be loaded (ImportError: Numba needs")
+        assert done.stderr.count("\n") == 1
