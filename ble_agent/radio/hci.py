@@ -126,8 +126,12 @@ class HciRadio(AdapterRadio):
         self._undo.push_async_callback(self._forget)
 
     async def _forget(self) -> None:
-        with contextlib.suppress(RadioError):
-            await self._command(hci.HCI_Reset_Command())
+        """Reset the controller: one given up, after suspend for one, may be there and sending."""
+        if self._lost.done() and self._lost.result() == _PULLED:
+            return
+        with contextlib.suppress(ProtocolError, OSError, RuntimeError, AssertionError):
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+                await self._host.send_command(hci.HCI_Reset_Command())
 
     def _on_event(self, event: bytes) -> None:
         if self._listening:
