@@ -129,3 +129,27 @@ def test_the_wrapper_is_a_script_that_runs() -> None:
     script = PACKAGING / "raspberry-pi/truyvet-agent"
     assert script.stat().st_mode & 0o111 == 0o111
     subprocess.run(["sh", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize(("is_open", "folder"), [(0, "--same-dir"), (1, "--working-directory=/")])
+def test_the_wrapper_works_in_a_folder_that_is_closed_to_the_service(
+    is_open: int, folder: str, tmp_path: Path
+) -> None:
+    stubs = {
+        "id": "echo 0",
+        "runuser": f'[ "$*" = "-u truyvet-agent -- test -x $PWD" ] && exit {is_open}',
+        "systemctl": "true",
+        "systemd-run": 'printf "%s\\n" "$@"',
+    }
+    for name, line in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [str(PACKAGING / "raspberry-pi/truyvet-agent"), "status"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert folder in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-3:] == ["/opt/truyvet/bin/truyvet", "agent", "status"]
