@@ -152,4 +152,8 @@ def test_the_wrapper_works_in_a_folder_that_is_closed_to_the_service(
         check=True,
     )
     assert folder in done.stdout.splitlines()
+    # `join` comes before the service was ever started, so the folder may not be there yet.
+    found = dict(settings("raspberry-pi/truyvet-agent.service"))
+    for name in ("StateDirectory", "StateDirectoryMode", "UMask", "LoadCredential"):
+        assert f"--property={name}={found[name]}" in done.stdout.splitlines()
     assert done.stdout.splitlines()[-3:] == ["/opt/truyvet/bin/truyvet", "agent", "status"]
