@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import math
 from collections.abc import Container
 from dataclasses import replace
@@ -23,7 +24,7 @@ from ble_agent.store import (
 )
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
-from tracing_core.errors import StoreFull
+from tracing_core.errors import StoreBusy, StoreFull
 from tracing_core.sighting import Sighting
 from tracing_core.sqlite import Database, path_of, transaction, translated
 
@@ -263,7 +264,9 @@ class EncounterLog:
             return
         if now - self._compacted_at >= _COMPACT_EVERY_SECONDS:
             self._compacted_at = self._truncated_at = now
-            self._to_truncate = not compact(db)
+            # A day without room for a second copy is made up for later; the scan is written.
+            with contextlib.suppress(StoreBusy, StoreFull):
+                self._to_truncate = not compact(db)
         elif now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
             self._truncated_at = now
             self._to_truncate = not truncate_log(db)

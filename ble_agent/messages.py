@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tracing_core.errors import (
     ExportFileError,
+    InvalidJoinLine,
     InvalidLog,
     RadioError,
     RadioFault,
@@ -365,6 +366,12 @@ MESSAGES: Mapping[str, Text] = {
         "máy chủ không chứng minh được khóa mà thiết bị tin cậy nên không có gì được sử dụng: hãy"
         " hỏi cơ quan y tế",
     ),
+    "error_join_line": Text(
+        "this is no address of a server, or no line to join by: copy all of the line (https://…#…)"
+        " that your authority gave you",
+        "địa chỉ máy chủ hoặc dòng tham gia không đúng: hãy sao chép lại toàn bộ dòng"
+        " (https://…#…) mà cơ quan y tế cung cấp",
+    ),
     "error_store_busy": Text(
         "another process uses this device's database: stop it, or try again",
         "cơ sở dữ liệu đang được chương trình khác sử dụng: hãy dừng nó hoặc thử lại",
@@ -470,6 +477,7 @@ MESSAGES: Mapping[str, Text] = {
 _ERRORS: tuple[tuple[type[TracingError], str], ...] = (
     (ServerUnreachable, "error_server_unreachable"),
     (ExportFileError, "error_batch"),
+    (InvalidJoinLine, "error_join_line"),
     (TrustError, "error_trust"),
     (StoreBusy, "error_store_busy"),
     (StoreReadOnly, "error_store_read_only"),

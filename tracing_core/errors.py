@@ -13,6 +13,7 @@
     │  ├─ MalformedExport             truncated, lying about its sizes, or not protobuf
     │  └─ InvalidSignature            raised by verification, which never returns False
     ├─ TrustError                     a document of the server that no pinned key signed
+    │  └─ InvalidJoinLine             an address, or a line to join by, that cannot be one
     ├─ StoreError                     a database or folder; .path says which
     │  ├─ StoreBusy
     │  ├─ StoreFull
@@ -43,6 +44,7 @@ __all__ = [
     "ExportFileError",
     "InvalidAdvertisement",
     "InvalidInterval",
+    "InvalidJoinLine",
     "InvalidKey",
     "InvalidLog",
     "InvalidSignature",
@@ -161,6 +163,10 @@ class InvalidSignature(ExportFileError):
 
 class TrustError(TracingError):
     """A document of the server is not signed by a key this device has pinned."""
+
+
+class InvalidJoinLine(TrustError):
+    """A server's address, or the line to join it by, is not one that a device may use."""
 
 
 class StoreError(TracingError):

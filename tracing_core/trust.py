@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from tracing_core.errors import InvalidKey, InvalidValue, TrustError
+from tracing_core.errors import InvalidJoinLine, InvalidKey, InvalidValue, TrustError
 from tracing_core.exposure_configuration import ExposureConfiguration
 
 __all__ = [
@@ -83,7 +83,7 @@ class JoinLine:
 
     Raises
     ------
-    TrustError
+    InvalidJoinLine
         When the URL is not https (plain http is for this machine alone), or holds more than host,
         port and path, or the fingerprint is not 64 hex digits.
     """
@@ -95,20 +95,20 @@ class JoinLine:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[!-~]+", self.url):
-            raise TrustError("the server's address must be like https://host/path")
+            raise InvalidJoinLine("the server's address must be like https://host/path")
         try:
             parts = urlsplit(self.url)
             host, _ = parts.hostname, parts.port
         except ValueError as error:
-            raise TrustError("the server's address must be like https://host/path") from error
+            raise InvalidJoinLine("the server's address must be like https://host/path") from error
         if parts.scheme not in ("http", "https") or not host:
-            raise TrustError("the server's address must begin with https://")
+            raise InvalidJoinLine("the server's address must begin with https://")
         if parts.scheme == "http" and not _is_loopback(host):
-            raise TrustError("plain http reaches only this machine: use the https address")
+            raise InvalidJoinLine("plain http reaches only this machine: use the https address")
         if parts.username is not None or parts.query or "?" in self.url or "#" in self.url:
-            raise TrustError("the server's address must have no user, query or fragment")
+            raise InvalidJoinLine("the server's address must have no user, query or fragment")
         if not re.fullmatch(r"[0-9a-f]{64}", self.fingerprint):
-            raise TrustError("the fingerprint behind # must be 64 hex digits")
+            raise InvalidJoinLine("the fingerprint behind # must be 64 hex digits")
 
     @classmethod
     def parse(cls, text: str) -> JoinLine:
@@ -116,12 +116,12 @@ class JoinLine:
 
         Raises
         ------
-        TrustError
+        InvalidJoinLine
             When it is none.
         """
         url, mark, digits = text.strip().partition("#")
         if not mark:
-            raise TrustError("the line to join by must be URL#FINGERPRINT: copy all of it")
+            raise InvalidJoinLine("the line to join by must be URL#FINGERPRINT: copy all of it")
         return cls(url.rstrip("/"), digits.lower())
 
     def __str__(self) -> str:

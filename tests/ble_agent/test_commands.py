@@ -112,6 +112,7 @@ def test_the_list_of_commands_is_whole(agent: AgentProcess) -> None:
 )
 def test_a_wrong_line_is_refused_in_one(agent: AgentProcess, line: str, words: str) -> None:
     assert words in agent.refusal("join", line)
+    assert "hãy sao chép lại toàn bộ dòng" in agent.refusal("join", line, lang="vi")
     assert not agent.home.exists()
 
 

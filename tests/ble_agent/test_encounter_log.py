@@ -336,3 +336,24 @@ def test_a_database_that_opens_late_takes_what_was_heard_and_what_it_knows_count
     assert [row.rpi[-1] for row in rows] == [1, 2, 3, 4, 5]
     assert [row.clock_suspect for row in rows] == [False, True, True, True, False]
     assert rows[2].previous_scan_at == START - 7200
+
+
+def test_a_disk_without_room_for_a_second_copy_keeps_no_scan_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(START)
+
+    def full(_: object) -> bool:
+        raise StoreFull("the disk is full: free some space")
+
+    monkeypatch.setattr(encounter_log, "compact", full)
+    with open_store(tmp_path) as db:
+        log = EncounterLog(db, clock)
+        assert hear(log, clock, 1) == 1
+        assert len(list(select_sightings(db))) == 1
+        monkeypatch.undo()
+        clock.advance(DAY)
+        hear(log, clock, 2)
+        clock.advance(15 * DAY)
+        hear(log, clock)
+    assert b"aaaa" not in (tmp_path / "agent.db").read_bytes()

@@ -9,6 +9,7 @@ import pytest
 from ble_agent.messages import LANGUAGES, MESSAGES, date_text, default_language, explain, say
 from ble_agent.server_client import _WORDS, refused
 from tracing_core.errors import (
+    InvalidJoinLine,
     InvalidKey,
     InvalidLog,
     InvalidSignature,
@@ -67,6 +68,7 @@ def test_no_text_claims_that_there_was_no_contact() -> None:
 ERRORS: list[TracingError] = [
     ServerUnreachable("x"),
     TrustError("x"),
+    InvalidJoinLine("x"),
     StoreBusy("x"),
     StoreFull("x"),
     SchemaMismatch("x"),
