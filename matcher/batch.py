@@ -235,6 +235,7 @@ class _Keys:
             return
         numpy = require("numpy", extra="matcher")
         with translated(folder):
+            folder.mkdir(parents=True, exist_ok=True)
             temporary = tempfile.TemporaryDirectory(prefix=".truyvet-keys-", dir=folder)
         with temporary as name:
             for column in _KEY_COLUMNS:

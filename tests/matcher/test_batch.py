@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,10 @@ def test_threads_and_processes_say_what_one_says(tmp_path: Path) -> None:
     two = match_many([EXPORT], path, workers=2, memory=1, research=True)
     with ThreadPoolExecutor(3) as pool:
         threads = match_many([EXPORT], path, executor=pool, memory=1, research=True)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        shared = tmp_path / "new" / "folder"
+        given = match_many([EXPORT], path, executor=pool, shared=shared, research=True)
+    assert worlds.together(one) == worlds.together(given)
     columns = match_many([EXPORT], ManyLogs.from_sightings(logs), workers=2, research=True)
     assert one.logs.num_rows == 15
     assert worlds.together(one) == worlds.together(two) == worlds.together(threads)
