@@ -91,9 +91,8 @@ class SightingIndex:
         """For each of `days`, bits of the groups of 24 intervals that have a sighting in reach."""
         self._built: dict[int, DayIndex] = {}
         self._lock = threading.Lock()
-        self._multipliers: NDArray[np.uint64] = numpy.frombuffer(
-            secrets.token_bytes(32), "uint64"
-        ) | numpy.array([0, 1, 0, 1], "uint64")
+        self.secret: NDArray[np.uint64] = numpy.frombuffer(secrets.token_bytes(16), "uint64")
+        """What spreads the hash tables (`kernels.values.place`)."""
 
     def _active_days(self) -> Any:
         numpy = require("numpy", extra="matcher")
@@ -173,13 +172,8 @@ class SightingIndex:
         )
         heads = numpy.full(_at_least(2 * count, 16), -1, "int32")
         chain = numpy.full(count, -1, "int32")
-        fill_function()(identifiers, words, self.kernel.bits, heads, chain, self._multipliers)
+        fill_function()(identifiers, words, self.kernel.bits, heads, chain, self.secret)
         mask = self.group_masks[self.days.searchsorted(day)]
         groups = numpy.flatnonzero(mask >> numpy.arange(TEK_ROLLING_PERIOD // GROUP) & 1)
         start = day * TEK_ROLLING_PERIOD
         return DayIndex(start, groups, words, heads, chain, identifiers, intervals, rows)
-
-    @property
-    def multipliers(self) -> NDArray[np.uint64]:
-        """The secret numbers of the hash tables, shape (4,)."""
-        return self._multipliers

@@ -30,22 +30,20 @@ class ValueSet:
         """How many values are in it."""
         self._enter = enter_function()
         self._table = np.zeros((_LEAST_PLACES + 1, 2), np.uint64)
-        self._multipliers = np.frombuffer(secrets.token_bytes(32), np.uint64) | np.array(
-            [0, 1, 0, 1], np.uint64
-        )
+        self._secret = np.frombuffer(secrets.token_bytes(16), np.uint64)
         self._make_room(min(expected, _MOST_EXPECTED))
 
     def add(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Put in values, shape (n, 16); return for each whether it is the first of its kind."""
         self._make_room(self.count + len(values))
         absent = np.empty(len(values), np.bool_)
-        self.count += self._enter(self._table, _words(values), self._multipliers, True, absent)
+        self.count += self._enter(self._table, _words(values), self._secret, True, absent)
         return absent
 
     def contains(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return for each value, shape (n, 16), whether it is in the set."""
         absent = np.empty(len(values), np.bool_)
-        self._enter(self._table, _words(values), self._multipliers, False, absent)
+        self._enter(self._table, _words(values), self._secret, False, absent)
         return ~absent
 
     def _make_room(self, count: int) -> None:
@@ -57,7 +55,7 @@ class ValueSet:
         old, self._table = self._table, np.zeros((places + 1, 2), np.uint64)
         # An empty place passes for the value of zeros, of which only the last row knows.
         absent = np.empty(len(old) - 1, np.bool_)
-        self._enter(self._table, old[:-1], self._multipliers, True, absent)
+        self._enter(self._table, old[:-1], self._secret, True, absent)
         self._table[-1] = old[-1]
 
 

@@ -76,7 +76,7 @@ def _scan(
             day.chain,
             day.identifiers,
             day.intervals,
-            index.multipliers,
+            index.secret,
             TOLERANCE_INTERVALS,
             scratch,
             pairs,

@@ -60,9 +60,7 @@ class DayPartition(SightingIndex):
         some = [number for number, part in enumerate(rows) if len(part)]
         self.days, self.rows = days[some], [rows[number] for number in some]
         self.group_masks = np.array(list(map(self._group_mask, self.days, self.rows)), np.uint8)
-        self._multipliers = np.frombuffer(secrets.token_bytes(32), np.uint64) | np.array(
-            [0, 1, 0, 1], np.uint64
-        )
+        self.secret = np.frombuffer(secrets.token_bytes(16), np.uint64)
 
     @classmethod
     def of(

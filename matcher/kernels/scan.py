@@ -14,6 +14,7 @@ from numba import types, uint32, uint64, uintp
 
 from matcher.kernels.aes import GROUP, SLOT_BYTES
 from matcher.kernels.memory import copy_16, load_64, prefetch_group, store_32, store_64
+from matcher.kernels.values import place
 from matcher.kernels.vectors import called, inlined
 from tracing_core.interval import TEK_ROLLING_PERIOD
 
@@ -86,7 +87,7 @@ SCAN_SIGNATURE = types.int64(
     _read_only(types.int32, 1),  # chain
     _read_only(types.uint64, 2),  # identifiers
     _read_only(types.uint32, 1),  # intervals
-    _read_only(types.uint64, 1),  # multipliers
+    _read_only(types.uint64, 1),  # secret
     types.int64,  # tolerance
     types.Array(types.uint8, 1, "C"),  # scratch
     types.Array(types.int64, 2, "C"),  # pairs
@@ -105,7 +106,7 @@ FILL_SIGNATURE = types.void(
     types.int64,  # bits
     types.Array(types.int32, 1, "C"),  # heads
     types.Array(types.int32, 1, "C"),  # chain
-    types.Array(types.uint64, 1, "C"),  # multipliers
+    _read_only(types.uint64, 1),  # secret
 )
 GROUP_SIGNATURE = types.Tuple((types.Array(types.int64, 1, "C"), types.Array(types.int64, 1, "C")))(
     _read_only(types.uint32, 1),  # starts
@@ -125,16 +126,6 @@ def _bits(low: Any, count: int) -> Any:
     return bits
 
 
-@inlined
-def _place(low: Any, high: Any, multipliers: Any, count: int) -> Any:
-    """Return where an identifier's chain begins; multipliers nobody can guess spread it.
-
-    Whoever sends identifiers could else choose them to fall on one place.
-    """
-    mixed = (low ^ multipliers[0]) * multipliers[1] + (high ^ multipliers[2]) * multipliers[3]
-    return (mixed >> uint64(32)) & uint64(count - 1)
-
-
 @called
 def _check_slot(
     slot: Any,
@@ -147,7 +138,7 @@ def _check_slot(
     chain: Any,
     identifiers: Any,
     intervals: Any,
-    multipliers: Any,
+    secret: Any,
     tolerance: Any,
     bits_count: Any,
     pairs: Any,
@@ -168,9 +159,9 @@ def _check_slot(
         if words[(low & mask) >> uint64(3)] & bits:
             continue
         high = load_64(uintp(slot + 16 * identifier + 8))
-        place = _place(low, high, multipliers, heads.shape[0])
-        while heads[place] >= 0:
-            entry = np.int64(heads[place])
+        at = place(low, high, secret, heads.shape[0])
+        while heads[at] >= 0:
+            entry = np.int64(heads[at])
             if identifiers[entry, 0] == low and identifiers[entry, 1] == high:
                 while entry >= 0:
                     if abs(np.int64(intervals[entry]) - (first + identifier)) <= tolerance:
@@ -180,7 +171,7 @@ def _check_slot(
                         count += 1
                     entry = np.int64(chain[entry])
                 break
-            place = (place + uint64(1)) & uint64(heads.shape[0] - 1)
+            at = (at + uint64(1)) & uint64(heads.shape[0] - 1)
     return count
 
 
@@ -199,7 +190,7 @@ def scan(
     chain: Any,
     identifiers: Any,
     intervals: Any,
-    multipliers: Any,
+    secret: Any,
     tolerance: Any,
     scratch: Any,
     pairs: Any,
@@ -222,8 +213,8 @@ def scan(
         int32: places of a hash table, and for each sighting the next of the same identifier.
     identifiers, intervals
         uint64 (m, 2) and uint32 (m): the day's sightings.
-    multipliers
-        uint64 (4): secret numbers of the hash.
+    secret
+        uint64 (2): see `values.place`.
     tolerance
         How many intervals apart an identifier's own and its sighting's may be.
     scratch
@@ -294,7 +285,7 @@ def scan(
                         chain,
                         identifiers,
                         intervals,
-                        multipliers,
+                        secret,
                         tolerance,
                         BITS,
                         pairs,
@@ -316,7 +307,7 @@ def scan(
             chain,
             identifiers,
             intervals,
-            multipliers,
+            secret,
             tolerance,
             BITS,
             pairs,
@@ -365,7 +356,7 @@ def fill(
     bits: Any,
     heads: Any,
     chain: Any,
-    multipliers: Any,
+    secret: Any,
 ) -> None:
     """Enter sightings into a filter and a hash table; `scan` says what they are.
 
@@ -375,17 +366,17 @@ def fill(
     for entry in range(identifiers.shape[0]):
         low, high = identifiers[entry, 0], identifiers[entry, 1]
         words[(low & mask) >> uint64(3)] &= ~_bits(low, bits)
-        place = _place(low, high, multipliers, heads.shape[0])
+        at = place(low, high, secret, heads.shape[0])
         while True:
-            head = np.int64(heads[place])
+            head = np.int64(heads[at])
             if head < 0:
-                heads[place] = entry
+                heads[at] = entry
                 break
             if identifiers[head, 0] == low and identifiers[head, 1] == high:
                 chain[entry] = chain[head]
                 chain[head] = entry
                 break
-            place = (place + uint64(1)) & uint64(heads.shape[0] - 1)
+            at = (at + uint64(1)) & uint64(heads.shape[0] - 1)
 
 
 @inlined

@@ -7,11 +7,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit, types, uint64
+from llvmlite import ir
+from numba import types, uint64
 
 from matcher.kernels.cache import compiled
+from matcher.kernels.vectors import QWORD, constant, emitted, inlined
 
-__all__ = ["ascending", "ascending_function", "enter", "enter_function"]
+__all__ = ["ascending", "ascending_function", "enter", "enter_function", "place"]
 
 _ENTER_SIGNATURE = types.int64(
     types.Array(types.uint64, 2, "C"),
@@ -23,13 +25,29 @@ _ENTER_SIGNATURE = types.int64(
 _ASCENDING_SIGNATURE = types.boolean(types.Array(types.uint8, 2, "C", readonly=True))
 
 
-@njit(inline="always")
-def _place(low: Any, high: Any, multipliers: Any, last: Any) -> Any:
-    mixed = (low ^ multipliers[0]) * multipliers[1] + (high ^ multipliers[2]) * multipliers[3]
-    return (mixed >> uint64(32)) & last
+def _emit_folded(builder: Any, one: Any, other: Any) -> Any:
+    whole = ir.IntType(128)
+    product = builder.mul(builder.zext(one, whole), builder.zext(other, whole))
+    upper = builder.lshr(product, constant(whole, 64))
+    return builder.trunc(builder.xor(product, upper), QWORD)
 
 
-def enter(table: Any, values: Any, multipliers: Any, insert: Any, absent: Any) -> Any:
+_folded = emitted(types.uint64, [types.uint64] * 2, _emit_folded)
+
+
+@inlined
+def place(low: Any, high: Any, secret: Any, count: Any) -> Any:
+    """Return where in a table of `count` places, at most 2^32, to begin looking for a value.
+
+    Whoever sends identifiers or keys could else choose them to fall on one place. Both halves of a
+    product count, as in the lower alone a bit changes nothing below it; the second product scatters
+    what one leaves in rows.
+    """
+    mixed = _folded(_folded(low ^ secret[0], high ^ secret[1]), secret[1])
+    return (mixed >> uint64(32)) * uint64(count) >> uint64(32)
+
+
+def enter(table: Any, values: Any, secret: Any, insert: Any, absent: Any) -> Any:
     """Look values up, and put in those that are not there.
 
     Parameters
@@ -39,8 +57,8 @@ def enter(table: Any, values: Any, multipliers: Any, insert: Any, absent: Any) -
         number, whether the value of all zeros is in. At least a quarter of the places are free.
     values
         uint64 (n, 2).
-    multipliers
-        uint64 (4): secret numbers of the hash, so that nobody can choose values that collide.
+    secret
+        uint64 (2): see `place`.
     insert
         Whether to put in.
     absent
@@ -61,15 +79,15 @@ def enter(table: Any, values: Any, multipliers: Any, insert: Any, absent: Any) -
             if insert:
                 table[size, 0] = 1
         else:
-            place = _place(low, high, multipliers, last)
-            while (table[place, 0] != low or table[place, 1] != high) and (
-                table[place, 0] != 0 or table[place, 1] != 0
+            at = place(low, high, secret, size)
+            while (table[at, 0] != low or table[at, 1] != high) and (
+                table[at, 0] != 0 or table[at, 1] != 0
             ):
-                place = (place + uint64(1)) & last
-            absent[row] = table[place, 0] != low or table[place, 1] != high
+                at = (at + uint64(1)) & last
+            absent[row] = table[at, 0] != low or table[at, 1] != high
             if insert:
-                table[place, 0] = low
-                table[place, 1] = high
+                table[at, 0] = low
+                table[at, 1] = high
         count += absent[row]
     return count
 

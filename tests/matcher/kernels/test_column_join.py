@@ -12,6 +12,7 @@ from matcher.index import SightingIndex
 from matcher.kernels.join import match_columns
 from matcher.kernels.many_logs_join import DayPartition
 from matcher.processor import Kernel, supported_kernels
+from matcher.value_set import ValueSet
 from tests.matcher.kernels.naive import naive_pairs, planted, random_keys
 from tracing_core.errors import InvalidValue
 from tracing_core.rolling_proximity_identifier import derive_rpis
@@ -162,14 +163,23 @@ def test_identifiers_that_share_half_their_bytes(kernel: Kernel) -> None:
     assert pairs(keys, log, kernel) == [(0, 0)]
 
 
-def test_identifiers_chosen_to_fall_on_one_place() -> None:
-    # Equal in all that the filter looks at; an unkeyed hash table would take minutes for these.
-    count = 200_000
-    rpi = np.zeros((count, 16), np.uint8)
-    rpi[:, 8:].view(np.uint64)[:, 0] = np.arange(count) << 40
-    keys = one_key(DAY)
-    log = SightingColumns.of(rpi, np.full(count, DAY, np.uint32))
-    assert pairs(keys, log, KERNELS[0]) == []
+@pytest.mark.parametrize("low", [0, 24, 40, 58])
+@pytest.mark.parametrize("high", [0, 24, 40, 58])
+def test_identifiers_chosen_to_fall_on_one_place(low: int, high: int) -> None:
+    # Whichever bits of its halves a sender varies, the others being what the filter looks at.
+    rpi = np.zeros((4096, 2), np.uint64)
+    rpi[:, 0] = np.arange(4096) % 64 << low
+    rpi[:, 1] = np.arange(4096) // 64 << high
+    log = SightingColumns.of(rpi.view(np.uint8), np.full(4096, DAY, np.uint32))
+    assert longest_run(SightingIndex(log, KERNELS[0]).day(DAY // 144).heads >= 0) < 200
+    ours = ValueSet(4096)
+    ours.add(log.rpi)
+    assert ours.count == 4096
+    assert longest_run(ours._table.any(axis=1)) < 200
+
+
+def longest_run(taken: np.ndarray) -> int:
+    return max(len(run) for run in taken.tobytes().split(b"\0"))
 
 
 def test_a_log_of_far_days_and_a_key_between() -> None:
