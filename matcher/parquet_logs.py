@@ -13,7 +13,7 @@ from tracing_core.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.sighting import Sighting
-from tracing_core.sqlite import translated
+from tracing_core.sqlite import beginning_of, translated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +56,7 @@ def is_parquet(path: Path) -> bool:
     with translated(path):
         if path.is_dir():
             return next(_files(path), None) is not None
-        with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+        return beginning_of(path).startswith(_MAGIC)
 
 
 def _files(path: Path) -> Iterator[Path]:

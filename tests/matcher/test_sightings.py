@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,17 @@ from hypothesis import strategies as st
 
 from matcher import SightingIndex, read_log
 from matcher.log_columns import read_columns
+from matcher.parquet_logs import is_parquet
 from tests.matcher.examples import START, heard, key, logs, write_database
 from tracing_core.errors import InvalidLog, SchemaMismatch, StoreError
-from tracing_core.sighting import Sighting, write_json_lines
+from tracing_core.sighting import (
+    SIGHTING_TABLE,
+    Sighting,
+    insert_sightings,
+    select_sightings,
+    write_json_lines,
+)
+from tracing_core.sqlite import open_database, transaction
 
 LOG = [
     heard(key(), START, rssi=[-60, -61], previous=START * 600),
@@ -160,3 +170,22 @@ def test_any_bytes_are_a_log_or_refused(
     except (InvalidLog, StoreError) as error:
         says = str(error)
     assert "\n" not in says
+
+
+def test_a_log_that_this_process_has_open_keeps_its_locks(tmp_path: Path) -> None:
+    # A descriptor closed anywhere in the process drops them, and then the next process to leave
+    # takes itself for the last and removes the write-ahead log under the one here.
+    path = tmp_path / "agent.db"
+    db = open_database(path, [SIGHTING_TABLE])
+    with transaction(db):
+        insert_sightings(db, [Sighting(bytes(16), bytes(4), (-60,), 1_700_000_000)])
+    assert len(list(read_log(path))) == read_columns(path).count == 1
+    assert not is_parquet(path)
+    code = (
+        "import sys, sqlite3; db = sqlite3.connect(sys.argv[1]);"
+        "db.execute('DELETE FROM sighting'); db.commit(); db.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert Path(f"{path}-wal").exists()
+    assert list(select_sightings(db)) == []
+    db.close()
