@@ -22,15 +22,18 @@ from tracing_core.sighting import Sighting, write_json_lines
 
 _NUMBERS = (
     *(b"-128", b"-127", b"-1", b"-0", b"0", b"00", b"126", b"127", b"1.5", b"1e3"),
-    *(b"2576980377599", b"2576980377600", b"18446744073709551616"),
+    *(b"2576980377599", b"2576980377600", b"9999999999999999999", b"18446744073709551616"),
 )
+_CONSTANTS = (b"null", b"true", b"false")
 WORDS = (
     *(b'"%s":' % name for name in (b"rpi", b"aem", b"rssi_dbm", b"seen_at")),
-    *(b'"previous_scan_at":', b'"clock_suspect":', b"null", b"true", b"false"),
+    *(b'"previous_scan_at":', b'"clock_suspect":'),
+    *(b'"aem":"00000000",', b'"rssi_dbm":-1,', b'"seen_at":0,'),
+    *(b'"previous_scan_at":null,', b'"previous_scan_at":0,', b'"clock_suspect":true,'),
     *(b'"0123456789abcdefABCDEF0123456789"', b'"01234567"', b"[-127,126]"),
-    *(b'"aem":"00000000",', b'"seen_at":0,', b'"clock_suspect":true,'),
-    *(b",", b"{", b"}", b"\n", b"\r\n", b"\t", b"\\u0030"),
+    *(b",", b"{", b"}", b"\n", b"\r\n", b"\t", b"\v", b"\\u0030"),
     *_NUMBERS,
+    *_CONSTANTS,
 )
 _TOKEN = re.compile(rb'"[^"\n]*"|-?\d+|[a-z]+|[ \t\r\n]+|.', re.DOTALL)
 _LONGEST = 400
@@ -112,24 +115,37 @@ def examples() -> Iterator[bytes]:
     yield path.read_bytes().splitlines()[0][:-1].ljust(_LONGEST - 2) + b"}\n"
 
 
+@functools.cache
+def _whole() -> tuple[bytes, ...]:
+    return tuple(examples())
+
+
 def mutate(text: bytes, most: int, seed: int, noise: Callable[[bytes, int], bytes]) -> bytes:
-    """Change bytes anywhere, or what JSON takes for a word."""
+    """Change bytes anywhere, or what JSON takes for a word, often of a log that is right."""
     chance = random.Random(seed)
+    if chance.random() < 0.3:
+        text = chance.choice(_whole())
     tokens = _TOKEN.findall(text)
     if not tokens or chance.random() < 0.3:
         return noise(text, most)
     at = chance.randrange(len(tokens))
     token = tokens[at]
-    match chance.randrange(5):
+    match chance.randrange(6):
+        case 0 if token[-1:].isdigit():
+            tokens[at] = chance.choice(_NUMBERS)
+        case 0 if token.isalpha():
+            tokens[at] = chance.choice(_CONSTANTS)
         case 0:
-            tokens[at] = chance.choice(_NUMBERS if token[-1:].isdigit() else WORDS)
+            tokens[at] = chance.choice(WORDS)
         case 1:
             tokens.insert(at, chance.choice([*WORDS, *tokens]))
         case 2:
-            del tokens[at]
+            del tokens[at : at + chance.choice([1, 4])]  # 4 are a field: name, colon, value, comma
         case 3:
             tokens[at] = chance.choice(tokens)
-        case 4 if len(token) > 2:  # the same in other words, if this is a string
+        case 4:
+            tokens.insert(at, b" " * (_LONGEST + chance.randrange(2) - len(text)))
+        case 5 if len(token) > 2:  # the same in other words, if this is a string
             place = chance.randrange(1, len(token) - 1)
             tokens[at] = token[:place] + b"\\u%04x" % token[place] + token[place + 1 :]
     return b"".join(tokens)[:most]
