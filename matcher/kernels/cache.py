@@ -2,8 +2,9 @@
 
 Numba keeps what it compiled beside the file of the function it compiled, and compares that file
 alone: an edited emitter in another file would go unnoticed. Here an entry counts only if every
-source file of this package, this project's version, Numba's and llvmlite's are the same; Numba
-itself adds the processor and its features. An entry that cannot be read is compiled again.
+source file of this package and of what its kernels take numbers from, this project's version,
+Numba's and llvmlite's are the same; Numba itself adds the processor and its features. An entry that
+cannot be read is compiled again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import inspect
 import logging
 import os
 import sys
@@ -24,6 +26,9 @@ from typing import Any
 import llvmlite
 import numba
 from numba.core import caching
+
+from matcher import index, processor
+from tracing_core import interval
 
 __all__ = ["cache_folder", "compiled", "kept_if_right", "source_stamp"]
 
@@ -43,7 +48,8 @@ def source_stamp() -> str:
     digest = hashlib.sha256()
     for part in (_version(), numba.__version__, llvmlite.__version__, sys.version):
         digest.update(part.encode() + b"\0")
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
+    others = [Path(inspect.getfile(module)) for module in (index, processor, interval)]
+    for source in sorted(Path(__file__).parent.rglob("*.py")) + others:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
 

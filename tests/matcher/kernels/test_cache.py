@@ -102,6 +102,16 @@ def test_an_edited_emitter_is_compiled_anew(tmp_path: Path, house: Path) -> None
     assert run(folder, house=elsewhere)[2] == identifier
 
 
+def test_what_other_packages_tell_a_kernel_counts(tmp_path: Path, house: Path) -> None:
+    # With other bits than the filter's, a kernel from before would overlook what matches.
+    run(tmp_path / "cache", house=house)
+    processor = house / "matcher/processor.py"
+    text = processor.read_text()
+    processor.write_text(text.replace("return 4 if self.aes == 512 else 2", "return 4"))
+    assert processor.read_text() != text
+    assert run(tmp_path / "cache", house=house)[:2] == (0, 1)
+
+
 def test_another_processor_has_its_own(tmp_path: Path, house: Path) -> None:
     folder = tmp_path / "cache"
     run(folder, house=house, TRUYVET_KERNEL="table")
