@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import resource
@@ -17,19 +18,22 @@ from typing import Self
 
 import pytest
 
+from ble_agent import late_store
 from ble_agent.agent import Agent
 from ble_agent.encounter_log import EncounterLog
 from ble_agent.key_ring import KeyRing
+from ble_agent.late_store import LateStore
 from ble_agent.radio import Capabilities, Finding, Heard
 from ble_agent.schedule import CONTINUOUS, Schedule
 from ble_agent.store import open_store
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
-from tracing_core.errors import AdvertisementFault, RadioError, RadioFault, StoreFull
+from tracing_core.errors import AdvertisementFault, RadioError, RadioFault, StoreFull, StoreReadOnly
 from tracing_core.interval import interval_number, rolling_start
 from tracing_core.rolling_proximity_identifier import derive_rpi
 from tracing_core.sighting import Sighting, select_sightings
+from tracing_core.sqlite import Database
 
 START = 1_800_000_000.0
 
@@ -439,6 +443,28 @@ async def test_a_disk_that_fails_keeps_the_loop_going_and_loses_nothing_stored(
     assert on_air == []
     assert "nothing is sent until then" in caplog.text
     assert "kept in memory until then" in caplog.text
+
+
+async def test_a_start_without_a_disk_is_mended_within_six_minutes_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = EagerClock(START)
+
+    def opened(home: Path) -> contextlib.AbstractContextManager[Database]:
+        if clock.monotonic() < 7200:
+            raise StoreReadOnly("the disk can only be read: check or replace it")
+        return open_store(home)
+
+    monkeypatch.setattr(late_store, "open_store", opened)
+    radio = ScriptedRadio(clock, until=3 * 3600)
+    with LateStore(tmp_path, clock) as store:
+        agent = Agent(radio, store, store.log, Schedule(Random(1)), Metadata(0))
+        radio.stop = agent.stop
+        await asyncio.wait_for(agent.run(), 30)
+    moments = [moment - START for moment, sent in radio.sent if sent is not None]
+    assert 7200 <= moments[0] <= 7200 + 365
+    with open_store(tmp_path) as db:
+        assert len(list(select_sightings(db))) == len(radio.scans) > 35
 
 
 async def test_listening_all_the_time_still_changes_identifiers(tmp_path: Path) -> None:
