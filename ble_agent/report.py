@@ -116,7 +116,7 @@ def _with_token(
     # A code is good for one answer, which must not be lost.
     reserve_room(db)
     response = client.post(VERIFY, VerifyRequest(code, accept=accepted))
-    if not response.token:
+    if not response.token or response.test_type not in accepted:
         raise refused("answer")
     names = ("revision_token", "reported_at", "taken_back")
     kept = {name: state[name] for name in names if name in state}

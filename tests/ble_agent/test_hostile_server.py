@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from ble_agent import server_client
 from ble_agent.exposure_check import check
 from ble_agent.key_ring import KeyRing
+from ble_agent.report import report
 from ble_agent.server_client import VERIFY, ServerClient
 from ble_agent.store import DATABASE_NAME
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
@@ -236,3 +237,18 @@ def test_any_answer_is_an_error_of_ours(server: FakeServer, body: bytes, status:
         ):
             with contextlib.suppress(ServerError):
                 ask()
+
+
+@pytest.mark.parametrize("kind", ["negative", "", "user-report", "anything"])
+def test_a_kind_of_test_that_was_not_asked_for_uploads_nothing(
+    db: Database, server: FakeServer, kind: str
+) -> None:
+    granted = {"token": "T" * 20, "testtype": kind, "padding": "", "certificate": "C" * 20}
+    for path in ("/api/verify", "/api/certificate", "/v1/publish"):
+        server.special[path] = lambda: gives(200, json.dumps(granted).encode())
+    with (
+        ServerClient(server.url, server.clock) as client,
+        pytest.raises(ServerError, match="makes no sense"),
+    ):
+        report(db, client, server.clock, "12345678")
+    assert "/v1/publish" not in {path for _, path, _ in server.asked}

@@ -159,7 +159,7 @@ def test_faults_of_reports_cover_and_key_ring_show_no_secret(tmp_path: Path) -> 
     agent = AgentProcess(tmp_path / "an", clock)
     with fake_server(clock=clock) as server:
         finish(start(LOUD, agent, "join", server.line), stop=False)
-        granted = {"token": "T" * 20, "padding": "", "certificate": "C" * 20}
+        granted = {"token": "T" * 20, "testtype": "likely", "certificate": "C" * 20}
         server.special["/api/verify"] = lambda: (200, {}, json.dumps(granted).encode())
         server.special["/api/certificate"] = server.special["/api/verify"]
         server.special["/v1/publish"] = lambda: (500, {}, b"{")
