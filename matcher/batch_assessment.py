@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from matcher.batch_result import empty_table, match_row
 from matcher.definition import KeyMatch
@@ -27,11 +27,12 @@ __all__ = ["LogTask", "Weighing", "weighed_tables"]
 _Row = dict[str, Any]
 
 
-class LogTask(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LogTask:
     """A log that met a key."""
 
     log_id: LogId
-    last_seen_at: int
+    last_seen_at: int = field(repr=False)
     """When its last sighting of all that are not suspect was heard (UTC Unix seconds)."""
     sightings: list[Sighting]
     """Every one of the identifiers that met a key, in the log's order."""

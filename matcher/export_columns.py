@@ -36,7 +36,7 @@ class KeyRecords(Protocol):
         """Return some of them with their rows, to be gone through when the rest is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ParsedKeys:
     """Keys in columns of equal length."""
 

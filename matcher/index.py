@@ -42,7 +42,7 @@ def _at_least(count: int, least: int) -> int:
     return max(least, 1 << (count - 1).bit_length())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DayIndex:
     """The sightings of one UTC day, and of two hours before and after."""
 

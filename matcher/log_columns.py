@@ -28,7 +28,7 @@ _BLOCK_ROWS = 1 << 14
 _LATEST = 2**32 * INTERVAL_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LogColumns:
     """The sightings of a log in its order, without those under a suspect clock.
 

@@ -57,6 +57,9 @@ class Tally(NamedTuple):
     last_seen_at: NDArray[np.int64]
     """When the last of the others was heard (UTC Unix seconds); −1 without one."""
 
+    def __repr__(self) -> str:
+        return f"<Tally of {len(self.sightings)} logs>"
+
 
 class LogPart(Protocol):
     """Some logs, or parts of logs, in memory; the rest of a row is asked for when it matched."""
@@ -101,7 +104,7 @@ class PartOfLogs(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ManyLogs:
     """Sightings of many logs in memory, one a row, in each log's order.
 

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matcher.batch_assessment import LogTask
 from matcher.columns import NO_ONSET, KeyColumns, SightingColumns
+from matcher.export_columns import ParsedKeys
+from matcher.index import SightingIndex
+from matcher.log_columns import LogColumns
+from matcher.many_logs import ManyLogs
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import InvalidKey, InvalidValue
 from tracing_core.sighting import Sighting
@@ -89,7 +94,20 @@ def test_the_last_interval_is_within() -> None:
     assert len(keys) == 2
 
 
-def test_a_repr_shows_no_key() -> None:
-    keys = KeyColumns.of(np.full((2, 16), 231, np.uint8), np.zeros(2, np.uint32))
-    log = SightingColumns.of(np.full((2, 16), 231, np.uint8), np.zeros(2, np.uint32))
-    assert "231" not in repr(keys) + repr(log)
+def test_no_repr_shows_a_key_an_identifier_or_a_time() -> None:
+    rpi, seen_at = bytes([231]) * 16, 1_231_231_231
+    sighting = Sighting(rpi, rpi[:4], (-60,), seen_at, seen_at - 300)
+    columns = SightingColumns.from_sightings([sighting])
+    keys = KeyColumns.of(columns.rpi, np.zeros(1, np.uint32))
+    parsed = ParsedKeys.empty(1)
+    parsed.key_data[:] = 231
+    many = ManyLogs.from_sightings({"log": [sighting]})
+    shown = [
+        *(keys, columns, parsed, many, LogColumns.from_sightings([sighting])),
+        SightingIndex(columns).day(seen_at // 86400),
+        many.tally(),
+        LogTask("log", seen_at, [sighting], []),
+    ]
+    for each in shown:
+        assert "231" not in repr(each), type(each)
+        assert str(seen_at // 600) not in repr(each), type(each)
