@@ -43,32 +43,33 @@ from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aem
 
 ROUNDS = 10
 UNSAFE_ROUNDS = 2
-RATE = 150.0
+RATE = 60.0
 # Half an hour before midnight: the day's key changes on the way.
 START = 20_834 * 86_400 - 1800.0
 PEOPLE = ("ba", "bon", "nam", "sau", "bay")
-KEY_INTERVALS = 3
-CUT_AFTER_SECONDS = (0.5, 10.0)
+# Most rounds wait for a scan to be written first, so that there is something to lose.
+EARLY_ROUNDS = 0.25
+CUT_AFTER_SECONDS = (0.2, 8.0)
 LONGEST_WRITES_SECONDS = 60.0
 BOOT_SECONDS = 180.0
 CATCH_UP_SECONDS = 90.0
 # Mostly it is switched on again at once, within the interval; now and then hours later.
-PAUSES_SECONDS = (20.0, 40.0, 60.0, 5400.0)
+PAUSES_SECONDS = (20.0, 60.0, 400.0, 5400.0)
 # Devices refuse a server whose clock is two hours off.
 MOST_SERVER_AHEAD_SECONDS = 3600.0
-SETTINGS = """scan_seconds = 12
-least_scan_gap_seconds = 80
-most_scan_gap_seconds = 110
+SETTINGS = """scan_seconds = 5
+least_scan_gap_seconds = 60
+most_scan_gap_seconds = 80
 notify_desktop = false
 """
-SERVER_SETTINGS = """check_interval_seconds = 600
+SERVER_SETTINGS = """check_interval_seconds = 180
 export_min_window_age_seconds = 0
 export_padding_keys = 5
 export_padding_spread = 1
-export_period_seconds = 600
+export_period_seconds = 120
 max_keys_on_publish = 1000
 max_same_start_interval_keys = 1000
-truncate_window_seconds = 300
+truncate_window_seconds = 60
 """
 
 began = time.monotonic()
@@ -81,18 +82,17 @@ def say(text: str) -> None:
 
 @dataclass
 class People:
-    """Those whom the agent hears; each has a key for half an hour, which is published after it."""
+    """Those whom the agent hears; each has a key for ten minutes, published after them."""
 
     keys: dict[tuple[str, int], TemporaryExposureKey] = field(default_factory=dict)
     published: set[tuple[str, int]] = field(default_factory=set)
 
     def key(self, name: str, interval: int) -> TemporaryExposureKey:
-        start = interval // KEY_INTERVALS * KEY_INTERVALS
-        if (name, start) not in self.keys:
-            self.keys[name, start] = TemporaryExposureKey(
-                secrets.token_bytes(16), ENIntervalNumber(start), KEY_INTERVALS
+        if (name, interval) not in self.keys:
+            self.keys[name, interval] = TemporaryExposureKey(
+                secrets.token_bytes(16), ENIntervalNumber(interval), 1
             )
-        return self.keys[name, start]
+        return self.keys[name, interval]
 
     async def walk(self, name: str, transport: str, clock: ScaledClock) -> None:
         """Send what one of them sends, until cancelled."""
@@ -266,7 +266,7 @@ class Cuts:
     async def live(self, number: int, *, is_last: bool) -> None:
         """One life, up to the cut, or to a clean end of the last one."""
         disk, socket = Disk(self.image), self.host / f"disk-{number}"
-        async with await disk.serve(socket):
+        async with disk.serve(socket):
             machine = Machine(self.folder, self.share, socket)
             try:
                 damage = await asyncio.to_thread(self.between)
@@ -296,6 +296,8 @@ class Cuts:
                     await asyncio.sleep(0.2)
                     self.told = clock.now() + self.random.choice(PAUSES_SECONDS)
                 life.facts = machine.facts()
+                if life.told("forgetting"):
+                    raise RuntimeError("a scan was written too late: this machine is too busy")
                 life.trace = read_trace(trace)
             finally:
                 machine.process.kill()
@@ -321,6 +323,8 @@ class Cuts:
                 done.set()
 
         start = time.monotonic()
+        if self.random.random() > EARLY_ROUNDS:
+            await machine.wait_for(lambda facts: any("logged" in fact for fact in facts), 60)
         await asyncio.sleep(seconds)
         disk.on_write = on_write
         await asyncio.wait_for(done.wait(), LONGEST_WRITES_SECONDS)

@@ -82,13 +82,14 @@ class RelayServer(socketserver.ThreadingTCPServer):
 
 def listen_in(*, is_unsafe: bool) -> None:
     """Let the agent tell each thing: what it heard before writing, what it wrote once it is."""
-    from ble_agent import exposure_check, store
+    from ble_agent import encounter_log, exposure_check, store
     from ble_agent.encounter_log import EncounterLog, Scan
     from ble_agent.key_ring import KeyRing
     from tracing_core.interval import interval_number
 
     commit, next_advertisement = EncounterLog.commit, KeyRing.next_advertisement
     take_batch, open_database = exposure_check.take_batch, store.open_database
+    forget_batches = encounter_log.forget_batches
 
     def tell_commit(log: EncounterLog, scan: Scan) -> int:
         heard = scan.sightings(None, clock_suspect=False)
@@ -108,12 +109,17 @@ def listen_in(*, is_unsafe: bool) -> None:
         take_batch(db, name, *rest)
         tell(taken=name)
 
+    def tell_forgetting(db: Any) -> None:
+        tell(forgetting=True)
+        forget_batches(db)
+
     def open_unsafely(*arguments: Any) -> Any:
         return open_database(*arguments, synchronous="OFF")
 
     EncounterLog.commit = tell_commit  # type: ignore[method-assign]
     KeyRing.next_advertisement = tell_advertisement  # type: ignore[method-assign]
     exposure_check.take_batch = tell_batch
+    encounter_log.forget_batches = tell_forgetting
     if is_unsafe:
         store.open_database = open_unsafely  # type: ignore[assignment]
 

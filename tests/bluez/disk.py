@@ -8,8 +8,9 @@ fixed newstyle, simple replies, one client.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import Random
 
@@ -32,16 +33,21 @@ class Disk:
         self._shown = bytearray(image.read_bytes())
         self._unflushed: list[tuple[int, bytes]] = []
         self._is_off = True
+        self._is_free = asyncio.Event()
+        self._is_free.set()
         self.writes = 0
         """Writes and flushes of this run."""
         self.on_write: Callable[[], None] = lambda: None
         """Called when a write or a flush has come, before it is answered."""
 
-    async def serve(self, socket: Path) -> asyncio.Server:
-        """Switch the disk on at a path where nothing is; close what this returns at the end."""
+    @contextlib.asynccontextmanager
+    async def serve(self, socket: Path) -> AsyncIterator[None]:
+        """Switch the disk on, at a path where nothing is; its user must be gone at the end."""
         self._is_off = False
         self.writes = 0
-        return await asyncio.start_unix_server(self._client, socket)
+        async with await asyncio.start_unix_server(self._client, socket):
+            yield
+            await self._is_free.wait()
 
     def cut(self, random: Random | None) -> tuple[int, int]:
         """Switch it off at once, and put into the image what it will hold from now on.
@@ -67,6 +73,7 @@ class Disk:
         return waiting, lost
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._is_free.clear()
         try:
             await self._negotiate(reader, writer)
             while await self._answer(reader, writer):
@@ -75,6 +82,7 @@ class Disk:
             pass  # Whoever reads the disk was killed.
         finally:
             writer.close()
+            self._is_free.set()
 
     async def _negotiate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(_MAGIC + _OPTION_MAGIC + struct.pack(">H", _FIXED_NEWSTYLE_NO_ZEROES))

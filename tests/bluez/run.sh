@@ -2,7 +2,8 @@
 # Usage: run.sh FOLDER [MODE...]
 # Boots the virtual machine once a MODE, side by side, with this tree in it, and prints what was seen.
 # Exits with 1 if anything did not hold. MODE is legacy or extended, the kind of controllers for
-# tests/bluez/guest.py; measure; or cut, for tests/bluez/cut.py, which boots it many times.
+# tests/bluez/guest.py; measure; or, after the others, cut for tests/bluez/cut.py, which boots it
+# many times.
 set -eu
 
 folder=$1
@@ -42,20 +43,26 @@ boot() {
 
 cut() {
     echo tests.bluez.cut_guest >"$share/command"
-    code=0
-    .venv/bin/python -m tests.bluez.cut "$folder" "$1" >"$folder/$1.said" 2>&1 || code=$?
+    cut=0
+    .venv/bin/python -m tests.bluez.cut "$folder" "$1" >"$folder/$1.said" 2>&1 || cut=$?
     mv "$folder/$1.said" "$share/output"
-    echo $code >"$share/status"
+    echo $cut >"$share/status"
 }
 
 for mode in "$@"; do
     prepare "$mode"
     case $mode in
-        cut*) cut "$mode" & ;;
+        cut*) ;;
         *) boot "$mode" & ;;
     esac
 done
 wait
+for mode in "$@"; do
+    share=$folder/$mode
+    case $mode in
+        cut*) cut "$mode" ;;
+    esac
+done
 
 code=0
 for mode in "$@"; do
