@@ -86,6 +86,7 @@ class Agent:
         self._language = language
         self._told = told
         self._stopped = asyncio.Event()
+        self._is_disk_failing = False
 
     def stop(self) -> None:
         """Let `run` fall silent, write what was heard, and return."""
@@ -163,7 +164,11 @@ class Agent:
             await self._radio.rotate(None)
             self._be_silent(_LAST_RETRY_SECONDS)
             self._warn("log_silent", error)
+            self._is_disk_failing = True
             return
+        if self._is_disk_failing:
+            self._is_disk_failing = False
+            _logger.info("%s", say("log_writing_again", self._language))
         await self._radio.rotate(advertisement)
         if advertisement is None:
             self._wait_until_unsent()

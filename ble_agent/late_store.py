@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,8 +18,6 @@ from tracing_core.errors import RadioFault, StoreError
 from tracing_core.sqlite import Database, transaction
 
 __all__ = ["LateStore", "note_radio"]
-
-_logger = logging.getLogger(__name__)
 
 
 class LateStore:
@@ -87,7 +84,6 @@ class LateStore:
         self._db, self._key_ring = db, key_ring
         if self._radio is not None:
             note_radio(db, *self._radio)
-            _logger.info("the disk can be written")
         return key_ring
 
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:

@@ -246,6 +246,9 @@ MESSAGES: Mapping[str, Text] = {
     "log_silent": Text(
         "{fault}; nothing is sent until then", "{fault}; tạm ngừng phát tín hiệu cho đến lúc đó"
     ),
+    "log_writing_again": Text(
+        "the disk can be written again", "đã ghi lại được vào đĩa, tiếp tục hoạt động bình thường"
+    ),
     "log_unwritten": Text(
         "{fault}; what was heard is kept in memory until then",
         "{fault}; những gì thu được tạm giữ trong bộ nhớ cho đến lúc đó",

@@ -429,7 +429,7 @@ async def test_a_disk_that_fails_keeps_the_loop_going_and_loses_nothing_stored(
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     radio = ScriptedRadio(clock, fail=disk, until=4 * 3600)
     try:
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.INFO):
             await play(radio, home)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
@@ -443,6 +443,7 @@ async def test_a_disk_that_fails_keeps_the_loop_going_and_loses_nothing_stored(
     assert on_air == []
     assert "nothing is sent until then" in caplog.text
     assert "kept in memory until then" in caplog.text
+    assert caplog.text.count("the disk can be written again") == 1
 
 
 async def test_a_start_without_a_disk_is_mended_within_six_minutes_of_one(

@@ -62,7 +62,7 @@ def live_through(
         meanwhile()
         mended_at = clock.now()
         mend()
-        wait(lambda: "the disk can be written" in an.log(), an.log)
+        wait(lambda: "the disk can be written again" in an.log(), an.log)
         recovered_at = clock.now()
         # The next scan writes what came before.
         time.sleep(700 / RATE)
@@ -150,7 +150,7 @@ def test_a_first_start_on_a_card_that_can_only_be_read_is_waited_out(
         wait(lambda: "nothing is sent until then" in an.log(), an.log)
         assert "run truyvet agent join first" in an.refusal("status")
         its.make_writable()
-        wait(lambda: "the disk can be written" in an.log(), an.log)
+        wait(lambda: "the disk can be written again" in an.log(), an.log)
         assert an.answer("status")["running"]
         assert an.stop() == 0
     assert sent(read_trace(trace_file), "an")
@@ -175,5 +175,5 @@ def test_what_a_killed_agent_left_is_read_on_a_card_that_can_only_be_read(
         an.start(radios["an"])
         wait(lambda: "nothing is sent until then" in an.log(), an.log)
         its.make_writable()
-        wait(lambda: "the disk can be written" in an.log(), an.log)
+        wait(lambda: "the disk can be written again" in an.log(), an.log)
         assert an.stop() == 0
