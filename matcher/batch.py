@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matcher.batch_result import ManyMatches, Provenance
+from matcher.columns import MOST_SIGHTINGS
 from matcher.diagnosis_keys import KeyFiles
 from matcher.many_logs import (
     BYTES_A_SIGHTING,
@@ -159,7 +160,7 @@ def _check(workers: int | None, memory: int, side: str | None) -> None:
 
 
 def _parts(logs: str | Path | ManyLogs, memory: int, workers: int) -> Sequence[PartOfLogs]:
-    sightings = max(1, memory // BYTES_A_SIGHTING)
+    sightings = min(max(1, memory // BYTES_A_SIGHTING), MOST_SIGHTINGS)
     if isinstance(logs, ManyLogs):
         # In memory they are already: what counts is that every worker has some.
         return list(logs.parts(min(sightings, -(-len(logs) // workers) or 1))) or [logs]

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NO_ONSET", "KeyColumns", "SightingColumns"]
+__all__ = ["MOST_SIGHTINGS", "NO_ONSET", "KeyColumns", "SightingColumns", "check_count"]
+
+MOST_SIGHTINGS = 2**31 - 1
+"""How many sightings are matched at once: the kernels number them in 32 bits."""
 
 NO_ONSET = -128
 """Stands in `KeyColumns.days_since_onset_of_symptoms` for a key without that field."""
@@ -25,6 +28,12 @@ NO_ONSET = -128
 
 def _numpy() -> Any:
     return require("numpy", extra="matcher")
+
+
+def check_count(sightings: int) -> None:
+    """Raise `InvalidValue` for more than `MOST_SIGHTINGS`."""
+    if sightings > MOST_SIGHTINGS:
+        raise InvalidValue(f"at most {MOST_SIGHTINGS} sightings at once, not {sightings}: cut them")
 
 
 def _check_shape(name: str, column: Any, rows: int, kind: str, width: int | None = None) -> None:
@@ -130,7 +139,7 @@ class SightingColumns:
     Raises
     ------
     InvalidValue
-        When a column has another type, length or layout than it says.
+        When a column has another type, length or layout than it says, or too many rows.
     """
 
     rpi: NDArray[np.uint8] = field(repr=False)
@@ -142,6 +151,7 @@ class SightingColumns:
 
     def __post_init__(self) -> None:
         rows = len(self.rpi)
+        check_count(rows)
         _check_shape("rpi", self.rpi, rows, "uint8", RPI_LENGTH)
         _check_shape("interval", self.interval, rows, "uint32")
         _check_shape("clock_suspect", self.clock_suspect, rows, "bool")

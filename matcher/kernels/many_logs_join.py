@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns import KeyColumns, SightingColumns
+from matcher.columns import KeyColumns, SightingColumns, check_count
 from matcher.index import GROUP, TOLERANCE_INTERVALS, DayIndex, SightingIndex
 from matcher.kernels.join import Pairs, match_columns
 from matcher.processor import Kernel, choose_kernel
@@ -178,7 +178,13 @@ def join_many_logs(
         Which side to index: ``keys``, ``logs``, or None for the smaller. The answer is the same.
     kernel
         By default the best for this processor.
+
+    Raises
+    ------
+    InvalidValue
+        When there are more than `MOST_SIGHTINGS`.
     """
+    check_count(len(rpi))
     kernel = kernel or choose_kernel()
     if not kernel.compiled:
         intervals = (seen_at // INTERVAL_SECONDS).astype(np.uint32)

@@ -13,6 +13,7 @@ from matcher.batch_assessment import LogTask
 from matcher.columns import NO_ONSET, KeyColumns, SightingColumns
 from matcher.export_columns import ParsedKeys
 from matcher.index import SightingIndex
+from matcher.kernels.many_logs_join import join_many_logs
 from matcher.log_columns import LogColumns
 from matcher.many_logs import ManyLogs
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType
@@ -92,6 +93,16 @@ def test_the_last_interval_is_within() -> None:
     starts = np.array([2**32 - 1, 2**32 - 144], np.uint32)
     keys = KeyColumns.of(np.zeros((2, 16), np.uint8), starts, np.array([1, 144], np.uint16))
     assert len(keys) == 2
+
+
+def test_more_sightings_than_the_kernels_can_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("matcher.columns.MOST_SIGHTINGS", 3)
+    many = ManyLogs.from_sightings({"log": [Sighting(bytes(16), bytes(4), (-60,), 0)] * 4})
+    with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
+        SightingColumns.of(many.rpi, np.zeros(4, np.uint32))
+    with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
+        join_many_logs(KeyColumns.from_keys([]), many.rpi, many.seen_at, many.clock_suspect)
+    assert [len(part) for part in many.parts(1 << 40)] == [4]
 
 
 def test_no_repr_shows_a_key_an_identifier_or_a_time() -> None:
