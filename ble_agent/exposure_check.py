@@ -10,7 +10,7 @@ from typing import Any
 from ble_agent.membership import Membership, load_membership, refresh
 from ble_agent.messages import MESSAGES, date_text, say
 from ble_agent.server_client import ServerClient
-from ble_agent.store import RETENTION_SECONDS, additions, forget, forget_batches, set_state
+from ble_agent.store import RETENTION_SECONDS, additions, forget, set_state
 from matcher import KeyMatch, SightingIndex, assess, match_keys
 from matcher.definition import is_matchable, revised
 from tracing_core.clock import Clock
@@ -91,6 +91,8 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     StoreError
         When the result cannot be written.
     """
+    # Whoever adds old sightings meanwhile, or joins another server, lets it begin anew.
+    added = additions(db)
     try:
         membership = _refreshed(db, client, load_membership(db), clock)
     finally:
@@ -98,7 +100,6 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
         if client.confirms_clock:
             forget(db, clock.now())
     client.mirrors = membership.mirrors
-    added = additions(db)
     sightings = SightingIndex(select_sightings(db))
     names = client.index(membership.trust.region)
     _forget_batches(db, names, clock)
@@ -115,14 +116,16 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
             # One bad file must not keep the others from the owner.
             failure = failure or error
             continue
-        take_batch(db, name, export, sightings, clock)
+        if not take_batch(db, name, export, sightings, clock, added=added):
+            return check(db, client, clock)
         count += 1
     days, level = assess_stored(db, sightings, membership, clock)
     with transaction(db):
-        if additions(db) != added:
-            # Somebody added to the log after it was read here.
-            forget_batches(db)
-        set_state(db, "last_check", {"at": int(clock.now()), "level": level, "days": len(days)})
+        is_current = additions(db) == added
+        if is_current:
+            set_state(db, "last_check", {"at": int(clock.now()), "level": level, "days": len(days)})
+    if not is_current:
+        return check(db, client, clock)
     return CheckResult(count, days, level, failure)
 
 
@@ -152,15 +155,29 @@ def _forget_batches(db: Database, names: Iterable[str], clock: Clock) -> None:
 
 
 def take_batch(
-    db: Database, name: str, export: ExportFile, sightings: SightingIndex, clock: Clock
-) -> None:
+    db: Database,
+    name: str,
+    export: ExportFile,
+    sightings: SightingIndex,
+    clock: Clock,
+    *,
+    added: int | None = None,
+) -> bool:
     """Match one key file, and write down together that it was used and what it changed.
 
     Keys that matched before change their report type by the allowed transitions, once.
+
+    Returns
+    -------
+    bool
+        False if `additions` is no longer `added`, as it was before the sightings were read; then
+        nothing is written. None does not look.
     """
     known = frozenset(_matched_keys(db))
     found = {match.key.key_data for match in match_keys(sightings, _first_records(export, known))}
     with transaction(db):
+        if added is not None and additions(db) != added:
+            return False
         done = db.conn.execute(
             "INSERT OR IGNORE INTO batch (name, done_on) VALUES (?, ?)",
             [name, utc_day(clock.now())],
@@ -168,6 +185,7 @@ def take_batch(
         # Another process may have been quicker, with this file or with one that came after it.
         if done.rowcount:
             _write_changes(db, export, found)
+    return True
 
 
 def _write_changes(db: Database, export: ExportFile, found: set[bytes]) -> None:

@@ -118,6 +118,8 @@ def refresh(db: Database, client: ServerClient, membership: Membership, now: flo
     newer = _fetched(client, membership.line, membership, now)
     if newer != membership:
         with transaction(db):
+            if get_state(db, _STATE)["line"] != str(membership.line):
+                raise TrustError("this device has joined another server meanwhile: try again")
             _remember(db, newer)
     return newer
 

@@ -104,10 +104,12 @@ def listen_in(*, is_unsafe: bool) -> None:
             tell(sent=advertisement.rpi.hex(), interval=interval_number(now))
         return advertisement
 
-    def tell_batch(db: Any, name: str, *rest: Any) -> None:
+    def tell_batch(db: Any, name: str, *rest: Any, **named: Any) -> bool:
         tell(taking=name)
-        take_batch(db, name, *rest)
-        tell(taken=name)
+        is_taken = take_batch(db, name, *rest, **named)
+        if is_taken:
+            tell(taken=name)
+        return is_taken
 
     def tell_forgetting(db: Any) -> None:
         tell(forgetting=True)
