@@ -227,9 +227,16 @@ class MgmtRadio(AdapterRadio):
             await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
         self._is_extended = features.is_extended
         # Once its pipe is closed the guardian removes whatever was left on the air.
-        self._guardian = Guardian(
-            self._index, self._instance[0], self._connect, self._lose_its_guardian
-        )
+        try:
+            self._guardian = Guardian(
+                self._index, self._instance[0], self._connect, self._lose_its_guardian
+            )
+        except OSError as error:
+            raise RadioError(
+                RadioFault.REFUSED,
+                f"the process that guards {self.name} cannot be started ({error.strerror}):"
+                " stop other programs, or use --radio bluez",
+            ) from error
         self._undo.push_async_callback(self._guardian.close)
         self._undo.push_async_callback(self._silence_what_was_lost)
 

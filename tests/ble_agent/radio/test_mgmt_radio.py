@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import struct
@@ -410,6 +411,19 @@ async def test_without_its_guardian_nothing_is_sent() -> None:
         with pytest.raises(RadioError, match="guards it"):
             await radio.rotate(random_advertisement())
         assert kernel.advertising == {}
+
+
+async def test_a_guardian_that_cannot_be_started_is_a_fault_like_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("subprocess.Popen", full)
+    kernel = FakeKernel()
+    with pytest.raises(RadioError, match="cannot be started"):
+        await MgmtRadio(None, ManualClock(START), connect=kernel.connect).__aenter__()
+    kernel.close()
 
 
 async def test_the_end_of_its_guardian_is_noticed_at_once() -> None:
