@@ -442,7 +442,7 @@ MESSAGES: Mapping[str, Text] = {
         " bluetooth",
     ),
     "error_powered_off": Text(
-        "the Bluetooth adapter is off: switch it on",
+        "the Bluetooth adapter is off: switch it on (if it is blocked: rfkill unblock bluetooth)",
         "bộ điều hợp Bluetooth đang tắt: hãy bật lên (nếu bị khóa: rfkill unblock bluetooth)",
     ),
     "error_permission": Text(

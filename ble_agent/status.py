@@ -16,12 +16,12 @@ from ble_agent.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
 from ble_agent.config import AgentConfig
 from ble_agent.home import is_running
 from ble_agent.membership import Membership, find_membership
-from ble_agent.messages import date_text, explain, say
+from ble_agent.messages import date_text, say
 from ble_agent.server_client import refused
 from ble_agent.store import DATABASE_NAME, get_state, has_database, open_store
 from ble_agent.tables import AGENT_TABLES
 from tracing_core.clock import Clock, clock_from_environment
-from tracing_core.errors import RadioError, RadioFault, SchemaMismatch, StoreError
+from tracing_core.errors import SchemaMismatch, StoreError
 from tracing_core.sighting import SIGHTING_TABLE
 from tracing_core.sqlite import Database, open_readonly, translated
 
@@ -172,9 +172,8 @@ def _radio(radio: Mapping[str, Any], language: str) -> Check:
         return Check("radio", False, say("status_radio_unknown", language))
     if radio["fault"] is None:
         return Check("radio", True, say("status_radio", language, radio=radio["name"]))
-    fault = RadioFault[str(radio["fault"]).upper()]
     # The text of the moment named more; what to do is the same.
-    return Check("radio", False, explain(RadioError(fault, fault.value), language))
+    return Check("radio", False, say(f"error_{radio['fault']}", language))
 
 
 def _recent(name: str, moment: int | None, latest: int, clock: Clock, language: str) -> Check:

@@ -16,6 +16,7 @@ from ble_agent.encounter_log import EncounterLog
 from ble_agent.home import running
 from ble_agent.late_store import note_radio
 from ble_agent.membership import join
+from ble_agent.messages import say
 from ble_agent.server_client import ServerClient
 from ble_agent.status import status
 from ble_agent.store import open_store, set_state
@@ -165,3 +166,14 @@ def test_a_log_outlives_a_full_card_and_writes_again(
         log.commit(log.begin())
         (rows,) = db.conn.execute("SELECT count(*) FROM sighting").fetchone()
     assert rows == 1 + 39 * 100
+
+
+@pytest.mark.parametrize("fault", RadioFault)
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_what_to_do_about_a_radio_is_said_in_both_languages(
+    tmp_path: Path, fault: RadioFault, lang: str
+) -> None:
+    with open_store(tmp_path) as db:
+        note_radio(db, "mgmt", fault)
+    _, text = checks(tmp_path, lang)
+    assert say(f"error_{fault.name.lower()}", lang) in text
