@@ -3,8 +3,8 @@
 Numba keeps what it compiled beside the file of the function it compiled, and compares that file
 alone: an edited emitter in another file would go unnoticed. Here an entry counts only if every
 source file of this package and of what its kernels take numbers from, this project's version,
-Numba's and llvmlite's are the same; Numba itself adds the processor and its features. An entry that
-cannot be read is compiled again.
+Numba's and llvmlite's are the same. Each kind of processor has files of its own, as Numba's index
+and what it tells of are written one after the other. What cannot be read is compiled again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 import llvmlite
 import numba
 from numba.core import caching
+from numba.core.registry import cpu_target
 
 from matcher import index, processor
 from tracing_core import interval
@@ -52,6 +53,13 @@ def source_stamp() -> str:
     for source in sorted(Path(__file__).parent.rglob("*.py")) + others:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
+
+
+@functools.cache
+def _processor() -> str:
+    """Return a digest of the processor and the features that Numba compiles for."""
+    target = cpu_target.target_context.codegen().magic_tuple()
+    return hashlib.sha256(repr(target).encode()).hexdigest()[:16]
 
 
 def _candidates() -> Iterator[Path]:
@@ -113,7 +121,7 @@ class _Results(_CACHING.CompileResultCacheImpl):  # type: ignore[misc]
         self._lineno = function.__code__.co_firstlineno
         self._locator = _Locator(folder)
         self._filename_base = self.get_filename_base(
-            f"{function.__module__}.{function.__qualname__}", sys.abiflags
+            f"{function.__module__}.{function.__qualname__}-{_processor()}", sys.abiflags
         )
 
 

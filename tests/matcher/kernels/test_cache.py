@@ -115,8 +115,12 @@ def test_what_other_packages_tell_a_kernel_counts(tmp_path: Path, house: Path) -
 def test_another_processor_has_its_own(tmp_path: Path, house: Path) -> None:
     folder = tmp_path / "cache"
     run(folder, house=house, TRUYVET_KERNEL="table")
+    ours = {path.name for path in folder.rglob("*.nb*")}
+    shutil.rmtree(folder)
     other = run(folder, house=house, TRUYVET_KERNEL="table", NUMBA_CPU_NAME="generic")
     assert other[:2] == (0, 1)
+    # In files of its own: two that fill a cache that both see must not take each other's.
+    assert ours.isdisjoint(path.name for path in folder.rglob("*.nb*"))
 
 
 def test_damaged_files_are_compiled_anew(tmp_path: Path, house: Path) -> None:
