@@ -173,18 +173,19 @@ def limit_samplers() -> dict[str, Callable[[], float]]:
     Raises
     ------
     InvalidValue
-        When the processor has no AES instructions.
+        When the processor has no AES instructions, or neither SHA instructions nor AVX-512.
     """
     names = [kernel for kernel in supported_kernels() if kernel.machine == "x86_64"]
-    if not names:
-        raise InvalidValue("the limit is known for x86 processors with AES instructions only")
+    hashing = [kernel.hkdf_lanes for kernel in names if kernel.hkdf_lanes in (None, 16)]
+    if not hashing:
+        raise InvalidValue("the limit is known for x86 processors with AES and SHA or AVX-512 only")
     widths = {kernel.aes: kernel for kernel in names if kernel.aes}
     width = max(widths)
     expand, lanes = {128: (expand_128, 1), 256: (expand_256, 2), 512: (expand_512, 4)}[width]
     measured = {"aes": _repeated(aes_text(width)), "schedule": _expanded(expand, lanes)}
-    if any(kernel.hkdf_lanes is None for kernel in names):
+    if None in hashing:
         measured["hash_sha"] = _repeated(sha_text())
-    if width == 512:
+    if 16 in hashing:
         measured["hash_lanes"] = _repeated(lanes_text())
     for function in measured.values():
         function(4)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from matcher.kernels import limit
-from matcher.processor import supported_kernels
+from matcher.processor import KERNELS, supported_kernels
 from tracing_core.errors import InvalidValue
 
 HAS_AES = any(kernel.machine == "x86_64" for kernel in supported_kernels())
@@ -49,6 +49,30 @@ def test_every_unit_of_this_processor_is_measured() -> None:
     assert any(name.startswith("hash_") for name in samplers)
     for sample in samplers.values():
         assert 0.1 < sample() < 1e6
+
+
+@pytest.mark.parametrize(
+    ("names", "hashing"),
+    [
+        (["vaes512-avx512", "vaes512-sha"], {"hash_sha", "hash_lanes"}),
+        (["vaes256-sha", "vaes256-avx2"], {"hash_sha"}),
+        (["aesni-avx512", "aesni-avx2"], {"hash_lanes"}),
+    ],
+)
+def test_what_other_processors_hash_with(
+    monkeypatch: pytest.MonkeyPatch, names: list[str], hashing: set[str]
+) -> None:
+    # Nothing of theirs is run here.
+    for function in ("_repeated", "_expanded"):
+        monkeypatch.setattr(limit, function, lambda *_: lambda _times: None)
+    monkeypatch.setattr(limit, "supported_kernels", lambda: [KERNELS[name] for name in names])
+    assert set(limit.limit_samplers()) == {"aes", "schedule", *hashing}
+
+
+def test_without_known_hashing_there_is_no_limit_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit, "supported_kernels", lambda: [KERNELS["aesni-avx2"]])
+    with pytest.raises(InvalidValue, match="SHA"):
+        limit.limit_samplers()
 
 
 def test_without_aes_there_is_no_limit_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
