@@ -38,8 +38,8 @@ class Kernel:
     def bits(self) -> int:
         """Return how many bits of the filter stand for an identifier.
 
-        One instruction of AVX-512 tests eight, so four cost no more than one; elsewhere each is a
-        shift, and two let few enough pass.
+        One instruction of AVX-512 picks eight of a word, so four cost no more than one; elsewhere
+        each is a shift, and two let few enough pass.
         """
         return 4 if self.aes == 512 else 2
 
