@@ -12,7 +12,9 @@ import json
 import math
 import random
 import secrets
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -211,6 +213,7 @@ class ServerClient:
         self._partial = partial or PartialFile(None)
         self._kind = _COVER if is_cover else _EARNEST
         self._next_post = -math.inf
+        self._connection: socket.socket | None = None
         self.mirrors: tuple[str, ...] = ()
         """Where the index and key files are too, for when the server itself does not answer."""
         self.confirms_clock = False
@@ -234,6 +237,7 @@ class ServerClient:
         traceback: TracebackType | None,
     ) -> None:
         self._client.close()
+        self._note_connection(None)
 
     def trust_documents(self) -> list[str]:
         """Fetch the server's trust documents, oldest first, not yet verified.
@@ -415,8 +419,14 @@ class ServerClient:
 
     @contextlib.contextmanager
     def _exchange(self, method: str, url: str, **options: Any) -> Iterator[httpx2.Response]:
+        # Its own timeouts are of each byte of an answer's head.
+        patience = threading.Timer(_ANSWER_SECONDS, self._hang_up)
+        patience.daemon = True
+        patience.start()
+        options["extensions"] = {"trace": self._trace}
         try:
             with self._client.stream(method, url, **options) as response:
+                patience.cancel()
                 yield response
         except self._httpx2.TransportError as error:
             if _is_certificate_fault(error):
@@ -424,6 +434,24 @@ class ServerClient:
             raise ServerUnreachable(say("error_server_unreachable", "en")) from error
         except (self._httpx2.HTTPError, self._httpx2.InvalidURL) as error:
             raise refused("answer") from error
+        finally:
+            patience.cancel()
+
+    def _trace(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event.endswith(".connect_tcp.complete"):
+            # A copy goes on meaning this connection when TLS takes the socket over.
+            self._note_connection(facts["return_value"].get_extra_info("socket").dup())
+
+    def _note_connection(self, connection: socket.socket | None) -> None:
+        before, self._connection = self._connection, connection
+        if before is not None:
+            before.close()
+
+    def _hang_up(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _check_answer(self, response: httpx2.Response) -> None:
         self._check_clock(response)

@@ -6,8 +6,10 @@ import contextlib
 import datetime
 import ipaddress
 import json
+import socket
 import sqlite3
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,38 @@ def test_an_answer_that_trickles_in_is_given_up(
         pytest.raises(ServerError, match="does not answer"),
     ):
         client.trust_documents()
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"HTTP/1.1 200 OK\r\nX: ", b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb"]
+)
+def test_a_head_that_trickles_in_is_given_up(
+    beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_client, "_ANSWER_SECONDS", 0.2)
+    is_over = threading.Event()
+
+    def trickle(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(beginning)
+            while not is_over.wait(0.01):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=[listener])
+        thread.start()
+        scheme = "http" if beginning.startswith(b"HTTP") else "https"
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            with (
+                ServerClient(url, ManualClock(NOW)) as client,
+                pytest.raises(ServerError, match="does not answer"),
+            ):
+                client.trust_documents()
+        finally:
+            is_over.set()
+            thread.join()
 
 
 def self_signed(folder: Path) -> Path:
