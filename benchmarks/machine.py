@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["machine", "versions"]
+from matcher.kernels.limit import limit_samplers
+from tracing_core.errors import InvalidValue
+
+__all__ = ["machine", "units", "versions"]
 
 
 def machine() -> dict[str, str | int | float | None]:
@@ -27,3 +32,12 @@ def machine() -> dict[str, str | int | float | None]:
 def versions(*names: str) -> dict[str, str]:
     """Return the versions of the libraries that were measured."""
     return {name: version(name) for name in names}
+
+
+def units() -> dict[str, Callable[[], float]]:
+    """Return what measures the processor's limit; nothing, saying so, where that is not known."""
+    try:
+        return limit_samplers()
+    except InvalidValue as error:
+        print(f"limit left out: {error}", file=sys.stderr)
+        return {}

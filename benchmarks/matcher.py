@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine import machine, versions
+from benchmarks.machine import machine, units, versions
 from benchmarks.rivals.python import Log, best_python, pycryptodome
 from benchmarks.rivals.tuned_c import TunedC, Unbuildable
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.index import SightingIndex
 from matcher.kernels.join import match_columns
-from matcher.kernels.limit import limit_ns_per_key, limit_samplers
+from matcher.kernels.limit import limit_ns_per_key
 from matcher.processor import choose_kernel
 from tracing_core.rolling_proximity_identifier import derive_rpis
 from tracing_core.temporary_exposure_key import derive_rpik
@@ -151,11 +151,11 @@ def measure(sizes: tuple[int, ...], seconds: float) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``limit_ns_per_key``; ``kernel_ns_per_key`` by log size; ``rivals_ns_per_key`` by rival and
-        log size; medians of the same under ``medians``.
+        ``limit_ns_per_key``, None where it is not known; ``kernel_ns_per_key`` by log size;
+        ``rivals_ns_per_key`` by rival and log size; medians of the same in ``medians_ns_per_key``.
     """
-    units = limit_samplers()
-    samples: dict[str, list[float]] = {name: [] for name in units}
+    limits = units()
+    samples: dict[str, list[float]] = {name: [] for name in limits}
     figures: dict[tuple[str, int], list[float]] = {}
     for size in sizes:
         with ExitStack() as stack:
@@ -168,12 +168,12 @@ def measure(sizes: tuple[int, ...], seconds: float) -> dict[str, Any]:
                     # The kernel is quick to sample, and short samples need more of them.
                     for _ in range(3 if name in ("kernel", "tuned_c") else 1):
                         figures.setdefault((name, size), []).append(sample())
-                for unit, sample in units.items():
+                for unit, sample in limits.items():
                     samples[unit].append(sample())
-    limit = limit_ns_per_key({name: min(values) for name, values in samples.items()})
+    minima = {name: min(values) for name, values in samples.items()}
     least = _by_name(figures, min)
     return {
-        "limit_ns_per_key": limit,
+        "limit_ns_per_key": limit_ns_per_key(minima) if minima else None,
         "kernel_ns_per_key": least.pop("kernel"),
         "rivals_ns_per_key": least,
         "medians_ns_per_key": _by_name(figures, lambda values: float(np.median(values))),
@@ -199,12 +199,13 @@ def _print_table(result: Mapping[str, Any]) -> None:
     print(
         f"{result['kernel']} on {result['machine']['processor']}, load {result['machine']['load']}"
     )
-    print(f"the processor's limit: {limit:.1f} ns a key")
+    if limit:
+        print(f"the processor's limit: {limit:.1f} ns a key")
     print(f"{'identifiers':>12} {'ns a key':>9} {'of limit':>9}", end="")
     rivals = result["rivals_ns_per_key"]
     print("".join(f" {'x ' + name:>14}" for name in rivals))
     for size, value in kernel.items():
-        row = f"{int(size):12,} {value:9.1f} {limit / value:9.0%}"
+        row = f"{int(size):12,} {value:9.1f} {f'{limit / value:.0%}' if limit else '-':>9}"
         for of in rivals.values():
             row += f" {of[size] / value:14.1f}" if size in of else f" {'-':>14}"
         print(row)
@@ -231,8 +232,9 @@ def _plot(result: Mapping[str, Any], path: Path) -> None:
             rate = [1e9 / value for value in series[name].values()]
             width = 2.5 if name == "kernel" else 1.2
             axes.plot(sizes, rate, marker="o", linewidth=width, label=label)
-    axes.axhline(1e9 / result["limit_ns_per_key"], linestyle="--", color="grey")
-    axes.annotate("the processor's limit", (1e3, 1e9 / result["limit_ns_per_key"] * 1.08))
+    if limit := result["limit_ns_per_key"]:
+        axes.axhline(1e9 / limit, linestyle="--", color="grey")
+        axes.annotate("the processor's limit", (1e3, 1e9 / limit * 1.08))
     axes.set(xscale="log", yscale="log", xlabel="identifiers in the log", ylabel="keys a second")
     axes.set_title("Keys matched a second on one core")
     axes.grid(alpha=0.3)

@@ -14,10 +14,11 @@ import time
 
 import numpy as np
 
+from benchmarks.machine import units
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.index import SightingIndex
 from matcher.kernels.join import match_columns
-from matcher.kernels.limit import limit_ns_per_key, limit_samplers
+from matcher.kernels.limit import limit_ns_per_key
 from matcher.processor import choose_kernel, supported_kernels
 
 DAY = 18_400
@@ -60,17 +61,17 @@ def main() -> None:
     if names == ["all"]:
         names = [kernel.name for kernel in supported_kernels() if kernel.compiled]
     sizes = [int(size) for size in arguments.sizes.split(",")]
-    units = limit_samplers()
+    limits = units()
     runs = samplers(names, sizes)
     minima: dict[object, float] = {}
     for _ in range(arguments.rounds):
-        for name, sample in (*units.items(), *runs.items()):
+        for name, sample in (*limits.items(), *runs.items()):
             minima[name] = min(minima.get(name, 1e12), sample())
-    limit = limit_ns_per_key({name: minima[name] for name in units})
+    limit = limit_ns_per_key({name: minima[name] for name in limits}) if limits else None
     if arguments.json:
         result = {
             "limit_ns_per_key": limit,
-            "units_ns_per_key": {name: minima[name] for name in units},
+            "units_ns_per_key": {name: minima[name] for name in limits},
             "kernel_ns_per_key": {
                 name: {str(size): minima[name, size] for size in sizes} for name in names
             },
@@ -79,11 +80,13 @@ def main() -> None:
         }
         print(json.dumps(result))
         return
-    parts = ", ".join(f"{name} {minima[name]:.1f}" for name in units)
-    print(f"limit {limit:.1f} ns a key ({parts}); load {os.getloadavg()[0]:.1f}")
+    parts = ", ".join(f"{name} {minima[name]:.1f}" for name in limits)
+    if limit:
+        print(f"limit {limit:.1f} ns a key ({parts}); load {os.getloadavg()[0]:.1f}")
     for name, size in runs:
         value = minima[name, size]
-        print(f"{name:16} {size:>8} a day {value:8.1f} ns a key {limit / value:6.1%} of the limit")
+        share = f" {limit / value:6.1%} of the limit" if limit else ""
+        print(f"{name:16} {size:>8} a day {value:8.1f} ns a key{share}")
 
 
 if __name__ == "__main__":
