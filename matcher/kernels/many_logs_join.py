@@ -5,7 +5,7 @@ Whichever side is the smaller is indexed, one UTC day at a time and not kept:
 - the *logs*: their sightings of a day go into a filter and a table, and the kernel of
   `matcher.kernels.join` derives the day's keys against them;
 - the *keys*: the identifiers of the day's keys go into a filter, and the day's sightings stream
-  past it. The few hundredths that it lets pass are then joined as if they were all.
+  past it. The hundredth that it lets pass is then joined as if it were all.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KEYS_SIDE_FACTOR = 0.25
 identifiers. An identifier in a filter costs less than a sighting in a table, but each key is
 derived twice; docs/many-logs.md has the measurement."""
 
-_KEY_BITS = 12  # for each identifier of a key: seven of a thousand others pass
+_KEY_BITS = 12  # for each identifier of a key: eleven of a thousand others pass
 _DERIVED_AT_ONCE = 256  # keys; their identifiers take 590 KB, which stay in the second cache
 _GROUPS_PER_DAY = TEK_ROLLING_PERIOD // GROUP
 _MANY = 4096  # so many sightings of a day leave no group of it out
