@@ -169,6 +169,8 @@ class AdapterRadio(abc.ABC):
         except asyncio.CancelledError:
             # Only what has been started to its end can be stopped.
             await asyncio.wait({starting})
+            if not starting.cancelled():
+                starting.exception()  # Taken, so that nobody complains that it was not.
             raise
 
     async def _deafen(self) -> None:

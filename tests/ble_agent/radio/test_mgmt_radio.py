@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import struct
@@ -453,6 +454,26 @@ async def test_a_scan_stopped_while_it_begins_leaves_nothing_behind() -> None:
             await scan
         assert kernel.monitors == set()
         assert MgmtCommand.ADD_PATTERNS_MONITOR in kernel.commands
+
+
+async def test_a_scan_stopped_while_it_fails_to_begin_is_no_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Refusing(FakeKernel):
+        def _on_add_patterns_monitor(
+            self, index: int, body: bytes, channel: Any
+        ) -> tuple[int, bytes]:
+            scan.cancel()
+            return MgmtStatus.REJECTED, b""
+
+    kernel = Refusing()
+    async with opened(kernel) as radio:
+        scan = asyncio.create_task(radio.scan(4.0, lambda _: None))
+        await asyncio.wait({scan})
+        assert scan.cancelled()
+    del scan
+    gc.collect()
+    assert caplog.records == []
 
 
 async def test_self_test_sends_and_listens() -> None:
