@@ -15,6 +15,7 @@ from tracing_core.errors import InvalidValue
 __all__ = ["Clock", "ManualClock", "ScaledClock", "clock_from_environment"]
 
 _VARIABLE = "TRUYVET_CLOCK"
+_LATEST_SECONDS = 2e11
 # Linux's CLOCK_MONOTONIC stops during suspend; other systems have no CLOCK_BOOTTIME.
 _MONOTONIC_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -131,7 +132,12 @@ def clock_from_environment() -> Clock:
     Raises
     ------
     InvalidValue
-        When the variable is set and cannot be read.
+        When the variable is set and cannot be read, or tells a moment that no calendar has.
     """
     text = os.environ.get(_VARIABLE)
-    return ScaledClock.parse(text) if text else Clock()
+    if not text:
+        return Clock()
+    clock = ScaledClock.parse(text)
+    if not 0 <= clock.now() <= _LATEST_SECONDS:
+        raise InvalidValue(f"{_VARIABLE} must tell a moment from 1970 to 8307")
+    return clock

@@ -69,6 +69,13 @@ def test_texts_that_are_no_clock(text):
         ScaledClock.parse(text)
 
 
+@pytest.mark.parametrize("text", ["1e300", "-1", "2.1e11", "0@1e300x1"])
+def test_a_moment_that_no_calendar_has_is_one_line(text, monkeypatch):
+    monkeypatch.setenv("TRUYVET_CLOCK", text)
+    with pytest.raises(InvalidValue, match="TRUYVET_CLOCK must tell a moment from 1970 to 8307"):
+        clock_from_environment()
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text):
     try:
