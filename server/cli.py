@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -151,7 +151,12 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
 )
 @_json
 def run(home: Path, host: str, port: int, as_json: bool) -> None:
-    """Serve devices and operators until stopped."""
+    """Serve devices and operators until stopped.
+
+    Wrong codes and requests are counted by client. Behind a proxy, clients are told apart by the
+    header X-Forwarded-For, which the proxy must set itself. It is believed from 127.0.0.1 alone, or
+    else from the addresses in the environment variable FORWARDED_ALLOW_IPS, separated by commas.
+    """
     import uvicorn
 
     from server.app import create_app
@@ -245,7 +250,13 @@ def issue(
     from tracing_core.verification import IssueRequest
 
     opened = _open(home)
-    request = IssueRequest(symptom_date=symptom_date, test_date=test_date, test_type=test_type)
+    here = datetime.fromtimestamp(opened.clock.now()).astimezone().utcoffset() or timedelta()
+    request = IssueRequest(
+        symptom_date=symptom_date,
+        test_date=test_date,
+        test_type=test_type,
+        tz_offset=here.total_seconds() / 60,
+    )
     for _ in range(count):
         try:
             made = issue_code(opened, request, is_long=is_long)
@@ -268,8 +279,8 @@ def issue(
 def publish_keys(file: Any, home: Path, as_json: bool) -> None:
     """Publish keys by an operator's right, without a code.
 
-    FILE is JSON as of /v1/publish: temporaryExposureKeys, symptomOnsetInterval, traveler; and
-    reportType, which is confirmed, likely or negative.
+    FILE is JSON as of /v1/publish: temporaryExposureKeys, symptomOnsetInterval; and reportType,
+    which is confirmed, likely or negative.
     """
     from server.publish.upload import take_upload
     from server.verification.certificate import REPORT_TYPES, Claims
@@ -344,7 +355,10 @@ def openapi() -> None:
 def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
     """Replace a signing key, or the operator's key.
 
-    Devices that joined follow a new signing key.
+    Devices that joined follow a new signing key. A stolen export key is believed for 14 more days.
+    Who stole a configuration key, even one since replaced, can deceive every device that joins
+    later, because the line to join by stays the same: set up a new home, and have all devices join
+    by its line.
     """
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key

@@ -112,7 +112,9 @@ class Settings(BaseSettings):
     max_batch_issue: Count = 10
     """Codes in one request of ``/api/batch-issue``, as Google's server takes."""
     verify_requests_per_minute: Count = 120
-    """Requests of one client to the verification endpoints; counted in memory only."""
+    """Requests of one client to the verification endpoints and ``/v1/publish``; counted in memory
+    only. A report is three, so thousands of devices behind one address have room, and nobody has
+    the server work without end by pretending."""
     max_counted_clients: Count = 10_000
     """Clients the counter remembers, so that a flood of addresses cannot fill the memory."""
     max_consecutive_code_failures: Count = 50

@@ -217,7 +217,6 @@ def add_padding(conn: Connection, region: str, padding: list[PaddingKey]) -> Non
                 "created_at": each.created_at,
                 "revised_at": each.revised_at,
                 "is_padding": True,
-                "traveler": False,
             }
             for each in padding
         ],

@@ -12,14 +12,18 @@ from server.context import CurrentServer
 from server.problems import answered
 from server.publish.upload import take_upload
 from server.verification.certificate import pretend_to_verify, verify_certificate
+from server.verification.limits import Address, Limits
 from tracing_core.errors import PublishRejected
 from tracing_core.publish_request import PublishRequest, PublishResponse
 
 __all__ = ["publish_router"]
 
 
-def _publish(server: CurrentServer, body: Body, is_chaff: Chaff) -> JSONResponse:
+def _publish(
+    server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
+) -> JSONResponse:
     """Publish the keys of a person who tested positive, with the certificate that says so."""
+    limits.count_request(address)
     settings, now = server.settings, server.clock.now()
     key = server.keys.certificate_key()
     request = PublishRequest.from_bytes(body)
@@ -51,6 +55,6 @@ def publish_router() -> APIRouter:
         response_class=JSONResponse,
         response_model=None,
         openapi_extra=request_schema(PublishRequest),
-        responses=response_schemas(PublishResponse, 400, 401),
+        responses=response_schemas(PublishResponse, 400, 401, 429),
     )
     return router

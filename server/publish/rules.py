@@ -21,6 +21,7 @@ from tracing_core.publish_request import PublishRequest
 __all__ = ["BACKFILLED_RISK", "RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
 
 _DAY_SECONDS = 86_400
+_FARTHEST_EAST_INTERVALS = 14 * 6
 
 BACKFILLED_RISK = {
     ReportType.CONFIRMED_TEST: 2,
@@ -166,8 +167,9 @@ def onset_is_known_or_assumed(upload: Upload) -> None:
     day = utc_day(upload.now - settings.max_symptom_onset_age_seconds)
     earliest = interval_number(day * _DAY_SECONDS)
     for stated in (upload.request.symptom_onset_interval, upload.claims.symptom_onset_interval):
-        if earliest <= stated < upload.interval:
-            upload.onset_interval = stated
+        # A day is stated by its start in UTC, which lies ahead where the day begins earlier.
+        if earliest <= stated <= upload.interval + _FARTHEST_EAST_INTERVALS:
+            upload.onset_interval = min(stated, upload.interval)
             return
     assumed = upload.now - settings.default_symptom_onset_days * _DAY_SECONDS
     upload.onset_interval = interval_number(assumed)

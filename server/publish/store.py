@@ -53,7 +53,6 @@ diagnosis_key = Table(
     Column("revised_report_type", Integer),
     Column("revised_days_since_onset", Integer),
     Column("is_padding", Boolean, nullable=False),
-    Column("traveler", Boolean, nullable=False),
     Index(None, "region", "created_at"),
     Index(None, "region", "revised_at"),
 )
@@ -71,8 +70,6 @@ class NewKey:
     key: DiagnosisKey
     created_at: int
     """Start of its window (UTC Unix seconds)."""
-    traveler: bool = False
-    """Whether its owner was in other regions too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,6 @@ def insert_keys(conn: Connection, region: str, keys: Iterable[NewKey]) -> None:
             "days_since_onset": new.key.days_since_onset_of_symptoms,
             "created_at": new.created_at,
             "is_padding": False,
-            "traveler": new.traveler,
         }
         for new in keys
     ]

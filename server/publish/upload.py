@@ -108,7 +108,7 @@ def _store(
         if old is None:
             # There is nothing to warn of, and nothing to take back.
             if each.key.report_type is not ReportType.REVOKED:
-                inserted.append(NewKey(each.key, created_at, upload.request.traveler))
+                inserted.append(NewKey(each.key, created_at))
                 revisable.append(key)
         elif _is_revision(old, each, right, upload.now):
             # A key that is still held back must not leave early by being revised.

@@ -7,13 +7,13 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse
 
 from server.bodies import Body, Chaff, padded, request_schema, response_schemas
 from server.context import CurrentServer, Server
 from server.problems import Refused, answered
-from server.verification.limits import ClientLimits
+from server.verification.limits import Address, Limits
 from server.verification.rules import (
     check_operator_key,
     exchange_code,
@@ -36,20 +36,6 @@ from tracing_core.verification import (
 __all__ = ["verification_router"]
 
 _WRONG_CODES = ("code_not_found", "code_invalid", "code_expired")
-
-
-def _limits(request: Request) -> ClientLimits:
-    limits = request.app.state.limits
-    assert isinstance(limits, ClientLimits)
-    return limits
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-Limits = Annotated[ClientLimits, Depends(_limits)]
-Address = Annotated[str, Depends(_address)]
 
 
 def _answer(server: Server, response: JSONBody) -> JSONResponse:

@@ -8,13 +8,15 @@ import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
 
 from server.config import Settings
 from server.problems import Refused
 from tracing_core.clock import Clock
 
-__all__ = ["ClientLimits"]
+__all__ = ["Address", "ClientLimits", "Limits"]
 
 _MINUTE = 60.0
 _IPV6_NETWORK_BITS = 64
@@ -65,7 +67,7 @@ class ClientLimits:
             counted.popitem(last=False)
 
     def check(self, address: str) -> None:
-        """Count a request.
+        """Count a request for a token or a certificate.
 
         Raises
         ------
@@ -73,16 +75,27 @@ class ClientLimits:
             When the client asks too often, or was wrong too often (429).
         """
         with self._lock:
-            name = self._name(address)
-            client = self._client(name)
             now = self._clock.monotonic()
-            if (banned_until := self._banned_until.get(name, now)) > now:
+            if (banned_until := self._banned_until.get(self._name(address), now)) > now:
                 raise Refused(
                     "quota_exceeded",
                     "too many wrong codes: try again later",
                     status=429,
                     retry_after=int(banned_until - now) + 1,
                 )
+        self.count_request(address)
+
+    def count_request(self, address: str) -> None:
+        """Count a request that tries no code: a ban would outlast the certificate of an upload.
+
+        Raises
+        ------
+        Refused
+            When the client asks too often (429).
+        """
+        with self._lock:
+            client = self._client(self._name(address))
+            now = self._clock.monotonic()
             if now - client.minute_began >= _MINUTE:
                 client.minute_began, client.requests = now, 0
             client.requests += 1
@@ -112,3 +125,20 @@ class ClientLimits:
                 self._banned_until[name] = self._clock.monotonic() + self._settings.ban_seconds
                 self._banned_until.move_to_end(name)
                 self._shorten(self._banned_until)
+
+
+def _limits(request: Request) -> ClientLimits:
+    limits = request.app.state.limits
+    assert isinstance(limits, ClientLimits)
+    return limits
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+Limits = Annotated[ClientLimits, Depends(_limits)]
+"""The type of a route's parameter that wants the counters."""
+
+Address = Annotated[str, Depends(_address)]
+"""The type of a route's parameter that wants the client's address, for counting alone."""

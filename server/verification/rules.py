@@ -120,7 +120,9 @@ def _day(name: str, text: str, time_zone_minutes: float, settings: Settings, now
     present = datetime.fromtimestamp(now, UTC)
     latest = (present + timedelta(minutes=abs(time_zone_minutes))).date()
     earliest = (present - timedelta(seconds=settings.max_test_age_seconds)).date()
-    if not earliest <= day <= latest:
+    if day > latest:
+        raise Refused("invalid_date", f"{name} lies in the future: today is {latest}")
+    if day < earliest:
         days = settings.max_test_age_seconds // 86_400
         raise Refused("invalid_date", f"{name} must be within the last {days} days")
 

@@ -90,6 +90,17 @@ async def test_only_json_is_read_and_only_so_much(http: httpx2.AsyncClient, path
     assert (await http.post(path, content=endless(), headers=headers)).status_code == 413
 
 
+@pytest.mark.parametrize("path", DEVICE_PATHS)
+async def test_nobody_may_ask_without_end_not_even_pretending(
+    http: httpx2.AsyncClient, app: FastAPI, path: str
+) -> None:
+    limit = app.state.settings.verify_requests_per_minute
+    answers = [await http.post(path, json={}, headers={"X-Chaff": "1"}) for _ in range(limit + 1)]
+    assert 429 not in {answer.status_code for answer in answers[:-1]}
+    assert (answers[-1].status_code, code_of(answers[-1])) == (429, "quota_exceeded")
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 61
+
+
 async def test_every_answer_carries_the_headers(http: httpx2.AsyncClient) -> None:
     for path in ("/healthz", "/none", "/v1/publish", "/openapi.json"):
         headers = (await http.get(path)).headers

@@ -1,10 +1,13 @@
 """What a person reads who types the server's commands."""
 
+import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from server.cli import server
 from tests.server.homes import make_home
@@ -28,6 +31,7 @@ def test_every_option_says_what_it_is_for() -> None:
     ("arguments", "text"),
     [
         (["issue", "--symptom-date", "2020-01-01"], "--symptom-date must be within the last 28"),
+        (["issue", "--symptom-date", "2999-01-01"], "--symptom-date lies in the future: today is "),
         (["issue", "--symptom-date", "soon"], "--symptom-date must be YYYY-MM-DD"),
         (["issue", "--test-date", "2025-13-01"], "--test-date must be YYYY-MM-DD"),
         (["init", "--region", "a/b"], "--region: "),
@@ -43,3 +47,29 @@ def test_what_is_wrong_is_named_as_it_was_typed(
     assert isinstance(done.exception, TracingError)
     assert str(done.exception).startswith(text)
     assert "\n" not in str(done.exception)
+
+
+@pytest.fixture
+def vietnam(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "<+07>-7")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("vietnam")
+def test_a_code_may_be_of_today_where_the_day_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = make_home(tmp_path / "home")
+    # 18:00 UTC on the 23rd of November 2026, which is one in the morning of the 24th there.
+    monkeypatch.setenv("TRUYVET_CLOCK", "1795456800")
+
+    def issue(day: str) -> Result:
+        arguments = ["issue", "--home", str(home), "--json", "--symptom-date", day]
+        return CliRunner().invoke(server, arguments)
+
+    assert json.loads(issue("2026-11-24").output)["code"]
+    refused = str(issue("2026-11-25").exception)
+    assert refused == "--symptom-date lies in the future: today is 2026-11-24"

@@ -111,7 +111,7 @@ class Reporter:
         secret = base64.b64encode(SECRET).decode()
         upload = upload_of(*keys, verification_payload=certificate, hmac_key=secret)
         body = json.dumps(upload.to_json()).encode()
-        return self.work(lambda: _publish(self.server, body, is_chaff))
+        return self.work(lambda: _publish(self.server, body, is_chaff, self.limits, "192.0.2.1"))
 
     def report(self, *, is_chaff: bool = False) -> list[Work]:
         """Report in earnest, or pretend to."""

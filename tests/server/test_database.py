@@ -4,8 +4,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
 
 import server.export.store
 import server.verification.store  # noqa: F401  (every store defines its tables)
@@ -31,6 +34,27 @@ def database(tmp_path: Path) -> Database:
 def test_the_migrations_make_the_tables_that_the_stores_use(database: Database) -> None:
     with database.read() as conn:
         assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_keys_stored_by_an_earlier_version_are_there(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'earlier.db'}"
+    config = Config()
+    config.set_main_option("script_location", "server:migrations")
+    config.set_main_option("path_separator", "os")
+    with create_engine(url).begin() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0003")
+        conn.exec_driver_sql(
+            "INSERT INTO diagnosis_key VALUES "
+            "(7, ?, 'VN', 2800000, 144, 2, 1, 3, 5, NULL, NULL, NULL, NULL, 0, 1)",
+            (KEY.key_data,),
+        )
+    database = Database(url)
+    database.migrate()
+    with database.read() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+        found = find_keys(conn, [KEY.key_data])[KEY.key_data]
+    assert (found.created_at, found.key.days_since_onset_of_symptoms) == (5, 3)
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:

@@ -55,6 +55,18 @@ def test_too_many_wrong_codes_in_a_row_ban_the_client_for_an_hour() -> None:
     limits.check("192.0.2.1")
 
 
+def test_uploads_are_counted_and_not_held_up_by_wrong_codes() -> None:
+    limits = limits_of(
+        ManualClock(NOW), verify_requests_per_minute=3, max_consecutive_code_failures=1
+    )
+    limits.count_code("192.0.2.1", is_right=False)
+    refused(limits, "192.0.2.1")
+    for _ in range(3):
+        limits.count_request("192.0.2.1")
+    with pytest.raises(Refused, match="too many requests"):
+        limits.count_request("192.0.2.1")
+
+
 def test_a_right_code_forgives_the_wrong_ones() -> None:
     clock = ManualClock(NOW)
     limits = limits_of(clock)

@@ -104,7 +104,7 @@ def test_the_upload_states_the_onset_before_the_certificate() -> None:
     assert certified.keys[0].key.days_since_onset_of_symptoms == 2
 
 
-@pytest.mark.parametrize("onset", [0, -1, INTERVAL, INTERVAL + 1, TODAY - 144 * 28 - 1, 2**62])
+@pytest.mark.parametrize("onset", [0, -1, INTERVAL + 85, TODAY - 144 * 28 - 1, 2**62])
 def test_an_impossible_onset_is_taken_as_four_days_ago(onset: int) -> None:
     upload = applied(key(TODAY - 144), symptom_onset_interval=onset)
     assert upload.keys[0].key.days_since_onset_of_symptoms == 3
@@ -113,6 +113,13 @@ def test_an_impossible_onset_is_taken_as_four_days_ago(onset: int) -> None:
 @pytest.mark.parametrize("onset", [INTERVAL - 1, TODAY - 144 * 28])
 def test_the_onset_may_be_28_days_ago_or_just_now(onset: int) -> None:
     assert applied(*days_of_keys(14), symptom_onset_interval=onset).onset_interval == onset
+
+
+@pytest.mark.parametrize("onset", [INTERVAL, INTERVAL + 84])
+def test_a_day_that_has_begun_only_further_east_is_today(onset: int) -> None:
+    assert applied(key(TODAY - 144), symptom_onset_interval=onset).onset_interval == INTERVAL
+    certified = applied(key(TODAY - 144), claims=replace(CONFIRMED, symptom_onset_interval=onset))
+    assert certified.keys[0].key.days_since_onset_of_symptoms == -1
 
 
 def test_keys_far_from_the_onset_are_left_out_with_a_warning() -> None:

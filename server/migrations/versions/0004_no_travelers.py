@@ -1,0 +1,13 @@
+"""Whether the owner of a key travelled is not kept: nothing reads it."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Drop the column."""
+    op.drop_column("diagnosis_key", "traveler")
