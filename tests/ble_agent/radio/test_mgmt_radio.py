@@ -463,15 +463,15 @@ async def test_a_scan_stopped_while_it_fails_to_begin_is_no_news(
         def _on_add_patterns_monitor(
             self, index: int, body: bytes, channel: Any
         ) -> tuple[int, bytes]:
-            scan.cancel()
+            scans.pop().cancel()
             return MgmtStatus.REJECTED, b""
 
     kernel = Refusing()
+    scans: list[asyncio.Task[None]] = []
     async with opened(kernel) as radio:
-        scan = asyncio.create_task(radio.scan(4.0, lambda _: None))
-        await asyncio.wait({scan})
-        assert scan.cancelled()
-    del scan
+        scans.append(asyncio.create_task(radio.scan(4.0, lambda _: None)))
+        done, _ = await asyncio.wait(scans)
+        assert done.pop().cancelled()
     gc.collect()
     assert caplog.records == []
 
