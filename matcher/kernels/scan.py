@@ -127,27 +127,13 @@ def _bits(low: Any, count: int) -> Any:
 
 
 @called
-def _check_slot(
-    slot: Any,
-    day_start: Any,
-    groups: Any,
-    starts: Any,
-    periods: Any,
-    words: Any,
-    heads: Any,
-    chain: Any,
-    identifiers: Any,
-    intervals: Any,
-    secret: Any,
-    tolerance: Any,
-    bits_count: Any,
-    pairs: Any,
-    count: Any,
-) -> Any:
+def _check_slot(slot: Any, facts: Any, bits_count: Any, pairs: Any, count: Any) -> Any:
     """Compare a slot's identifiers with the sightings, whole; write pairs; return their count.
 
     All times are 64-bit and signed here: an interval near 0 or 2^32 must not wrap.
     """
+    day_start, groups, starts, periods, words, heads, chain = facts[:7]
+    identifiers, intervals, secret, tolerance = facts[7:]
     row = np.int64(load_64(uintp(slot + _ROW)))
     first = day_start + GROUP * groups[load_64(uintp(slot + _NUMBER))]
     start = np.int64(starts[row])
@@ -233,6 +219,10 @@ def scan(
             # The counter's other words stay zero.
             place = uintp(counters + 16 * (GROUP * number + interval) + 12)
             store_32(place, uint32(day_start + GROUP * groups[number] + interval))
+    facts = (
+        *(day_start, groups, starts, periods),
+        *(words, heads, chain, identifiers, intervals, secret, tolerance),
+    )
     slot = ring
     checked = uintp(ring + SLOT_BYTES * (_LAG - 1))
     item = uint64(0)
@@ -275,21 +265,7 @@ def scan(
                     prefetch_group(uintp(ring | offset), words_at, mask)
                 if found and item >= FOUND_LAG:
                     count = _check_slot(
-                        checked if FOUND_LAG > _LAG else probed,
-                        day_start,
-                        groups,
-                        starts,
-                        periods,
-                        words,
-                        heads,
-                        chain,
-                        identifiers,
-                        intervals,
-                        secret,
-                        tolerance,
-                        BITS,
-                        pairs,
-                        count,
+                        checked if FOUND_LAG > _LAG else probed, facts, BITS, pairs, count
                     )
                 checked = probed
                 slot = uintp(ring | (slot + uint64(SLOT_BYTES)) & uint64(_RING_BYTES - 1))
@@ -298,17 +274,7 @@ def scan(
     for late in range(max(0, end_item - FOUND_LAG), end_item):
         count = _check_slot(
             uintp(ring + uint64(SLOT_BYTES) * (uint64(late) & uint64(_RING - 1))),
-            day_start,
-            groups,
-            starts,
-            periods,
-            words,
-            heads,
-            chain,
-            identifiers,
-            intervals,
-            secret,
-            tolerance,
+            facts,
             BITS,
             pairs,
             count,
