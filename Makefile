@@ -27,7 +27,8 @@ demo: .venv/installed
 test: .venv/installed
 	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler \
 		dbus-daemon=dbus-daemon systemd-analyze=systemd qemu-aarch64=qemu-user \
-		aarch64-linux-gnu-gcc="gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+		aarch64-linux-gnu-gcc="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" \
+		pg_lsclusters=postgresql
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 test-bluez: .venv/installed
