@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -135,29 +136,31 @@ def lost(process: subprocess.Popen[bytes]) -> bool:
     return b"trying again" in (process.stderr.read() or b"")
 
 
+def ignores(pid: int, *signals: signal.Signals) -> bool:
+    """Tell whether a process ignores all of these signals."""
+    lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    ignored = int(lines["SigIgn"], 16)
+    return all(ignored >> number - 1 & 1 for number in signals)
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="it asks Linux for signals")
-def test_what_silences_a_dead_agents_radio_outlives_the_service_by_a_moment() -> None:
+async def test_what_silences_a_dead_agents_radio_outlives_the_service_by_a_moment() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours:
-        guardian = Guardian(0, 1, lambda: theirs)
+    with ours, theirs:
+        guardian = Guardian(0, 1, lambda: theirs, lambda: None)
         guardian.watch_advertisement(600)
         process = guardian._process
-        ignored = 1 << signal.SIGTERM - 1 | 1 << signal.SIGABRT - 1
-        status = Path(f"/proc/{process.pid}/status")
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            (mask,) = (
-                int(line.split()[1], 16)
-                for line in status.read_text().splitlines()
-                if line.startswith("SigIgn")
-            )
-            if mask & ignored == ignored:
-                break
-            time.sleep(0.01)
+        async with asyncio.timeout(30):
+            while not ignores(process.pid, signal.SIGTERM, signal.SIGABRT):
+                await asyncio.sleep(0.01)
         for number in (signal.SIGTERM, signal.SIGABRT):
             process.send_signal(number)
         assert process.stdin is not None
         process.stdin.close()  # as the agent's death does
         ours.settimeout(30)
-        assert ours.recv(64) == bytes([0x3F, 0, 0, 0, 1, 0, 1])
+        remove_advertising = bytes([0x3F, 0])
+        assert ours.recv(64) == remove_advertising + bytes([0, 0, 1, 0, 1])
+        command_complete = bytes([1, 0])
+        ours.send(command_complete + bytes([0, 0, 4, 0]) + remove_advertising + bytes([0, 1]))
         assert process.wait(30) == 0
+        await guardian.close()
