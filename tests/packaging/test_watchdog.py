@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -16,6 +15,7 @@ import pytest
 
 from ble_agent.radio.guardian import Guardian
 from tests.ble_agent.agents import COMMAND, air_process, clock_at, environment, side_by_side
+from tests.ble_agent.radio.airs import until
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
 from tracing_core.advertisement import Advertisement
 
@@ -150,9 +150,7 @@ async def test_what_silences_a_dead_agents_radio_outlives_the_service_by_a_momen
         guardian = Guardian(0, 1, lambda: theirs, lambda: None)
         guardian.watch_advertisement(600)
         process = guardian._process
-        async with asyncio.timeout(30):
-            while not ignores(process.pid, signal.SIGTERM, signal.SIGABRT):
-                await asyncio.sleep(0.01)
+        await until(lambda: ignores(process.pid, signal.SIGTERM, signal.SIGABRT))
         for number in (signal.SIGTERM, signal.SIGABRT):
             process.send_signal(number)
         assert process.stdin is not None
