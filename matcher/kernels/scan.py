@@ -53,7 +53,7 @@ DERIVE: Any = None
 FOUND_LAG = 0
 BITS = 0
 
-_BATCH = 16  # keys prepared together: their round keys, 3 KB, stay in the first cache beside a filter
+_BATCH = 16  # keys prepared together: their round keys, 3 KB, stay in the first cache
 _RING = 16  # slots; a power of two
 _RING_BYTES = SLOT_BYTES * _RING
 # Groups between deriving and probing: by then the stores have reached the cache. Half a ring, so
