@@ -32,7 +32,7 @@ GROUP = 24
 
 # Bits of the filter for each entry, by how many there are: fewer let more identifiers pass that do
 # not match (each costs 0.1 µs), more leave the nearer caches. Measured with four bits an entry
-# set; a power of two of words makes them up to twice as many.
+# cleared; a power of two of words makes them up to twice as many.
 _BITS_AN_ENTRY = ((4096, 128), (65_536, 64), (2**32, 32))
 _LEAST_WORDS = 64
 

@@ -55,7 +55,6 @@ __all__ = [
     "ENCRYPT_TYPES",
     "EXPAND_TYPES",
     "GROUP",
-    "LOWEST_BITS",
     "PADDED_DATA",
     "ROUND_CONSTANTS",
     "SLOT_BYTES",
@@ -83,11 +82,9 @@ BIT_SHIFTS = (56, 48, 40, 32)
 """Where in an identifier's first 64 bits the places of its filter bits are, six bits each."""
 PADDED_DATA = b"EN-RPI" + bytes(10)
 """The block an identifier is the encryption of, before its interval (GAEN crypto v1.2)."""
-LOWEST_BITS = 0x0101010100000000
-"""The lowest bits of the four bytes that choose bits of a word."""
 ROUND_CONSTANTS = (1, 2, 4, 8, 16, 32, 64, 128, 0x1B, 0x36)
-PLACES, FIRSTS, FOUND = 16 * GROUP, 24 * GROUP, 32 * GROUP
-"""Where in a slot things lie, 512 bits."""
+_PLACES, _FIRSTS, _ABSENT = 16 * GROUP, 24 * GROUP, 32 * GROUP
+_LOWEST_BITS = 0x0101010100000000  # of the four bytes that choose bits of a word
 
 
 def _aes(builder: Any, width: int, *, last: bool = False) -> Any:
@@ -127,14 +124,15 @@ def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
         store(builder, key, schedules, number * size)
 
 
-def counted(builder: Any, first: Any, count: int, blocks: int) -> list[Any]:
-    """Return a group's counters, made of its first interval: `count` registers."""
+def _count(builder: Any, first: Any, width: int) -> list[Any]:
+    """Return a group's counters, made of its first interval."""
+    blocks = width // 128
     kind = vector(WORD, 4 * blocks)
     interval = builder.and_(
         splat(builder, first, 4 * blocks), constant(kind, [0, 0, 0, -1] * blocks)
     )
     registers = []
-    for register in range(count):
+    for register in range(GROUP // blocks):
         steps = [word for block in range(blocks) for word in (0, 0, 0, register * blocks + block)]
         registers.append(builder.add(interval, constant(kind, steps)))
     return registers
@@ -146,13 +144,14 @@ def _round_key(builder: Any, schedule: Any, number: int, width: int) -> Any:
     return shuffled(builder, key, key, [0, 1] * blocks) if blocks > 1 else key
 
 
-def read_counters(builder: Any, counters: Any, count: int, blocks: int) -> list[Any]:
-    """Return a group's counters, made beforehand: `count` registers."""
-    kind = vector(WORD, 4 * blocks)
-    return [load(builder, counters, kind, 16 * blocks * register, 16) for register in range(count)]
+def _read_counters(builder: Any, counters: Any, width: int) -> list[Any]:
+    """Return a group's counters, made beforehand."""
+    size = width // 8
+    kind = vector(WORD, size // 4)
+    return [load(builder, counters, kind, at, 16) for at in range(0, 16 * GROUP, size)]
 
 
-def emit_whitened(builder: Any, schedule: Any, counters: list[Any], width: int) -> list[Any]:
+def _whitened(builder: Any, schedule: Any, counters: list[Any], width: int) -> list[Any]:
     """Return a group's registers as the first round takes them, its first key added."""
     blocks = width // 128
     words, qwords = vector(WORD, 4 * blocks), vector(QWORD, 2 * blocks)
@@ -219,16 +218,16 @@ class ScalarProbes:
         return builder.and_(builder.not_(self._absent), constant(QWORD, 1))
 
 
-class VectorProbes:
+class _VectorProbes:
     """Eight identifiers at a time: four bits of each word, by one `vpmultishiftqb`.
 
     Its first operand is for each word eight bytes that say where, its second eight words of the
     filter; the lowest bit of each byte it makes is the bit of the word that was asked for. One
     `vptestmq` says which words have any of the four. All this, and the loads and unpacks that
     gather the words, runs on the port that AES leaves idle, and costs nothing that can be measured;
-    `vpgatherqq` and `vpshufbitqmb` would do it in fewer instructions and take AES's port (2 ns and
-    7 ns a key). So would `kmovb` to a general register, hence the mask goes to memory and is looked
-    at a group later.
+    `vpgatherqq` and `vpshufbitqmb` would do it in fewer instructions and take AES's port (4 to 12
+    and 7 ns a key). So would `kmovb` to a general register, hence the mask goes to memory and is
+    looked at a group later.
     """
 
     def __init__(self, builder: Any, slot: Any, words: Any, checked: Any) -> None:
@@ -246,7 +245,7 @@ class VectorProbes:
 
     def _gather(self, eight: int, at: int) -> None:
         builder = self._builder
-        place = load(builder, self._slot, QWORD, PLACES + 64 * eight + 8 * at, 8)
+        place = load(builder, self._slot, QWORD, _PLACES + 64 * eight + 8 * at, 8)
         word = load(builder, builder.add(self._words, place), QWORD, 0, 8)
         before = self._gathered if at else ir.Constant(self._octets, ir.Undefined)
         self._gathered = builder.insert_element(before, word, constant(WORD, at))
@@ -255,24 +254,19 @@ class VectorProbes:
         builder = self._builder
         octets = vector(BYTE, 64)
         shift = declared(builder, "llvm.x86.avx512.pmultishift.qb.512", octets, [octets, octets])
-        firsts = load(builder, self._slot, octets, FIRSTS + 64 * eight, 64)
+        firsts = load(builder, self._slot, octets, _FIRSTS + 64 * eight, 64)
         bits = builder.call(shift, [firsts, builder.bitcast(self._gathered, octets)])
-        lowest = constant(self._octets, LOWEST_BITS)
+        lowest = constant(self._octets, _LOWEST_BITS)
         set_bits = builder.and_(builder.bitcast(bits, self._octets), lowest)
         absent = builder.icmp_unsigned("!=", set_bits, constant(self._octets, 0))
         self._absent = absent if self._absent is None else builder.and_(self._absent, absent)
         if eight == GROUP // 8 - 1:
-            store(builder, builder.bitcast(self._absent, BYTE), self._slot, FOUND)
+            store(builder, builder.bitcast(self._absent, BYTE), self._slot, _ABSENT)
 
     def result(self) -> Any:
         """Return nonzero if an identifier of the group probed before may be in the filter."""
-        return emit_found(self._builder, self._checked)
-
-
-def emit_found(builder: Any, slot: Any) -> Any:
-    """Return nonzero if the probes of a slot found something."""
-    absent = load(builder, slot, BYTE, FOUND)
-    return builder.zext(builder.xor(absent, constant(BYTE, 255)), QWORD)
+        absent = load(self._builder, self._checked, BYTE, _ABSENT)
+        return self._builder.zext(self._builder.xor(absent, constant(BYTE, 255)), QWORD)
 
 
 def _emit_interleaved(
@@ -282,7 +276,7 @@ def _emit_interleaved(
     width: int,
     steps: list[Callable[[], None]],
 ) -> list[Any]:
-    registers = emit_whitened(builder, schedule, counters, width)
+    registers = _whitened(builder, schedule, counters, width)
     for number, current in enumerate(
         _rounds(builder, schedule, registers, width, pinned=bool(steps) and width >= 256)
     ):
@@ -294,9 +288,7 @@ def _emit_interleaved(
 
 def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any, width: int) -> None:
     """Derive a group of 24 identifiers, and nothing else."""
-    blocks = width // 128
-    counters = counted(builder, first, GROUP // blocks, blocks)
-    registers = _emit_interleaved(builder, schedule, counters, width, [])
+    registers = _emit_interleaved(builder, schedule, _count(builder, first, width), width, [])
     for number, register in enumerate(registers):
         store(builder, register, out, number * width // 8)
 
@@ -319,22 +311,21 @@ def emit_derive(
     """
     probes: Any
     if width == 512:
-        probes = VectorProbes(builder, probed, words, checked)
+        probes = _VectorProbes(builder, probed, words, checked)
     else:
         probes = ScalarProbes(builder, probed, words, mask)
-    blocks = width // 128
-    read = read_counters(builder, counters, GROUP // blocks, blocks)
+    read = _read_counters(builder, counters, width)
     registers = _emit_interleaved(builder, schedule, read, width, probes.steps())
     result = probes.result()
     if width == 512:
-        emit_slot(builder, registers, slot, mask)
+        _emit_slot(builder, registers, slot, mask)
     else:
         for number, register in enumerate(registers):
             store(builder, register, slot, number * width // 8, 16)
     return result
 
 
-def emit_slot(builder: Any, registers: list[Any], slot: Any, mask: Any) -> None:
+def _emit_slot(builder: Any, registers: list[Any], slot: Any, mask: Any) -> None:
     """Write a group's slot, 512 bits."""
     masks = splat(builder, mask, 8)
     for number, register in enumerate(registers):
@@ -343,8 +334,8 @@ def emit_slot(builder: Any, registers: list[Any], slot: Any, mask: Any) -> None:
         low, high = registers[2 * eight : 2 * eight + 2]
         # vpunpcklqdq: the low halves of eight identifiers, in an order that does not matter.
         firsts = shuffled(builder, low, high, [0, 8, 2, 10, 4, 12, 6, 14])
-        store(builder, builder.and_(firsts, masks), slot, PLACES + 64 * eight, 64)
-        store(builder, firsts, slot, FIRSTS + 64 * eight, 64)
+        store(builder, builder.and_(firsts, masks), slot, _PLACES + 64 * eight, 64)
+        store(builder, firsts, slot, _FIRSTS + 64 * eight, 64)
 
 
 _ADDRESS = types.uintp

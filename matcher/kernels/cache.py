@@ -172,8 +172,10 @@ def kept_if_right() -> Iterator[None]:
     global _held
     held: list[Callable[[], None]] = []
     _held = held
-    yield
-    _held = None
+    try:
+        yield
+    finally:
+        _held = None
     for keep in held:
         keep()
 

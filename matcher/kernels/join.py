@@ -14,7 +14,6 @@ from matcher.index import GROUP, TOLERANCE_INTERVALS, DayIndex, SightingIndex
 from matcher.kernels import portable
 from matcher.kernels.registry import (
     derive_function,
-    fill_function,
     group_function,
     scan_function,
 )
@@ -23,7 +22,7 @@ from matcher.processor import Kernel, choose_kernel
 from tracing_core.errors import InvalidValue
 from tracing_core.interval import TEK_ROLLING_PERIOD
 
-__all__ = ["Pairs", "derive_columns", "match_columns", "warm_up"]
+__all__ = ["Pairs", "derive_columns", "match_columns"]
 
 _CHUNK = 8192  # keys a thread takes at once: 2 ms of work, so that threads end together
 _FIRST_PAIRS = 1024
@@ -160,14 +159,3 @@ def derive_columns(keys: KeyColumns, kernel: Kernel | None = None) -> NDArray[np
     scratch = np.zeros(SCRATCH_BYTES, np.uint8)
     derive_function(kernel)(keys.key_data, keys.rolling_start, groups, scratch, out)
     return out.reshape(len(keys), TEK_ROLLING_PERIOD, 16)
-
-
-def warm_up(kernel: Kernel | None = None) -> list[str]:
-    """Compile what this machine will run, so that the next process finds it; say what that is."""
-    kernel = kernel or choose_kernel()
-    if kernel.compiled:
-        scan_function(kernel)
-        derive_function(kernel)
-        fill_function()
-        group_function()
-    return [kernel.name]

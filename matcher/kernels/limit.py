@@ -12,7 +12,7 @@ matcher of 144 identifiers a key on one core that hashes first and then encrypts
 
 Both at once could: instructions of AES and of lanes, evenly mixed, take 146 ns where one after the
 other they take 159 (Xeon). A whole kernel of that kind, hashing sixteen keys beside the AES of the
-sixteen before them, took as many cycles as the one here and a lower clock.
+sixteen before them, took 4 % more cycles than the one here, at a lower clock.
 """
 
 from __future__ import annotations
