@@ -32,7 +32,7 @@ from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES
 from tracing_core.export_file.reader import read_file
 from tracing_core.export_file.signature import write_signatures
 
-__all__ = ["measure", "write_keys"]
+__all__ = ["measure", "random_log", "write_keys"]
 
 _DAY = 18_400
 _DAYS = 14
@@ -59,7 +59,8 @@ def write_keys(path: Path, keys: int, signer: Signer, rng: np.random.Generator) 
     path.write_bytes(archive.pack(export_bin, write_signatures(export_bin, file, [signer])))
 
 
-def _log(identifiers_a_day: int, rng: np.random.Generator) -> LogColumns:
+def random_log(identifiers_a_day: int, rng: np.random.Generator) -> LogColumns:
+    """Return a log of random identifiers over a fortnight."""
     rows = identifiers_a_day * _DAYS
     return LogColumns(
         rows,
@@ -78,7 +79,7 @@ def measure(keys: int = 10**6, identifiers_a_day: int = 1000, rounds: int = 7) -
     rng = np.random.default_rng(1)
     private_key = generate_private_key(SECP256R1())
     public_keys = [private_key.public_key()]
-    log, kernel = _log(identifiers_a_day, rng), choose_kernel()
+    log, kernel = random_log(identifiers_a_day, rng), choose_kernel()
     least: dict[str, float] = {}
 
     def timed(name: str, step: Callable[[], Any]) -> Any:
