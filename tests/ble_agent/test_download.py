@@ -117,33 +117,33 @@ def test_a_file_that_breaks_off_again_and_again_is_resumed(
     assert not (tmp_path / PART_NAME).exists()
 
 
+def broken_off(db: Database, server: FakeServer, home: Path) -> tuple[Path, int]:
+    """Check while a file breaks off each time; return the part, and after how many bytes."""
+    server.add_file("1.zip", keys(500))
+    after = len(server.files["1.zip"]) // 20
+    breaking_off(server, "/exports/VN/1.zip", after=after)
+    with pytest.raises(ServerUnreachable):
+        checked(db, server, home)
+    return home / PART_NAME, after
+
+
 def test_a_later_check_goes_on_where_an_earlier_one_ended(
     db: Database, server: FakeServer, tmp_path: Path
 ) -> None:
-    server.add_file("1.zip", keys(500))
-    size = len(server.files["1.zip"])
-    breaking_off(server, "/exports/VN/1.zip", after=size // 20)
-    with pytest.raises(ServerUnreachable):
-        checked(db, server, tmp_path)
-    part = tmp_path / PART_NAME
-    assert part.stat().st_size == 32 + 5 * (size // 20)
+    part, after = broken_off(db, server, tmp_path)
+    assert part.stat().st_size == 32 + 5 * after
     assert part.stat().st_mode & 0o777 == 0o600
-    asked = breaking_off(server, "/exports/VN/1.zip", after=size)
+    asked = breaking_off(server, "/exports/VN/1.zip", after=len(server.files["1.zip"]))
     assert checked(db, server, tmp_path).batches == 1
-    assert asked == [f"bytes={5 * (size // 20)}-"]
+    assert asked == [f"bytes={5 * after}-"]
 
 
 def test_a_damaged_part_is_found_out_and_fetched_whole(
     db: Database, server: FakeServer, tmp_path: Path
 ) -> None:
-    server.add_file("1.zip", keys(500))
-    size = len(server.files["1.zip"])
-    breaking_off(server, "/exports/VN/1.zip", after=size // 20)
-    with pytest.raises(ServerUnreachable):
-        checked(db, server, tmp_path)
-    part = tmp_path / PART_NAME
+    part, _ = broken_off(db, server, tmp_path)
     part.write_bytes(part.read_bytes()[:-9] + b"damaged!!")
-    breaking_off(server, "/exports/VN/1.zip", after=size)
+    breaking_off(server, "/exports/VN/1.zip", after=len(server.files["1.zip"]))
     assert checked(db, server, tmp_path).failure is not None
     assert checked(db, server, tmp_path).batches == 1
 
@@ -151,10 +151,7 @@ def test_a_damaged_part_is_found_out_and_fetched_whole(
 def test_a_server_that_knows_no_ranges_sends_the_file_whole(
     db: Database, server: FakeServer, tmp_path: Path
 ) -> None:
-    server.add_file("1.zip", keys(500))
-    breaking_off(server, "/exports/VN/1.zip", after=len(server.files["1.zip"]) // 20)
-    with pytest.raises(ServerUnreachable):
-        checked(db, server, tmp_path)
+    broken_off(db, server, tmp_path)
     del server.special["/exports/VN/1.zip"]
     assert checked(db, server, tmp_path).batches == 1
 
