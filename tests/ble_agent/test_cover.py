@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import logging
 import random
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +23,11 @@ from ble_agent.server_client import ServerClient
 from ble_agent.store import open_store
 from tests.ble_agent.agents import clock_at
 from tests.ble_agent.recording_proxy import Connection, RecordingProxy, recording_proxy
-from tests.server.running import RunningServer
+from tests.ble_agent.test_agent_loop import EagerClock
+from tests.server.running import RunningServer, answer
 from tests.server.running import clock_at as server_clock_at
 from tracing_core.associated_encrypted_metadata import Metadata
-from tracing_core.clock import ManualClock, ScaledClock
+from tracing_core.clock import ScaledClock
 from tracing_core.errors import ServerRefused
 from tracing_core.sqlite import Database
 from tracing_core.trust import JoinLine
@@ -129,29 +133,24 @@ def test_a_refused_report_ends_as_early_as_a_refused_pretence(
     assert abs(refused[1] - whole[1]) < 20
 
 
+def contents(server: RunningServer) -> list[str]:
+    with contextlib.closing(sqlite3.connect(server.home / "server.db")) as connection:
+        return list(connection.iterdump())
+
+
 def test_pretending_changes_nothing_at_the_server(
     db: Database, server: RunningServer, proxy: RecordingProxy, clock: ScaledClock
 ) -> None:
+    before = answer("export", home=server.home, clock=server.clock), contents(server)
     pretended(db, proxy, clock)
-    from tests.server.running import command
-
-    done = command("export", home=server.home, clock=server.clock)
-    assert done.returncode == 0
+    assert (answer("export", home=server.home, clock=server.clock), contents(server)) == before
     assert "X-Chaff: 1" in bytes(proxy.connections[-1].sent).decode()
-
-
-class CountingClock(ManualClock):
-    """Time passes as soon as somebody waits for it."""
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
-        self.advance(seconds)
 
 
 async def test_pretences_are_a_poisson_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = CountingClock(NOON)
+    clock = EagerClock(NOON)
     moments: list[float] = []
     over = asyncio.Event()
 
@@ -176,8 +175,22 @@ async def test_pretences_are_a_poisson_process(
     assert 0.7 < spread / mean < 1.3
 
 
-def test_a_server_that_is_away_is_no_news(tmp_path: Path, clock: ScaledClock) -> None:
+def test_a_server_that_is_away_is_no_news(
+    db: Database, tmp_path: Path, clock: ScaledClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "ble_agent.cover")
+    # Nothing listens there.
+    CoverTraffic(tmp_path, clock, random.Random(1), server="http://127.0.0.1:9")._send()
+    told = [each for each in caplog.records if each.name == "ble_agent.cover"]
+    assert [(each.levelname, each.getMessage()) for each in told] == [
+        ("DEBUG", "cover: ServerUnreachable")
+    ]
+
+
+def test_who_has_joined_no_server_pretends_nothing(
+    tmp_path: Path, proxy: RecordingProxy, clock: ScaledClock
+) -> None:
     with open_store(tmp_path):
         pass
-    # Nothing is joined here, and nothing listens there.
-    CoverTraffic(tmp_path, clock, random.Random(1), server="http://127.0.0.1:9")._send()
+    CoverTraffic(tmp_path, clock, random.Random(1), server=proxy.url)._send()
+    assert proxy.connections == []
