@@ -35,6 +35,16 @@ def joined(home: Path, server: FakeServer, clock: Clock, prefix: tuple[str, ...]
     return agent
 
 
+def start_badly(agent: AgentProcess, radio: str) -> None:
+    agent.start(radio)
+    wait(lambda: "nothing is sent until then" in agent.log(), agent.log)
+
+
+def mended(agent: AgentProcess, mend: Callable[[], None]) -> None:
+    mend()
+    wait(lambda: "the disk can be written again" in agent.log(), agent.log)
+
+
 def live_through(
     agent: AgentProcess,
     folder: Path,
@@ -52,8 +62,8 @@ def live_through(
     ):
         binh.start(radios["binh"])
         an.start(radios["an"])
-        wait(lambda: "using the radio" in an.log(), an.log)
-        time.sleep(2)
+        # It sends before it listens, so a scan that is written comes after what it sends first.
+        wait(lambda: an.answer("status")["last_scan_minutes_ago"] is not None, an.log)
         assert an.stop() == 0
         stopped_at = clock.now()
         spoil()
@@ -61,8 +71,7 @@ def live_through(
         wait(lambda: an.log().count("kept in memory until then") >= 2, an.log)
         meanwhile()
         mended_at = clock.now()
-        mend()
-        wait(lambda: "the disk can be written again" in an.log(), an.log)
+        mended(an, mend)
         recovered_at = clock.now()
         # The next scan writes what came before.
         time.sleep(700 / RATE)
@@ -146,11 +155,9 @@ def test_a_first_start_on_a_card_that_can_only_be_read_is_waited_out(
         AgentProcess(its.folder / "home", clock, prefix=its.prefix) as an,
     ):
         its.make_read_only()
-        an.start(radios["an"])
-        wait(lambda: "nothing is sent until then" in an.log(), an.log)
+        start_badly(an, radios["an"])
         assert "run truyvet agent join first" in an.refusal("status")
-        its.make_writable()
-        wait(lambda: "the disk can be written again" in an.log(), an.log)
+        mended(an, its.make_writable)
         assert an.answer("status")["running"]
         assert an.stop() == 0
     assert sent(read_trace(trace_file), "an")
@@ -172,8 +179,6 @@ def test_what_a_killed_agent_left_is_read_on_a_card_that_can_only_be_read(
         its.make_read_only()
         facts = an.answer("status")
         assert (facts["keys"], facts["joined"], facts["running"]) == (1, True, False)
-        an.start(radios["an"])
-        wait(lambda: "nothing is sent until then" in an.log(), an.log)
-        its.make_writable()
-        wait(lambda: "the disk can be written again" in an.log(), an.log)
+        start_badly(an, radios["an"])
+        mended(an, its.make_writable)
         assert an.stop() == 0
