@@ -45,6 +45,12 @@ def mended(agent: AgentProcess, mend: Callable[[], None]) -> None:
     wait(lambda: "the disk can be written again" in agent.log(), agent.log)
 
 
+def heard(agent: AgentProcess, folder: Path) -> list[int]:
+    """Return the moments of all that is in the agent's log."""
+    agent.answer("export", str(folder / "an.jsonl"))
+    return [row.seen_at for row in read_json_lines(folder / "an.jsonl")]
+
+
 def live_through(
     agent: AgentProcess,
     folder: Path,
@@ -75,16 +81,16 @@ def live_through(
         recovered_at = clock.now()
         # The next scan writes what came before.
         time.sleep(700 / RATE)
+        wait(lambda: max(heard(agent, folder)) > recovered_at, an.log)
         assert an.stop() == 0
         assert binh.stop() == 0
     moments = [line["first"] for line in sent(read_trace(trace_file), "an")]
     assert [moment for moment in moments if moment < stopped_at]
     assert not [moment for moment in moments if stopped_at <= moment < mended_at]
     assert [moment for moment in moments if moment >= mended_at]
-    agent.answer("export", str(folder / "an.jsonl"))
-    heard = [row.seen_at for row in read_json_lines(folder / "an.jsonl")]
-    assert [moment for moment in heard if stopped_at + RATE < moment < mended_at]
-    assert [moment for moment in heard if moment > recovered_at]
+    moments = heard(agent, folder)
+    assert [moment for moment in moments if stopped_at + RATE < moment < mended_at]
+    assert [moment for moment in moments if moment > recovered_at]
 
 
 @needs_a_card
