@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import os
-import subprocess
+import shutil
 import sys
 import threading
 import time
@@ -19,6 +19,7 @@ from ble_agent.config import load_config
 from ble_agent.exposure_check import ExposureDay
 from ble_agent.notifier import Notifier, unseen_days
 from ble_agent.store import open_store
+from tests.ble_agent.radio.fake_bluez import private_bus
 from tracing_core.errors import InvalidValue
 
 MONDAY = ExposureDay(datetime.date(2027, 1, 4), "high", 5000.0, 40)
@@ -111,20 +112,11 @@ def test_the_settings_file_names_a_command_as_a_list(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def bus() -> Iterator[str]:
-    try:
-        process = subprocess.Popen(
-            ["dbus-daemon", "--session", "--nofork", "--print-address=1"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    except FileNotFoundError:
+def bus(tmp_path: Path) -> Iterator[str]:
+    if shutil.which("dbus-daemon") is None:
         pytest.skip("dbus-daemon is not installed: sudo apt install dbus")
-    assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    process.terminate()
-    process.wait(10)
-    process.stdout.close()
+    with private_bus(tmp_path) as address:
+        yield address
 
 
 def test_the_desktop_shows_that_there_is_something_and_not_what(bus: str) -> None:
