@@ -135,7 +135,8 @@ class Reporter:
 @pytest.fixture
 def reporter(tmp_path: Path) -> Iterator[Reporter]:
     open_server(tmp_path / "home").close()
-    app = create_app(make_settings(tmp_path / "home"), ManualClock(NOW))
+    settings = make_settings(tmp_path / "home", verify_requests_per_minute=1_000)
+    app = create_app(settings, ManualClock(NOW))
     reporter = Reporter(app)
     # What the first request of a process loads is no work of the others.
     reporter.report(is_chaff=True)
@@ -229,15 +230,23 @@ def test_pretences_never_fill_the_disk(reporter: Reporter) -> None:
     before = pages()
     for _ in range(60):
         reporter.report(is_chaff=True)
+    assert all(set(each) == {"padding"} for each in reporter.answers[-180:])
     assert pages() == before
 
 
 def test_guesses_that_pretend_are_no_guesses(reporter: Reporter) -> None:
     for _ in range(60):
-        reporter.limits._clients.clear()
         reporter.verify("00000000", is_chaff=True)
     reporter.verify(reporter.code())
     assert "token" in reporter.answers[-1]
+
+
+def test_a_pretence_between_guesses_forgives_none(reporter: Reporter) -> None:
+    for _ in range(50):
+        reporter.verify("00000000")
+        reporter.verify("00000000", is_chaff=True)
+    reporter.verify(reporter.code())
+    assert reporter.answers[-1] == {}
 
 
 @pytest.mark.parametrize(

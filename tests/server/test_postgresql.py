@@ -15,6 +15,7 @@ from server.publish.upload import take_upload
 from server.retention import cleanup
 from server.verification.certificate import Claims
 from server.verification.rules import exchange_code, exchange_token, issue_code
+from server.verification.store import verification_code, verification_token
 from tests.server.homes import NOW, days_of_keys, open_server, upload_of
 from tests.server.postgresql import running_postgresql
 from tracing_core.clock import ManualClock
@@ -87,17 +88,21 @@ def test_the_same_upload_at_once_is_taken_once_and_told_to_all(servers: list[Ser
         assert sorted(taken) == [0, 0, 0, 14]
 
 
+def rows(server: Server) -> list[list[object]]:
+    with server.database.read() as conn:
+        tables = (diagnosis_key, verification_code, verification_token)
+        return [list(conn.execute(table.select().order_by(table.c.id))) for table in tables]
+
+
 def test_pretences_leave_nothing_and_grant_nothing(servers: list[Server]) -> None:
     server = servers[0]
-    with server.database.read() as conn:
-        before = conn.execute(diagnosis_key.select()).fetchall()
+    before = rows(server)
     exchange_code(server, VerifyRequest("00000000"), is_cover=True)
     exchange_token(server, CertificateRequest("x", MAC), is_cover=True)
     take_upload(server, upload_of(*days_of_keys(14)), CONFIRMED, is_cover=True)
     with pytest.raises(Refused):
         exchange_code(server, VerifyRequest("00000000"))
-    with server.database.read() as conn:
-        assert conn.execute(diagnosis_key.select()).fetchall() == before
+    assert rows(server) == before
 
 
 def test_windows_are_exported_and_forgotten(servers: list[Server], clock: ManualClock) -> None:

@@ -178,7 +178,6 @@ import resource, sys
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import MAX_EXPORT_BYTES, read_export_bytes
 from tracing_core.export_file.contents import HEADER
-from tracing_core.export_file.reader import read_file
 field = bytes.fromhex(sys.argv[1])
 data = HEADER + field * ((MAX_EXPORT_BYTES - 16) // len(field))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
