@@ -54,6 +54,11 @@ _BUSY_TIMEOUT_SECONDS = 5.0
 # The shared memory beside a write-ahead log takes 32 kB, and a page or two more.
 _LEAST_ROOM_BYTES = 64 << 10
 _DISK_CODES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+_PERHAPS_THE_DISK: dict[int | None, tuple[type[StoreError], str]] = {
+    sqlite3.SQLITE_READONLY: (StoreFull, "written: check the disk and the file's owner"),
+    sqlite3.SQLITE_IOERR: (StoreFull, "read or written: check the disk and the file's owner"),
+    sqlite3.SQLITE_CANTOPEN: (StoreError, "opened: check that it exists and who owns it"),
+}
 _MAGIC = b"SQLite format 3\0"
 _BEGINNING_BYTES = 4096
 
@@ -67,15 +72,9 @@ def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
         return StoreBusy(f"{path} is in use by another process: stop it, or try again", path)
     if primary == sqlite3.SQLITE_FULL:
         return _full(path)
-    if primary == sqlite3.SQLITE_READONLY:
-        text = f"{path} cannot be written: check the disk and the file's owner"
-        return _by_disk(path) or StoreFull(text, path)
-    if primary == sqlite3.SQLITE_IOERR:
-        text = f"{path} cannot be read or written: check the disk and the file's owner"
-        return _by_disk(path) or StoreFull(text, path)
-    if primary == sqlite3.SQLITE_CANTOPEN:
-        text = f"{path} cannot be opened: check that it exists and who owns it"
-        return _by_disk(path) or StoreError(text, path)
+    if primary in _PERHAPS_THE_DISK:
+        kind, text = _PERHAPS_THE_DISK[primary]
+        return _by_disk(path) or kind(f"{path} cannot be {text}", path)
     if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return _damaged(path)
     return StoreError(f"{path}: {error}", path)
@@ -108,9 +107,9 @@ def _read_only(path: str) -> StoreReadOnly:
 
 
 def _by_disk(path: str) -> StoreFull | None:
-    """Tell by the file system what SQLite does not: that it is full or can only be read."""
+    """Tell by a file's disk what SQLite does not: that it is full or can only be read."""
     try:
-        disk = os.statvfs(path if os.path.exists(path) else os.path.dirname(path))
+        disk = os.statvfs(path)
     except OSError:
         return None
     if disk.f_flag & os.ST_RDONLY:

@@ -314,6 +314,8 @@ def test_a_read_only_folder(read_only_folder):
     db = open_readonly(read_only_folder / "log.db", [SIGHTING_TABLE])
     assert list(select_sightings(db)) == []
     db.close()
+    with pytest.raises(StoreError, match=r"new.db cannot be opened: check that it exists"):
+        open_readonly(read_only_folder / "new.db", [SIGHTING_TABLE])
     for name in ("log.db", "new.db"):
         with pytest.raises(StoreError, match=f"{name} can(not| only) be .*: check") as caught:
             open_database(read_only_folder / name, [SIGHTING_TABLE])
