@@ -110,7 +110,7 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     from server.trust.keys import KeyFolder
     from server.verification.rules import replace_operator_key
     from tracing_core.clock import clock_from_environment
-    from tracing_core.trust import JoinLine
+    from tracing_core.trust import checked_address
 
     if (home / SETTINGS_FILE).exists():
         raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
@@ -121,7 +121,7 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
         )
     clock = clock_from_environment()
     settings = load_settings(home, region=region, url=url.rstrip("/"))
-    JoinLine(settings.url, "0" * 64)
+    checked_address(settings.url)
     make_private_folder(home)
     set_contact(home, contact)
     keys = KeyFolder(home)

@@ -14,7 +14,7 @@ from pydantic_settings import (
 )
 
 from tracing_core.errors import StoreError, TrustError
-from tracing_core.trust import JoinLine
+from tracing_core.trust import MOST_MIRRORS, checked_address
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 
@@ -45,7 +45,10 @@ class Settings(BaseSettings):
     """Where devices reach this server; it is part of the line that agents join by."""
     health_authority_id: Annotated[str, Field(min_length=1, max_length=100)] = "truyvet"
     """The `healthAuthorityID` that uploads must name."""
-    mirrors: tuple[Annotated[str, Field(pattern=r"^https?://[^\s#]+$")], ...] = ()
+    mirrors: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^https?://[^\s#]+$")], ...],
+        Field(max_length=MOST_MIRRORS),
+    ] = ()
     """Other addresses that have the published files, in folders like ``/exports/VN``; devices turn
     to them when this server does not answer."""
     database_url: str | None = None
@@ -165,7 +168,7 @@ class Settings(BaseSettings):
             raise ValueError("export_period_seconds must divide a day, 86400")
         for mirror in self.mirrors:
             try:
-                JoinLine(mirror, "0" * 64)
+                checked_address(mirror)
             except TrustError as error:
                 raise ValueError(f"mirrors: {mirror}: {error}") from error
         if not any(self.export_padding_report_types.values()):

@@ -36,11 +36,13 @@ from tracing_core.exposure_configuration import ExposureConfiguration
 
 __all__ = [
     "MAX_DOCUMENT_BYTES",
+    "MOST_MIRRORS",
     "Contact",
     "ExportVerificationKey",
     "JoinLine",
     "SignedConfig",
     "TrustDocument",
+    "checked_address",
     "fingerprint",
     "verify_trust_chain",
 ]
@@ -48,11 +50,13 @@ __all__ = [
 MAX_DOCUMENT_BYTES = 64 << 10
 """The largest signed document read; a configuration takes a few thousand bytes."""
 
+MOST_MIRRORS = 10
+"""How many mirrors a configuration may name."""
+
 _ALGORITHM = "ES256"
 _TRUST = "truyvet-trust+jwt"
 _CONFIG = "truyvet-config+jwt"
 _LONGEST_TEXT = 2000
-_MOST_MIRRORS = 10
 _LATEST = 2**32 * 600
 _CHECK_INTERVAL_SECONDS = (60, 7 * 86400)
 # Terminals obey these, and they may turn a text round.
@@ -77,6 +81,31 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def checked_address(url: str) -> str:
+    """Return the address of a server or mirror without a slash at its end.
+
+    Raises
+    ------
+    InvalidJoinLine
+        When it is too long, or not https (plain http is for this machine alone), or holds more than
+        host, port and path.
+    """
+    if not re.fullmatch(rf"[!-~]{{1,{_LONGEST_TEXT}}}", url):
+        raise InvalidJoinLine("the server's address must be like https://host/path")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise InvalidJoinLine("the server's address must be like https://host/path") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidJoinLine("the server's address must begin with https://")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise InvalidJoinLine("plain http reaches only this machine: use the https address")
+    if parts.username is not None or parts.query or "?" in url or "#" in url:
+        raise InvalidJoinLine("the server's address must have no user, query or fragment")
+    return url.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class JoinLine:
     """What a person gives a device to join a server by: ``URL#FINGERPRINT``.
@@ -84,8 +113,7 @@ class JoinLine:
     Raises
     ------
     InvalidJoinLine
-        When the URL is not https (plain http is for this machine alone), or holds more than host,
-        port and path, or the fingerprint is not 64 hex digits.
+        When `checked_address` refuses the URL, or the fingerprint is not 64 hex digits.
     """
 
     url: str
@@ -94,19 +122,7 @@ class JoinLine:
     """Of the key that signs the server's first trust document, 64 lowercase hex digits."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[!-~]+", self.url):
-            raise InvalidJoinLine("the server's address must be like https://host/path")
-        try:
-            parts = urlsplit(self.url)
-            host, _ = parts.hostname, parts.port
-        except ValueError as error:
-            raise InvalidJoinLine("the server's address must be like https://host/path") from error
-        if parts.scheme not in ("http", "https") or not host:
-            raise InvalidJoinLine("the server's address must begin with https://")
-        if parts.scheme == "http" and not _is_loopback(host):
-            raise InvalidJoinLine("plain http reaches only this machine: use the https address")
-        if parts.username is not None or parts.query or "?" in self.url or "#" in self.url:
-            raise InvalidJoinLine("the server's address must have no user, query or fragment")
+        checked_address(self.url)
         if not re.fullmatch(r"[0-9a-f]{64}", self.fingerprint):
             raise InvalidJoinLine("the fingerprint behind # must be 64 hex digits")
 
@@ -396,12 +412,11 @@ class Contact:
 
 
 def _mirrors(urls: Any) -> tuple[str, ...]:
-    if not isinstance(urls, list) or len(urls) > _MOST_MIRRORS:
-        raise InvalidValue(f"mirrors must be a list of at most {_MOST_MIRRORS} addresses")
-    if not all(isinstance(url, str) and len(url) <= _LONGEST_TEXT for url in urls):
+    if not isinstance(urls, list) or len(urls) > MOST_MIRRORS:
+        raise InvalidValue(f"mirrors must be a list of at most {MOST_MIRRORS} addresses")
+    if not all(isinstance(url, str) for url in urls):
         raise InvalidValue("mirrors must be addresses")
-    # The rules for an address are those of the line to join by.
-    return tuple(JoinLine(url.rstrip("/"), "0" * 64).url for url in urls)
+    return tuple(map(checked_address, urls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,8 @@ def test_a_home_never_set_up_is_one_line(tmp_path: Path) -> None:
         ("[[[\n", "cannot be read"),
         ('url = "ftp://x"\n', "url"),
         ('mirrors = ["http://mirror.example"]\n', "mirrors: http://mirror.example: plain http"),
+        (f"mirrors = {[f'https://{n}.example' for n in range(11)]}\n", "mirrors: .*at most 10"),
+        (f"mirrors = ['https://{'a' * 2000}']\n", "mirrors: https://a.*: the server's address"),
         ("export_period_seconds = 10\n", "export_period_seconds"),
         ("export_max_keys_per_file = 3_000_000\n", "export_max_keys_per_file"),
         ("retention_seconds = 1_296_000\n", "retention_seconds"),
