@@ -27,10 +27,9 @@ from server.verification.certificate import Claims
 from tracing_core.diagnosis_key import ReportType, is_allowed_transition
 from tracing_core.errors import InvalidValue, PublishRejected
 from tracing_core.publish_request import PublishRequest, PublishResponse
+from tracing_core.temporary_exposure_key import KEY_LENGTH
 
 __all__ = ["take_upload"]
-
-_KEY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _store(
 def _disguised(request: PublishRequest) -> PublishRequest:
     """Return an upload of other keys, so that nobody learns by pretending which are stored."""
     keys = (
-        replace(key, key_text=base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode())
+        replace(key, key_text=base64.b64encode(secrets.token_bytes(KEY_LENGTH)).decode())
         for key in request.keys
     )
     return replace(request, keys=tuple(keys))

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from server.config import Settings
 from server.trust.keys import NamedKey
-from server.verification.store import Subject
+from server.verification.store import NOBODY, Subject
 from tracing_core.diagnosis_key import ReportType
 from tracing_core.errors import InvalidValue, PublishRejected
 from tracing_core.interval import interval_number
@@ -66,16 +66,22 @@ def sign_certificate(
     subject: Subject, key_hmac: bytes, key: NamedKey, settings: Settings, now: float
 ) -> str:
     """Sign what is known of a test, for the keys that a MAC stands for."""
-    claims: dict[str, object] = {
-        "iss": settings.issuer,
-        "aud": settings.audience,
-        "iat": int(now),
+    return _signed(
+        subject,
+        key_hmac,
+        key,
+        iss=settings.issuer,
+        aud=settings.audience,
+        iat=int(now),
         # A key server whose clock is a little behind must not find the certificate "not yet valid".
-        "nbf": int(now) - settings.certificate_leeway_seconds,
-        "exp": int(now) + settings.certificate_seconds,
-        "tekmac": base64.b64encode(key_hmac).decode(),
-        "reportType": subject.test_type,
-    }
+        nbf=int(now) - settings.certificate_leeway_seconds,
+        exp=int(now) + settings.certificate_seconds,
+    )
+
+
+def _signed(subject: Subject, key_hmac: bytes, key: NamedKey, **claims: str | int) -> str:
+    claims["tekmac"] = base64.b64encode(key_hmac).decode()
+    claims["reportType"] = subject.test_type
     if onset := onset_interval(subject):
         claims["symptomOnsetInterval"] = onset
     return jwt.encode(claims, key.private_key, _ALGORITHM, headers={"kid": key.key_id})
@@ -148,17 +154,8 @@ def verify_certificate(
 def _nobodys(issuer: str, audience: str) -> tuple[NamedKey, str]:
     """Return a key that ends with the process, and a certificate by it for nobody's keys."""
     key = NamedKey("nobody", ec.generate_private_key(ec.SECP256R1()))
-    claims = {
-        "iss": issuer,
-        "aud": audience,
-        "iat": 0,
-        "nbf": 0,
-        "exp": 2**40,
-        "tekmac": base64.b64encode(bytes(32)).decode(),
-        "reportType": "confirmed",
-        "symptomOnsetInterval": onset_interval(Subject("confirmed", "2020-01-01")),
-    }
-    return key, jwt.encode(claims, key.private_key, _ALGORITHM, headers={"kid": key.key_id})
+    times = {"iat": 0, "nbf": 0, "exp": 2**40}
+    return key, _signed(NOBODY, bytes(32), key, iss=issuer, aud=audience, **times)
 
 
 def pretend_to_verify(upload: PublishRequest, settings: Settings, now: float) -> Claims:

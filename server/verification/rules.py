@@ -18,6 +18,7 @@ from server.database import kept_if
 from server.problems import Refused
 from server.verification.certificate import sign_certificate
 from server.verification.store import (
+    NOBODY,
     NOBODYS_HASH,
     Subject,
     Voucher,
@@ -52,7 +53,6 @@ _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _TRIES_FOR_A_FREE_CODE = 6
 _MAC_BYTES = 32
 _MAX_TIME_ZONE_MINUTES = 14 * 60
-_NOBODY = Subject("confirmed", "2020-01-01")
 _TEST_TYPES = ("confirmed", "likely", "negative")
 
 _ACCEPTS = {
@@ -245,7 +245,7 @@ def exchange_code(
         found = find_code(conn, NOBODYS_HASH if is_cover else code_hash)
         refusal = _refusal_of_code(found, accepted, now)
         is_granted = refusal is None and not is_cover
-        subject = found.subject if found else _NOBODY
+        subject = found.subject if found else NOBODY
         with kept_if(conn, is_granted):
             claim_code(conn, code_hash if is_granted else NOBODYS_HASH)
             insert_token(conn, token_hash, subject, expires_at)
@@ -283,7 +283,7 @@ def exchange_token(server: Server, request: CertificateRequest, *, is_cover: boo
             use_token(conn, token_hash if is_granted else NOBODYS_HASH)
         # Signed before the commit, so that a failure leaves the token as it was.
         certificate = sign_certificate(
-            found.subject if found else _NOBODY,
+            found.subject if found else NOBODY,
             mac if is_granted else bytes(_MAC_BYTES),
             server.keys.certificate_key(),
             server.settings,

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from server.database import metadata
 
 __all__ = [
+    "NOBODY",
     "NOBODYS_HASH",
     "Subject",
     "Voucher",
@@ -88,6 +89,10 @@ class Subject:
     """When symptoms began, ``YYYY-MM-DD``; None if unknown."""
     test_date: str | None = None
     """When the test was made, ``YYYY-MM-DD``; None if unknown."""
+
+
+NOBODY = Subject("confirmed", "2020-01-01")
+"""Whom that code and that token are about."""
 
 
 @dataclass(frozen=True, slots=True)
