@@ -31,6 +31,7 @@ class ClockWatch:
     """Remembers the latest time ever shown; while the clock shows less, it is suspect.
 
     Within one process it also sees jumps either way, by the monotonic clock, which no one sets.
+    What passed between two processes may have been time or a jump; nobody can tell.
 
     Parameters
     ----------
@@ -44,16 +45,18 @@ class ClockWatch:
         self._clock = clock
         self._latest = 0.0
         self._suspect_scans = 0
-        self.remember(remembered)
         self._seen = (clock.now(), clock.monotonic())
         self._ahead = 0.0
-        self._ahead_since = 0.0
+        self._began = self._ahead_since = self._seen[1]
         self._jumps_at_scan = 0
         self.jumps = 0
         """How often the clock was seen to jump, either way."""
+        self.remember(remembered)
 
     def remember(self, remembered: Any) -> float:
         """Take over what `state` returned in an earlier process; None if there was none.
+
+        Doing it again changes nothing.
 
         Returns
         -------
@@ -63,8 +66,25 @@ class ClockWatch:
         remembered = remembered or {}
         latest = float(remembered.get("latest", 0.0))
         self._latest = max(self._latest, latest)
-        self._suspect_scans += int(remembered.get("suspect_scans", 0))
+        self._suspect_scans = max(self._suspect_scans, int(remembered.get("suspect_scans", 0)))
+        self._remember_ahead(
+            float(remembered.get("seen", latest)),
+            float(remembered.get("ahead", 0.0)),
+            float(remembered.get("ahead_seconds", 0.0)),
+        )
         return latest - CLOCK_TOLERANCE_SECONDS
+
+    def _remember_ahead(self, seen: float, ahead: float, seconds: float) -> None:
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        if min(seen, now) < EARLIEST_SECONDS:
+            # A clock that was not set tells nothing; what was doubted before stays so.
+            self._ahead = max(self._ahead, ahead)
+            return
+        jump = now - seen - (monotonic - self._began)
+        self._ahead = _large(ahead + jump)
+        # A device that is switched off every night must not begin its day anew each morning.
+        if 0 <= jump <= ahead:
+            self._ahead_since = self._began - seconds
 
     def is_suspect(self) -> bool:
         """Look at the clock, and tell whether it was never set, or is behind what it once showed.
@@ -87,8 +107,7 @@ class ClockWatch:
         return False
 
     def _note_ahead(self, jump: float, monotonic: float) -> None:
-        ahead = self._ahead + jump
-        self._ahead = ahead if ahead > _LARGE_JUMP_SECONDS else 0.0
+        self._ahead = _large(self._ahead + jump)
         self._ahead_since = monotonic
 
     @property
@@ -97,7 +116,10 @@ class ClockWatch:
         return self._clock.now() >= EARLIEST_SECONDS
 
     def steady_now(self) -> float:
-        """Tell the time that deleting goes by: a large jump ahead counts only after a day."""
+        """Tell the time that deleting goes by: a large jump ahead counts only after a running day.
+
+        So does the time that a device was off.
+        """
         if self._ahead and self._clock.monotonic() - self._ahead_since >= _SECONDS_UNTIL_STEADY:
             self._ahead = 0.0
         return self._clock.now() - self._ahead
@@ -118,4 +140,15 @@ class ClockWatch:
     @property
     def state(self) -> dict[str, float]:
         """What the next process must know, for `state` of the database."""
-        return {"latest": self._latest, "suspect_scans": self._suspect_scans}
+        ahead_seconds = self._clock.monotonic() - self._ahead_since if self._ahead else 0.0
+        return {
+            "latest": self._latest,
+            "suspect_scans": self._suspect_scans,
+            "seen": self._seen[0],
+            "ahead": self._ahead,
+            "ahead_seconds": ahead_seconds,
+        }
+
+
+def _large(ahead: float) -> float:
+    return ahead if ahead > _LARGE_JUMP_SECONDS else 0.0

@@ -16,6 +16,7 @@ from ble_agent.messages import say
 from ble_agent.store import (
     compact,
     delete_old,
+    forget,
     forget_batches,
     get_state,
     note_deletion,
@@ -171,10 +172,12 @@ class EncounterLog:
     def open(self, db: Database) -> None:
         """Write to a database from now on; with the next scan, what was heard before too.
 
+        What is older than 14 days is deleted at once.
+
         Raises
         ------
         StoreError
-            When it cannot be read.
+            When it cannot be read or written; a later call tries it again.
         """
         with translated(path_of(db)):
             state: dict[str, Any] = get_state(db, "scan") or {}
@@ -186,6 +189,8 @@ class EncounterLog:
                 replace(each, clock_suspect=each.clock_suspect or each.seen_at < latest)
                 for each in self._unwritten
             ]
+        # Not before the clock was compared with what it showed last.
+        forget(db, self.watch.steady_now())
         self._dropped_samples += state.get("dropped_samples", 0)
         self._state = state | self._state
         self._day = DaySample(db, self._random)

@@ -10,7 +10,7 @@ from typing import Any, Self
 from ble_agent.encounter_log import EncounterLog
 from ble_agent.home import running
 from ble_agent.key_ring import KeyRing
-from ble_agent.store import forget, get_state, make_home, open_store, set_state
+from ble_agent.store import get_state, make_home, open_store, set_state
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import Clock
@@ -77,7 +77,6 @@ class LateStore:
             self._is_locked = True
         with contextlib.ExitStack() as opening:
             db = opening.enter_context(open_store(self._home))
-            forget(db, self.log.watch.steady_now())
             key_ring = KeyRing(db)
             self.log.open(db)
             self._stack.enter_context(opening.pop_all())

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
 import ssl
 from pathlib import Path
 
 import pytest
 
 from ble_agent.exposure_check import check
+from ble_agent.late_store import LateStore
 from ble_agent.server_client import ServerClient
+from ble_agent.store import get_state, open_store, set_state
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.test_exposure_check import YESTERDAY, met
 from tests.ble_agent.test_hostile_server import self_signed
+from tracing_core.advertisement import Advertisement
+from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerError, ServerRefused
 from tracing_core.sighting import select_sightings
-from tracing_core.sqlite import Database
+from tracing_core.sqlite import Database, transaction
 
 DAY = 86_400
 NOW = 1_800_000_000.0
+METADATA = Metadata(transmit_power_dbm=-12)
 
 
 def asked_a_year_later(db: Database, url: str) -> int:
@@ -65,3 +71,65 @@ def test_an_address_is_held_to_the_time_however_it_is_written(server: FakeServer
     url = server.url.replace("127.0.0.1", "LOCALHOST")
     with ServerClient(url, clock) as client, pytest.raises(ServerRefused, match="hours away"):
         client.trust_documents()
+
+
+def started(home: Path, clock: ManualClock, *, hours: int = 0) -> None:
+    """Start an agent, let it listen every hour for so many hours, and end it."""
+    with LateStore(home, clock) as store:
+        store.next_advertisement(clock.now(), METADATA)
+        for hour in range(hours + 1):
+            clock.advance(3600.0 if hour else 0.0)
+            scan = store.log.begin()
+            scan.hear(Advertisement(secrets.token_bytes(16), b"aaaa"), -60, clock.now())
+            store.log.commit(scan)
+
+
+def kept_before(home: Path, moment: float) -> tuple[int, int]:
+    """Return how many sightings and own keys there are of the time before a moment."""
+    with open_store(home) as db:
+        sightings = sum(each.seen_at < moment for each in select_sightings(db))
+        keys = db.conn.execute(
+            "SELECT count(*) FROM own_key WHERE rolling_start * 600 < ?", [moment]
+        )
+        return sightings, keys.fetchone()[0]
+
+
+def test_an_agent_started_a_year_ahead_deletes_nothing_however_often(tmp_path: Path) -> None:
+    started(tmp_path, ManualClock(NOW), hours=5)
+    for restart in range(4):
+        started(tmp_path, ManualClock(NOW + 365 * DAY + restart * 3600), hours=1)
+        assert kept_before(tmp_path, NOW + DAY) == (6, 1)
+    # Right again, nothing is left of the year ahead to go by.
+    started(tmp_path, ManualClock(NOW + DAY / 2), hours=30)
+    assert kept_before(tmp_path, NOW + DAY / 4) == (6, 1)
+
+
+def test_a_second_leap_begins_its_own_day(tmp_path: Path) -> None:
+    started(tmp_path, ManualClock(NOW), hours=5)
+    started(tmp_path, ManualClock(NOW + 2 * DAY), hours=23)
+    started(tmp_path, ManualClock(NOW + 365 * DAY), hours=22)
+    assert kept_before(tmp_path, NOW + DAY) == (6, 1)
+
+
+def test_a_device_that_was_off_for_a_month_forgets_within_a_day(tmp_path: Path) -> None:
+    started(tmp_path, ManualClock(NOW), hours=5)
+    started(tmp_path, ManualClock(NOW + 30 * DAY), hours=25)
+    assert kept_before(tmp_path, NOW + DAY) == (0, 0)
+
+
+def test_a_device_that_is_off_every_night_forgets_too(tmp_path: Path) -> None:
+    for day in range(18):
+        started(tmp_path, ManualClock(NOW + day * DAY), hours=14)
+    # The nights that are not believed yet are two at most.
+    assert kept_before(tmp_path, NOW + 2 * DAY) == (0, 0)
+    assert kept_before(tmp_path, NOW + 5 * DAY)[0] > 0
+
+
+def test_a_database_of_before_goes_by_the_latest_time_it_noted(tmp_path: Path) -> None:
+    started(tmp_path, ManualClock(NOW), hours=5)
+    with open_store(tmp_path) as db, transaction(db):
+        scan = get_state(db, "scan")
+        scan["clock"] = {name: scan["clock"][name] for name in ("latest", "suspect_scans")}
+        set_state(db, "scan", scan)
+    started(tmp_path, ManualClock(NOW + 365 * DAY))
+    assert kept_before(tmp_path, NOW + DAY) == (6, 1)
