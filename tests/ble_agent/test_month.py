@@ -123,7 +123,7 @@ def test_a_month_leaves_a_small_database_and_a_small_process(tmp_path: Path) -> 
     settled = [day["disk"] for day in days if day["day"] >= 16]
     assert max(settled) < 1.1 * min(settled), settled
     assert month["peak_megabytes"] < 80, month
-    memory = [day["megabytes"] for day in days if day["day"] >= 2]
-    late = [day["megabytes"] for day in days if day["day"] >= 16]
-    assert max(late) < min(late) + 25, memory
-    assert late[-1] < late[0] + 3, memory
+    memory = [day["megabytes"] for day in days if day["day"] >= 16]
+    # A day measured while the file is compacted holds a copy of it for a moment; what leaks stays.
+    assert max(memory) < min(memory) + 25, memory
+    assert min(memory[-5:]) < min(memory[:5]) + 1, memory
