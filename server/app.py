@@ -124,9 +124,7 @@ def _health(server: CurrentServer) -> JSONResponse:
 
 def _health_router() -> APIRouter:
     router = APIRouter(tags=["operation"])
-    router.add_api_route(
-        "/healthz", _health, operation_id="healthz", response_class=JSONResponse, methods=["GET"]
-    )
+    router.add_api_route("/healthz", _health, operation_id="healthz", methods=["GET"])
     return router
 
 

@@ -110,12 +110,9 @@ class Database:
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
         # Parameters hold keys, so no error may show them.
         try:
+            # Connections are as many as requests at once, which are bounded elsewhere.
             self._engine: Engine = create_engine(
-                # As many connections as there are requests at once, which are bounded elsewhere.
-                parsed,
-                hide_parameters=True,
-                max_overflow=-1,
-                **options,
+                parsed, hide_parameters=True, max_overflow=-1, **options
             )
         except (ImportError, ArgumentError) as error:
             raise StoreError(

@@ -68,7 +68,6 @@ def metrics_router() -> APIRouter:
         _metrics,
         operation_id="metrics",
         response_class=Response,
-        response_model=None,
         responses={
             200: {"description": "The counters.", "content": {CONTENT_TYPE_LATEST: {}}},
             401: {"description": "Not with the key of an operator."},

@@ -124,7 +124,6 @@ def export_router() -> APIRouter:
                 methods=[method],
                 operation_id=f"{method.lower()}_{name}",
                 response_class=Response,
-                response_model=None,
                 responses={
                     200: {"description": "The file.", "content": {media_type: {}}},
                     304: {"description": "The client has it."},

@@ -52,8 +52,6 @@ def publish_router() -> APIRouter:
         _publish,
         methods=["POST"],
         operation_id="publish",
-        response_class=JSONResponse,
-        response_model=None,
         openapi_extra=request_schema(PublishRequest),
         responses=response_schemas(PublishResponse, 400, 401, 429),
     )

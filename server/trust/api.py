@@ -62,8 +62,6 @@ def trust_router() -> APIRouter:
         "/v1/trust",
         _trust,
         operation_id="trust",
-        response_class=JSONResponse,
-        response_model=None,
         responses={304: {"description": "The client has them."}},
     )
     router.add_api_route(
@@ -71,18 +69,11 @@ def trust_router() -> APIRouter:
         _config,
         operation_id="config",
         response_class=Response,
-        response_model=None,
         responses={
             200: {"description": "The configuration.", "content": {_JOSE: {}}},
             304: {"description": "The client has it."},
             404: {"description": "There is no such region."},
         },
     )
-    router.add_api_route(
-        "/.well-known/jwks.json",
-        _jwks,
-        operation_id="jwks",
-        response_class=JSONResponse,
-        response_model=None,
-    )
+    router.add_api_route("/.well-known/jwks.json", _jwks, operation_id="jwks")
     return router

@@ -138,8 +138,6 @@ def verification_router() -> APIRouter:
             route,
             methods=["POST"],
             operation_id=name,
-            response_class=JSONResponse,
-            response_model=None,
             openapi_extra=described,
             responses=response_schemas(response, *statuses),
             dependencies=[Depends(_operator)] if is_operators else [],
