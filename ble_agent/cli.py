@@ -28,8 +28,37 @@ _RADIO = click.option(
 )
 
 
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    kept = ctx.ensure_object(dict)
+    if value is not None:
+        kept[parameter.name] = value
+
+
+_EVERYWHERE: list[click.Parameter] = [
+    click.Option(
+        ["--home"],
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_keep,
+        help="Folder of this device's data.  [default: $TRUYVET_HOME or"
+        " ~/.local/share/truyvet/agent]",
+    ),
+    click.Option(
+        ["--lang"],
+        type=click.Choice(["vi", "en"]),
+        expose_value=False,
+        callback=_keep,
+        help="Language.  [default: the locale's]",
+    ),
+]
+
+
 class _Agent(click.Group):
-    """Says every error in the owner's language."""
+    """Takes some options before and after a command, and says errors in the owner's language."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.params.extend(_EVERYWHERE)
+        super().add_command(cmd, name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,27 +71,21 @@ class _Agent(click.Group):
             raise TracingError(text) from error
 
 
-@click.group(cls=_Agent, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    help="Folder of this device's data.  [default: $TRUYVET_HOME or ~/.local/share/truyvet/agent]",
+@click.group(
+    cls=_Agent, params=_EVERYWHERE, context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.option("--lang", type=click.Choice(["vi", "en"]), help="Language.  [default: the locale's]")
-@click.pass_context
-def agent(ctx: click.Context, home: Path | None, lang: str | None) -> None:
+def agent() -> None:
     """Run and ask this device's agent: it sends and records identifiers and checks for exposures.
 
     Chạy và hỏi chương trình trên thiết bị này.
     """
-    ctx.obj = {"home": home, "lang": lang}
 
 
 def _config(ctx: click.Context, **said: Any) -> AgentConfig:
     # Not before a command really runs, so that asking for help stays quick.
     from ble_agent.config import default_home, load_config
 
-    config = load_config(ctx.obj["home"] or default_home(), lang=ctx.obj["lang"], **said)
+    config = load_config(ctx.obj.get("home") or default_home(), lang=ctx.obj.get("lang"), **said)
     ctx.obj["lang"] = config.lang
     return config
 
@@ -168,11 +191,11 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     from ble_agent.messages import default_language, say
 
     # Settings that cannot be read must not keep anybody from leaving.
-    home = ctx.obj["home"] or default_home()
+    home = ctx.obj.get("home") or default_home()
     try:
         lang = _config(ctx).lang
     except TracingError:
-        lang = ctx.obj["lang"] or default_language()
+        lang = ctx.obj.get("lang") or default_language()
     if not yes:
         _confirm(lang, say("erase_question", lang))
     left = erase_home(home)

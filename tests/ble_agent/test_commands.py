@@ -100,6 +100,17 @@ def test_the_list_of_commands_is_whole(agent: AgentProcess) -> None:
     assert all(line.endswith(".") for line in listed.strip().splitlines())
 
 
+def test_home_and_language_stand_before_or_after_a_command(
+    agent: AgentProcess, tmp_path: Path
+) -> None:
+    agent.command("import", "/dev/null")
+    elsewhere = str(tmp_path / "elsewhere")
+    assert "hãy chạy" in agent.refusal("check", "--home", elsewhere, "--lang", "vi")
+    nearer = ["--home", str(agent.home), "--lang", "en"]
+    done = agent.command("--home", elsewhere, "--lang", "vi", "status", "--json", *nearer)
+    assert json.loads(done.stdout)["keys"] == 0
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
