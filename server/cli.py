@@ -18,6 +18,7 @@ import click
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 
 if TYPE_CHECKING:
+    from server.config import Settings
     from server.context import Server
 
 __all__ = ["server"]
@@ -27,6 +28,8 @@ _OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
 
+_DATABASE = f"{__name__}.database"
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -35,7 +38,19 @@ def _default_home() -> str:
     return str(Path(data) / "truyvet/server")
 
 
+def _keep_database(ctx: click.Context, _: click.Parameter, url: str | None) -> None:
+    ctx.meta[_DATABASE] = url
+
+
 def _home(command: Command) -> Command:
+    command = click.option(
+        "--database",
+        metavar="URL",
+        expose_value=False,
+        callback=_keep_database,
+        help="The database, as postgresql://HOST/NAME; `init` notes it in the home folder."
+        "  [default: SQLite, in the home folder]",
+    )(command)
     return click.option(
         "--home",
         metavar="DIR",
@@ -51,12 +66,18 @@ def _json(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
-def _open(home: Path) -> Server:
+def _settings(home: Path, **changes: Any) -> Settings:
     from server.config import load_settings
+
+    url = click.get_current_context().meta.get(_DATABASE)
+    return load_settings(home, **changes, **({"database_url": url} if url else {}))
+
+
+def _open(home: Path) -> Server:
     from server.context import Server
     from tracing_core.clock import clock_from_environment
 
-    return Server.open(load_settings(home), clock_from_environment())
+    return Server.open(_settings(home), clock_from_environment())
 
 
 @click.group()
@@ -100,7 +121,7 @@ def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool)
 
 
 def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[str, str]:
-    from server.config import SETTINGS_FILE, load_settings
+    from server.config import SETTINGS_FILE
     from server.context import Server
     from server.database import Database
     from server.files import make_private_folder, write_durably
@@ -120,7 +141,7 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
             f"{home} holds other files: choose a folder that is empty or not yet there"
         )
     clock = clock_from_environment()
-    settings = load_settings(home, region=region, url=url.rstrip("/"))
+    settings = _settings(home, region=region, url=url.rstrip("/"))
     checked_address(settings.url)
     make_private_folder(home)
     set_contact(home, contact)
@@ -134,8 +155,9 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     join = str(join_line(keys, settings))
     write_durably(home / "join.txt", f"{join}\n".encode())
     # Last, because its presence says that all the rest is there; TOML's strings are JSON's.
-    lines = [f"{name} = {json.dumps(getattr(settings, name))}" for name in ("region", "url")]
-    write_durably(home / SETTINGS_FILE, ("\n".join(lines) + "\n").encode())
+    noted = {name: getattr(settings, name) for name in ("region", "url", "database_url")}
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items() if value]
+    write_durably(home / SETTINGS_FILE, "".join(lines).encode())
     return operator_key, join
 
 
@@ -160,7 +182,6 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
     import uvicorn
 
     from server.app import create_app
-    from server.config import load_settings
     from server.connection import bounded_protocol
     from tracing_core.clock import clock_from_environment
 
@@ -169,7 +190,7 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    settings = load_settings(home)
+    settings = _settings(home)
     app = create_app(settings, clock_from_environment())
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host

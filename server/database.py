@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 
-from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError
+from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, require
 from tracing_core.sqlite import create_private, translated
 
 __all__ = ["Database", "kept_if", "metadata"]
@@ -88,23 +88,31 @@ class Database:
     Raises
     ------
     StoreError
-        When the file cannot be created.
+        When it is no URL of a database that is supported, or the file cannot be created.
+    MissingExtra
+        When PostgreSQL's library is absent.
     """
 
     def __init__(self, url: str) -> None:
         try:
             parsed = make_url(url)
         except ArgumentError as error:
-            raise StoreError("database_url must be like sqlite:////path/to/file") from error
+            raise StoreError(
+                "database_url must be like sqlite:////path/to/file or postgresql://HOST/NAME"
+            ) from error
         self.name = parsed.database or parsed.render_as_string(hide_password=True)
         """The file, or the URL without its password, for messages."""
-        self._is_sqlite = parsed.get_backend_name() == "sqlite"
+        backend = parsed.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise StoreError(f"{backend} is not supported: use sqlite or postgresql")
+        self._is_sqlite = backend == "sqlite"
         options: dict[str, Any] = {}
         if self._is_sqlite:
             with translated(self.name):
                 create_private(self.name)
             options["connect_args"] = {"timeout": _BUSY_TIMEOUT_SECONDS}
-        elif parsed.get_backend_name() == "postgresql":
+        else:
+            require("psycopg", extra="postgres")
             options["connect_args"] = {"options": f"-c lock_timeout={_TURN_TIMEOUT_SECONDS:.0f}s"}
         # SQLite lets waiting writers try again at random, so within a process they take turns.
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
@@ -116,14 +124,14 @@ class Database:
             )
         except (ImportError, ArgumentError) as error:
             raise StoreError(
-                f"{parsed.get_backend_name()} is no database that is supported: use SQLite"
+                f"{parsed.drivername} is not supported: use sqlite or postgresql"
             ) from error
         # Whoever lets go of the database lets go of its connections too.
         weakref.finalize(self, self._engine.dispose)
         if self._is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
-        elif parsed.get_backend_name() == "postgresql":
+        else:
             event.listen(self._engine, "begin", _begin_postgresql)
 
     @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What a person reads who types the server's commands."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from server.cli import server
 from tests.server.homes import make_home
-from tracing_core.errors import TracingError
+from tracing_core.errors import MissingExtra, StoreError, TracingError
 
 
 def test_the_list_of_commands_is_whole_sentences() -> None:
@@ -47,6 +48,42 @@ def test_what_is_wrong_is_named_as_it_was_typed(
     assert isinstance(done.exception, TracingError)
     assert str(done.exception).startswith(text)
     assert "\n" not in str(done.exception)
+
+
+def test_init_notes_the_database_it_was_given(tmp_path: Path) -> None:
+    home, database = tmp_path / "home", tmp_path / "elsewhere.db"
+    init = ["init", "--home", str(home), "--database", f"sqlite:///{database}"]
+    assert CliRunner().invoke(server, init).exit_code == 0
+    issue = ["issue", "--home", str(home), "--json"]
+    assert json.loads(CliRunner().invoke(server, issue).output)["code"]
+    assert database.exists()
+    assert not (home / "server.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("elsewhere.db", "database_url must be like sqlite:////path/to/file or postgresql://"),
+        ("mysql://host/name", "mysql is not supported: use sqlite or postgresql"),
+        ("postgresql+none://host/name", "postgresql+none is not supported"),
+    ],
+)
+def test_a_database_that_cannot_be_is_one_line(tmp_path: Path, url: str, text: str) -> None:
+    home = make_home(tmp_path / "home")
+    done = CliRunner().invoke(server, ["issue", "--home", str(home), "--database", url])
+    assert isinstance(done.exception, StoreError)
+    assert str(done.exception).startswith(text)
+
+
+def test_a_library_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    home = make_home(tmp_path / "home")
+    arguments = ["issue", "--home", str(home), "--database", "postgresql://host/name"]
+    done = CliRunner().invoke(server, arguments)
+    assert isinstance(done.exception, MissingExtra)
+    assert "pip install 'truyvet[postgres]'" in str(done.exception)
 
 
 @pytest.fixture
