@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from tracing_core.errors import InvalidValue
 
-__all__ = ["AirMode", "Place", "Scenario", "Waypoint"]
+__all__ = ["AirMode", "Pair", "Place", "Scenario", "Waypoint"]
 
 _MOST_CONTROLLERS = 256
 _NEAREST_M = 0.1
@@ -93,19 +93,44 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
-    """An air and the controllers in it.
-
-    The signal strength of a packet is `transmit_dbm` − path loss + noise, where the path loss over
-    d metres is `path_loss_at_1m_db` + 10 · `path_loss_exponent` · log10 d.
+class Pair:
+    """Two controllers between which the signal strength is set, whatever their places.
 
     Raises
     ------
     InvalidValue
-        When a value is out of range or two controllers share a name.
+        When it is not two, or the strength is out of range.
+    """
+
+    between: tuple[str, str]
+    rssi_dbm: float
+    """The mean of what either hears of the other."""
+
+    def __post_init__(self) -> None:
+        one, other = self.between
+        if one == other:
+            raise InvalidValue(f"[[pair]] {one}: between must name two controllers")
+        if not -127.0 <= self.rssi_dbm <= 20.0:
+            raise InvalidValue(f"[[pair]] {one}, {other}: rssi_dbm must be -127 to 20")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """An air and the controllers in it.
+
+    The signal strength of a packet is `transmit_dbm` − path loss + noise, where the path loss over
+    d metres is `path_loss_at_1m_db` + 10 · `path_loss_exponent` · log10 d; or, between two for
+    whom it is set, what is set + noise.
+
+    Raises
+    ------
+    InvalidValue
+        When a value is out of range, two controllers share a name, or a pair names none of them or
+        is there twice.
     """
 
     places: tuple[Place, ...]
+    pairs: tuple[Pair, ...] = ()
     mode: AirMode = AirMode.LEGACY
     transmit_dbm: float = 0.0
     path_loss_exponent: float = 2.0
@@ -129,6 +154,12 @@ class Scenario:
         names = [place.name for place in self.places]
         if len(set(names)) < len(names):
             raise InvalidValue("two controllers share a name")
+        for pair in self.pairs:
+            for name in pair.between:
+                if name not in names:
+                    raise InvalidValue(f"[[pair]] names {name!r:.40}, which is no controller")
+        if len({frozenset(pair.between) for pair in self.pairs}) < len(self.pairs):
+            raise InvalidValue("two [[pair]] are between the same controllers")
         for name, (low, high) in _NUMBERS.items():
             value = getattr(self, name)
             if not low <= value <= high:
@@ -161,7 +192,7 @@ class Scenario:
 
     @classmethod
     def from_table(cls, document: Mapping[str, Any]) -> Self:
-        """Read what TOML holds: a table `air` and an array of tables `controller`.
+        """Read what TOML holds: a table `air` and arrays of tables `controller` and `pair`.
 
         Raises
         ------
@@ -169,19 +200,27 @@ class Scenario:
             When a field is missing, unknown or wrong.
         """
         for name in document:
-            if name not in ("air", "controller"):
+            if name not in ("air", "controller", "pair"):
                 raise InvalidValue(f"{name!r:.40} is no part of a scenario")
         settings = document.get("air", {})
-        controllers = document.get("controller", [])
-        if not isinstance(settings, dict) or not isinstance(controllers, list):
-            raise InvalidValue("a scenario is a table [air] and tables [[controller]]")
-        known = {field.name for field in fields(cls)} - {"places"}
+        controllers, pairs = document.get("controller", []), document.get("pair", [])
+        if (
+            not isinstance(settings, dict)
+            or not isinstance(controllers, list)
+            or not isinstance(pairs, list)
+        ):
+            raise InvalidValue("a scenario is a table [air], tables [[controller]] and [[pair]]")
+        known = {field.name for field in fields(cls)} - {"places", "pairs"}
         values: dict[str, Any] = {}
         for name, value in settings.items():
             if name not in known:
                 raise InvalidValue(f"{name!r:.40} is no field of [air]")
             values[name] = _air_value(name, value)
-        return cls(places=tuple(_place(controller) for controller in controllers), **values)
+        return cls(
+            places=tuple(_place(controller) for controller in controllers),
+            pairs=tuple(_pair(pair) for pair in pairs),
+            **values,
+        )
 
 
 def _air_value(name: str, value: Any) -> Any:
@@ -216,6 +255,19 @@ def _place(controller: Any) -> Place:
             raise InvalidValue("path must be a list of [seconds, x, y]")
         waypoints.append(Waypoint(*(_number("path", value) for value in waypoint)))
     return Place(controller["name"], tuple(waypoints), port)
+
+
+def _pair(pair: Any) -> Pair:
+    if not isinstance(pair, dict) or pair.keys() != {"between", "rssi_dbm"}:
+        raise InvalidValue("every [[pair]] needs between and rssi_dbm, and nothing else")
+    between = pair["between"]
+    if (
+        not isinstance(between, list)
+        or len(between) != 2
+        or not all(isinstance(name, str) for name in between)
+    ):
+        raise InvalidValue("between must be a list of two names")
+    return Pair((between[0], between[1]), _number("rssi_dbm", pair["rssi_dbm"]))
 
 
 def _number(name: str, value: Any) -> float:

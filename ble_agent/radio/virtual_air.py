@@ -94,7 +94,11 @@ class Air:
         self._order = itertools.count()
         self._scanning: list[VirtualController] = []
         self._places = {place.name: place for place in scenario.places}
-        self._fixed_dbm: dict[tuple[str, str], float] = {}
+        self._fixed_dbm = {
+            names: pair.rssi_dbm
+            for pair in scenario.pairs
+            for names in (pair.between, pair.between[::-1])
+        }
         self._clients: dict[str, _Client] = {}
         self._waiting: dict[str, list[_Client]] = {}
         self._servers: list[asyncio.Server] = []

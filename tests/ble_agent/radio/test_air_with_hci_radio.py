@@ -11,7 +11,7 @@ import pytest
 from bumble import hci
 
 from ble_agent.radio import Heard
-from ble_agent.radio.scenario import AirMode, Place, Waypoint
+from ble_agent.radio.scenario import AirMode, Pair, Place, Waypoint
 from tests.ble_agent.radio.air_trace import findings, heard, identifiers, read_trace, sent
 from tests.ble_agent.radio.airs import (
     START,
@@ -72,6 +72,26 @@ async def test_signal_strength_is_that_of_the_pair(mode: AirMode, tmp_path: Path
             expected = -40.0 - 25.0 * math.log10(metres[name])
             assert got
             assert all(abs(what.rssi_dbm - expected) <= 1 for what in got)
+
+
+@ALL_MODES
+async def test_signal_strength_is_what_a_pair_sets_wherever_it_stands(mode: AirMode) -> None:
+    pairs = (Pair(("an", "binh"), -58.0), Pair(("chi", "an"), -83.0))
+    async with (
+        air_of(*standing(an=0, binh=500, chi=1), mode=mode, pairs=pairs) as (air, _),
+        radio_on(air, "an") as an,
+        radio_on(air, "binh") as binh,
+        radio_on(air, "chi") as chi,
+    ):
+        for radio in (an, binh, chi):
+            await radio.rotate(random_advertisement())
+        at_binh = await scan_for(air, binh, "binh", 4.0)
+        at_chi = await scan_for(air, chi, "chi", 4.0)
+        at_an = await scan_for(air, an, "an", 4.0)
+    # 499 m lie between Bình and Chi, for whom nothing is set.
+    assert {what.rssi_dbm for what in at_binh} == {-58, -94}
+    assert {what.rssi_dbm for what in at_chi} == {-83, -94}
+    assert {what.rssi_dbm for what in at_an} == {-58, -83}
 
 
 async def test_noise_and_loss_are_as_set() -> None:

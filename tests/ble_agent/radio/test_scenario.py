@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ble_agent.radio.scenario import AirMode, Place, Scenario, Waypoint
+from ble_agent.radio.scenario import AirMode, Pair, Place, Scenario, Waypoint
 from tracing_core.errors import InvalidValue
 
 EVERYTHING = """
@@ -34,7 +34,14 @@ port = 9001
 [[controller]]
 name = "binh"
 path = [[0, 0, 0], [600, 30.0, 40.0], [600, 1, 0]]
+
+[[pair]]
+between = ["binh", "an"]
+rssi_dbm = -61.5
 """
+
+
+TWO = "[[controller]]\nname = 'a'\n[[controller]]\nname = 'b'\n"
 
 
 def test_every_field_is_read(tmp_path: Path) -> None:
@@ -53,16 +60,17 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert binh.at(300) == (15.0, 20.0)
     assert binh.at(600) == (1, 0)
     assert binh.at(1e9) == (1, 0)
+    assert scenario.pairs == (Pair(("binh", "an"), -61.5),)
 
 
 def test_the_document_says_what_is_read() -> None:
     text = (Path(__file__).parents[3] / "docs" / "virtual-air.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     scenario = Scenario.from_table(tomllib.loads(example))
-    assert [place.name for place in scenario.places] == ["an", "binh"]
+    assert [place.name for place in scenario.places] == ["an", "binh", "chi"]
     plain = Scenario((Place("a"),))
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
-    assert rows.keys() == {field.name for field in fields(Scenario)} - {"places"}
+    assert rows.keys() == {field.name for field in fields(Scenario)} - {"places", "pairs"}
     assert rows.pop("start") == "when the air starts"
     assert rows.pop("mode") == f'`"{plain.mode.value}"`'
     for name, value in rows.items():
@@ -102,6 +110,13 @@ def test_the_shortest_scenario() -> None:
         ("[[controller]]\nname = 'a'\npath = [[0, 1]]\n", "list of [seconds, x, y]"),
         ("[[controller]]\nname = 'a'\npath = [[0, 1, true]]\n", "must be a number"),
         ("[[controller]]\nname = 'a'\npath = [[5, 0, 0], [4, 0, 0]]\n", "order of time"),
+        (TWO + "[[pair]]\nbetween = ['a', 'b']\n", "needs between and rssi_dbm"),
+        (TWO + "[[pair]]\nbetween = ['a']\nrssi_dbm = -60\n", "list of two names"),
+        (TWO + "[[pair]]\nbetween = ['a', 'a']\nrssi_dbm = -60\n", "must name two controllers"),
+        (TWO + "[[pair]]\nbetween = ['a', 'c']\nrssi_dbm = -60\n", "'c', which is no controller"),
+        (TWO + "[[pair]]\nbetween = ['a', 'b']\nrssi_dbm = 60\n", "rssi_dbm must be -127 to 20"),
+        (TWO + 2 * "[[pair]]\nbetween = ['a', 'b']\nrssi_dbm = -60\n", "the same controllers"),
+        ("pair = 3\n" + TWO, "table"),
         ("[[controller]\n", "scenario.toml: "),
         ("\xff", "scenario.toml: "),
     ],
@@ -126,7 +141,9 @@ JSONLIKE = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=10,
 )
-NAMES = st.sampled_from(["air", "controller", "mode", "loss", "seed", "start", "name", "path"])
+NAMES = st.sampled_from(
+    ["air", "controller", "pair", "mode", "loss", "seed", "start", "name", "path"]
+)
 
 
 @given(st.dictionaries(NAMES, JSONLIKE | st.dictionaries(NAMES, JSONLIKE)))
