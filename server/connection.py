@@ -52,8 +52,9 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             self._answer.stop()
             super().connection_lost(exc)
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
+        def handle_events(self) -> None:
+            # Not when data is received alone: what came along with a request is looked at later.
+            super().handle_events()
             if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
                 self._request.start()
             else:

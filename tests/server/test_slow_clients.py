@@ -87,6 +87,15 @@ def test_it_holds_for_the_second_request_of_a_connection_too(server: RunningServ
         assert trickle(client, b"X") == b""
 
 
+@pytest.mark.parametrize("rest", [HEAD, HEAD + b"Content-Length: 60000\r\n\r\n{"])
+def test_nor_does_a_request_sent_along_with_another_wait_for_ever(
+    server: RunningServer, rest: bytes
+) -> None:
+    with connected(server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + rest) as client:
+        while client.recv(65_536):
+            pass
+
+
 def test_a_client_that_does_not_read_is_given_up(server: RunningServer) -> None:
     requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000_000
     with connected(server) as client, pytest.raises(ConnectionError):
