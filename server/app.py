@@ -153,7 +153,9 @@ def _build(settings: Settings) -> FastAPI:
     headers = dict(_HEADERS)
     if settings.url.startswith("https:"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    app.add_middleware(_Headers, headers=headers)
+    build = app.build_middleware_stack
+    # Around all else, so that answers to errors nobody foresaw have them too.
+    app.build_middleware_stack = lambda: _Headers(build(), headers)  # type: ignore[method-assign]
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -252,6 +252,22 @@ async def test_a_failing_database_is_a_500(
     assert "12345678" not in caplog.text
 
 
+async def test_an_error_nobody_foresaw_is_answered_like_all_others(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"code": "12345678"}
+    foreseen = await http.post("/api/verify", json=body)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("with a secret in it")
+
+    monkeypatch.setattr("server.verification.api.exchange_code", fail)
+    response = await http.post("/api/verify", json=body)
+    assert (response.status_code, code_of(response)) == (500, "internal_server_error")
+    assert "secret" not in response.text
+    assert {**response.headers, "content-length": ""} == {**foreseen.headers, "content-length": ""}
+
+
 def test_the_description_of_the_interface_is_current(tmp_path: Path) -> None:
     committed = json.loads(DOCUMENT.read_text())
     assert committed == openapi_document(_settings(tmp_path)), (
