@@ -82,9 +82,10 @@ def _file(
 ) -> Response:
     """Return a key file: a zip of ``export.bin`` and ``export.sig``."""
     path = f"{region}/{name}"
-    # Only what the database knows is looked for in the folder, so no path leads elsewhere.
+    # Only what the database knows is looked for in the folder, so no path leads elsewhere. A text
+    # of PostgreSQL cannot hold NUL, nor be asked for it.
     with server.database.read() as conn:
-        is_known = is_published(conn, path)
+        is_known = "\0" not in path and is_published(conn, path)
     file = server.storage.read(path) if is_known else None
     if file is None:
         raise _absent()
