@@ -12,6 +12,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from sqlalchemy import URL
 
 from tracing_core.errors import StoreError, TrustError
 from tracing_core.trust import MOST_MIRRORS, checked_address
@@ -180,9 +181,10 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def database(self) -> str:
+    def database(self) -> str | URL:
         """SQLAlchemy's URL of the database."""
-        return self.database_url or f"sqlite:///{self.home / 'server.db'}"
+        # Not as text, in which some names of folders would mean something.
+        return self.database_url or URL.create("sqlite", database=str(self.home / "server.db"))
 
     @classmethod
     def settings_customise_sources(

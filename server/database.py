@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 
-from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, require
+from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, require
 from tracing_core.sqlite import create_private, translated
 
 __all__ = ["Database", "kept_if", "metadata"]
@@ -57,9 +57,39 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    # Writers take turns as they do in SQLite, so that what was read still holds when it is written.
-    if not _is_read_only(connection):
+    if _is_read_only(connection):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    else:
+        # Writers take turns as in SQLite, so that what was read still holds when it is written.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('truyvet'))").close()
+
+
+def _postgresql_error(error: DBAPIError, name: str) -> StoreError:
+    state = getattr(error.orig, "sqlstate", None)
+    if state == "55P03":
+        return StoreBusy(f"{name} is too busy: try again")
+    if state == "53100":
+        return StoreFull(f"the disk of {name} is full: free some space, nothing was lost")
+    if state is None or error.connection_invalidated:
+        return StoreError(f"{name} does not answer: see that PostgreSQL runs and takes this user")
+    kind = type(error.orig).__name__
+    return StoreError(f"{name} cannot be used ({kind}): see the log of PostgreSQL")
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("database_url must be like sqlite:////path/to/file") from error
+    kind = parsed.get_backend_name()
+    if kind == "postgresql":
+        require("psycopg", extra="postgres")
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise StoreError(f"{kind} is no database that is supported: use SQLite or PostgreSQL")
+    if parsed.database in (None, "", ":memory:"):
+        raise StoreError("database_url names no file: it must be like sqlite:////path/to/file")
+    return parsed.set(drivername="sqlite")
 
 
 @contextlib.contextmanager
@@ -88,44 +118,36 @@ class Database:
     Raises
     ------
     StoreError
-        When it is no URL of a database that is supported, or the file cannot be created.
+        When the file cannot be created, or it is neither SQLite nor PostgreSQL.
     MissingExtra
-        When PostgreSQL's library is absent.
+        When the library for PostgreSQL is absent.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            parsed = make_url(url)
-        except ArgumentError as error:
-            raise StoreError(
-                "database_url must be like sqlite:////path/to/file or postgresql://HOST/NAME"
-            ) from error
-        self.name = parsed.database or parsed.render_as_string(hide_password=True)
+    def __init__(self, url: str | URL) -> None:
+        parsed = _parsed(url)
+        self._is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.name = (
+            str(parsed.database)
+            if self._is_sqlite
+            else parsed.set(query={}).render_as_string(hide_password=True)
+        )
         """The file, or the URL without its password, for messages."""
-        backend = parsed.get_backend_name()
-        if backend not in ("sqlite", "postgresql"):
-            raise StoreError(f"{backend} is not supported: use sqlite or postgresql")
-        self._is_sqlite = backend == "sqlite"
-        options: dict[str, Any] = {}
+        options: dict[str, Any]
         if self._is_sqlite:
             with translated(self.name):
                 create_private(self.name)
-            options["connect_args"] = {"timeout": _BUSY_TIMEOUT_SECONDS}
+            options = {"connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS}}
         else:
-            require("psycopg", extra="postgres")
-            options["connect_args"] = {"options": f"-c lock_timeout={_TURN_TIMEOUT_SECONDS:.0f}s"}
+            wait = f"-c lock_timeout={_TURN_TIMEOUT_SECONDS:.0f}s"
+            # A connection that PostgreSQL ended, to be started anew, must cost no request.
+            options = {"connect_args": {"options": wait}, "pool_pre_ping": True}
         # SQLite lets waiting writers try again at random, so within a process they take turns.
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
-        # Parameters hold keys, so no error may show them.
-        try:
-            # Connections are as many as requests at once, which are bounded elsewhere.
-            self._engine: Engine = create_engine(
-                parsed, hide_parameters=True, max_overflow=-1, **options
-            )
-        except (ImportError, ArgumentError) as error:
-            raise StoreError(
-                f"{parsed.drivername} is not supported: use sqlite or postgresql"
-            ) from error
+        # Parameters hold keys, so no error may show them. Connections are as many as requests at
+        # once, which are bounded elsewhere.
+        self._engine: Engine = create_engine(
+            parsed, hide_parameters=True, max_overflow=-1, **options
+        )
         # Whoever lets go of the database lets go of its connections too.
         weakref.finalize(self, self._engine.dispose)
         if self._is_sqlite:
@@ -142,7 +164,7 @@ class Database:
             if isinstance(error.orig, sqlite3.Error):
                 with translated(self.name):
                     raise error.orig from None
-            raise StoreError(f"{self.name}: {type(error.orig).__name__}") from error
+            raise _postgresql_error(error, self.name) from error
         except TimeoutError as error:
             raise StoreBusy(f"{self.name} is too busy: try again") from error
 

@@ -147,7 +147,9 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
         Database(f"sqlite:///{tmp_path / 'none' / 'server.db'}")
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle://x/y", "nosuch://x/y"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "oracle://x/y", "nosuch://x/y", "sqlite://", "sqlite:///:memory:"]
+)
 def test_another_kind_of_database_is_one_line(url: str) -> None:
     with pytest.raises(StoreError, match=r"sqlite|SQLite") as caught:
         Database(url)
@@ -169,6 +171,14 @@ def test_many_threads_write_in_turn(database: Database) -> None:
         thread.join()
     with database.read() as conn:
         assert conn.exec_driver_sql("SELECT count(*) FROM diagnosis_key").scalar() == 160
+
+
+@pytest.mark.parametrize("name", ["who?mode=ro", "100%25", "a#b", "a b"])
+def test_the_database_is_in_its_home_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    home = make_home(tmp_path / name)
+    Server.open(make_settings(home), ManualClock(NOW)).close()
+    assert (home / "server.db").stat().st_size
+    assert list(tmp_path.iterdir()) == [home]
 
 
 def test_a_home_never_set_up_is_one_line(tmp_path: Path) -> None:

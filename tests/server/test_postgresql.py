@@ -1,13 +1,18 @@
 """The server over PostgreSQL, several of them at once: what is done once is done once."""
 
 import base64
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Connection, func, select
 
+from server.app import create_app
 from server.context import Server
+from server.database import Database
 from server.export.worker import run_due
 from server.problems import Refused
 from server.publish.store import diagnosis_key
@@ -18,9 +23,10 @@ from server.verification.rules import exchange_code, exchange_token, issue_code
 from server.verification.store import verification_code, verification_token
 from tests.server.homes import NOW, days_of_keys, open_server, upload_of
 from tests.server.postgresql import running_postgresql
+from tests.server.running import free_port
 from tracing_core.clock import ManualClock
 from tracing_core.diagnosis_key import ReportType
-from tracing_core.errors import TracingError
+from tracing_core.errors import MissingExtra, StoreBusy, StoreError, TracingError
 from tracing_core.publish_request import PublishResponse
 from tracing_core.verification import CertificateRequest, IssueRequest, VerifyRequest
 
@@ -114,3 +120,66 @@ def test_windows_are_exported_and_forgotten(servers: list[Server], clock: Manual
     removed = cleanup.run(servers[1])
     assert removed.keys >= 14
     assert removed.batches >= 5
+
+
+def test_what_was_read_first_still_holds_at_the_end(servers: list[Server]) -> None:
+    def codes(conn: Connection) -> int | None:
+        return conn.scalar(select(func.count()).select_from(verification_code))
+
+    with servers[0].database.read() as conn:
+        before = codes(conn)
+        issue_code(servers[1], IssueRequest(test_type="confirmed"))
+        assert codes(conn) == before
+    with servers[0].database.read() as conn:
+        assert codes(conn) == (before or 0) + 1
+
+
+def test_connections_that_ended_meanwhile_cost_no_request(servers: list[Server]) -> None:
+    one, other = servers
+    issue_code(one, IssueRequest(test_type="confirmed"))
+    with other.database.begin() as conn:
+        conn.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+    issue_code(one, IssueRequest(test_type="confirmed"))
+
+
+def test_a_name_that_no_text_can_hold_is_a_file_that_is_not_there(servers: list[Server]) -> None:
+    app = create_app(servers[0].settings, ManualClock(NOW))
+    response = TestClient(app).get("/exports/VN/a%00.zip")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    app.state.server.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "text"),
+    [
+        ("SELECT pg_advisory_lock(hashtext('truyvet'))", StoreBusy, "too busy: try again"),
+        ("SELECT nothing", StoreError, "(UndefinedColumn): see the log of PostgreSQL"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", StoreError, "see that PostgreSQL runs"),
+    ],
+)
+def test_what_fails_is_one_line_that_says_what_to_do(
+    servers: list[Server], statement: str, kind: type[StoreError], text: str
+) -> None:
+    one, other = servers
+    with one.database.begin(), pytest.raises(kind) as caught, other.database.read() as conn:
+        conn.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
+        conn.exec_driver_sql(statement)
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
+    url = f"postgresql://somebody:secret@127.0.0.1:{free_port()}/truyvet"
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1.*see that PostgreSQL runs") as caught:
+        Database(url).migrate()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_its_library_the_line_to_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'truyvet\[postgres\]'"):
+        Database("postgresql://127.0.0.1/truyvet")
