@@ -164,9 +164,14 @@ def test_what_fails_is_one_line_that_says_what_to_do(
     servers: list[Server], statement: str, kind: type[StoreError], text: str
 ) -> None:
     one, other = servers
-    with one.database.begin(), pytest.raises(kind) as caught, other.database.read() as conn:
-        conn.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
-        conn.exec_driver_sql(statement)
+
+    def fail() -> None:
+        with one.database.begin(), other.database.read() as conn:
+            conn.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
+            conn.exec_driver_sql(statement)
+
+    with pytest.raises(kind) as caught:
+        fail()
     assert text in str(caught.value)
     assert "\n" not in str(caught.value)
 
