@@ -28,6 +28,7 @@ from server.metrics import EXPORTS_WRITTEN
 from server.publish.rules import BACKFILLED_RISK
 from tracing_core.diagnosis_key import ReportType
 from tracing_core.export_file import ExportFile, Signer, write_export, write_index
+from tracing_core.sqlite import translated
 
 __all__ = ["INDEX_NAME", "publish_index", "run_due"]
 
@@ -109,12 +110,15 @@ def publish_index(server: Server) -> None:
 def _folder_held(server: Server) -> Iterator[str]:
     """Keep other processes off this folder; the name of the node it stands for."""
     folder = server.storage.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    with translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):
         node = folder / ".node"
-        if not node.exists():
-            write_durably(node, secrets.token_hex(16).encode())
-        yield node.read_text()
+        with translated(node):
+            if not node.exists():
+                write_durably(node, secrets.token_hex(16).encode())
+            name = node.read_text()
+        yield name
 
 
 def _hold(server: Server, conn: Connection, holder: str) -> int | None:

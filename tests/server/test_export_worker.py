@@ -14,7 +14,7 @@ from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType
-from tracing_core.errors import InvalidSignature
+from tracing_core.errors import InvalidSignature, StoreError
 from tracing_core.export_file import find_exports, read_export, read_index
 
 HOUR = 3_600
@@ -224,6 +224,18 @@ def test_what_a_crash_left_behind_is_removed(server, clock):
         "1750003200-1750017600-00001.zip",
     }
     assert list((folder / ".staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("blocked", ["", ".node"])
+def test_a_folder_that_cannot_be_used_is_one_line(server, blocked):
+    path = server.storage.folder / blocked
+    if blocked:
+        path.mkdir(parents=True)
+    else:
+        path.write_text("a file where the folder should be")
+    with pytest.raises(StoreError, match="cannot be used") as caught:
+        run_due(server)
+    assert "\n" not in str(caught.value)
 
 
 def test_another_node_waits_for_the_one_that_exports_and_takes_over_when_it_died(
