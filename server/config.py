@@ -150,7 +150,8 @@ class Settings(BaseSettings):
     """How far their number varies: an upload of k keys changes the odds of any size of a file by
     at most exp(k / spread), 1.35 for 30 keys."""
     export_padding_report_types: dict[
-        Literal["confirmed", "likely", "user-report"], Annotated[float, Field(ge=0)]
+        Literal["confirmed", "likely", "user-report"],
+        Annotated[float, Field(ge=0, allow_inf_nan=False)],
     ] = {
         "confirmed": 0.9,
         "likely": 0.1,

@@ -201,6 +201,7 @@ def test_a_home_never_set_up_is_one_line(tmp_path: Path) -> None:
         ("export_max_keys_per_file = 3_000_000\n", "export_max_keys_per_file"),
         ("retention_seconds = 1_296_000\n", "retention_seconds"),
         ("code_digits = 3\n", "code_digits"),
+        ("export_padding_report_types = {likely = inf}\n", "export_padding_report_types.likely"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, text: str, word: str) -> None:
