@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["server"]
 
-_WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys"}
+_WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys", "server.toml"}
 _OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"}
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
@@ -124,7 +124,7 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     from server.config import SETTINGS_FILE
     from server.context import Server
     from server.database import Database
-    from server.files import make_private_folder, write_durably
+    from server.files import make_private_folder, unfinished, write_durably
     from server.storage import Storage
     from server.trust.chain import begin_chain, join_line
     from server.trust.config_document import current_config, set_contact
@@ -136,7 +136,9 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     if (home / SETTINGS_FILE).exists():
         raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
     found = {path.name for path in home.iterdir()} if home.exists() else set()
-    if any(name not in _WRITTEN_BY_INIT and not name.startswith("server.db") for name in found):
+    left = {name for name in found if unfinished(name) in _WRITTEN_BY_INIT}
+    others = found - left - _WRITTEN_BY_INIT
+    if not all(name.startswith("server.db") for name in others):
         raise StoreError(
             f"{home} holds other files: choose a folder that is empty or not yet there"
         )
@@ -144,6 +146,8 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     settings = _settings(home, region=region, url=url.rstrip("/"))
     checked_address(settings.url)
     make_private_folder(home)
+    for name in left:
+        (home / name).unlink(missing_ok=True)
     set_contact(home, contact)
     keys = KeyFolder(home)
     begin_chain(keys, settings, clock.now())

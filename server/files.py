@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from tracing_core.sqlite import translated
 
-__all__ = ["locked", "make_private_folder", "sync_folder", "write_durably"]
+__all__ = ["locked", "make_private_folder", "sync_folder", "unfinished", "write_durably"]
+
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}")
 
 
 def sync_folder(folder: Path) -> None:
@@ -57,6 +60,12 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def unfinished(name: str) -> str | None:
+    """Tell of which file a writer that died left the beginning under this name; None of none."""
+    match = _TEMPORARY.fullmatch(name)
+    return match and match[1]
 
 
 @contextlib.contextmanager

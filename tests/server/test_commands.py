@@ -1,7 +1,6 @@
 """What a person reads who types the server's commands."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server.cli import server
+from server.files import write_durably
 from tests.server.homes import make_home
-from tracing_core.errors import MissingExtra, StoreError, TracingError
+from tracing_core.errors import StoreError, TracingError
 
 
 def test_the_list_of_commands_is_whole_sentences() -> None:
@@ -65,7 +65,6 @@ def test_init_notes_the_database_it_was_given(tmp_path: Path) -> None:
     [
         ("elsewhere.db", "database_url must be like sqlite:////path/to/file or postgresql://"),
         ("mysql://host/name", "mysql is not supported: use sqlite or postgresql"),
-        ("postgresql+none://host/name", "postgresql+none is not supported"),
     ],
 )
 def test_a_database_that_cannot_be_is_one_line(tmp_path: Path, url: str, text: str) -> None:
@@ -75,15 +74,12 @@ def test_a_database_that_cannot_be_is_one_line(tmp_path: Path, url: str, text: s
     assert str(done.exception).startswith(text)
 
 
-def test_a_library_that_is_not_there_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    home = make_home(tmp_path / "home")
-    arguments = ["issue", "--home", str(home), "--database", "postgresql://host/name"]
-    done = CliRunner().invoke(server, arguments)
-    assert isinstance(done.exception, MissingExtra)
-    assert "pip install 'truyvet[postgres]'" in str(done.exception)
+def test_a_set_up_that_was_interrupted_is_taken_up_again(tmp_path: Path) -> None:
+    write_durably(tmp_path / "contact.json", b"{}")
+    (tmp_path / "contact.json").rename(tmp_path / ".contact.json.0123456789abcdef")
+    done = CliRunner().invoke(server, ["init", "--home", str(tmp_path)])
+    assert done.exception is None
+    assert not list(tmp_path.glob(".contact*"))
 
 
 @pytest.fixture
