@@ -286,9 +286,10 @@ class KeyFolder:
         write_durably(self.folder / name, data)
 
     def _secret(self, name: str) -> SecretKey:
-        secret = self._loaded.get(name)
+        file = f"{name}.key"
+        secret = self._loaded.get(file)
         if secret is None:
-            path = self.folder / f"{name}.key"
+            path = self.folder / file
             with translated(path):
                 text = path.read_bytes()
             try:
@@ -297,7 +298,7 @@ class KeyFolder:
                 raise StoreError(f"{path} is no key: restore it from a copy") from error
             if len(secret) != _SECRET_BYTES:
                 raise StoreError(f"{path} is no key: restore it from a copy")
-            self._loaded[name] = secret
+            self._loaded[file] = secret
         return SecretKey(name, secret)
 
     def _write(self, manifest: Manifest) -> None:
@@ -308,4 +309,5 @@ class KeyFolder:
             for path in self.folder.iterdir():
                 if path.name not in named:
                     path.unlink()
-        self._loaded = {name: key for name, key in self._loaded.items() if name in named}
+        # Listed in one step, since requests load keys meanwhile.
+        self._loaded = {name: key for name, key in list(self._loaded.items()) if name in named}

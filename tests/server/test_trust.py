@@ -1,9 +1,11 @@
 """The key folder, the chain of trust and the signed configuration."""
 
+import itertools
 import json
 import logging
 import os
 import stat
+import sys
 import threading
 
 import pytest
@@ -116,6 +118,28 @@ def test_rotations_at_the_same_time_all_take_place(keys, settings):
     for thread in threads:
         thread.join()
     assert joined(keys, settings).sequence == 7
+
+
+def test_keys_may_be_loaded_while_others_change(keys):
+    is_over = threading.Event()
+
+    def load():
+        for number in itertools.count():
+            if is_over.is_set():
+                return
+            keys._loaded[f"{number}"] = None
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    loader = threading.Thread(target=load)
+    loader.start()
+    try:
+        for _ in range(200):
+            keys._write(keys.manifest())
+    finally:
+        is_over.set()
+        loader.join()
+        sys.setswitchinterval(before)
 
 
 def test_a_device_follows_every_rotation_from_wherever_it_was(keys, settings):
