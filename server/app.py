@@ -137,6 +137,8 @@ def _build(settings: Settings) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
+        # It would be to the scheme and host of this request, which behind a proxy is plain http.
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     app.state.settings = settings

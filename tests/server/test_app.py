@@ -217,6 +217,12 @@ async def test_refusals_are_as_long_as_answers(http: httpx2.AsyncClient) -> None
         assert len(response.content) + len(response.reason_phrase) == 4096 + len("OK")
 
 
+async def test_nobody_is_sent_elsewhere_with_what_they_bring(http: httpx2.AsyncClient) -> None:
+    for path in (*DEVICE_PATHS, *OPERATOR_PATHS):
+        response = await http.post(f"{path}/", json={}, follow_redirects=False)
+        assert (response.status_code, code_of(response)) == (404, "not_found")
+
+
 async def test_a_device_that_lost_its_network_is_no_error(
     app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:
