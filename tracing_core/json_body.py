@@ -61,7 +61,9 @@ class JSONBody:
             When it is not that, or a field is wrong.
         """
         try:
-            fields = json.loads(data, parse_constant=_reject_constant)
+            # Of bytes it would take UTF-16 and UTF-32 too.
+            text = data if isinstance(data, str) else data.decode()
+            fields = json.loads(text, parse_constant=_reject_constant)
         except (ValueError, RecursionError) as error:
             raise InvalidValue("the body must be one JSON object in UTF-8") from error
         return cls.from_json(fields)

@@ -192,7 +192,11 @@ def test_wrong_fields_are_named(fields, text):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"{} {}", b"[]", b"1", b"\xff", b"[" * 100_000, b'{"padding": NaN}']
+    "body",
+    [
+        *(b"", b"{", b"{} {}", b"[]", b"1", b"\xff", b"[" * 100_000, b'{"padding": NaN}'),
+        *(b"{\0}\0", b"{\0\0\0}\0\0\0"),
+    ],
 )
 def test_bodies_that_are_not_one_object(body):
     with pytest.raises(InvalidValue, match="JSON object") as caught:
