@@ -18,6 +18,7 @@ from sqlalchemy import text
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.clock_watch import ClockWatch
 from server.config import Settings
 from server.context import CurrentServer, Server
 from server.export.api import export_router
@@ -69,7 +70,14 @@ class _Headers:
         await self._app(scope, receive, send_with_headers)
 
 
-def _run_due_work(server: Server) -> None:
+def _run_due_work(server: Server, watch: ClockWatch) -> None:
+    if leap := watch.leap_seconds():
+        _log.error(
+            "the clock leapt ahead by %d days: nothing is exported or deleted until it is set back,"
+            " or for a day; if it is right now, start the server again",
+            leap // 86_400,
+        )
+        return
     for name, work in (("export", run_due), ("cleanup", cleanup.run)):
         try:
             work(server)
@@ -87,8 +95,9 @@ async def _pause(server: Server) -> None:
 
 
 async def _work(server: Server, stopping: asyncio.Event) -> None:
+    watch = ClockWatch(server.clock)
     while not stopping.is_set():
-        await asyncio.to_thread(_run_due_work, server)
+        await asyncio.to_thread(_run_due_work, server, watch)
         waits = {
             asyncio.create_task(stopping.wait()),
             asyncio.create_task(_pause(server)),

@@ -71,7 +71,10 @@ def run_due(server: Server) -> list[str]:
         publish_index(server)
         now = server.clock.now()
         if begin > now:
-            _log.warning("the clock went back: the last export is of a time that is still to come")
+            _log.warning(
+                "the clock shows less than at the last export: nothing leaves until it has caught"
+                " up; set it right"
+            )
         for window in due_windows(
             begin=begin,
             now=now,
