@@ -25,6 +25,7 @@ __all__ = ["server"]
 
 _WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys", "server.toml"}
 _OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"}
+_TEST_TYPES = ("confirmed", "likely", "negative")
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
 
@@ -243,7 +244,7 @@ def _listen(host: str, port: int) -> socket.socket:
 @_home
 @click.option(
     "--test-type",
-    type=click.Choice(["confirmed", "likely", "negative"]),
+    type=click.Choice(_TEST_TYPES),
     default="confirmed",
     show_default=True,
     help="What the test showed.",
@@ -313,15 +314,13 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
 
     try:
         fields = json.load(file)
-        report_type = REPORT_TYPES[fields.pop("reportType", "confirmed")]
+        word = fields.pop("reportType", "confirmed")
     except (ValueError, RecursionError, AttributeError, TypeError) as error:
         raise InvalidValue(f"{file.name} must be a JSON object") from error
-    except KeyError as error:
-        raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative") from (
-            error
-        )
+    if word not in _TEST_TYPES:
+        raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative")
     request = PublishRequest.from_json(fields)
-    response = take_upload(_open(home), request, Claims(report_type), by_operator=True)
+    response = take_upload(_open(home), request, Claims(REPORT_TYPES[word]), by_operator=True)
     if as_json:
         click.echo(json.dumps({"insertedExposures": 0, **response.to_json()}))
         return

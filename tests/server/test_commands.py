@@ -15,6 +15,9 @@ from tests.server.homes import make_home
 from tracing_core.errors import StoreError, TracingError
 
 
+from tracing_core.errors import InvalidValue, TracingError
+
+
 def test_the_list_of_commands_is_whole_sentences() -> None:
     text = CliRunner().invoke(server, ["--help"], terminal_width=80).output
     rows = text.partition("Commands:\n")[2].splitlines()
@@ -80,6 +83,26 @@ def test_a_set_up_that_was_interrupted_is_taken_up_again(tmp_path: Path) -> None
     done = CliRunner().invoke(server, ["init", "--home", str(tmp_path)])
     assert done.exception is None
     assert not list(tmp_path.glob(".contact*"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"reportType": "user-report"}', "reportType must be confirmed, likely or negative"),
+        ('{"reportType": []}', "reportType must be confirmed, likely or negative"),
+        ("[]", "must be a JSON object"),
+        ("{", "must be a JSON object"),
+    ],
+)
+def test_keys_are_published_for_reports_that_codes_are_issued_for(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    home, file = make_home(tmp_path / "home"), tmp_path / "keys.json"
+    file.write_text(text)
+    done = CliRunner().invoke(server, ["publish-keys", str(file), "--home", str(home)])
+    assert isinstance(done.exception, InvalidValue)
+    assert said in str(done.exception)
+    assert str(file) in str(done.exception)
 
 
 @pytest.fixture
