@@ -38,7 +38,7 @@ class Server:
         Raises
         ------
         StoreError
-            When it was never initialised, or cannot be used.
+            When it was never initialised, or for another region, or cannot be used.
         """
         from server.storage import Storage
         from server.trust.keys import KeyFolder
@@ -46,9 +46,11 @@ class Server:
         home = settings.home
         if not (home / SETTINGS_FILE).exists():
             raise StoreError(f"{home} is not set up: run 'truyvet server init --home {home}' first")
+        keys = KeyFolder(home)
+        keys.check_region(settings.region)
         database = Database(settings.database)
         database.migrate()
-        return cls(settings, clock, database, Storage(home), KeyFolder(home))
+        return cls(settings, clock, database, Storage(home), keys)
 
     def close(self) -> None:
         """Close the database."""

@@ -108,7 +108,7 @@ class Manifest:
     """Which keys there are."""
 
     export_key_id: str
-    """The `verification_key_id` of key files."""
+    """The `verification_key_id` of key files: the region."""
     export: tuple[KeyRecord, ...]
     """The keys that sign key files, oldest first."""
     config: int
@@ -153,22 +153,39 @@ class KeyFolder:
         self._read: tuple[tuple[int, int], Manifest] | None = None
         self._loaded: dict[str, Any] = {}
 
-    def create(self, export_key_id: str) -> None:
+    def create(self, region: str) -> None:
         """Make the folder and every first key; keys that are there stay as they are.
 
         Raises
         ------
         StoreError
-            When the folder cannot be written.
+            When the folder cannot be written, or its keys are of another region.
         """
         make_private_folder(self.folder)
         with locked(self.folder / _LOCK):
             if (self.folder / _MANIFEST).exists():
+                self.check_region(region)
                 return
-            manifest = Manifest(export_key_id, (KeyRecord("v1"),), 1, 1, 1, 1)
+            manifest = Manifest(region, (KeyRecord("v1"),), 1, 1, 1, 1)
             for name in sorted(manifest.file_names()):
                 self.make(name)
             self._write(manifest)
+
+    def check_region(self, region: str) -> None:
+        """Check that the keys were made for a region.
+
+        Devices ask for that one, and follow no chain of trust into another.
+
+        Raises
+        ------
+        StoreError
+            When they were made for another, or the folder was never set up.
+        """
+        if (made_for := self.manifest().export_key_id) != region:
+            raise StoreError(
+                f"{self.folder} is of region {made_for}: set the region so again, or set up"
+                f" another home for {region}"
+            )
 
     def manifest(self) -> Manifest:
         """Read which keys there are.

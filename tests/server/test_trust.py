@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from server.context import Server
 from server.trust.chain import (
     begin_chain,
     join_line,
@@ -20,6 +21,7 @@ from server.trust.chain import (
 from server.trust.config_document import CONTACT_FILE, RISK_FILE, current_config, set_contact
 from server.trust.keys import KeyFolder
 from tests.server.homes import NOW, make_home, make_settings
+from tracing_core.clock import ManualClock
 from tracing_core.errors import StoreError, TrustError
 from tracing_core.exposure_configuration import ExposureConfiguration
 from tracing_core.trust import SignedConfig, verify_trust_chain
@@ -140,6 +142,17 @@ def test_keys_may_be_loaded_while_others_change(keys):
         is_over.set()
         loader.join()
         sys.setswitchinterval(before)
+
+
+def test_another_region_is_refused_before_devices_lose_the_server(settings):
+    changed = settings.model_copy(update={"region": "XX"})
+    for use in (
+        lambda: Server.open(changed, ManualClock(NOW)),
+        lambda: begin_chain(KeyFolder(settings.home), changed, NOW),
+    ):
+        with pytest.raises(StoreError, match="is of region VN: set the region so again") as caught:
+            use()
+        assert "\n" not in str(caught.value)
 
 
 def test_a_device_follows_every_rotation_from_wherever_it_was(keys, settings):
