@@ -326,5 +326,5 @@ class KeyFolder:
             for path in self.folder.iterdir():
                 if path.name not in named:
                     path.unlink()
-        # Listed in one step, since requests load keys meanwhile.
-        self._loaded = {name: key for name, key in list(self._loaded.items()) if name in named}
+        # Not gone through, since requests load keys meanwhile; those that stay are read again.
+        self._loaded = {}
