@@ -25,11 +25,13 @@ from server.publish.store import (
 )
 from server.verification.certificate import Claims
 from tracing_core.diagnosis_key import ReportType, is_allowed_transition
-from tracing_core.errors import InvalidValue, PublishRejected
+from tracing_core.errors import InvalidValue, PublishRejected, StoreError
 from tracing_core.publish_request import PublishRequest, PublishResponse
 from tracing_core.temporary_exposure_key import KEY_LENGTH
 
 __all__ = ["take_upload"]
+
+_LONGEST_WAIT_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,12 @@ def _store(
 ) -> tuple[int, list[RevisableKey]]:
     # A window that has left takes no more keys, even when the clock went back.
     open_since = closed_until(conn, settings.region)
+    if open_since > upload.now + _LONGEST_WAIT_SECONDS:
+        # Nobody may be told that keys are taken which would warn nobody.
+        raise StoreError(
+            "the last export is of a time that is still to come, so no keys are taken: set the"
+            " clock right, or see 'Keeping it' in packaging/server/README.md"
+        )
     existing = find_keys(conn, [each.key.key_data for each in upload.keys])
     inserted: list[NewKey] = []
     revisable: list[RevisableKey] = []
@@ -144,7 +152,8 @@ def take_upload(
     PublishRejected
         When a rule refuses the upload, or keys may not be revised so; nothing is stored then.
     StoreError
-        When the database cannot store it.
+        When the database cannot store it, or keys would wait for more than a day for a clock that
+        shows less than at the last export.
     """
     now = server.clock.now()
     if is_cover:

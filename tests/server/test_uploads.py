@@ -7,7 +7,8 @@ import pytest
 
 from server.context import Server
 from server.export.padding import PaddingKey
-from server.export.store import add_padding
+from server.export.store import add_padding, begin_batch
+from server.export.windows import Window
 from server.publish.store import StoredKey, find_keys
 from server.publish.upload import take_upload
 from server.verification.certificate import Claims
@@ -215,13 +216,27 @@ def test_padding_is_answered_as_real_keys_are(
 def test_a_clock_set_back_opens_no_window_that_has_left(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     server = open_server(tmp_path / "home", clock)
-    from server.export.store import begin_batch
-    from server.export.windows import Window
-
     with server.database.begin() as conn:
         begin_batch(conn, "VN", Window(HOUR - 3600, HOUR))
     clock.jump(NOW - 7200)
     one = key(TODAY - 288)
+    publish(server, CONFIRMED, one)
+    assert stored(server, one).created_at == HOUR  # type: ignore[union-attr]
+    server.close()
+
+
+def test_keys_that_would_wait_for_years_are_not_said_to_be_taken(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    server = open_server(tmp_path / "home", clock)
+    with server.database.begin() as conn:
+        begin_batch(conn, "VN", Window(HOUR - 3600, HOUR))
+    clock.jump(NOW - 2 * 86_400)
+    one = key(TODAY - 144 * 3)
+    with pytest.raises(StoreError, match="set the clock right") as caught:
+        publish(server, CONFIRMED, one)
+    assert "\n" not in str(caught.value)
+    assert stored(server, one) is None
+    clock.jump(NOW - 86_400)
     publish(server, CONFIRMED, one)
     assert stored(server, one).created_at == HOUR  # type: ignore[union-attr]
     server.close()
