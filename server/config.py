@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     max_requests_at_once: Count = 32
     """Requests that may touch the database at once; more wait their turn."""
     max_connections: Count = 1_000
-    """Clients connected at once; with the largest body each, this bounds the memory."""
+    """Clients connected at once; with the largest body each, this bounds the memory. One more takes
+    the place of who has kept the server waiting longest."""
     request_seconds: Seconds = 60
     """A client that has not sent its request by then is disconnected: the largest body at 9 kbit/s,
     less than the slowest telephones reach."""

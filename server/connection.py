@@ -25,6 +25,10 @@ class _Deadline:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._act)
 
+    @property
+    def is_running(self) -> bool:
+        return self._timer is not None
+
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -35,8 +39,11 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     """Make the protocol of connections that end when their client is too slow.
 
     The web server alone waits without end for a head, for a body, and for a client that does not
-    read. The times here are the system's, whatever clock the server tells the time by.
+    read. The times here are the system's, whatever clock the server tells the time by. Where there
+    is no room for one more client, who has kept the server waiting longest makes it.
     """
+    # The longest first.
+    waiting: dict[BoundedProtocol, None] = {}
 
     class BoundedProtocol(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -45,11 +52,19 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             transport.set_write_buffer_limits(0)
             self._request = _Deadline(settings.request_seconds, transport.close)
             self._answer = _Deadline(settings.answer_seconds, transport.abort)
+            if len(self.connections) >= settings.max_connections and waiting:
+                longest = next(iter(waiting))
+                longest.transport.abort()
+                # At once, since many may come before the loop tells it that it is lost.
+                del waiting[longest]
+                self.connections.discard(longest)
             self._request.start()
+            self._note()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._request.stop()
             self._answer.stop()
+            self._note()
             super().connection_lost(exc)
 
         def handle_events(self) -> None:
@@ -59,13 +74,22 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
                 self._request.start()
             else:
                 self._request.stop()
+            self._note()
 
         def pause_writing(self) -> None:
             super().pause_writing()
             self._answer.start()
+            self._note()
 
         def resume_writing(self) -> None:
             self._answer.stop()
+            self._note()
             super().resume_writing()
+
+        def _note(self) -> None:
+            if self._request.is_running or self._answer.is_running:
+                waiting.setdefault(self)
+            else:
+                waiting.pop(self, None)
 
     return BoundedProtocol

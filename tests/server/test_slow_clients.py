@@ -14,6 +14,7 @@ from tests.server.running import RunningServer, clock_at
 
 LIMIT_SECONDS = 1
 PATIENCE_SECONDS = 30
+GET_DESCRIPTION = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 HEAD = b"POST /api/verify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
@@ -97,9 +98,8 @@ def test_nor_does_a_request_sent_along_with_another_wait_for_ever(
 
 
 def test_a_client_that_does_not_read_is_given_up(server: RunningServer) -> None:
-    requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000_000
     with connected(server) as client, pytest.raises(ConnectionError):
-        client.sendall(requests)
+        client.sendall(GET_DESCRIPTION * 1_000_000)
 
 
 def test_others_are_served_meanwhile_and_a_pause_is_no_fault(tmp_path: Path) -> None:
@@ -115,3 +115,23 @@ def test_others_are_served_meanwhile_and_a_pause_is_no_fault(tmp_path: Path) -> 
             assert httpx2.get(f"{server.url}/healthz").status_code == 200
         patient.sendall(body[5:])
         assert patient.recv(65_536).startswith(b"HTTP/1.1 400 Bad Request")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", HEAD + b"Content-Length: 60000\r\n\r\n{", GET_DESCRIPTION * 1_000],
+    ids=["nothing", "a body", "an answer nobody reads"],
+)
+def test_who_keeps_the_server_waiting_keeps_nobody_out(tmp_path: Path, first: bytes) -> None:
+    settings = {"max_connections": "5"}
+    with RunningServer(tmp_path / "server", settings=settings) as server:
+        server.init()
+        server.start()
+        with contextlib.ExitStack() as stack:
+            for _ in range(8):
+                client = stack.enter_context(connected(server))
+                client.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    client.send(first)
+            for _ in range(3):
+                assert httpx2.get(f"{server.url}/healthz").status_code == 200
