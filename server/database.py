@@ -80,13 +80,15 @@ def _parsed(url: str | URL) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise StoreError("database_url must be like sqlite:////path/to/file") from error
+        raise StoreError(
+            "database_url must be like sqlite:////path/to/file or postgresql://HOST/NAME"
+        ) from error
     kind = parsed.get_backend_name()
     if kind == "postgresql":
         require("psycopg", extra="postgres")
         return parsed.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
-        raise StoreError(f"{kind} is no database that is supported: use SQLite or PostgreSQL")
+        raise StoreError(f"{kind} is not supported: use sqlite or postgresql")
     if parsed.database in (None, "", ":memory:"):
         raise StoreError("database_url names no file: it must be like sqlite:////path/to/file")
     return parsed.set(drivername="sqlite")

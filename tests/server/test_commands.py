@@ -12,10 +12,7 @@ from click.testing import CliRunner, Result
 from server.cli import server
 from server.files import write_durably
 from tests.server.homes import make_home
-from tracing_core.errors import StoreError, TracingError
-
-
-from tracing_core.errors import InvalidValue, TracingError
+from tracing_core.errors import InvalidValue, StoreError, TracingError
 
 
 def test_the_list_of_commands_is_whole_sentences() -> None:
