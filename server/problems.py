@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from server.bodies import padded
+from server.answers import padded
 from server.config import Settings
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError, TracingError
 

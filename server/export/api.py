@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
-from server.bodies import content_tag, matches_tag
+from server.answers import content_tag, matches_tag
 from server.context import CurrentServer
 from server.export.store import is_published
 from server.export.worker import INDEX_NAME

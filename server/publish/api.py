@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from server.bodies import Body, Chaff, request_schema, response_schemas
+from server.bodies import Body, Chaff
 from server.context import CurrentServer
 from server.problems import answered
 from server.publish.upload import take_upload
+from server.schemas import request_schema, response_schemas
 from server.verification.certificate import pretend_to_verify, verify_certificate
 from server.verification.limits import Address, Limits
 from tracing_core.errors import PublishRejected

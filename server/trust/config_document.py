@@ -6,6 +6,7 @@ and ``exposure-configuration.json``, which may be absent. The rest are settings.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections.abc import Mapping
@@ -113,12 +114,19 @@ def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
         digest = _digest(keys, keys.manifest(), settings, contact, risk)
         if not _is_current(last, digest, now):
             last = keys.update(change).signed_config
+        _tell.cache_clear()
     except TracingError as error:
         if last is None:
             raise
-        _log.error("the configuration of devices stays as it was: %s", error)
+        _tell(str(error))
     assert last is not None
     return last.document
+
+
+@functools.lru_cache(maxsize=1)
+def _tell(fault: str) -> None:
+    # Every device asks, so it would be told without end: once is enough, until it is mended.
+    _log.error("the configuration of devices stays as it was: %s", fault)
 
 
 def _is_current(last: SignedDocument | None, digest: str, now: float) -> bool:

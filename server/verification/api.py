@@ -10,9 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse
 
-from server.bodies import Body, Chaff, padded, request_schema, response_schemas
+from server.answers import padded
+from server.bodies import Body, Chaff
 from server.context import CurrentServer, Server
 from server.problems import Refused, answered
+from server.schemas import request_schema, response_schemas
 from server.verification.limits import Address, Limits
 from server.verification.rules import (
     check_operator_key,

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import logging
 import os
 import stat
 import sys
@@ -249,13 +248,23 @@ def test_a_file_that_cannot_be_used_leaves_the_last_good_configuration(keys, set
     good = current_config(keys, settings, NOW)
     for text in ("{", "[]", '{"xx": {"name": "a"}}', '{"en": {"name": ""}}', "null"):
         (settings.home / CONTACT_FILE).write_text(text)
-        with caplog.at_level(logging.ERROR):
-            assert current_config(keys, settings, NOW) == good
-        assert str(settings.home / CONTACT_FILE) in caplog.text
-        caplog.clear()
+        assert current_config(keys, settings, NOW) == good
+    assert str(settings.home / CONTACT_FILE) in caplog.text
     set_contact(settings.home, None)
     (settings.home / RISK_FILE).write_text("{}")
     assert current_config(keys, settings, NOW) == good
+
+
+def test_a_file_that_cannot_be_used_is_logged_once_however_many_devices_ask(keys, settings, caplog):
+    contact = settings.home / CONTACT_FILE
+    good = current_config(keys, settings, NOW), contact.read_bytes()
+    for broken in (1, 2):
+        contact.write_text("{")
+        for _ in range(3):
+            assert current_config(keys, settings, NOW) == good[0]
+        assert caplog.text.count(str(contact)) == broken
+        contact.write_bytes(good[1])
+        assert current_config(keys, settings, NOW) == good[0]
 
 
 def test_a_contact_file_is_checked_before_it_is_taken(tmp_path, settings):

@@ -1,0 +1,43 @@
+"""Answers: padding them, and the tags by which a client says which it has."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from server.config import Settings
+
+__all__ = ["content_tag", "matches_tag", "padded"]
+
+
+def padded(
+    settings: Settings,
+    fields: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return an answer, filled up with random letters so that its length tells nothing."""
+    # The words of the status line count too, so that refusals are no longer than what is granted.
+    short = len(JSONResponse({**fields, "padding": ""}).body)
+    short += len(HTTPStatus(status).phrase) - len(HTTPStatus.OK.phrase)
+    least = settings.response_padding_min_bytes
+    length = least + -(short + least) % settings.response_step_bytes
+    letters = base64.urlsafe_b64encode(secrets.token_bytes(length)).decode()[:length]
+    return JSONResponse({**fields, "padding": letters}, status, headers)
+
+
+def content_tag(data: bytes) -> str:
+    """Return the ETag of a body, which anybody who has the body can compute."""
+    return f'"{hashlib.sha256(data).hexdigest()}"'
+
+
+def matches_tag(if_none_match: str, e_tag: str) -> bool:
+    """Tell whether a client has the version of an ETag (RFC 9110, 13.1.2)."""
+    known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in known or e_tag in known
