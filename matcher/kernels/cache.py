@@ -43,9 +43,7 @@ def _version() -> str:
         return "uninstalled"
 
 
-@functools.cache
-def source_stamp() -> str:
-    """Return a digest of all that decides what a kernel compiles to, but for the processor."""
+def _source_digest() -> str:
     digest = hashlib.sha256()
     for part in (_version(), numba.__version__, llvmlite.__version__, sys.version):
         digest.update(part.encode() + b"\0")
@@ -53,6 +51,15 @@ def source_stamp() -> str:
     for source in sorted(Path(__file__).parent.rglob("*.py")) + others:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
+
+
+# Of what is imported now, not of what an upgrade puts there before the first kernel is compiled.
+_SOURCE_STAMP = _source_digest()
+
+
+def source_stamp() -> str:
+    """Return a digest of all that decides what a kernel compiles to, but for the processor."""
+    return _SOURCE_STAMP
 
 
 @functools.cache
@@ -158,6 +165,10 @@ class _Cache(_CACHING.FunctionCache):  # type: ignore[misc]
 
     def _save(self, signature: Any, data: Any) -> None:
         try:
+            # Whatever was edited about when it was imported may be in there or not.
+            if _source_digest() != source_stamp():
+                _LOGGER.info("not kept, as this process runs other sources than there are now")
+                return
             super().save_overload(signature, data)
         except OSError as error:
             _LOGGER.warning("a compiled kernel could not be kept: %s", error)

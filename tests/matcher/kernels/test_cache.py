@@ -38,7 +38,9 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()),
 """
 
 
-def run(folder: Path, *, house: Path = HOUSE, **variables: str) -> tuple[int, int, str]:
+def run(
+    folder: Path, code: str = CODE, *, house: Path = HOUSE, **variables: str
+) -> tuple[int, int, str]:
     """Return the hits, the misses and the first identifier in a fresh process."""
     environment = os.environ | {
         "TRUYVET_CACHE_DIR": str(folder),
@@ -46,7 +48,7 @@ def run(folder: Path, *, house: Path = HOUSE, **variables: str) -> tuple[int, in
         **variables,
     }
     found = subprocess.run(
-        [sys.executable, "-c", CODE],
+        [sys.executable, "-c", code],
         cwd=house,
         env=environment,
         capture_output=True,
@@ -100,6 +102,34 @@ def test_an_edited_emitter_is_compiled_anew(tmp_path: Path, house: Path) -> None
     assert edited != identifier
     constants.write_text(text)
     assert run(folder, house=elsewhere)[2] == identifier
+
+
+def test_sources_edited_under_a_running_process_are_not_what_it_compiled(
+    tmp_path: Path, house: Path
+) -> None:
+    # As an upgrade does to a process that compiles for the first time after it.
+    edit = """
+from pathlib import Path
+import matcher.kernels.registry
+constants = Path("matcher/kernels/sha256.py")
+constants.write_text(constants.read_text().replace('b"EN-RPIK"', 'b"EN-RPIX"'))
+"""
+    _, misses, before = run(tmp_path / "cache", edit + CODE, house=house)
+    assert misses == 1
+    after = run(tmp_path / "cache", house=house)
+    assert after[:2] == (0, 1)
+    assert after[2] != before
+
+
+def test_sources_that_vanish_under_a_running_process_do_not_stop_it(
+    tmp_path: Path, house: Path
+) -> None:
+    removed = """
+from pathlib import Path
+import matcher.kernels.join
+Path("matcher/definition.py").unlink()
+"""
+    assert run(tmp_path / "cache", removed + CODE, house=house)[:2] == (0, 1)
 
 
 def test_what_other_packages_tell_a_kernel_counts(tmp_path: Path, house: Path) -> None:
