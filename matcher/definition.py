@@ -113,7 +113,7 @@ def matches(log: Iterable[Sighting], published: Iterable[DiagnosisKey]) -> list[
 
     `KeyMatch.file_number` and `KeyMatch.key_index` are left 0: they say where, not what.
     """
-    trusted = [sighting for sighting in log if not sighting.clock_suspect]
+    trusted = [entry for entry in enumerate(log) if not entry[1].clock_suspect]
     found = []
     for key in keys_in_force(published):
         if not is_matchable(key):
@@ -121,19 +121,19 @@ def matches(log: Iterable[Sighting], published: Iterable[DiagnosisKey]) -> list[
         tek = TemporaryExposureKey(
             key.key_data, ENIntervalNumber(key.rolling_start_interval_number), key.rolling_period
         )
-        pairs = []
+        counting = []
         for derived_for in range(key.rolling_start_interval_number, key.end_interval_number):
             rpi = derive_rpi(tek, derived_for)
-            heard = [sighting for sighting in trusted if sighting.rpi == rpi]
-            first_heard = min((sighting.seen_at for sighting in heard), default=0)
-            pairs += [
-                (sighting, ENIntervalNumber(derived_for))
-                for sighting in heard
+            heard = [(place, sighting) for place, sighting in trusted if sighting.rpi == rpi]
+            first_heard = min((sighting.seen_at for _, sighting in heard), default=0)
+            counting += [
+                (sighting.seen_at, place, sighting, ENIntervalNumber(derived_for))
+                for place, sighting in heard
                 if is_within_tolerance(interval_number(sighting.seen_at), derived_for)
                 and sighting.seen_at - first_heard <= MAX_SECONDS_HEARD
             ]
-        if pairs:
-            pairs.sort(key=lambda pair: pair[0].seen_at)
-            sightings, intervals = zip(*pairs, strict=True)
+        if counting:
+            counting.sort(key=lambda entry: entry[:2])
+            _, _, sightings, intervals = zip(*counting, strict=True)
             found.append(KeyMatch(key, sightings, intervals))
     return found

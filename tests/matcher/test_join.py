@@ -76,6 +76,12 @@ def test_only_the_key_s_own_intervals_count(interval: int, matched: bool) -> Non
     assert bool(intervals(log, key(period=10))) is matched
 
 
+def test_what_was_heard_in_one_second_stays_in_the_log_s_order() -> None:
+    at = START * 600
+    log = [heard(key(), START + number, at=at) for number in (2, 0, 1)]
+    assert intervals(log, key()) == [START + 2, START, START + 1]
+
+
 @pytest.mark.parametrize(("seconds", "count"), [(1200, 2), (1201, 1)])
 def test_an_identifier_counts_for_twenty_minutes(seconds: int, count: int) -> None:
     first = (START + 3) * 600 + 17
