@@ -84,6 +84,7 @@ def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = Fals
     try:
         kernel = choose()
         if kernel is not None and kernel.compiled:
+            require_numba()
             from matcher.kernels.registry import load
 
             load(kernel, many_logs=many_logs)
@@ -114,16 +115,18 @@ def require_numba() -> None:
     MissingExtra
         When it is not installed.
     InvalidValue
-        When it cannot be imported, as with a NumPy that it does not know.
+        When it cannot be imported, as with a NumPy that it does not know, or may not compile.
     """
     try:
-        require("numba", extra="matcher")
+        numba = require("numba", extra="matcher")
     except MissingExtra:
         raise
     except Exception as error:
         raise InvalidValue(
             f"Numba cannot be loaded ({_reason(error)}): install numba and llvmlite anew"
         ) from error
+    if numba.config.DISABLE_JIT:
+        raise InvalidValue("NUMBA_DISABLE_JIT keeps Numba from compiling anything: unset it")
 
 
 def _reason(error: Exception) -> str:

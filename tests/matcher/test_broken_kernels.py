@@ -85,8 +85,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str, kernel: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str, kernel: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
+        **variables,
         "TRUYVET_CACHE_DIR": str(folder / "cache"),
         "PYTHONPATH": str(folder / "house"),
         "TRUYVET_KERNEL": kernel,
@@ -160,4 +163,18 @@ def test_a_broken_numba_is_a_warning(folder: Path) -> None:
         done = run(folder, *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("truyvet: Numba cannot be loaded (ImportError: Numba needs")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_numba_that_is_told_to_compile_nothing_is_a_warning(folder: Path) -> None:
+    done = run(folder, *MATCH, NUMBA_DISABLE_JIT="1")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["matched_keys"] == 1
+    assert "NUMBA_DISABLE_JIT" in done.stderr
+    assert done.stderr.count("\n") == 1
+    many = ("match-many", "logs.parquet", "keys.zip", "--out", "results")
+    for arguments in (("match", "--warm-up"), many):
+        done = run(folder, *arguments, NUMBA_DISABLE_JIT="1")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("truyvet: NUMBA_DISABLE_JIT")
         assert done.stderr.count("\n") == 1
