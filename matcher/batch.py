@@ -185,7 +185,7 @@ def _running(
         yield executor.map, isinstance(executor, ThreadPoolExecutor)
         return
     workers = min(workers or available_threads(), parts)
-    if workers == 1:
+    if workers < 2:  # there may be no part
         yield map, True
         return
     # Started afresh: a forked copy of a process with threads may find a lock held for ever.

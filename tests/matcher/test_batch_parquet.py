@@ -152,6 +152,14 @@ def test_row_groups_beyond_the_bound_are_refused_unread(
     assert "smaller row groups" in refusal(tmp_path / "a.parquet", TABLE)
 
 
+def test_a_file_without_a_row_group_is_no_log(tmp_path: Path) -> None:
+    path = tmp_path / "logs.parquet"
+    pq.ParquetWriter(path, worlds.SCHEMA).close()
+    for workers in (1, 2):
+        result = match_many([EXPORT], path, workers=workers)
+        assert (result.logs.num_rows, result.diagnosis_keys) == (0, 1)
+
+
 def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(TABLE, path)
