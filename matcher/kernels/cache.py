@@ -223,6 +223,8 @@ def compiled(
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", boundscheck=False)(chosen)
     if folder := cache_folder():
         dispatcher._cache = _Cache(chosen, folder, trial)
+    elif trial is not None:
+        trial()
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     compiled_function: Callable[..., Any] = dispatcher

@@ -122,6 +122,16 @@ def test_what_cannot_be_compiled_is_a_warning(folder: Path, fault: str) -> None:
         assert "TRUYVET_KERNEL=portable" in done.stderr
 
 
+def test_where_nothing_can_be_kept_a_child_still_goes_first(folder: Path) -> None:
+    house(folder / "house", "nothing LLVM can select")
+    with (folder / "house/matcher/kernels/cache.py").open("a") as cache:
+        cache.write("\n\ndef _candidates():\n    return iter(())\n")
+    done = run(folder, *MATCH)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["matched_keys"] == 1
+    assert REASONS["nothing LLVM can select"] in done.stderr
+
+
 @pytest.mark.parametrize("fault", ["an exception", "nothing LLVM can select"])
 def test_what_was_asked_for_and_cannot_be_compiled_is_an_error(folder: Path, fault: str) -> None:
     house(folder / "house", fault)
