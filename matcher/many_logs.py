@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,33 +162,32 @@ class ManyLogs:
 
     @classmethod
     def from_sightings(cls, logs: Mapping[LogId, Iterable[Sighting]]) -> ManyLogs:
-        """Make columns of logs of sighting objects, in bounded memory besides."""
+        """Make columns of logs of sighting objects."""
         numpy = require("numpy", extra="matcher")
-        log: list[int] = []
-        rpis, aems, suspects, rssi = bytearray(), bytearray(), bytearray(), bytearray()
-        seen_at: list[int] = []
-        previous: list[int] = []
-        ends = [0]
+        # Of machine numbers: lists of Python's would take more than the columns.
+        rpis, aems, suspects = bytearray(), bytearray(), bytearray()
+        log, rssi = array.array("i"), array.array("b")
+        seen_at, previous, ends = array.array("q"), array.array("q"), array.array("q", [0])
         for number, sightings in enumerate(logs.values()):
             for one in sightings:
                 log.append(number)
                 rpis += one.rpi
                 aems += one.aem
                 suspects.append(one.clock_suspect)
-                rssi += bytes(sample & 0xFF for sample in one.rssi_dbm)
+                rssi.extend(one.rssi_dbm)
                 ends.append(len(rssi))
                 seen_at.append(one.seen_at)
                 previous.append(_UNKNOWN if one.previous_scan_at is None else one.previous_scan_at)
         return cls(
             list(logs),
-            numpy.array(log, "int32"),
+            numpy.frombuffer(log, "int32"),
             numpy.frombuffer(rpis, "uint8").reshape(len(log), RPI_LENGTH),
             numpy.frombuffer(aems, "uint8").reshape(len(log), AEM_LENGTH),
-            numpy.array(seen_at, "int64"),
-            numpy.array(previous, "int64"),
+            numpy.frombuffer(seen_at, "int64"),
+            numpy.frombuffer(previous, "int64"),
             numpy.frombuffer(suspects, "bool"),
             numpy.frombuffer(rssi, "int8"),
-            numpy.array(ends, "int64"),
+            numpy.frombuffer(ends, "int64"),
         )
 
     def read(self) -> LogPart:
