@@ -214,15 +214,15 @@ class _Keys:
         self.names, self._paths = files.names, files.paths
         self.signatures_checked = bool(public_keys)
         self._files: list[KeyRecords] = []
-        known, parts = KnownKeys(), [KeyColumns.from_keys([])]
+        none = numpy.empty((0, 16), "uint8"), numpy.empty(0, "uint32"), numpy.empty(0, "uint16")
+        known, parts = KnownKeys(), [none]
         for file in files.columns():
             columns = file.columns()
             rows = numpy.flatnonzero(known.add(columns.key_data))
-            parts.append(KeyColumns.of(*(column.take(rows, 0) for column in _needed(columns))))
+            parts.append(tuple(getattr(columns, name).take(rows, 0) for name in _KEY_COLUMNS))
             self._files.append(file)
         self.count: int = known.count
-        joined = map(numpy.concatenate, zip(*map(_needed, parts), strict=True))
-        self.columns = KeyColumns.of(*joined)
+        self.columns = KeyColumns(*map(numpy.concatenate, zip(*parts, strict=True)))
 
     def digests(self) -> dict[str, str | None]:
         """Return the SHA-256 of each file that is one."""
@@ -258,10 +258,6 @@ class _Keys:
         return records
 
 
-def _needed(keys: KeyColumns) -> tuple[Any, ...]:
-    return tuple(getattr(keys, name) for name in _KEY_COLUMNS)
-
-
 def _digest(path: Path | None) -> str | None:
     if path is None or not path.is_file():
         return None
@@ -276,7 +272,7 @@ def _mapped_keys(folder: Path) -> KeyColumns:
 
     with translated(folder):
         columns = [numpy.load(folder / f"{name}.npy", mmap_mode="r") for name in _KEY_COLUMNS]
-    return KeyColumns.of(*map(numpy.asarray, columns))
+    return KeyColumns(*map(numpy.asarray, columns))
 
 
 @cache  # for what cannot be compiled takes long to find out

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidKey, InvalidValue, require
-from tracing_core.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
+from tracing_core.interval import TEK_ROLLING_PERIOD
 from tracing_core.rolling_proximity_identifier import RPI_LENGTH
-from tracing_core.sighting import Sighting
 from tracing_core.temporary_exposure_key import KEY_LENGTH
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MOST_SIGHTINGS", "NO_ONSET", "KeyColumns", "SightingColumns", "check_count"]
+__all__ = ["MOST_SIGHTINGS", "KeyColumns", "SightingColumns", "check_count"]
 
 MOST_SIGHTINGS = 2**31 - 1
 """How many sightings are matched at once: the kernels number them in 32 bits."""
-
-NO_ONSET = -128
-"""Stands in `KeyColumns.days_since_onset_of_symptoms` for a key without that field."""
 
 
 def _numpy() -> Any:
@@ -44,7 +38,7 @@ def _check_shape(name: str, column: Any, rows: int, kind: str, width: int | None
 
 @dataclass(frozen=True, slots=True)
 class KeyColumns:
-    """Published keys, one a row.
+    """Published keys, one a row; what a match needs of them.
 
     Raises
     ------
@@ -60,23 +54,12 @@ class KeyColumns:
     """The first interval of each key."""
     rolling_period: NDArray[np.uint16]
     """How many intervals each was used for, 1 to 144."""
-    report_type: NDArray[np.uint8]
-    """`ReportType` by number."""
-    days_since_onset_of_symptoms: NDArray[np.int8]
-    """Days; `NO_ONSET` if unknown."""
-    transmission_risk_level: NDArray[np.uint8]
-    """0 to 8."""
 
     def __post_init__(self) -> None:
         rows = len(self.key_data)
         _check_shape("key_data", self.key_data, rows, "uint8", KEY_LENGTH)
         _check_shape("rolling_start", self.rolling_start, rows, "uint32")
         _check_shape("rolling_period", self.rolling_period, rows, "uint16")
-        _check_shape("report_type", self.report_type, rows, "uint8")
-        _check_shape(
-            "days_since_onset_of_symptoms", self.days_since_onset_of_symptoms, rows, "int8"
-        )
-        _check_shape("transmission_risk_level", self.transmission_risk_level, rows, "uint8")
         if not rows:
             return
         if self.rolling_period.min() < 1 or self.rolling_period.max() > TEK_ROLLING_PERIOD:
@@ -97,39 +80,13 @@ class KeyColumns:
         rolling_start: NDArray[np.uint32],
         rolling_period: NDArray[np.uint16] | int = TEK_ROLLING_PERIOD,
     ) -> KeyColumns:
-        """Make columns of keys about which nothing else is known."""
-        numpy, rows = _numpy(), len(key_data)
+        """Make columns of keys; one number is the period of them all."""
         periods: NDArray[np.uint16] = (
-            numpy.full(rows, rolling_period, "uint16")
+            _numpy().full(len(key_data), rolling_period, "uint16")
             if isinstance(rolling_period, int)
             else rolling_period
         )
-        return cls(
-            key_data,
-            rolling_start,
-            periods,
-            numpy.zeros(rows, "uint8"),
-            numpy.full(rows, NO_ONSET, "int8"),
-            numpy.zeros(rows, "uint8"),
-        )
-
-    @classmethod
-    def from_keys(cls, keys: Iterable[DiagnosisKey]) -> KeyColumns:
-        """Make columns of key objects."""
-        numpy, keys = _numpy(), list(keys)
-        data = numpy.frombuffer(b"".join(key.key_data for key in keys), "uint8")
-        onsets = (key.days_since_onset_of_symptoms for key in keys)
-        return cls(
-            data.reshape(len(keys), KEY_LENGTH),
-            numpy.array([key.rolling_start_interval_number for key in keys], "uint32"),
-            numpy.array([key.rolling_period for key in keys], "uint16"),
-            numpy.array([key.report_type for key in keys], "uint8"),
-            numpy.array(
-                [NO_ONSET if days is None else min(max(days, -127), 127) for days in onsets],
-                "int8",
-            ),
-            numpy.array([key.transmission_risk_level for key in keys], "uint8"),
-        )
+        return cls(key_data, rolling_start, periods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +120,3 @@ class SightingColumns:
     def of(cls, rpi: NDArray[np.uint8], interval: NDArray[np.uint32]) -> SightingColumns:
         """Make columns of sightings under a clock that never jumped."""
         return cls(rpi, interval, _numpy().zeros(len(rpi), "bool"))
-
-    @classmethod
-    def from_sightings(cls, sightings: Iterable[Sighting]) -> SightingColumns:
-        """Make columns of sighting objects, in bounded memory besides."""
-        numpy = _numpy()
-        rpis, intervals, suspects = bytearray(), [], bytearray()
-        for sighting in sightings:
-            rpis += sighting.rpi
-            intervals.append(sighting.seen_at // INTERVAL_SECONDS)
-            suspects.append(sighting.clock_suspect)
-        return cls(
-            numpy.frombuffer(bytes(rpis), "uint8").reshape(len(intervals), RPI_LENGTH),
-            numpy.array(intervals, "uint32"),
-            numpy.frombuffer(bytes(suspects), "bool"),
-        )

@@ -88,7 +88,7 @@ class ParsedKeys:
     def columns(self) -> KeyColumns:
         """Return what finding them needs."""
         period = self.rolling_period.astype(np.uint16)
-        return KeyColumns.of(self.key_data, self.rolling_start, period)
+        return KeyColumns(self.key_data, self.rolling_start, period)
 
     def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
         """Return some of them with their rows; what is iterated keeps only their columns."""
@@ -112,7 +112,7 @@ class KeyObjects:
             data += key.key_data
             starts[row] = key.rolling_start_interval_number
             periods[row] = key.rolling_period
-        return KeyColumns.of(np.frombuffer(data, np.uint8).reshape(size, 16), starts, periods)
+        return KeyColumns(np.frombuffer(data, np.uint8).reshape(size, 16), starts, periods)
 
     def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
         """Return some of them with their rows."""

@@ -95,7 +95,7 @@ class FastJoin:
 def _taken(keys: KeyColumns, rows: NDArray[np.int64]) -> KeyColumns:
     # Indexing copies a key byte by byte, `take` at once.
     data = keys.key_data.take(rows, 0)
-    return KeyColumns.of(data, keys.rolling_start[rows], keys.rolling_period[rows])
+    return KeyColumns(data, keys.rolling_start[rows], keys.rolling_period[rows])
 
 
 def compile_ahead() -> tuple[Kernel, Path | None]:

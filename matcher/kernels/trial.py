@@ -72,7 +72,7 @@ def main(loop: str, name: str) -> None:
     rng = np.random.default_rng()
     data = rng.integers(0, 256, (_KEYS, 16), np.uint8)
     starts = rng.integers(0, 2**31, _KEYS, np.uint32)
-    keys = KeyColumns.of(data, starts, rng.integers(1, 145, _KEYS, np.uint16))
+    keys = KeyColumns(data, starts, rng.integers(1, 145, _KEYS, np.uint16))
     derived = portable.derive(keys)
     with kept_if_right():
         if loop == "derive":

@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.batch_assessment import LogTask
-from matcher.columns import NO_ONSET, KeyColumns, SightingColumns
-from matcher.export_columns import ParsedKeys
+from matcher.columns import KeyColumns, SightingColumns
+from matcher.export_columns import KeyObjects, ParsedKeys
 from matcher.index import SightingIndex
 from matcher.kernels.many_logs_join import join_many_logs
 from matcher.log_columns import LogColumns
 from matcher.many_logs import ManyLogs
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidKey, InvalidValue
+from tracing_core.export_file import ExportFile
 from tracing_core.sighting import Sighting
 
 KEYS = st.builds(
@@ -25,9 +26,6 @@ KEYS = st.builds(
     key_data=st.binary(min_size=16, max_size=16),
     rolling_start_interval_number=st.integers(0, 2**32 - 144),
     rolling_period=st.integers(1, 144),
-    report_type=st.sampled_from(ReportType),
-    days_since_onset_of_symptoms=st.none() | st.integers(-14, 14),
-    transmission_risk_level=st.integers(0, 8),
 )
 SIGHTINGS = st.builds(
     Sighting,
@@ -41,26 +39,23 @@ SIGHTINGS = st.builds(
 
 @given(keys=st.lists(KEYS, max_size=20))
 def test_keys(keys: list[DiagnosisKey]) -> None:
-    columns = KeyColumns.from_keys(keys)
+    columns = KeyObjects(ExportFile(0, 600, "VN", keys)).columns()
     assert len(columns) == len(keys)
     for row, key in enumerate(keys):
-        days = key.days_since_onset_of_symptoms
         assert columns.key_data[row].tobytes() == key.key_data
         assert columns.rolling_start[row] == key.rolling_start_interval_number
         assert columns.rolling_period[row] == key.rolling_period
-        assert columns.report_type[row] == key.report_type
-        assert columns.days_since_onset_of_symptoms[row] == (NO_ONSET if days is None else days)
-        assert columns.transmission_risk_level[row] == key.transmission_risk_level
 
 
 @given(sightings=st.lists(SIGHTINGS, max_size=20))
 def test_sightings(sightings: list[Sighting]) -> None:
-    columns = SightingColumns.from_sightings(iter(sightings))
-    assert len(columns) == len(sightings)
-    for row, sighting in enumerate(sightings):
+    columns = LogColumns.from_sightings(iter(sightings)).columns()
+    usable = [sighting for sighting in sightings if not sighting.clock_suspect]
+    assert len(columns) == len(usable)
+    assert not columns.clock_suspect.any()
+    for row, sighting in enumerate(usable):
         assert columns.rpi[row].tobytes() == sighting.rpi
         assert columns.interval[row] == sighting.seen_at // 600
-        assert columns.clock_suspect[row] == sighting.clock_suspect
 
 
 @pytest.mark.parametrize(
@@ -71,7 +66,6 @@ def test_sightings(sightings: list[Sighting]) -> None:
         ("rolling_start", np.zeros(2, np.uint32)),
         ("rolling_start", np.zeros(3, np.int64)),
         ("rolling_period", np.ones(6, np.uint16)[::2]),
-        ("report_type", np.zeros(3, np.int8)),
     ],
 )
 def test_columns_of_another_shape_or_type(name: str, wrong: np.ndarray) -> None:
@@ -101,20 +95,26 @@ def test_more_sightings_than_the_kernels_can_number(monkeypatch: pytest.MonkeyPa
     with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
         SightingColumns.of(many.rpi, np.zeros(4, np.uint32))
     with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
-        join_many_logs(KeyColumns.from_keys([]), many.rpi, many.seen_at, many.clock_suspect)
+        join_many_logs(
+            KeyColumns.of(np.empty((0, 16), np.uint8), np.empty(0, np.uint32)),
+            many.rpi,
+            many.seen_at,
+            many.clock_suspect,
+        )
     assert [len(part) for part in many.parts(1 << 40)] == [4]
 
 
 def test_no_repr_shows_a_key_an_identifier_or_a_time() -> None:
     rpi, seen_at = bytes([231]) * 16, 1_231_231_231
     sighting = Sighting(rpi, rpi[:4], (-60,), seen_at, seen_at - 300)
-    columns = SightingColumns.from_sightings([sighting])
+    log = LogColumns.from_sightings([sighting])
+    columns = log.columns()
     keys = KeyColumns.of(columns.rpi, np.zeros(1, np.uint32))
     parsed = ParsedKeys.empty(1)
     parsed.key_data[:] = 231
     many = ManyLogs.from_sightings({"log": [sighting]})
     shown = [
-        *(keys, columns, parsed, many, LogColumns.from_sightings([sighting])),
+        *(keys, columns, parsed, many, log),
         SightingIndex(columns).day(seen_at // 86400),
         many.tally(),
         LogTask("log", seen_at, [sighting], []),
