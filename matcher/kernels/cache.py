@@ -110,8 +110,10 @@ _CACHING: Any = caching
 
 
 class _Locator(_CACHING._CacheLocator):  # type: ignore[misc]
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, source: str) -> None:
         self._folder = folder
+        # What Numba warns of that cannot be kept, such as code that was not optimised, it names so.
+        self._py_file = source
 
     def get_cache_path(self) -> str:
         return str(self._folder)
@@ -126,7 +128,7 @@ class _Locator(_CACHING._CacheLocator):  # type: ignore[misc]
 class _Results(_CACHING.CompileResultCacheImpl):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         self._lineno = function.__code__.co_firstlineno
-        self._locator = _Locator(folder)
+        self._locator = _Locator(folder, function.__code__.co_filename)
         self._filename_base = self.get_filename_base(
             f"{function.__module__}.{function.__qualname__}-{_processor()}", sys.abiflags
         )

@@ -153,6 +153,13 @@ def test_another_processor_has_its_own(tmp_path: Path, house: Path) -> None:
     assert ours.isdisjoint(path.name for path in folder.rglob("*.nb*"))
 
 
+def test_what_cannot_be_kept_runs_nevertheless(tmp_path: Path, house: Path) -> None:
+    # Without optimisation code refers to memory of its process.
+    plain = run(tmp_path / "cache", house=house, TRUYVET_KERNEL="table")
+    for _ in range(2):
+        assert run(tmp_path / "other", house=house, TRUYVET_KERNEL="table", NUMBA_OPT="0") == plain
+
+
 def test_damaged_files_are_compiled_anew(tmp_path: Path, house: Path) -> None:
     folder = tmp_path / "cache"
     _, _, identifier = run(folder, house=house)
