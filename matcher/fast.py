@@ -31,7 +31,7 @@ from matcher.sightings import SightingIndex as PortableIndex
 from matcher.start_up import loaded_kernel
 from matcher.value_set import KnownKeys, ValueSet
 from tracing_core.diagnosis_key import DiagnosisKey
-from tracing_core.errors import TracingError
+from tracing_core.errors import InvalidValue, TracingError
 
 __all__ = ["FastJoin", "compile_ahead"]
 
@@ -106,13 +106,15 @@ def compile_ahead() -> tuple[Kernel, Path | None]:
     Raises
     ------
     InvalidValue
-        When ``TRUYVET_KERNEL`` names what does not run here.
+        When ``TRUYVET_KERNEL`` names what does not run here, or is not compiled.
     TracingError
         When no kernel can be compiled.
     """
     kernel = loaded_kernel(choose_kernel, many_logs=True)
     if kernel is None:
         raise TracingError("nothing was compiled: jobs of any size will go without a kernel")
+    if not kernel.compiled:
+        raise InvalidValue(f"kernel {kernel.name} is nothing to compile: unset TRUYVET_KERNEL")
     for function in (
         parse_function,
         parse_lines_function,
