@@ -16,12 +16,12 @@ from typing import Any
 
 from llvmlite import binding, ir
 
+from matcher.index import GROUP
 from matcher.kernels import vectors as v
 from matcher.kernels.aes import (
     DERIVE_TYPES,
     ENCRYPT_TYPES,
     EXPAND_TYPES,
-    GROUP,
     PADDED_DATA,
     ROUND_CONSTANTS,
     ScalarProbes,

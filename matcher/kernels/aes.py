@@ -34,6 +34,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
+from matcher.index import GROUP
 from matcher.kernels.vectors import (
     BYTE,
     QWORD,
@@ -54,7 +55,6 @@ __all__ = [
     "DERIVE_TYPES",
     "ENCRYPT_TYPES",
     "EXPAND_TYPES",
-    "GROUP",
     "PADDED_DATA",
     "ROUND_CONSTANTS",
     "SLOT_BYTES",
@@ -73,8 +73,6 @@ __all__ = [
     "expand_512",
 ]
 
-GROUP = 24
-"""Identifiers derived and probed together: six registers of 512 bits, a sixth of a day."""
 SLOT_BYTES = 1024
 """Room for a group and what its probes need."""
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.columns import KeyColumns
-from matcher.index import GROUP, TOLERANCE_INTERVALS, DayIndex, SightingIndex
+from matcher.definition import TOLERANCE_INTERVALS
+from matcher.index import GROUP, DayIndex, SightingIndex
 from matcher.kernels import portable
 from matcher.kernels.registry import (
     derive_function,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import types, uint64
 
-from matcher.index import TOLERANCE_INTERVALS
+from matcher.definition import TOLERANCE_INTERVALS
 from matcher.kernels.cache import compiled
 from matcher.kernels.vectors import inlined
 from tracing_core.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD

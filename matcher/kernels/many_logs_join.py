@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.columns import KeyColumns, SightingColumns, check_count
-from matcher.index import GROUP, TOLERANCE_INTERVALS, DayIndex, SightingIndex
+from matcher.definition import TOLERANCE_INTERVALS
+from matcher.index import GROUP, DayIndex, SightingIndex
 from matcher.kernels.join import Pairs, match_columns
 from matcher.processor import Kernel, choose_kernel
 from tracing_core.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD

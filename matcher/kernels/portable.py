@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.columns import KeyColumns
-from matcher.index import TOLERANCE_INTERVALS, SightingIndex
+from matcher.definition import TOLERANCE_INTERVALS
+from matcher.index import SightingIndex
 from tracing_core.interval import TEK_ROLLING_PERIOD
 from tracing_core.rolling_proximity_identifier import derive_rpis
 from tracing_core.temporary_exposure_key import derive_rpik
