@@ -171,9 +171,9 @@ class ManyMatches:
             partial.mkdir(parents=True, mode=0o700)
             try:
                 for name in TABLES:
-                    path = partial / f"{name}.parquet"
-                    parquet.write_table(self.table(name), path, compression="zstd")
-                    with path.open("rb") as file:
+                    with (partial / f"{name}.parquet").open("wb") as file:
+                        parquet.write_table(self.table(name), file, compression="zstd")
+                        file.flush()
                         os.fsync(file.fileno())
                 partial.rename(folder)
             except BaseException:
@@ -271,7 +271,8 @@ def match_row(match: KeyMatch, file_names: Sequence[str], *, research: bool) -> 
     }
     if research:
         row |= {
-            "file": file_names[match.file_number],
+            # What is no text cannot stand in a column of text.
+            "file": file_names[match.file_number].encode(errors="backslashreplace").decode(),
             "key_index": match.key_index,
             "key_data": match.key.key_data,
             "rolling_start_interval_number": match.key.rolling_start_interval_number,

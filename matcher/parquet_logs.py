@@ -118,7 +118,7 @@ def _opened(path: Path, **options: Any) -> Iterator[Any]:
     try:
         with parquet.ParquetFile(path, pre_buffer=False, **options) as file:
             yield file
-    except (arrow.ArrowException, OSError, OverflowError, MemoryError, UnicodeDecodeError) as error:
+    except (arrow.ArrowException, OSError, OverflowError, MemoryError, UnicodeError) as error:
         if isinstance(error, InvalidValue):
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -20,7 +20,7 @@ from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key, write_database
 from tracing_core.diagnosis_key import ReportType
 from tracing_core.errors import InvalidLog, InvalidValue, StoreError
-from tracing_core.export_file import ExportFile
+from tracing_core.export_file import ExportFile, write_export
 from tracing_core.sighting import write_json_lines
 
 CAUSE = ReportType.CONFIRMED_TEST
@@ -208,6 +208,22 @@ def test_a_log_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
     write_json_lines(tmp_path / os.fsdecode(b"\xff.jsonl"), NEAR)
     with pytest.raises(InvalidLog, match="name is no text"):
         match_many([EXPORT], tmp_path, workers=1)
+
+
+def test_names_that_are_not_text(tmp_path: Path) -> None:
+    def called(name: bytes) -> Path:
+        return tmp_path / os.fsdecode(name)
+
+    called(b"\xff.zip").write_bytes(write_export(EXPORT, []))
+    logs = ManyLogs.from_sightings(LOGS)
+    result = match_many([called(b"\xff.zip")], logs, workers=1, research=True)
+    files = set(result.matches.column("file").to_pylist())
+    assert files == {f"{tmp_path}/\\udcff.zip"}
+    result.write(called(b"\xff.out"))
+    assert len(list(called(b"\xff.out").iterdir())) == 4
+    worlds.write_parquet(tmp_path / "logs", LOGS).rename(called(b"\xff.parquet"))
+    with pytest.raises(InvalidLog, match="cannot be read as Parquet"):
+        match_many([EXPORT], called(b"\xff.parquet"), workers=1)
 
 
 def test_keys_at_both_ends_of_time_take_no_more_memory_than_time_has_days() -> None:

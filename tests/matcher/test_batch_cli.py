@@ -208,9 +208,9 @@ def test_a_run_that_is_killed_leaves_no_results(folder: Path) -> None:
     code = (
         "import os, signal, pyarrow.parquet as pq; from pathlib import Path\n"
         "write = pq.write_table\n"
-        "def killed(table, path, **options):\n"
-        "    write(table, path, **options)\n"
-        "    if Path(path).name == 'matches.parquet': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "def killed(table, file, **options):\n"
+        "    write(table, file, **options)\n"
+        "    if Path(file.name).name == 'matches.parquet': os.kill(os.getpid(), signal.SIGKILL)\n"
         "pq.write_table = killed\n"
         "from matcher.batch import match_many\n"
         "match_many([Path('keys.zip')], Path('logs.parquet'), workers=1).write(Path('out'))\n"
