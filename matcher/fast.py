@@ -71,10 +71,8 @@ class FastJoin:
         keys = file.columns()
         first = self._known.add(keys.key_data)
         rows = np.flatnonzero(first)
-        if len(rows) < len(keys):
-            found = match_columns(_taken(keys, rows), self._index, threads=self._threads)
-        else:
-            found = match_columns(keys, self._index, threads=self._threads)
+        new = keys if len(rows) == len(keys) else _taken(keys, rows)
+        found = match_columns(new, self._index, threads=self._threads)
         near = rows[np.unique(found.key_row)]
         self._near.add(keys.key_data[near])
         self._heard.add(self._log.rpi[np.unique(found.sighting_row)])

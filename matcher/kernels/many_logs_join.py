@@ -115,7 +115,7 @@ class DayPartition(SightingIndex):
 
         kept = []
         for words, rows in zip(self._key_filters(keys), self.rows, strict=True):
-            passed = np.empty(len(rows) + 1, np.int32)
+            passed = np.empty(len(rows), np.int32)
             kept.append(passed[: probe_function()(self._rpi, rows, words, passed)].copy())
         return DayPartition(self._rpi, self._seen_at, self.days, kept, self.kernel)
 
