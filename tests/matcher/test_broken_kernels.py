@@ -158,33 +158,29 @@ def test_many_logs_and_warming_up_without_a_kernel(folder: Path) -> None:
     assert "truyvet: nothing was compiled" in warmed.stderr
 
 
+def without_numba(folder: Path, warning: str, refusal: str, **variables: str) -> None:
+    """Check that one log is matched with a warning; the rest cannot be done without Numba."""
+    done = run(folder, *MATCH, **variables)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["matched_keys"] == 1
+    assert warning in done.stderr
+    assert done.stderr.count("\n") == 1
+    many = ("match-many", "logs.parquet", "keys.zip", "--out", "results")
+    for arguments in (("match", "--warm-up"), many):
+        done = run(folder, *arguments, **variables)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"truyvet: {refusal}")
+        assert done.stderr.count("\n") == 1
+
+
 def test_a_broken_numba_is_a_warning(folder: Path) -> None:
     house(folder / "house", "a wrong answer")
     package = folder / "house" / "numba"
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('Numba needs another NumPy')")
-    done = run(folder, *MATCH)
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["matched_keys"] == 1
-    assert "ImportError: Numba needs another NumPy" in done.stderr
-    assert done.stderr.count("\n") == 1
-    many = ("match-many", "logs.parquet", "keys.zip", "--out", "results")
-    for arguments in (("match", "--warm-up"), many):
-        done = run(folder, *arguments)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("truyvet: Numba cannot be loaded (ImportError: Numba needs")
-        assert done.stderr.count("\n") == 1
+    reason = "ImportError: Numba needs another NumPy"
+    without_numba(folder, reason, f"Numba cannot be loaded ({reason}")
 
 
 def test_a_numba_that_is_told_to_compile_nothing_is_a_warning(folder: Path) -> None:
-    done = run(folder, *MATCH, NUMBA_DISABLE_JIT="1")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["matched_keys"] == 1
-    assert "NUMBA_DISABLE_JIT" in done.stderr
-    assert done.stderr.count("\n") == 1
-    many = ("match-many", "logs.parquet", "keys.zip", "--out", "results")
-    for arguments in (("match", "--warm-up"), many):
-        done = run(folder, *arguments, NUMBA_DISABLE_JIT="1")
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("truyvet: NUMBA_DISABLE_JIT")
-        assert done.stderr.count("\n") == 1
+    without_numba(folder, "NUMBA_DISABLE_JIT", "NUMBA_DISABLE_JIT", NUMBA_DISABLE_JIT="1")
