@@ -211,7 +211,7 @@ class _Keys:
         from matcher.value_set import KnownKeys
 
         files = KeyFiles(exports, public_keys=public_keys)
-        self.names, self._paths = files.names, files.paths
+        self.names = files.names
         self.signatures_checked = bool(public_keys)
         self._files: list[KeyRecords] = []
         none = numpy.empty((0, 16), "uint8"), numpy.empty(0, "uint32"), numpy.empty(0, "uint16")
@@ -221,12 +221,10 @@ class _Keys:
             rows = numpy.flatnonzero(known.add(columns.key_data))
             parts.append(tuple(getattr(columns, name).take(rows, 0) for name in _KEY_COLUMNS))
             self._files.append(file)
+        # Now, as files may be replaced while the logs are read.
+        self.digests = dict(zip(self.names, map(_digest, files.paths), strict=True))
         self.count: int = known.count
         self.columns = KeyColumns(*map(numpy.concatenate, zip(*parts, strict=True)))
-
-    def digests(self) -> dict[str, str | None]:
-        """Return the SHA-256 of each file that is one."""
-        return dict(zip(self.names, map(_digest, self._paths), strict=True))
 
     @contextlib.contextmanager
     def reachable(self, folder: Path | None) -> Iterator[KeyColumns | Path]:
@@ -414,7 +412,7 @@ def _result(
     return ManyMatches(
         **weighed_tables(log_ids, tally, results, research=research),
         diagnosis_keys=keys.count,
-        provenance=Provenance(configuration, keys.digests(), keys.signatures_checked, research),
+        provenance=Provenance(configuration, keys.digests, keys.signatures_checked, research),
     )
 
 

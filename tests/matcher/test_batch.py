@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -274,6 +275,20 @@ def test_an_object_is_not_taken_for_a_file_of_its_name(
     (tmp_path / "exports[0]").write_text("something else")
     result = match_many([EXPORT], ManyLogs.from_sightings(LOGS), workers=1)
     assert result.provenance.key_files == {"exports[0]": None}
+
+
+def test_provenance_is_of_the_files_that_were_read(tmp_path: Path) -> None:
+    path = tmp_path / "keys.zip"
+    path.write_bytes(write_export(EXPORT, []))
+    read = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def remove(step: str) -> None:
+        if step.startswith("matched part"):
+            path.unlink(missing_ok=True)
+
+    logs = ManyLogs.from_sightings(LOGS)
+    result = match_many([path], logs, workers=1, progress=remove)
+    assert result.provenance.key_files == {str(path): read}
 
 
 def test_results_replace_no_folder_one_stands_in(
