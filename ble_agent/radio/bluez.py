@@ -9,6 +9,7 @@ by changing a property, which would put the new identifier under the old address
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from bleak import BleakScanner
@@ -66,6 +67,7 @@ class BluezRadio(AdapterRadio):
         self._adapter: Adapter | None = None
         self._monitors = False
         self._count = 0
+        self._late: asyncio.Task[None] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -81,6 +83,7 @@ class BluezRadio(AdapterRadio):
         )
 
     async def _open(self) -> None:
+        await self._end_late_scan()
         self._sent: tuple[str, BluezAdvertisement] | None = None
         self._scanners: list[BleakScanner] = []
         self._deciding: asyncio.TimerHandle | None = None
@@ -216,12 +219,25 @@ class BluezRadio(AdapterRadio):
         await self._begin(BleakScanner(self._on_packet, [_UUID], bluez=arguments))
 
     async def _begin(self, scanner: BleakScanner) -> None:
+        starting = asyncio.ensure_future(scanner.start())
         try:
             async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
-                await scanner.start()
+                await asyncio.shield(starting)
         except (BleakError, OSError, EOFError, TimeoutError) as error:
+            if not starting.done():
+                # bleak's connection outlives ours, and with it what bluetoothd may yet begin.
+                scanners, self._scanners = [*self._scanners, scanner], []
+                self._late = asyncio.create_task(_stop_late(starting, scanners))
             raise _scan_error(error) from error
         self._scanners.append(scanner)
+
+    async def _end_late_scan(self) -> None:
+        """Wait until nothing is left of a scan that bluetoothd was too slow to begin."""
+        if self._late is not None:
+            await asyncio.wait({self._late}, timeout=CALL_TIMEOUT_SECONDS)
+            if not self._late.done():
+                raise _scan_error(TimeoutError())
+            self._late = None
 
     async def _stop_listening(self) -> None:
         failure: RadioError | None = None
@@ -247,6 +263,16 @@ class BluezRadio(AdapterRadio):
         if not self._lost.done():
             self._switched_off = True
             self._lose("it was switched off: bluetoothctl power on")
+
+
+async def _stop_late(starting: asyncio.Future[None], scanners: list[BleakScanner]) -> None:
+    """Stop scanners once the last of them has begun, or could not."""
+    await asyncio.wait({starting})
+    if not starting.cancelled():
+        starting.exception()  # Taken, so that nobody complains that it was not.
+    for scanner in reversed(scanners):
+        with contextlib.suppress(BleakError, OSError, EOFError):
+            await scanner.stop()
 
 
 def _ignore(_: BLEDevice, __: AdvertisementData) -> None:

@@ -71,6 +71,8 @@ class FakeBluez:
         self.errors: dict[str, tuple[str, str]] = {}
         self.deaf: set[str] = set()
         """Members that are never answered."""
+        self.slow: dict[str, asyncio.Event] = {}
+        """Members that are done and answered once their event is set."""
         self.discovering = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._senders: dict[str, str] = {}
@@ -183,6 +185,8 @@ class FakeBluez:
         self.calls.append(member)
         if member in self.deaf:
             return
+        if member in self.slow:
+            await self.slow[member].wait()
         if member in self.errors:
             name, text = self.errors[member]
             self._bus.send(Message.new_error(message, name, text))
@@ -197,6 +201,10 @@ class FakeBluez:
         elif message.interface == MONITORS and MONITORS not in self.adapters[message.path]:
             error = "org.freedesktop.DBus.Error.UnknownMethod"
             self._bus.send(Message.new_error(message, error, "no such method"))
+            return
+        elif member == "StartDiscovery" and self.discovering:
+            # A program may have one at a time.
+            self._bus.send(Message.new_error(message, "org.bluez.Error.InProgress", "In progress"))
             return
         else:
             await self._do(member, message)

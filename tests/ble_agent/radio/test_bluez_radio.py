@@ -402,6 +402,34 @@ async def test_bluetoothd_that_does_not_answer_is_lost(
         assert caught.value.reason is RadioFault.CONNECTION_LOST
 
 
+async def test_a_scan_that_begins_too_late_is_ended_before_the_next(
+    bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(START)
+    radio = BluezRadio(None, clock)
+    begun = bluez.slow["StartDiscovery"] = asyncio.Event()
+    async with radio:
+        await radio.rotate(random_advertisement())
+        monkeypatch.setattr("ble_agent.radio.bluez.CALL_TIMEOUT_SECONDS", 0.2)
+        with pytest.raises(RadioError, match="does not answer") as caught:
+            await radio.scan(4.0, lambda _: None)
+        assert caught.value.reason is RadioFault.CONNECTION_LOST
+    assert not bluez.advertisements
+    with pytest.raises(RadioError, match="does not answer"):
+        async with radio:
+            pytest.fail("nobody knows yet what bluetoothd will do")
+    monkeypatch.undo()
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bluez._address)
+    begun.set()
+    async with radio:
+        assert not bluez.discovering
+        assert bluez.calls.count("RegisterMonitor") == bluez.calls.count("UnregisterMonitor") == 1
+        scan = await listening(bluez, radio, [])
+        clock.advance(4.0)
+        await scan
+    assert not bluez.discovering
+
+
 async def test_no_bus_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
     with pytest.raises(RadioError, match="D-Bus does not run") as caught:
