@@ -43,6 +43,8 @@ _EVENT_PACKET = 0x04
 _TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
 _HARDWARE_ERROR = 0x10
 _PULLED = "plug it in or start it again"
+# The specification has the host reset a controller that says so (Core 5.4, volume 4, part A, 4).
+_FAILED = "it reported a hardware error and is reset"
 
 
 class _QuietHost(host.Host):
@@ -64,6 +66,7 @@ class _Incoming:
     ) -> None:
         self._answers = answers
         self._on_report = on_report
+        # Of this transport: its end may be told after the next one was opened.
         self._lost = lost
 
     def on_packet(self, packet: bytes) -> None:
@@ -74,16 +77,19 @@ class _Incoming:
         elif packet[1] in _TO_HOST:
             self._answers.on_packet(packet)
         elif packet[1] == _HARDWARE_ERROR:
-            self.on_transport_lost()
+            self._end(_FAILED)
 
     def on_transport_lost(self) -> None:
-        if not self._lost.done():
-            self._lost.set_result(_PULLED)
+        self._end(_PULLED)
 
     def on_terminated(self, terminated: asyncio.Future[None]) -> None:
         if not terminated.cancelled():
             terminated.exception()  # Taken, so that nobody complains that it was not.
         self.on_transport_lost()
+
+    def _end(self, why: str) -> None:
+        if not self._lost.done():
+            self._lost.set_result(why)
 
 
 class HciRadio(AdapterRadio):

@@ -295,10 +295,25 @@ async def test_an_adapter_that_will_not_be_silent_is_reset(
             assert air.packets_sent > silent
 
 
-async def test_a_controller_that_reports_a_hardware_error() -> None:
-    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
-        scan = await begin_scan(an, 100.0)
-        assert "an" in air.scanning
-        air._clients["an"]._write(b"\x04\x10\x01\x42")
-        with pytest.raises(RadioError, match="went away"):
-            await asyncio.wait_for(scan, 10)
+async def test_a_controller_that_reports_a_hardware_error_is_reset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resets: list[bool] = []
+    reset = VirtualController.on_hci_reset_command
+
+    def count(controller: VirtualController, command: hci.HCI_Reset_Command) -> object:
+        resets.append(controller._legacy.enabled)
+        return reset(controller, command)
+
+    monkeypatch.setattr(VirtualController, "on_hci_reset_command", count)
+    async with air_of(*standing(an=0)) as (air, _):
+        async with radio_on(air, "an") as an:
+            await an.rotate(random_advertisement())
+            scan = await begin_scan(an, 100.0)
+            assert "an" in air.scanning
+            air._clients["an"]._write(b"\x04\x10\x01\x42")
+            with pytest.raises(RadioError, match="reported a hardware error") as caught:
+                await asyncio.wait_for(scan, 10)
+            assert caught.value.reason is RadioFault.CONNECTION_LOST
+        # On a cable nobody else would silence it.
+        assert resets == [False, True]
