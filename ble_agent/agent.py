@@ -141,6 +141,7 @@ class Agent:
         if not self._radio.capabilities.can_advertise:
             # A recording has its own time, which only listening moves.
             await self._scan()
+            self._log.tidy()
             return
         action, at = self._schedule.next_step(self._clock.monotonic())
         wait = at - self._clock.monotonic()
@@ -150,6 +151,8 @@ class Agent:
             await self._scan()
         else:
             await self._rotate()
+            # A slow disk may take long over it, and the next change is ten minutes away.
+            self._log.tidy()
 
     async def _rotate(self) -> None:
         began = self._clock.monotonic()

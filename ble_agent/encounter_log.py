@@ -25,7 +25,7 @@ from ble_agent.store import (
 )
 from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
-from tracing_core.errors import StoreBusy, StoreFull
+from tracing_core.errors import StoreError, StoreFull
 from tracing_core.sighting import Sighting
 from tracing_core.sqlite import Database, path_of, transaction, translated
 
@@ -234,8 +234,25 @@ class EncounterLog:
         if self._db is None:
             raise StoreFull(say("error_store_full", "en"))
         self._write(self._db)
-        self._tidy(self._db)
         return len(heard)
+
+    def tidy(self) -> None:
+        """Take what was deleted out of the files as well, if that is due.
+
+        Once a day that rewrites the whole database, which holds the process up for as long as the
+        disk takes, half a minute on a slow card. What cannot be done now is made up for later.
+        """
+        # Once an hour is enough for retention, and spares an SD card the writes.
+        now = self._clock.monotonic()
+        if self._db is None or not self._to_truncate:
+            return
+        with contextlib.suppress(StoreError):
+            if now - self._compacted_at >= _COMPACT_EVERY_SECONDS:
+                self._compacted_at = self._truncated_at = now
+                self._to_truncate = not compact(self._db)
+            elif now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
+                self._truncated_at = now
+                self._to_truncate = not truncate_log(self._db)
 
     def _write(self, db: Database) -> None:
         try:
@@ -260,18 +277,3 @@ class EncounterLog:
         latest = math.inf if self._is_recording else self._clock.now() - _LATE_SECONDS
         if any(sighting.seen_at < latest for sighting in self._unwritten):
             forget_batches(db)
-
-    def _tidy(self, db: Database) -> None:
-        # Once an hour is enough for retention, and spares an SD card the writes; compacting writes
-        # the whole file, so that is done once a day.
-        now = self._clock.monotonic()
-        if not self._to_truncate:
-            return
-        if now - self._compacted_at >= _COMPACT_EVERY_SECONDS:
-            self._compacted_at = self._truncated_at = now
-            # A day without room for a second copy is made up for later; the scan is written.
-            with contextlib.suppress(StoreBusy, StoreFull):
-                self._to_truncate = not compact(db)
-        elif now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
-            self._truncated_at = now
-            self._to_truncate = not truncate_log(db)

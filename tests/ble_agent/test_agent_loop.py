@@ -18,7 +18,7 @@ from typing import Self
 
 import pytest
 
-from ble_agent import late_store
+from ble_agent import encounter_log, late_store
 from ble_agent.agent import Agent
 from ble_agent.encounter_log import EncounterLog
 from ble_agent.key_ring import KeyRing
@@ -151,6 +151,27 @@ async def test_a_day_sends_a_new_identifier_every_ten_to_twenty_minutes(tmp_path
     assert all(210 <= gap <= 300 for gap in scan_gaps)
     with open_store(tmp_path) as db:
         assert len(list(select_sightings(db))) == len(radio.scans)
+
+
+async def test_a_slow_card_keeps_no_identifier_longer_on_the_air(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = EagerClock(START)
+    compacted: list[float] = []
+
+    def compact(_: Database) -> bool:
+        compacted.append(clock.now())
+        clock.advance(120.0)
+        return False
+
+    monkeypatch.setattr(encounter_log, "compact", compact)
+    monkeypatch.setattr(encounter_log, "_COMPACT_EVERY_SECONDS", 0.0)
+    radio = ScriptedRadio(clock, until=86_400.0)
+    await play(radio, tmp_path)
+    assert len(compacted) > 20
+    moments = [moment for moment, sent in radio.sent if sent is not None]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert all(600 <= gap <= 1200 for gap in gaps)
 
 
 async def test_stopping_falls_silent_before_the_radio_is_closed(tmp_path: Path) -> None:

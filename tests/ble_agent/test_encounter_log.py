@@ -158,6 +158,7 @@ def test_what_is_older_than_fourteen_days_is_gone_from_the_files(tmp_path: Path)
             batch = [next(numbers) * 0x9E3779B97F4A7C15 % 2**128 for _ in range(7)]
             sent += [(clock.now(), heard(number).rpi) for number in batch]
             hear(log, clock, *batch)
+            log.tidy()
             clock.advance(3596)
         raw = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     hour = 3600
