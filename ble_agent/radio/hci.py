@@ -3,7 +3,8 @@
 The agent draws the address itself, so identifier, metadata and address change in one step, and the
 bytes on the air are exactly the specification's. Nothing else may use the adapter meanwhile.
 
-Advertising reports never reach Bumble, whose debug log would print addresses and identifiers.
+Advertising reports never reach Bumble, and it logs nothing: its log would print addresses and
+identifiers, of damaged packets even as errors.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ble_agent.radio.hci_commands import (
     draw_address,
 )
 from ble_agent.radio.hci_transport import open_hci
+from ble_agent.radio.quotation import hush
 from ble_agent.radio.reports import EVENT_LE_META
 from tracing_core.advertisement import FLAGS, Advertisement
 from tracing_core.clock import Clock
@@ -38,6 +40,8 @@ OPEN_TIMEOUT_SECONDS = 15.0
 COMMAND_TIMEOUT_SECONDS = 3.0
 """How long a command may stay unanswered in real time."""
 
+hush("bumble")
+
 _T = TypeVar("_T")
 _EVENT_PACKET = 0x04
 _TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
@@ -45,14 +49,6 @@ _HARDWARE_ERROR = 0x10
 _PULLED = "plug it in or start it again"
 # The specification has the host reset a controller that says so (Core 5.4, volume 4, part A, 4).
 _FAILED = "it reported a hardware error and is reset"
-
-
-class _QuietHost(host.Host):
-    """Bumble's host, whose debug log would print the packets we send."""
-
-    def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
-        if self.hci_sink:
-            self.hci_sink.on_packet(bytes(packet))
 
 
 class _Incoming:
@@ -123,7 +119,7 @@ class HciRadio(AdapterRadio):
         transport = await open_hci(self._spec, OPEN_TIMEOUT_SECONDS)
         self._undo.push_async_callback(transport.close)
         source, sink = transport
-        self._host = _QuietHost(controller_sink=sink)
+        self._host = host.Host(controller_sink=sink)
         self._host.hci_metadata = getattr(source, "metadata", {})
         incoming = _Incoming(self._host, self._on_event, self._lost)
         source.set_packet_sink(incoming)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -142,6 +143,20 @@ async def test_a_controller_that_talks_nonsense(monkeypatch: pytest.MonkeyPatch)
     async with _served_by(babbling) as transport:
         error = await _refused(f"hci:{transport}")
     assert error.reason in (RadioFault.CONNECTION_LOST, RadioFault.REFUSED)
+
+
+async def test_nothing_a_controller_says_is_logged_by_the_library(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    address = os.urandom(6)
+    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
+        air._clients["an"]._write(b"\x04\xff\x06" + address)
+        air._clients["an"]._write(b"\x04\x0e\x01" + address[:1])
+        await an.rotate(random_advertisement())
+    assert address.hex() not in caplog.text
+    assert address[::-1].hex(":") not in caplog.text.lower()
+    assert [record.name for record in caplog.records if record.name.startswith("bumble")] == []
 
 
 async def test_a_controller_that_stops_answering(monkeypatch: pytest.MonkeyPatch) -> None:
