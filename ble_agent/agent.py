@@ -115,11 +115,11 @@ class Agent:
                     await self._use_radio()
                     return
             except RadioError as error:
+                self._told(RadioFault(error.reason))
                 if not opened or error.reason is RadioFault.UNREADABLE_CAPTURE:
                     raise
                 if self._clock.monotonic() - started > _STEADY_SECONDS:
                     retry_seconds = _FIRST_RETRY_SECONDS
-                self._told(RadioFault(error.reason))
                 self._warn("log_retrying", error)
             # Waiting for a lost adapter is no hang.
             notify("WATCHDOG=1")

@@ -15,7 +15,7 @@ from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioFault, StoreError
-from tracing_core.sqlite import Database, transaction
+from tracing_core.sqlite import Database, path_of, transaction, translated
 
 __all__ = ["LateStore", "note_radio"]
 
@@ -103,7 +103,7 @@ class LateStore:
 def note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
     """Note for `status` whether the radio works; a disk that fails is told of elsewhere."""
     noted: dict[str, Any] = {"name": name, "fault": None if fault is None else fault.name.lower()}
-    with contextlib.suppress(StoreError):
+    with contextlib.suppress(StoreError), translated(path_of(db)):
         if get_state(db, "radio") != noted:
             with transaction(db):
                 set_state(db, "radio", noted)

@@ -8,6 +8,7 @@ import itertools
 import logging
 import resource
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from ble_agent.key_ring import KeyRing
 from ble_agent.late_store import LateStore
 from ble_agent.radio import Capabilities, Finding, Heard
 from ble_agent.schedule import CONTINUOUS, Schedule
-from ble_agent.store import open_store
+from ble_agent.store import get_state, open_store
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
@@ -197,6 +198,37 @@ async def test_an_adapter_absent_at_the_start_is_an_error(tmp_path: Path) -> Non
     radio = ScriptedRadio(EagerClock(START), fail=failing(RadioFault.NO_ADAPTER, "open", times=1))
     with pytest.raises(RadioError, match="plug it in"):
         await play(radio, tmp_path)
+
+
+async def test_status_learns_of_an_adapter_that_could_not_even_be_opened(tmp_path: Path) -> None:
+    radio = ScriptedRadio(EagerClock(START), fail=failing(RadioFault.NO_ADAPTER, "open", times=1))
+    with LateStore(tmp_path, radio.clock) as store:
+        store.open()
+        store.note_radio("scripted", None)
+        agent = Agent(
+            radio,
+            store,
+            store.log,
+            Schedule(Random(1)),
+            Metadata(0),
+            told=lambda fault: store.note_radio("scripted", fault),
+        )
+        with pytest.raises(RadioError):
+            await agent.run()
+    with open_store(tmp_path) as db:
+        assert get_state(db, "radio")["fault"] == "no_adapter"
+
+
+def test_a_disk_that_cannot_even_be_read_is_no_fault_of_the_radio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with LateStore(tmp_path, EagerClock(START)) as store:
+        store.open()
+        monkeypatch.setattr(late_store, "get_state", unreadable)
+        store.note_radio("scripted", None)
 
 
 @pytest.mark.parametrize("what", ["scan", "rotate"])
