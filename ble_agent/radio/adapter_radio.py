@@ -126,13 +126,14 @@ class AdapterRadio(abc.ABC):
                 await self._stop_advertising()
                 if advertisement is not None:
                     await self._start_advertising(advertisement)
+                if listening:
+                    await self._listen()
             except BaseException:
                 with contextlib.suppress(RadioError):
                     await self._stop_advertising()
+                    if listening and not (self._listening or self._lost.done()):
+                        await self._listen()
                 raise
-            finally:
-                if listening and not self._lost.done():
-                    await self._listen()
 
     async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
         """Listen for so many seconds, from the moment that the adapter has begun to."""

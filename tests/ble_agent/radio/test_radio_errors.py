@@ -210,6 +210,21 @@ async def test_a_refused_rotation_names_the_command_and_leaves_silence(
         await scan
 
 
+async def test_a_rotation_that_cannot_go_on_listening_leaves_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
+        await an.rotate(random_advertisement())
+        scan = await begin_scan(an, 100.0)
+        _refuse(monkeypatch, "le_set_scan_parameters")
+        with pytest.raises(RadioError, match="refused LE_SET_SCAN_PARAMETERS"):
+            await an.rotate(random_advertisement())
+        silent = air.packets_sent
+        await pass_time(air, 150.0)
+        assert air.packets_sent == silent
+        await scan
+
+
 @pytest.mark.parametrize("mode", [AirMode.LEGACY, AirMode.EXTENDED])
 async def test_a_refused_scan(mode: AirMode, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = "" if mode is AirMode.LEGACY else "extended_"
