@@ -80,9 +80,12 @@ MESSAGES: Mapping[str, Text] = {
         " ngày {too_old}.",
     ),
     "import_refused": Text("Left out, {count}: {reason}.", "Bỏ qua, {count}: {reason}."),
-    "refusal_identifier": Text("the identifier has not 16 bytes", "mã nhận được không đủ 16 byte"),
+    "refusal_identifier": Text(
+        "the identifier has not 16 bytes", "mã định danh không có đúng 16 byte"
+    ),
     "refusal_metadata": Text(
-        "what came with the identifier has not 4 bytes", "dữ liệu kèm theo mã không đủ 4 byte"
+        "what came with the identifier has not 4 bytes",
+        "dữ liệu kèm theo mã định danh không có đúng 4 byte",
     ),
     "refusal_signal_strength": Text(
         "no signal strength, or none that can be", "cường độ tín hiệu không có hoặc không hợp lệ"
@@ -96,7 +99,7 @@ MESSAGES: Mapping[str, Text] = {
     ),
     "refusal_reused_address": Text(
         "sent from the same address, but before this identifier",
-        "phát từ cùng địa chỉ nhưng trước mã này",
+        "phát từ cùng địa chỉ nhưng trước mã định danh này",
     ),
     "refusal_future": Text(
         "later than this device's clock shows", "muộn hơn giờ trên đồng hồ của thiết bị này"
@@ -206,7 +209,7 @@ MESSAGES: Mapping[str, Text] = {
         "Days of own keys kept: {count}", "Khóa của thiết bị đang lưu: {count} ngày"
     ),
     "status_heard": Text(
-        "Identifiers heard on {date}: {count}", "Số mã thu được ngày {date}: {count}"
+        "Identifiers heard on {date}: {count}", "Số mã định danh thu được ngày {date}: {count}"
     ),
     "status_clock": Text(
         "The clock shows an earlier time than it did before. What is heard now will not be"

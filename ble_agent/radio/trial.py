@@ -28,17 +28,17 @@ async def try_radio(radio: Radio) -> list[Finding]:
         await _finding(
             radio.rotate(nobodys),
             "The adapter sends identifiers, each with an address of its own",
-            "Bộ thu phát gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
+            "Bộ điều hợp gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
         ),
         await _finding(
             radio.scan(_SCAN_SECONDS, heard.append),
             "The adapter listens",
-            "Bộ thu phát nghe được",
+            "Bộ điều hợp nghe được",
         ),
         await _finding(
             radio.rotate(None),
             "The adapter falls silent when told to",
-            "Bộ thu phát im lặng khi được yêu cầu",
+            "Bộ điều hợp im lặng khi được yêu cầu",
         ),
     ]
     others = radio.rejected.total() - before

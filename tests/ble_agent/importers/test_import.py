@@ -444,7 +444,8 @@ def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
             "Nothing was changed.",
         ]
         assert (
-            "Bỏ qua, 1: dữ liệu kèm theo mã" in agent.command("import", str(path), lang="vi").stdout
+            "Bỏ qua, 1: dữ liệu kèm theo mã định danh"
+            in agent.command("import", str(path), lang="vi").stdout
         )
         folder = play_services(tmp_path / "db")
         # The same identifier in the same second is the same sighting, whoever heard it.
