@@ -25,7 +25,7 @@ from ble_agent.radio.hci_commands import (
     LegacyCommands,
     draw_address,
 )
-from ble_agent.radio.hci_transport import open_hci
+from ble_agent.radio.hci_transport import close_hci, open_hci
 from ble_agent.radio.quotation import hush
 from ble_agent.radio.reports import EVENT_LE_META
 from tracing_core.advertisement import FLAGS, Advertisement
@@ -117,7 +117,7 @@ class HciRadio(AdapterRadio):
     async def _open(self) -> None:
         self._advertising = False
         transport = await open_hci(self._spec, OPEN_TIMEOUT_SECONDS)
-        self._undo.push_async_callback(transport.close)
+        self._undo.push_async_callback(close_hci, transport, COMMAND_TIMEOUT_SECONDS)
         source, sink = transport
         self._host = host.Host(controller_sink=sink)
         self._host.hci_metadata = getattr(source, "metadata", {})

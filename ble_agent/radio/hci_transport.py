@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from typing import cast
@@ -18,7 +19,7 @@ from bumble.transport.common import (
 from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
 
-__all__ = ["open_hci"]
+__all__ = ["close_hci", "open_hci"]
 
 _NO_ADAPTER = (errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 _USB_FAULTS = {
@@ -56,6 +57,14 @@ async def open_hci(spec: str, timeout_seconds: float) -> Transport:
         raise _fault(spec, error) from error
     _watch_socket(transport)
     return transport
+
+
+async def close_hci(transport: Transport, timeout_seconds: float) -> None:
+    """Close a transport, or as much of it as an adapter that was pulled out leaves to close."""
+    # What libusb says then is no more than that, and some of its transfers may never end.
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(timeout_seconds):
+            await transport.close()
 
 
 def _fault(spec: str, error: Exception) -> RadioError:

@@ -282,6 +282,31 @@ async def test_leaving_an_adapter_that_is_gone() -> None:
         air.disconnect("an")
 
 
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_an_adapter_that_cannot_even_be_closed_is_opened_again(
+    hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hci_module, "COMMAND_TIMEOUT_SECONDS", 0.2)
+    close = Transport.close
+
+    async def fail(transport: Transport) -> None:
+        await close(transport)
+        if hangs:
+            await asyncio.Event().wait()
+        raise Exception("LIBUSB_ERROR_NO_DEVICE")
+
+    async with air_of(*standing(an=0)) as (air, _):
+        an = radio_on(air, "an")
+        with monkeypatch.context() as patched:
+            patched.setattr(Transport, "close", fail)
+            async with an:
+                air.disconnect("an")
+                with pytest.raises(RadioError, match="went away"):
+                    await an.rest(1000.0)
+        async with an:
+            await an.rotate(random_advertisement())
+
+
 async def test_self_test_of_an_adapter_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
         _refuse(monkeypatch, "le_set_advertising_parameters")
