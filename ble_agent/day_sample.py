@@ -3,7 +3,7 @@
 Half of what a day may bring is kept as it comes, so whatever was heard before a flood stays. From
 then on identifiers heard once are a random sample of all of them (Vitter's algorithm R), and one
 that is heard again drives out one that was not: people stay near for more than one scan, while a
-flood has to invent identifiers.
+flood has to invent identifiers. Where one repeats them, what is heard again is a random sample too.
 """
 
 from __future__ import annotations
@@ -79,9 +79,8 @@ class DaySample:
         self._random = random
         self._day = -1
         self._count = 0
-        self._offered = 0
-        self._replaceable: list[tuple[int, bytes]] = []
-        self._place: dict[bytes, int] = {}
+        self._once = _Reservoir(random)
+        self._again = _Reservoir(random)
 
     def write(self, heard: Sequence[Sighting], again: set[Advertisement], now: float) -> int:
         """Write sightings inside the caller's transaction.
@@ -115,8 +114,8 @@ class DaySample:
         self._day = -1
 
     def _begin(self, day: int) -> None:
-        self._day, self._offered = day, 0
-        self._replaceable, self._place = [], {}
+        self._day = day
+        self._once, self._again = _Reservoir(self._random), _Reservoir(self._random)
         span = [day * _DAY, (day + 1) * _DAY]
         of_day = "FROM sighting WHERE seen_at >= ? AND seen_at < ?"
         self._count = self._db.conn.execute(f"SELECT count(*) {of_day}", span).fetchone()[0]
@@ -124,53 +123,79 @@ class DaySample:
         if self._count <= half:
             return
         later = self._db.conn.execute(
-            f"SELECT id, rpi FROM (SELECT id, rpi {of_day} ORDER BY id LIMIT -1 OFFSET ?)"  # noqa: S608
-            f" GROUP BY rpi HAVING count(*) = 1",
+            "SELECT id, rpi, aem, count(*) OVER (PARTITION BY rpi, aem)"  # noqa: S608
+            f" FROM (SELECT id, rpi, aem {of_day} ORDER BY id LIMIT -1 OFFSET ?)",
             [*span, half],
         )
-        for row, rpi in later:
-            self._add(row, rpi)
-        self._offered = len(self._replaceable)
+        for row, rpi, aem, times in later:
+            (self._once if times == 1 else self._again).add(row, rpi + aem)
 
     def _write_one(self, sighting: Sighting, is_again: bool) -> int:
-        is_sampled = self._count >= MAX_SIGHTINGS_PER_DAY // 2
-        if is_again:
-            self._keep(sighting.rpi)
-        elif is_sampled:
-            self._offered += 1
+        heard = sighting.rpi + sighting.aem
+        if (row := self._once.take(heard)) is not None:
+            self._again.add(row, heard)
+            is_again = True
         if self._count < MAX_SIGHTINGS_PER_DAY:
-            self._insert(sighting, is_replaceable=is_sampled and not is_again)
+            insert_sightings(self._db, [sighting])
+            if self._count >= MAX_SIGHTINGS_PER_DAY // 2:
+                self._add(heard, is_again=is_again)
             self._count += 1
             return 0
-        if not self._replaceable or (
-            not is_again and self._random.randrange(self._offered) >= len(self._replaceable)
-        ):
+        victim = self._once.take_any() if is_again else None
+        if victim is None:
+            victim = (self._again if is_again else self._once).offer()
+        if victim is None:
             return len(sighting.rssi_dbm)
-        victim, rpi = self._random.choice(self._replaceable)
-        self._keep(rpi)
         (lost,) = self._db.conn.execute(
             "DELETE FROM sighting WHERE id = ? RETURNING length(rssi_dbm)", [victim]
         ).fetchone() or (0,)
-        self._insert(sighting, is_replaceable=not is_again)
+        insert_sightings(self._db, [sighting])
+        self._add(heard, is_again=is_again)
         return int(lost)
 
-    def _insert(self, sighting: Sighting, *, is_replaceable: bool) -> None:
-        insert_sightings(self._db, [sighting])
-        if is_replaceable:
-            (row,) = self._db.conn.execute("SELECT last_insert_rowid()").fetchone()
-            self._add(row, sighting.rpi)
+    def _add(self, heard: bytes, *, is_again: bool) -> None:
+        (row,) = self._db.conn.execute("SELECT last_insert_rowid()").fetchone()
+        (self._again if is_again else self._once).add(row, heard)
 
-    def _add(self, row: int, rpi: bytes) -> None:
-        self._keep(rpi)
-        self._place[rpi] = len(self._replaceable)
-        self._replaceable.append((row, rpi))
 
-    def _keep(self, rpi: bytes) -> None:
-        """Take an identifier's row out of those that may be replaced."""
-        place = self._place.pop(rpi, None)
-        if place is None:
-            return
-        last = self._replaceable.pop()
-        if last[1] != rpi:
-            self._replaceable[place] = last
+class _Reservoir:
+    """Rows of the log, each of which gives way to later ones with equal chance."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._rows: list[tuple[int, bytes]] = []
+        self._place: dict[bytes, int] = {}
+        self._left_out = 0
+
+    def add(self, row: int, heard: bytes) -> None:
+        """Add the row of what was heard."""
+        self._place[heard] = len(self._rows)
+        self._rows.append((row, heard))
+
+    def take(self, heard: bytes) -> int | None:
+        """Take out the latest row of what was heard; None if it is not in here."""
+        place = self._place.get(heard)
+        return None if place is None else self._take_at(place)
+
+    def take_any(self) -> int | None:
+        """Take out a row by chance, to leave it out; None if there is none."""
+        if not self._rows:
+            return None
+        self._left_out += 1
+        return self._take_at(self._random.randrange(len(self._rows)))
+
+    def offer(self) -> int | None:
+        """Draw whether one more row finds room: take out the one that gives way, or return None."""
+        chosen = self._random.randrange(len(self._rows) + self._left_out + 1)
+        self._left_out += 1
+        return self._take_at(chosen) if chosen < len(self._rows) else None
+
+    def _take_at(self, place: int) -> int:
+        row, heard = self._rows[place]
+        if self._place.get(heard) == place:
+            del self._place[heard]
+        last = self._rows.pop()
+        if place < len(self._rows):
+            self._rows[place] = last
             self._place[last[1]] = place
+        return row

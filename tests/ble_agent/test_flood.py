@@ -108,6 +108,48 @@ def test_a_day_of_flood_keeps_what_was_there_and_who_is_heard_again(
     assert all(heard[person(number).rpi] >= 90 for number in range(100, 103))
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_flood_that_repeats_itself_shuts_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarts: bool
+) -> None:
+    monkeypatch.setattr(encounter_log, "MAX_IDENTIFIERS_PER_SCAN", 100)
+    monkeypatch.setattr(day_sample, "MAX_SIGHTINGS_PER_DAY", 1000)
+    clock = ManualClock(START)
+    with open_store(tmp_path) as db:
+        log = EncounterLog(db, clock, random=Random(1))
+        for step in range(200):
+            if restarts and step == 100:
+                log = EncounterLog(db, clock, random=Random(2))
+            # When these come, all that a day may bring was heard in two scans or more.
+            scan_of(log, clock, range(20 * (step > 20)), range(70), seed=step)
+        rows = [row for row in select_sightings(db) if row.seen_at < START + DAY]
+    assert len(rows) == 1000
+    # 3,580 of 17,000, and so about 105 of the 500 that are drawn: 5 sigma is 46. A restart knows
+    # nothing of what was left out, and favours what comes after it.
+    assert 55 < sum(people_in(tmp_path).values()) < (200 if restarts else 155)
+
+
+def test_a_flood_of_one_identifier_with_changing_metadata_drives_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encounter_log, "MAX_IDENTIFIERS_PER_SCAN", 100)
+    monkeypatch.setattr(day_sample, "MAX_SIGHTINGS_PER_DAY", 1000)
+    clock = ManualClock(START)
+    numbers = iter(range(10**6))
+    with open_store(tmp_path) as db:
+        log = EncounterLog(db, clock, random=Random(1))
+        for _ in range(60):
+            scan = log.begin()
+            for _ in range(97):
+                scan.hear(Advertisement(bytes(16), next(numbers).to_bytes(4)), -60, clock.now())
+            for number in range(3):
+                scan.hear(person(number), -60, clock.now())
+            clock.advance(300)
+            log.commit(scan)
+    heard = people_in(tmp_path)
+    assert all(heard[person(number).rpi] >= 55 for number in range(3)), heard
+
+
 def test_the_sample_of_a_day_is_fair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encounter_log, "MAX_IDENTIFIERS_PER_SCAN", 100)
     monkeypatch.setattr(day_sample, "MAX_SIGHTINGS_PER_DAY", 2000)
