@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Container
 from dataclasses import replace
 from random import Random, SystemRandom
@@ -38,6 +39,8 @@ random sample of them is kept, so that the memory stays bounded."""
 MAX_SAMPLES_PER_IDENTIFIER = 4_096
 """More samples of one identifier in one scan are counted and dropped; 4 s bring about 20."""
 
+# What was heard before comes first, but a flood that repeats itself must not shut others out.
+_SHARE_OF_NEWCOMERS = 8
 _MAX_SAMPLES_PER_SCAN = 500_000
 _MAX_UNWRITTEN = 20_000
 _TRUNCATE_EVERY_SECONDS = 3_600.0
@@ -55,9 +58,9 @@ class Scan:
     started_at
         When it began (UTC Unix seconds).
     recent
-        Identifiers that earlier scans heard: these stay when there are too many.
+        Identifiers that earlier scans heard: these stay first when there are too many.
     random
-        Which of the others stay.
+        Which of equals stay.
     """
 
     def __init__(
@@ -71,8 +74,9 @@ class Scan:
         """Samples beyond the bounds."""
         self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
         self._samples = 0
-        self._newcomers: list[Advertisement] = []
-        self._offered = 0
+        # By whether an earlier scan heard them: those that are kept, and how many there were.
+        self._kept: dict[bool, list[Advertisement]] = {False: [], True: []}
+        self._offered = Counter[bool]()
 
     @property
     def at(self) -> int:
@@ -96,25 +100,26 @@ class Scan:
 
     def _make_room(self, advertisement: Advertisement) -> bool:
         is_known = advertisement in self._recent
-        if not is_known:
-            self._offered += 1
+        kept, others = self._kept[is_known], self._kept[not is_known]
+        self._offered[is_known] += 1
         if len(self._heard) < MAX_IDENTIFIERS_PER_SCAN:
-            if not is_known:
-                self._newcomers.append(advertisement)
+            kept.append(advertisement)
             return True
-        # Vitter's algorithm R: each newcomer stays with equal chance.
-        choices = len(self._newcomers) if is_known else self._offered
-        chosen = self._random.randrange(choices) if choices else 0
-        if chosen >= len(self._newcomers):
-            return False
-        _, samples = self._heard.pop(self._newcomers[chosen])
+        share = MAX_IDENTIFIERS_PER_SCAN // _SHARE_OF_NEWCOMERS
+        if len(others) > (share if is_known else MAX_IDENTIFIERS_PER_SCAN - share):
+            chosen = self._random.randrange(len(others))
+            others[chosen], others[-1] = others[-1], others[chosen]
+            victim = others.pop()
+            kept.append(advertisement)
+        else:
+            # Vitter's algorithm R: each stays with equal chance.
+            chosen = self._random.randrange(self._offered[is_known])
+            if chosen >= len(kept):
+                return False
+            victim, kept[chosen] = kept[chosen], advertisement
+        _, samples = self._heard.pop(victim)
         self._samples -= len(samples)
         self.dropped_samples += len(samples)
-        if is_known:
-            self._newcomers[chosen] = self._newcomers[-1]
-            self._newcomers.pop()
-        else:
-            self._newcomers[chosen] = advertisement
         return True
 
     def sightings(self, previous_scan_at: int | None, *, clock_suspect: bool) -> list[Sighting]:

@@ -81,6 +81,23 @@ def test_who_was_heard_before_stays_however_many_are_new(
     assert all(len(row.rssi_dbm) == 4 for row in rows)
 
 
+def test_a_scan_full_of_what_a_flood_repeats_has_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encounter_log, "MAX_IDENTIFIERS_PER_SCAN", 80)
+    clock = ManualClock(START)
+    with open_store(tmp_path) as db:
+        log = EncounterLog(db, clock, random=Random(1))
+        for step in range(4):
+            scan_of(log, clock, range(0), range(80 * (step % 2), 80 * (step % 2 + 1)))
+        for step in range(10):
+            scan_of(log, clock, range(5), range(160), seed=step)
+    heard = people_in(tmp_path)
+    # As newcomers they find room, and later as much of it as each of 165.
+    assert len(heard) == 5
+    assert 15 < sum(heard.values()) < 40
+
+
 def test_a_day_of_flood_keeps_what_was_there_and_who_is_heard_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
