@@ -44,7 +44,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _create(path: Path) -> bytes:
-    """Put a new secret on the disk; where another process was quicker, return that one's."""
+    """Put a new secret on the disk, whole or not at all."""
     secret = secrets.token_bytes(_KEY_BYTES)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     with translated(path):
@@ -54,9 +54,8 @@ def _create(path: Path) -> bytes:
                 file.write(secret)
                 file.flush()
                 os.fsync(file.fileno())
-            # A link, unlike a rename, never takes the place of a file that is there.
-            with contextlib.suppress(FileExistsError):
-                os.link(partial, path)
+            # A link would never take the place of another's file, but FAT and Android have none.
+            partial.rename(path)
         finally:
             partial.unlink(missing_ok=True)
         folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
@@ -64,7 +63,7 @@ def _create(path: Path) -> bytes:
             os.fsync(folder)
         finally:
             os.close(folder)
-    return _read(path) or secret
+    return secret
 
 
 class Vault:
@@ -94,6 +93,8 @@ class Vault:
 
     def seal(self, secret: bytes, purpose: bytes, *, is_first: bool) -> bytes:
         """Seal a secret, so that it opens only for the same purpose.
+
+        The caller holds the database's write lock, so that no two processes make a key at once.
 
         Parameters
         ----------

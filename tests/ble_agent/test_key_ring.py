@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from pathlib import Path
 from random import Random
@@ -192,6 +194,20 @@ def test_a_device_that_got_a_credential_still_opens_what_it_had(tmp_path: Path) 
         ring = KeyRing(db, {"CREDENTIALS_DIRECTORY": str(credentials)})
         ring.next_advertisement(MIDNIGHT + DAY, METADATA)
         assert len(ring.keys_to_report(MIDNIGHT + DAY)) == 2
+
+
+def test_a_file_system_without_links_does_for_the_key_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # FAT has none, and Android lets no app make one.
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with open_store(tmp_path) as db:
+        assert KeyRing(db).next_advertisement(MIDNIGHT, METADATA) is not None
+    assert not list(tmp_path.glob("*.part"))
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_short_or_lost_key_file_is_one_line(tmp_path: Path) -> None:
