@@ -52,7 +52,7 @@ class AgentConfig:
     """Listen all the time, for research; the three settings above do not count then."""
     notify_command: tuple[str, ...] = ()
     """Program and arguments to start when there is something to tell; it is given two more, the
-    level and the day (YYYY-MM-DD). Empty: none."""
+    level (letters, digits, spaces, - and _) and the day (YYYY-MM-DD). Empty: none."""
     notify_desktop: bool = True
     """Show a notification on the desktop, where there is one."""
     cover_traffic: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -88,7 +89,7 @@ class Notifier:
         }
         try:
             process = subprocess.Popen(
-                [*self._command, day.level, day.date.isoformat()],
+                [*self._command, _plain(day.level), day.date.isoformat()],
                 env=passed_on,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -151,3 +152,9 @@ class Notifier:
                 raise ConnectionError
         finally:
             bus.disconnect()
+
+
+def _plain(level: str) -> str:
+    """Return a level without what a command takes for an option, or a shell behind it for more."""
+    # The authority names its levels, and must not be able to have a device do anything.
+    return re.sub(r"^-|[^\w -]", "_", level)
