@@ -29,6 +29,7 @@ _AWAKE_CLOCK = time.CLOCK_MONOTONIC
 _WHOLE_CLOCK = getattr(time, "CLOCK_BOOTTIME", _AWAKE_CLOCK)
 # Two clocks are not read at the same instant.
 _SHORTEST_SLEEP_SECONDS = 1.0
+_UNPLUGGING_SECONDS = 1.0
 
 
 def _slept_seconds() -> float:
@@ -57,6 +58,8 @@ class AdapterRadio(abc.ABC):
         self.rejected = self._reception.rejected
         self._lock = asyncio.Lock()
         self._listening = False
+        self._switched_off = False
+        self._deciding: asyncio.TimerHandle | None = None
 
     @property
     @abc.abstractmethod
@@ -91,6 +94,7 @@ class AdapterRadio(abc.ABC):
     async def __aenter__(self) -> Self:
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._undo = contextlib.AsyncExitStack()
+        self._undo.callback(self._decide)
         self._listening = False
         self._slept_before = _slept_seconds()
         try:
@@ -107,6 +111,9 @@ class AdapterRadio(abc.ABC):
         traceback: TracebackType | None,
     ) -> None:
         async with self._undo:
+            if self._deciding is not None:
+                # A command may have failed before it is known why the adapter is off.
+                await asyncio.wait({self._lost}, timeout=_UNPLUGGING_SECONDS)
             try:
                 if not self._lost.done():
                     async with self._lock:
@@ -187,6 +194,23 @@ class AdapterRadio(abc.ABC):
     def _hear(self, what: Heard | None) -> None:
         if what is not None and self._listening:
             self._heard(what)
+
+    def _note_switched_off(self) -> None:
+        """Note that the adapter is off; whoever switched it off meant to, unless it is unplugged.
+
+        The system says the same of an adapter that is being unplugged, and then that it is gone.
+        """
+        if self._deciding is None:
+            loop = asyncio.get_running_loop()
+            self._deciding = loop.call_later(_UNPLUGGING_SECONDS, self._decide)
+
+    def _decide(self) -> None:
+        deciding, self._deciding = self._deciding, None
+        if deciding is not None:
+            deciding.cancel()
+            if not self._lost.done():
+                self._switched_off = True
+                self._lose("it was switched off: switch it on again")
 
     def _lose(self, why: str) -> None:
         """Note that the adapter must be opened anew; only the first reason counts."""

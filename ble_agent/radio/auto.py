@@ -57,11 +57,10 @@ class AutoRadio:
     def __init__(self, clock: Clock, *, make: Callable[[str, Clock], Radio] = open_radio) -> None:
         self.clock = clock
         self._make = make
+        self._radios: dict[str, Radio] = {}
         self._radio: Radio | None = None
         self._kind = ""
         self._unfit: dict[str, RadioError | MissingExtra] = {}
-        self._rejected: Counter[AdvertisementFault] = Counter()
-        self._without_rssi = 0
 
     @property
     def name(self) -> str:
@@ -78,12 +77,12 @@ class AutoRadio:
     @property
     def rejected(self) -> Counter[AdvertisementFault]:
         """How many received advertisements carried no identifier, by reason."""
-        return self._rejected + (self._radio.rejected if self._radio else Counter())
+        return sum((radio.rejected for radio in self._radios.values()), Counter())
 
     @property
     def without_rssi(self) -> int:
         """How many identifiers came without a signal strength."""
-        return self._without_rssi + (self._radio.without_rssi if self._radio else 0)
+        return sum(radio.without_rssi for radio in self._radios.values())
 
     async def __aenter__(self) -> Self:
         kinds = ["android"] if _is_android() else ["mgmt", "bluez"]
@@ -94,9 +93,15 @@ class AutoRadio:
             if kind in self._unfit:
                 continue
             try:
-                radio = self._make(kind, self.clock)
-                await radio.__aenter__()
+                # One that is opened again remembers whether somebody switched the adapter off,
+                if kind not in self._radios:
+                    self._radios[kind] = self._make(kind, self.clock)
+                radio = await self._radios[kind].__aenter__()
             except (RadioError, MissingExtra) as error:
+                is_off = isinstance(error, RadioError) and error.reason is RadioFault.POWERED_OFF
+                if is_off and kind == self._kind:
+                    # and another kind would switch it on.
+                    raise
                 failures[kind] = error
                 continue
             self._radio, self._kind, self._failures = radio, kind, failures
@@ -113,8 +118,6 @@ class AutoRadio:
     ) -> None:
         radio, self._radio = self._radio, None
         if radio is not None:
-            self._rejected += radio.rejected
-            self._without_rssi += radio.without_rssi
             await radio.__aexit__(kind, error, traceback)
 
     async def rotate(self, advertisement: Advertisement | None) -> None:

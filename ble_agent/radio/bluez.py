@@ -46,7 +46,6 @@ _PATTERN = OrPattern(
 _NO_RSSI_DBM = -127
 # With an RSSI filter bluetoothd tells every strength, however little it changed; this lets all by.
 _EVERY_RSSI_DBM = -127
-_UNPLUGGING_SECONDS = 1.0
 
 
 class BluezRadio(AdapterRadio):
@@ -63,7 +62,6 @@ class BluezRadio(AdapterRadio):
     def __init__(self, adapter: str | None, clock: Clock) -> None:
         super().__init__("bluez" if adapter is None else f"bluez:{adapter}", clock)
         self._chosen = adapter
-        self._switched_off = False
         self._adapter: Adapter | None = None
         self._monitors = False
         self._count = 0
@@ -86,11 +84,9 @@ class BluezRadio(AdapterRadio):
         await self._end_late_scan()
         self._sent: tuple[str, BluezAdvertisement] | None = None
         self._scanners: list[BleakScanner] = []
-        self._deciding: asyncio.TimerHandle | None = None
         self._service = BluezService(self._lose, self._note_switched_off)
         # bluetoothd removes what a closed connection had registered.
         self._undo.push_async_callback(self._service.close)
-        self._undo.callback(self._leave_undecided)
         await self._service.connect()
         self._adapter = await self._find()
         self._monitors = self._adapter.can_monitor
@@ -250,19 +246,6 @@ class BluezRadio(AdapterRadio):
                 failure = _scan_error(error)
         if failure is not None:
             raise failure
-
-    def _note_switched_off(self) -> None:
-        # bluetoothd says the same of an adapter that is being unplugged, and then that it is gone.
-        self._deciding = asyncio.get_running_loop().call_later(_UNPLUGGING_SECONDS, self._obey)
-
-    def _leave_undecided(self) -> None:
-        if self._deciding is not None:
-            self._deciding.cancel()
-
-    def _obey(self) -> None:
-        if not self._lost.done():
-            self._switched_off = True
-            self._lose("it was switched off: bluetoothctl power on")
 
 
 async def _stop_late(starting: asyncio.Future[None], scanners: list[BleakScanner]) -> None:

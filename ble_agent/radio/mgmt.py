@@ -155,7 +155,7 @@ class MgmtRadio(AdapterRadio):
         elif event == MgmtEvent.INDEX_REMOVED:
             self._lose("it was unplugged: plug it in again")
         elif event == MgmtEvent.NEW_SETTINGS and not is_powered(body):
-            self._lose("it was switched off: switch it on again")
+            self._note_switched_off()
         elif event == MgmtEvent.CONTROLLER_RESUME and self._advertising:
             # The kernel goes on after suspend with the old identifier under a new address.
             self._lose(SLEPT)
@@ -194,6 +194,7 @@ class MgmtRadio(AdapterRadio):
                 RadioFault.NO_LOW_ENERGY,
                 f"the adapter hci{found[0]} has no Bluetooth Low Energy: use another",
             )
+        self._switched_off = False
         which = "Bluetooth adapter" if self._chosen is None else f"adapter hci{self._chosen}"
         raise RadioError(RadioFault.NO_ADAPTER, f"there is no {which}: plug one in")
 
@@ -202,7 +203,12 @@ class MgmtRadio(AdapterRadio):
             info = read_controller_info(await self._command(MgmtCommand.READ_INFO))
         if not info.low_energy_on:
             await self._command(MgmtCommand.SET_LE, b"\x01")
-        if not info.powered:
+        if info.powered:
+            self._switched_off = False
+        elif self._switched_off:
+            # Whoever switched it off while we used it meant to.
+            raise _refused(MgmtCommand.SET_POWERED, MgmtStatus.NOT_POWERED, f"hci{self._index}")
+        else:
             try:
                 await self._command(MgmtCommand.SET_POWERED, b"\x01")
             except _Refused as error:

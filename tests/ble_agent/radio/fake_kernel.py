@@ -67,6 +67,10 @@ class FakeKernel:
         self.advertising.clear()
         self.event(MgmtEvent.INDEX_REMOVED, index)
 
+    def switch_off(self, index: int) -> None:
+        self.settings[index] &= ~_POWERED
+        self.event(MgmtEvent.NEW_SETTINGS, index, struct.pack("<I", self.settings[index]))
+
     def _drop(self, channel: socket.socket) -> None:
         asyncio.get_running_loop().remove_reader(channel)
         self._channels.remove(channel)

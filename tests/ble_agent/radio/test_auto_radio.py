@@ -65,14 +65,40 @@ class Radios:
         clock = ManualClock(START)
         self.mgmt, self.bluez = OneRadio("mgmt", clock), OneRadio("bluez", clock)
         self.auto = AutoRadio(clock, make=self.make)
+        self.made: list[str] = []
 
     def make(self, kind: str, clock: Clock) -> Any:
+        self.made.append(kind)
         return {"mgmt": self.mgmt, "bluez": self.bluez, "android": self.bluez}[kind]
 
 
 NO_RIGHT = RadioError(RadioFault.PERMISSION, "no right")
 REFUSED = RadioError(RadioFault.REFUSED, "the kernel refused")
 LOST = RadioError(RadioFault.CONNECTION_LOST, "it went away")
+
+
+OFF = RadioError(RadioFault.POWERED_OFF, "the adapter hci0 is off")
+
+
+async def test_an_adapter_switched_off_is_not_switched_on_by_another_kind() -> None:
+    radios = Radios()
+    async with radios.auto:
+        pass
+    radios.mgmt.open_error = OFF
+    with pytest.raises(RadioError, match="is off"):
+        await radios.auto.__aenter__()
+    radios.mgmt.open_error = None
+    async with radios.auto:
+        assert radios.mgmt.is_open
+    # Each is made once, for it remembers that somebody switched it off.
+    assert radios.made == ["mgmt"]
+
+
+async def test_an_adapter_off_at_the_start_is_left_to_another_kind() -> None:
+    radios = Radios()
+    radios.mgmt.open_error = OFF
+    async with radios.auto:
+        assert radios.bluez.is_open
 
 
 async def test_the_best_that_opens_is_taken() -> None:

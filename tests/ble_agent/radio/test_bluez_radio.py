@@ -293,7 +293,7 @@ async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again(
 async def test_a_person_who_switches_it_off_is_obeyed(
     bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ble_agent.radio.bluez._UNPLUGGING_SECONDS", 0.01)
+    monkeypatch.setattr("ble_agent.radio.adapter_radio._UNPLUGGING_SECONDS", 0.01)
     radio = BluezRadio(None, ManualClock(START))
     async with radio:
         scan = await listening(bluez, radio, [])

@@ -288,6 +288,59 @@ async def test_a_radio_is_opened_anew_after_a_loss() -> None:
     kernel.close()
 
 
+async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again() -> None:
+    kernel = FakeKernel()
+    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    async with radio:
+        scan = await begin_scan(radio, 4.0)
+        kernel.switch_off(0)
+        kernel.unplug(0)
+        with pytest.raises(RadioError, match="unplugged"):
+            await scan
+    kernel.indices.append(0)
+    async with radio:
+        assert kernel.settings[0] & 1
+        kernel.switch_off(0)
+        await until(lambda: radio._deciding is not None)
+        kernel.refusals[MgmtCommand.ADD_ADVERTISING] = MgmtStatus.NOT_POWERED
+        with pytest.raises(RadioError, match="is off"):
+            await radio.rotate(random_advertisement())
+        # What the command could not know is told a moment later.
+        asyncio.get_running_loop().call_later(0.01, kernel.unplug, 0)
+    kernel.indices.append(0)
+    async with radio:
+        assert kernel.settings[0] & 1
+    kernel.close()
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_person_who_switches_it_off_is_obeyed(
+    at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_radio, "_UNPLUGGING_SECONDS", 0.3 if at_once else 0.01)
+    kernel = FakeKernel()
+    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    async with radio:
+        kernel.switch_off(0)
+        if at_once:
+            # A command is refused before it is decided.
+            kernel.refusals[MgmtCommand.ADD_ADVERTISING] = MgmtStatus.NOT_POWERED
+            await until(lambda: radio._deciding is not None)
+            with pytest.raises(RadioError, match="is off"):
+                await radio.rotate(random_advertisement())
+        else:
+            with pytest.raises(RadioError, match="switched off"):
+                await radio.rest(1000.0)
+    with pytest.raises(RadioError, match="switch it on") as caught:
+        await radio.__aenter__()
+    assert caught.value.reason is RadioFault.POWERED_OFF
+    assert not kernel.settings[0] & 1
+    kernel.settings[0] |= 1
+    async with radio:
+        pass
+    kernel.close()
+
+
 async def test_a_kernel_that_hangs_up_or_does_not_answer_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
