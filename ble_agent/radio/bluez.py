@@ -206,6 +206,8 @@ class BluezRadio(AdapterRadio):
                 await self._begin(scanner)
             except RadioError:
                 self._check()
+                if self._late is not None:
+                    raise
                 _logger.info("bluetoothd has no monitors; one packet per device and scan is heard")
                 self._monitors = False
         arguments = {

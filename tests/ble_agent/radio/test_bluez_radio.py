@@ -141,7 +141,6 @@ async def test_a_scan_delivers_every_packet_and_counts_the_rest(bluez: FakeBluez
     clock = ManualClock(START)
     heard: list[Heard] = []
     async with BluezRadio(None, clock) as radio:
-        assert radio.capabilities.note == "every packet's strength"
         scan = await listening(bluez, radio, heard)
         advertisement = random_advertisement()
         bluez.report(1, advertisement.service_data, -60)
@@ -402,18 +401,20 @@ async def test_bluetoothd_that_does_not_answer_is_lost(
         assert caught.value.reason is RadioFault.CONNECTION_LOST
 
 
+@pytest.mark.parametrize("slow", ["RegisterMonitor", "StartDiscovery"])
 async def test_a_scan_that_begins_too_late_is_ended_before_the_next(
-    bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
+    bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch, slow: str
 ) -> None:
     clock = ManualClock(START)
     radio = BluezRadio(None, clock)
-    begun = bluez.slow["StartDiscovery"] = asyncio.Event()
+    begun = bluez.slow[slow] = asyncio.Event()
     async with radio:
         await radio.rotate(random_advertisement())
         monkeypatch.setattr("ble_agent.radio.bluez.CALL_TIMEOUT_SECONDS", 0.2)
         with pytest.raises(RadioError, match="does not answer") as caught:
             await radio.scan(4.0, lambda _: None)
         assert caught.value.reason is RadioFault.CONNECTION_LOST
+        assert radio.capabilities.note == "every packet's strength"
     assert not bluez.advertisements
     with pytest.raises(RadioError, match="does not answer"):
         async with radio:
