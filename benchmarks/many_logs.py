@@ -25,10 +25,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matcher.batch import match_many
+from matcher.column_join import derive_columns
 from matcher.columns import KeyColumns
-from matcher.kernels.join import derive_columns
-from matcher.kernels.many_logs_join import join_many_logs, smaller_side
 from matcher.many_logs import ManyLogs
+from matcher.many_logs_join import join_many_logs, smaller_side
 from matcher.processor import choose_kernel
 from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType

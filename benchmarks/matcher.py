@@ -27,9 +27,9 @@ import numpy as np
 from benchmarks.machine import machine, units, versions
 from benchmarks.rivals.python import Log, best_python, pycryptodome
 from benchmarks.rivals.tuned_c import TunedC, Unbuildable
+from matcher.column_join import match_columns
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.index import SightingIndex
-from matcher.kernels.join import match_columns
 from matcher.kernels.limit import limit_ns_per_key
 from matcher.processor import choose_kernel
 from tracing_core.rolling_proximity_identifier import derive_rpis

@@ -15,9 +15,9 @@ import time
 import numpy as np
 
 from benchmarks.machine import units
+from matcher.column_join import match_columns
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.index import SightingIndex
-from matcher.kernels.join import match_columns
 from matcher.kernels.limit import limit_ns_per_key
 from matcher.processor import choose_kernel, supported_kernels
 

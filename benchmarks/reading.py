@@ -19,11 +19,11 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
+from matcher.column_join import match_columns
 from matcher.diagnosis_keys import KeyFiles
 from matcher.export_columns import read_keys
 from matcher.fast import FastJoin
 from matcher.index import SightingIndex
-from matcher.kernels.join import match_columns
 from matcher.log_columns import LogColumns
 from matcher.processor import choose_kernel
 from matcher.value_set import KnownKeys

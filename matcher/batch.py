@@ -1,7 +1,7 @@
 """Many logs against key files, over any `concurrent.futures.Executor`.
 
 The work is cut into parts of the logs that fit a worker's memory. A part is read and joined with
-all keys, one UTC day at a time (`matcher.kernels.many_logs_join`); back come the keys and the
+all keys, one UTC day at a time (`matcher.many_logs_join`); back come the keys and the
 sightings that met, which are few. Where a log's sightings lie in several parts, those parts are
 asked once more, for what else of these identifiers they hold. Then each log that met a key goes
 through the rules of `matcher.join` and `matcher.risk`, as a log alone does.
@@ -282,7 +282,7 @@ def _kernel(named: str | None) -> Kernel:
 def _search(part: PartOfLogs, keys: KeyColumns | Path, side: str | None) -> _Findings:
     """Read a part and join it with all keys: the unit of work."""
     numpy = require("numpy", extra="matcher")
-    from matcher.kernels.many_logs_join import join_many_logs
+    from matcher.many_logs_join import join_many_logs
 
     logs = part.read()
     columns = _mapped_keys(keys) if isinstance(keys, Path) else keys

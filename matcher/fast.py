@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.column_join import match_columns
 from matcher.columns import KeyColumns
 from matcher.definition import KeyMatch
 from matcher.export_columns import KeyRecords
@@ -22,7 +23,6 @@ from matcher.join import Join
 from matcher.kernels import many_logs
 from matcher.kernels.cache import cache_folder
 from matcher.kernels.export_parsing import parse_function
-from matcher.kernels.join import match_columns
 from matcher.kernels.log_parsing import parse_lines_function
 from matcher.kernels.values import ascending_function, enter_function
 from matcher.log_columns import LogColumns

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from matcher.columns import SightingColumns
 from matcher.definition import TOLERANCE_INTERVALS
+from matcher.kernels.layout import GROUP
 from matcher.processor import Kernel, choose_kernel
 from tracing_core.errors import require
 from tracing_core.interval import TEK_ROLLING_PERIOD
@@ -23,11 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["GROUP", "DayIndex", "SightingIndex"]
-
-GROUP = 24
-"""Intervals that are derived and probed together, or not at all: a sixth of a day, six registers of
-512 bits."""
+__all__ = ["DayIndex", "SightingIndex"]
 
 # Bits of the filter for each entry, by how many there are: fewer let more identifiers pass that do
 # not match (each costs 0.1 µs), more leave the nearer caches. Measured with four bits an entry

@@ -196,7 +196,7 @@ class ManyLogs:
 
     def tally(self) -> Tally:
         """Return what is told of every log."""
-        from matcher.kernels.many_logs_join import tally_logs
+        from matcher.many_logs_join import tally_logs
 
         return Tally(*tally_logs(len(self.log_ids), self.log, self.seen_at, self.clock_suspect))
 

@@ -1,9 +1,9 @@
 """The matcher's compiled kernels: everything Numba and llvmlite do here, and nothing else.
 
 Importing this package costs nothing; importing one of its modules that emits code imports Numba.
-`matcher.processor` says which kernel this processor runs, `join` matches columns with it,
-`registry` knows what each is made of, `trial` runs it first in a process of its own, and `cache`
-keeps what was compiled.
+`matcher.processor` says which kernel this processor runs, `registry` knows what each is made of,
+`trial` has it run first in a process of its own, and `cache` keeps what was compiled.
+`matcher.column_join` and `matcher.many_logs_join` match columns with it.
 
 ==================  =========================================================================
 `sha256`            constants of SHA-256 and HMAC, in plain Python
@@ -14,9 +14,8 @@ keeps what was compiled.
 `aes_table`         the same from tables, for processors without AES instructions
 `aarch64`           the same emitters for ARM, as an object file
 `scan`              the loop around them, made once for each kernel
-`portable`          the same answers from `cryptography` and a dict
-`join`              columns in, pairs out
-`many_logs`         loops over the sightings of many logs; `many_logs_join` is the join of these
+`many_logs`         loops over the sightings of many logs
+`layout`            what kernels and those who call them agree on
 `values`            sets of 16-byte values
 `export_parsing`    key files straight into columns, and `log_parsing` logs
 `limit`             what the processor's units allow

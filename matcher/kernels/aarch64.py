@@ -16,7 +16,6 @@ from typing import Any
 
 from llvmlite import binding, ir
 
-from matcher.index import GROUP
 from matcher.kernels import vectors as v
 from matcher.kernels.aes import (
     DERIVE_TYPES,
@@ -27,6 +26,7 @@ from matcher.kernels.aes import (
     ScalarProbes,
 )
 from matcher.kernels.hkdf import emit_multi_buffer
+from matcher.kernels.layout import GROUP
 
 __all__ = [
     "derive_neon",

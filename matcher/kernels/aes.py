@@ -34,7 +34,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from matcher.index import GROUP
+from matcher.kernels.layout import GROUP
 from matcher.kernels.vectors import (
     BYTE,
     QWORD,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import uint32, uint64, uintp
 
-from matcher.index import GROUP
+from matcher.kernels.layout import GROUP
 from matcher.kernels.memory import load_32, load_64, store_32
 from matcher.kernels.vectors import called, inlined
 

@@ -28,7 +28,7 @@ import numba
 from numba.core import caching
 from numba.core.registry import cpu_target
 
-from matcher import definition, index, processor
+from matcher import definition, processor
 from tracing_core import interval
 
 __all__ = ["cache_folder", "compiled", "kept_if_right", "source_stamp"]
@@ -47,7 +47,7 @@ def _source_digest() -> str:
     digest = hashlib.sha256()
     for part in (_version(), numba.__version__, llvmlite.__version__, sys.version):
         digest.update(part.encode() + b"\0")
-    others = [Path(inspect.getfile(module)) for module in (definition, index, processor, interval)]
+    others = [Path(inspect.getfile(module)) for module in (definition, processor, interval)]
     for source in sorted(Path(__file__).parent.rglob("*.py")) + others:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()

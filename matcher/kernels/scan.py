@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numba import types, uint32, uint64, uintp
 
-from matcher.index import GROUP
 from matcher.kernels.aes import SLOT_BYTES
+from matcher.kernels.layout import GROUP
 from matcher.kernels.memory import copy_16, load_64, prefetch_group, store_32, store_64
 from matcher.kernels.values import place
 from matcher.kernels.vectors import called, inlined

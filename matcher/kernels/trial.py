@@ -11,17 +11,15 @@ import signal
 import subprocess
 import sys
 
-import numpy as np
+from matcher.processor import Kernel
 
-from matcher.processor import KERNELS, Kernel
-
-__all__ = ["main", "try_out"]
+__all__ = ["WRONG", "try_out"]
 
 running = False
 """Whether this process is such a child."""
 
-_WRONG = 3  # the child's exit code
-_KEYS = 5  # more than the lanes of any register, and no multiple of them
+WRONG = 3
+"""The child's exit code when what the kernel computes is wrong."""
 _LONGEST_REASON = 160
 
 
@@ -38,7 +36,7 @@ def try_out(loop: str, kernel: Kernel) -> None:
         return
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
-        f"from matcher.kernels.trial import main; main({loop!r}, {kernel.name!r})"
+        f"from matcher.kernel_trial import main; main({loop!r}, {kernel.name!r})"
     )
     try:
         done = subprocess.run(
@@ -54,33 +52,5 @@ def try_out(loop: str, kernel: Kernel) -> None:
     if done.returncode < 0:
         words = [signal.Signals(-done.returncode).name, *done.stderr.strip().splitlines()[-1:]]
         raise RuntimeError(": ".join(words)[:_LONGEST_REASON])
-    if done.returncode == _WRONG:
+    if done.returncode == WRONG:
         raise RuntimeError("what it computes is wrong")
-
-
-def main(loop: str, name: str) -> None:
-    """Compile and run it; exit with an error if its answer is not that of `cryptography`."""
-    global running
-    running = True
-    from matcher.columns import KeyColumns, SightingColumns
-    from matcher.index import SightingIndex
-    from matcher.kernels import portable
-    from matcher.kernels.cache import kept_if_right
-    from matcher.kernels.join import derive_columns, match_columns
-
-    kernel = KERNELS[name]
-    rng = np.random.default_rng()
-    data = rng.integers(0, 256, (_KEYS, 16), np.uint8)
-    starts = rng.integers(0, 2**31, _KEYS, np.uint32)
-    keys = KeyColumns(data, starts, rng.integers(1, 145, _KEYS, np.uint16))
-    derived = portable.derive(keys)
-    with kept_if_right():
-        if loop == "derive":
-            right = np.array_equal(derive_columns(keys, kernel), derived)
-        else:
-            heard = (starts[:, None] + np.arange(derived.shape[1], dtype=np.uint32)).reshape(-1)
-            index = SightingIndex(SightingColumns.of(derived.reshape(-1, 16), heard), kernel)
-            found = np.stack(match_columns(keys, index), axis=1)
-            right = np.array_equal(found, np.concatenate(portable.match(keys, index)))
-        if not right:
-            sys.exit(_WRONG)

@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 
+from matcher.column_join import derive_columns, match_columns
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.index import SightingIndex
-from matcher.kernels.join import derive_columns, match_columns
 from matcher.processor import supported_kernels
 from tests.matcher.kernels.naive import naive_pairs, planted, random_keys, reference_identifiers
 

@@ -28,7 +28,7 @@ from matcher.kernels import trial
 trial.running = "TRIED" not in os.environ  # else the first use is in a child
 from matcher.columns import KeyColumns
 from matcher.processor import choose_kernel
-from matcher.kernels.join import derive_columns
+from matcher.column_join import derive_columns
 from matcher.kernels.registry import derive_function
 kernel = choose_kernel()
 stats = derive_function(kernel).stats
@@ -126,7 +126,7 @@ def test_sources_that_vanish_under_a_running_process_do_not_stop_it(
 ) -> None:
     removed = """
 from pathlib import Path
-import matcher.kernels.join
+import matcher.column_join
 Path("matcher/definition.py").unlink()
 """
     assert run(tmp_path / "cache", removed + CODE, house=house)[:2] == (0, 1)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matcher.column_join import derive_columns
 from matcher.columns import KeyColumns
-from matcher.kernels.join import derive_columns
 from matcher.processor import Kernel, supported_kernels
 from tests.matcher.kernels.naive import reference_identifiers
 

@@ -13,9 +13,9 @@ from matcher.batch_assessment import LogTask
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.export_columns import KeyObjects, ParsedKeys
 from matcher.index import SightingIndex
-from matcher.kernels.many_logs_join import join_many_logs
 from matcher.log_columns import LogColumns
 from matcher.many_logs import ManyLogs
+from matcher.many_logs_join import join_many_logs
 from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidKey, InvalidValue
 from tracing_core.export_file import ExportFile

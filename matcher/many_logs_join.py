@@ -3,7 +3,7 @@
 Whichever side is the smaller is indexed, one UTC day at a time and not kept:
 
 - the *logs*: their sightings of a day go into a filter and a table, and the kernel of
-  `matcher.kernels.join` derives the day's keys against them;
+  `matcher.column_join` derives the day's keys against them;
 - the *keys*: the identifiers of the day's keys go into a filter, and the day's sightings stream
   past it. The hundredth that it lets pass is then joined as if it were all.
 """
@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.column_join import Pairs, match_columns
 from matcher.columns import KeyColumns, SightingColumns, check_count
 from matcher.definition import TOLERANCE_INTERVALS
-from matcher.index import GROUP, DayIndex, SightingIndex
-from matcher.kernels.join import Pairs, match_columns
+from matcher.index import DayIndex, SightingIndex
+from matcher.kernels.layout import GROUP
 from matcher.processor import Kernel, choose_kernel
 from tracing_core.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matcher.column_join import match_columns
 from matcher.columns import KeyColumns, SightingColumns
 from matcher.index import SightingIndex
-from matcher.kernels.join import match_columns
-from matcher.kernels.many_logs_join import DayPartition
+from matcher.many_logs_join import DayPartition
 from matcher.processor import Kernel, supported_kernels
 from matcher.value_set import ValueSet
 from tests.matcher.kernels.naive import naive_pairs, planted, random_keys

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher import portable_columns
 from matcher.columns import KeyColumns
 from matcher.definition import TOLERANCE_INTERVALS
-from matcher.index import GROUP, DayIndex, SightingIndex
-from matcher.kernels import portable
+from matcher.index import DayIndex, SightingIndex
+from matcher.kernels.layout import GROUP
 from matcher.kernels.registry import (
     derive_function,
     group_function,
@@ -130,7 +131,7 @@ def match_columns(
             f"the index is made for kernel {index.kernel.name}; make one for {kernel.name}"
         )
     if not index.kernel.compiled:
-        found = portable.match(keys, index)
+        found = portable_columns.match(keys, index)
     elif threads == 1:
         found = [_scan(keys, rows, day, index) for rows, day in _chunks(keys, index)]
     else:
@@ -154,7 +155,7 @@ def derive_columns(keys: KeyColumns, kernel: Kernel | None = None) -> NDArray[np
     """
     kernel = kernel or choose_kernel()
     if not kernel.compiled:
-        return portable.derive(keys)
+        return portable_columns.derive(keys)
     groups = TEK_ROLLING_PERIOD // GROUP
     out = np.empty((len(keys), groups, GROUP, 16), np.uint8)
     scratch = np.zeros(SCRATCH_BYTES, np.uint8)
