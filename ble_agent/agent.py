@@ -15,7 +15,7 @@ from ble_agent.schedule import Action, Schedule
 from ble_agent.service import notify
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
-from tracing_core.errors import RadioError, RadioFault, StoreError, TracingError
+from tracing_core.errors import RadioError, RadioFault, StoreBusy, StoreError, TracingError
 
 __all__ = ["Agent", "Keys"]
 
@@ -30,6 +30,7 @@ _FIRST_RETRY_SECONDS = 2.0
 _LAST_RETRY_SECONDS = 300.0
 _STEADY_SECONDS = 600.0
 _LONGEST_SILENCE_SECONDS = 600.0
+_BUSY_SECONDS = 15.0
 _UNSET_CLOCK_SECONDS = 60.0
 
 
@@ -165,7 +166,9 @@ class Agent:
             advertisement = self._key_ring.next_advertisement(self._clock.now(), self._metadata)
         except StoreError as error:
             await self._radio.rotate(None)
-            self._be_silent(_LAST_RETRY_SECONDS)
+            # A check or an import that holds the database is soon done with it.
+            is_busy = isinstance(error, StoreBusy)
+            self._be_silent(_BUSY_SECONDS if is_busy else _LAST_RETRY_SECONDS)
             self._warn("log_silent", error)
             self._is_disk_failing = True
             return

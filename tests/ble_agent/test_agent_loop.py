@@ -30,7 +30,14 @@ from ble_agent.store import get_state, open_store
 from tracing_core.advertisement import Advertisement
 from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
-from tracing_core.errors import AdvertisementFault, RadioError, RadioFault, StoreFull, StoreReadOnly
+from tracing_core.errors import (
+    AdvertisementFault,
+    RadioError,
+    RadioFault,
+    StoreBusy,
+    StoreFull,
+    StoreReadOnly,
+)
 from tracing_core.interval import interval_number, rolling_start
 from tracing_core.rolling_proximity_identifier import derive_rpi
 from tracing_core.sighting import Sighting, select_sightings
@@ -308,6 +315,25 @@ async def test_what_cannot_be_written_down_is_not_sent(
     assert "free some space; nothing is sent until then" in caplog.text
     after = [sent for moment, sent in radio.sent if moment - START >= 7200]
     assert any(sent is not None for sent in after)
+
+
+async def test_a_database_that_another_process_holds_is_asked_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = EagerClock(START)
+    claim = KeyRing._claim
+
+    def busy(self: KeyRing, interval: int) -> object:
+        if 1800 <= clock.monotonic() < 3020:
+            raise StoreBusy("another process holds it: try again")
+        return claim(self, interval)
+
+    monkeypatch.setattr(KeyRing, "_claim", busy)
+    radio = ScriptedRadio(clock, until=7200)
+    await play(radio, tmp_path)
+    moments = [moment - START for moment, sent in radio.sent if sent is not None]
+    assert not any(1800 <= moment < 3020 for moment in moments)
+    assert any(3020 <= moment < 3040 for moment in moments)
 
 
 async def test_a_clock_set_back_falls_silent_until_it_is_later_again(tmp_path: Path) -> None:
