@@ -4,8 +4,14 @@ import pytest
 from hypothesis import given
 
 from tests.tracing_core.strategies import diagnosis_keys
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
+from tracing_core.diagnosis_key import (
+    DiagnosisKey,
+    ReportType,
+    VariantOfConcern,
+    is_allowed_transition,
+)
 from tracing_core.errors import InvalidKey
+from tracing_core.export_file import export_pb2
 
 ALLOWED = {
     ("UNKNOWN", "CONFIRMED_TEST"),
@@ -28,6 +34,17 @@ def test_the_table_of_transitions():
 def test_no_key_can_change_for_ever():
     for old, new in itertools.product(ReportType, ReportType):
         assert not (is_allowed_transition(old, new) and is_allowed_transition(new, old))
+
+
+def test_numbers_are_those_of_a_key_file():
+    known = {"REPORT_TYPE_UNKNOWN": "UNKNOWN"}
+    assert {known.get(name, name): number for name, number in export_pb2.ReportType.items()} == {
+        each.name: each.value for each in ReportType
+    }
+    assert {
+        name.removeprefix("VARIANT_"): number
+        for name, number in export_pb2.VariantOfConcern.items()
+    } == {each.name: each.value for each in VariantOfConcern}
 
 
 @given(diagnosis_keys())
