@@ -59,6 +59,8 @@ def test_other_lengths(data):
         {"transmit_power_dbm": 128},
         {"transmit_power_dbm": -129},
         {"transmit_power_dbm": 0, "major_version": 4},
+        {"transmit_power_dbm": 0, "major_version": -1},
+        {"transmit_power_dbm": 0, "minor_version": 4},
         {"transmit_power_dbm": 0, "minor_version": -1},
         {"transmit_power_dbm": 0, "reserved": b"\0"},
     ],

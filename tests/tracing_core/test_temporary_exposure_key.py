@@ -37,9 +37,10 @@ def test_a_range_is_its_parts(rpik, first):
     assert derive_rpis(rpik, first, 0) == []
 
 
-def test_identifiers_beyond_32_bits():
+@pytest.mark.parametrize("first", [2**32 - 1, -1])
+def test_identifiers_beyond_32_bits(first):
     with pytest.raises(InvalidInterval):
-        derive_rpis(bytes(16), 2**32 - 1, 2)
+        derive_rpis(bytes(16), first, 2)
 
 
 @pytest.mark.parametrize(
