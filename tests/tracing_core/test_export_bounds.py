@@ -146,6 +146,12 @@ def test_a_directory_that_points_elsewhere():
     refused(data, "damaged zip")
 
 
+def test_a_member_whose_own_header_names_another():
+    data = zipped(("export.bin", HEADER))
+    data[30:40] = b"export.sig"
+    refused(data, "damaged zip")
+
+
 def test_a_stream_that_ends_early():
     packed = zlib.compressobj(wbits=-15)
     whole = packed.compress(HEADER * 100) + packed.flush()

@@ -191,7 +191,7 @@ def test_unsigned_and_wrongly_signed_files():
     files = members(write_export(EXAMPLE, [SIGNER]))
     wrong = InvalidSignature, "not signed with a given key"
     refused(zipped(files), *wrong, public_keys=[OTHER_KEY.public_key()])
-    unsigned = InvalidSignature, "is not signed"
+    unsigned = InvalidSignature, "is not signed: use the file as the server published it"
     for data in (
         files["export.bin"],
         write_export(EXAMPLE, []),
@@ -230,6 +230,7 @@ def test_extra_members_do_not_matter_and_either_method_does():
         (b"EK Export v2    ", UnsupportedHeader, "another version"),
         (b"<html>not found</html>", UnsupportedHeader, "no key file: it must begin"),
         (HEADER + b"\xff", MalformedExport, "truncated or no key file"),
+        (HEADER + b"\xff" * 11, MalformedExport, "truncated or no key file"),
         (HEADER + b"\x3a\x20", MalformedExport, "truncated"),
         (HEADER + b"\x0b\x0c", MalformedExport, "truncated or no key file"),
         (HEADER + b"\x3a\x00", MalformedExport, "not 16 bytes"),
@@ -237,10 +238,16 @@ def test_extra_members_do_not_matter_and_either_method_does():
         (HEADER + b"\x32\x03\x1a\x01\xff", MalformedExport, "damaged"),
         (HEADER + b"\x09" + b"\xff" * 8 + b"\x11" + b"\xff" * 8, MalformedExport, "no time"),
         (bare(message_of(start_timestamp=2, end_timestamp=1)), MalformedExport, "no time"),
+        (bare(message_of(end_timestamp=2**32 * 600)), MalformedExport, "no time"),
     ],
 )
 def test_what_is_no_key_file(data, kind, text):
     refused(data, kind, text)
+
+
+def test_a_file_may_end_with_the_last_interval_there_is():
+    last = 2**32 * 600 - 1
+    assert read_export_bytes(bare(message_of(end_timestamp=last))).end_timestamp == last
 
 
 @pytest.mark.parametrize(
@@ -272,8 +279,9 @@ def test_files_that_cannot_be_read(tmp_path):
 
 def test_a_large_file_is_a_sequence_of_cheap_keys():
     keys = some_keys(20_000)
-    export = read_export_bytes(write_export(ExportFile(0, 1, "VN", keys), [SIGNER]))
+    export = read_export_bytes(write_export(ExportFile(0, 1, "VN", keys, keys[:2_000]), [SIGNER]))
     assert list(export.keys) == sorted(keys, key=lambda key: key.key_data)
+    assert list(export.revised_keys) == sorted(keys[:2_000], key=lambda key: key.key_data)
 
 
 def pem(public_key):
