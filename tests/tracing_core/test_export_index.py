@@ -36,6 +36,10 @@ def test_line_ends_of_other_servers():
     assert read_index(b"") == []
 
 
+def test_the_longest_name():
+    assert read_index(write_index(["x" * 1024])) == ["x" * 1024]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -125,6 +129,8 @@ def test_paths_from_the_root_of_a_store_as_googles_server_writes_them(tmp_path):
     file = write(tmp_path / "VN" / "1-2-00001.zip", 1)
     (tmp_path / "VN" / "index.txt").write_text("VN/1-2-00001.zip")
     assert find_exports([tmp_path / "VN"]) == [file]
+    nearer = write(tmp_path / "VN" / "VN" / "1-2-00001.zip", 1)
+    assert find_exports([tmp_path / "VN"]) == [nearer]
 
 
 def test_given_files_are_put_in_the_order_of_time_around_what_an_index_lists(tmp_path):
