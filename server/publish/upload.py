@@ -94,9 +94,7 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> b
     return True
 
 
-def _store(
-    conn: Connection, settings: Settings, upload: Upload, right: _Right
-) -> tuple[int, list[RevisableKey]]:
+def _store(conn: Connection, settings: Settings, upload: Upload, right: _Right) -> list[NewKey]:
     # A window that has left takes no more keys, even when the clock went back.
     open_since = closed_until(conn, settings.region)
     if open_since > upload.now + _LONGEST_WAIT_SECONDS:
@@ -107,22 +105,18 @@ def _store(
         )
     existing = find_keys(conn, [each.key.key_data for each in upload.keys])
     inserted: list[NewKey] = []
-    revisable: list[RevisableKey] = []
     for each in upload.keys:
         created_at = max(each.created_at, open_since)
-        key = RevisableKey.of(each.key)
         old = existing.get(each.key.key_data)
         if old is None:
             # There is nothing to warn of, and nothing to take back.
             if each.key.report_type is not ReportType.REVOKED:
                 inserted.append(NewKey(each.key, created_at))
-                revisable.append(key)
         elif _is_revision(old, each, right, upload.now):
             # A key that is still held back must not leave early by being revised.
             revise_key(conn, each.key, max(created_at, old.created_at))
-            revisable.append(key)
     insert_keys(conn, settings.region, inserted)
-    return len(inserted), revisable
+    return inserted
 
 
 def _disguised(request: PublishRequest) -> PublishRequest:
@@ -167,13 +161,16 @@ def take_upload(
                 KEYS_REJECTED.labels(rule).inc(number)
     right = _Right(is_token_needed=False) if by_operator else _right(server, request.revision_token)
     with server.database.begin() as conn, kept_if(conn, not is_cover):
-        inserted, revisable = _store(conn, server.settings, upload, right)
-    KEYS_PUBLISHED.inc(0 if is_cover else inserted)
+        inserted = _store(conn, server.settings, upload, right)
+    KEYS_PUBLISHED.inc(0 if is_cover else len(inserted))
     return PublishResponse(
         revision_token=seal_token(
-            [*right.revisable, *revisable], server.keys.revision_key(), server.settings, now
+            [*right.revisable, *(RevisableKey.of(new.key) for new in inserted)],
+            server.keys.revision_key(),
+            server.settings,
+            now,
         ),
-        inserted_exposures=inserted,
+        inserted_exposures=len(inserted),
         error="; ".join(upload.dropped),
         code="partial_failure" if upload.dropped else "",
         warnings=tuple(upload.warnings),
