@@ -9,6 +9,7 @@ from server.context import Server
 from server.export.padding import PaddingKey
 from server.export.store import add_padding, begin_batch
 from server.export.windows import Window
+from server.metrics import REGISTRY
 from server.publish.store import StoredKey, find_keys
 from server.publish.upload import take_upload
 from server.verification.certificate import Claims
@@ -75,6 +76,25 @@ def test_dropped_keys_make_a_partial_failure(server: Server) -> None:
     assert response.code == "partial_failure"
     assert response.inserted_exposures == 1
     assert response.error.startswith("key 1 cannot be taken")
+
+
+def test_keys_are_counted_by_the_rule_that_took_them_away(server: Server) -> None:
+    def counted() -> list[float]:
+        rules = (
+            "keys_are_of_the_protocol",
+            "keys_are_near_the_onset",
+            "not_too_many_keys_begin_together",
+        )
+        return [
+            REGISTRY.get_sample_value("truyvet_keys_rejected_total", {"rule": rule}) or 0
+            for rule in rules
+        ]
+
+    before = counted()
+    far = upload_of(key(), key(period=0), key(TODAY), symptom_onset_interval=TODAY - 144 * 15)
+    take_upload(server, far, Claims(CONFIRMED))
+    code_of(server, CONFIRMED, *(key(period=length) for length in range(1, 5)))
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 4]
 
 
 def test_the_same_upload_twice_changes_nothing(server: Server) -> None:
@@ -230,13 +250,13 @@ def test_keys_that_would_wait_for_years_are_not_said_to_be_taken(tmp_path: Path)
     server = open_server(tmp_path / "home", clock)
     with server.database.begin() as conn:
         begin_batch(conn, "VN", Window(HOUR - 3600, HOUR))
-    clock.jump(NOW - 2 * 86_400)
+    clock.jump(HOUR - 86_401)
     one = key(TODAY - 144 * 3)
     with pytest.raises(StoreError, match="set the clock right") as caught:
         publish(server, CONFIRMED, one)
     assert "\n" not in str(caught.value)
     assert stored(server, one) is None
-    clock.jump(NOW - 86_400)
+    clock.jump(HOUR - 86_400)
     publish(server, CONFIRMED, one)
     assert stored(server, one).created_at == HOUR  # type: ignore[union-attr]
     server.close()
