@@ -31,7 +31,9 @@ def test_so_many_requests_a_minute_and_no_more() -> None:
     assert refused(limits, "192.0.2.1").retry_after == 41
     limits.check("192.0.2.2")
     clock.advance(40)
-    limits.check("192.0.2.1")
+    for _ in range(3):
+        limits.check("192.0.2.1")
+    refused(limits, "192.0.2.1")
 
 
 def test_the_wall_clock_does_not_lift_a_limit() -> None:
@@ -53,6 +55,11 @@ def test_too_many_wrong_codes_in_a_row_ban_the_client_for_an_hour() -> None:
     limits.check("192.0.2.2")
     clock.advance(3600)
     limits.check("192.0.2.1")
+    for _ in range(49):
+        limits.count_code("192.0.2.1", is_right=False)
+    limits.check("192.0.2.1")
+    limits.count_code("192.0.2.1", is_right=False)
+    refused(limits, "192.0.2.1")
 
 
 def test_uploads_are_counted_and_not_held_up_by_wrong_codes() -> None:
@@ -70,9 +77,11 @@ def test_uploads_are_counted_and_not_held_up_by_wrong_codes() -> None:
 def test_a_right_code_forgives_the_wrong_ones() -> None:
     clock = ManualClock(NOW)
     limits = limits_of(clock)
-    for turn in range(98):
+    for turn in range(99):
         limits.count_code("192.0.2.1", is_right=turn == 49)
     limits.check("192.0.2.1")
+    limits.count_code("192.0.2.1", is_right=False)
+    refused(limits, "192.0.2.1")
 
 
 def test_a_network_of_ipv6_is_one_client() -> None:
@@ -89,6 +98,16 @@ def test_a_client_of_ipv4_is_itself_on_a_listener_for_both() -> None:
     limits = limits_of(ManualClock(NOW), verify_requests_per_minute=1)
     limits.check("::ffff:192.0.2.1")
     limits.check("::ffff:192.0.2.2")
+    refused(limits, "192.0.2.1")
+
+
+def test_who_goes_on_asking_is_not_forgotten_among_others() -> None:
+    limits = limits_of(ManualClock(NOW), max_counted_clients=10, verify_requests_per_minute=2)
+    limits.check("192.0.2.1")
+    for number in range(9):
+        limits.check(f"203.0.113.{number}")
+    limits.check("192.0.2.1")
+    limits.check("203.0.113.9")
     refused(limits, "192.0.2.1")
 
 
