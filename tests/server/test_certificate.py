@@ -106,6 +106,14 @@ def test_it_is_valid_for_fifteen_minutes_by_the_servers_clock() -> None:
     assert "not valid yet" in refused(certificate, NOW - 6)
 
 
+def test_what_the_systems_clock_shows_does_not_matter() -> None:
+    later = 2.0**32
+    certificate = sign_certificate(
+        Subject("confirmed"), key_hmac(KEYS, SECRET), KEY, SETTINGS, later
+    )
+    assert verified(certificate, later) == Claims(ReportType.CONFIRMED_TEST)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

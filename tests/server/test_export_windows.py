@@ -32,6 +32,14 @@ def test_due_windows_follow_on_each_other_and_are_old_enough(begin, later, perio
         assert window_of(begin, period).end > now - age
 
 
+def test_a_window_is_due_on_the_second_and_not_before():
+    def due(now):
+        return due_windows(begin=0, now=now, period=3_600, minimum_age=7_200, oldest=0)
+
+    assert due(14_399.9) == [(0, 3_600)]
+    assert due(14_400) == [(0, 3_600), (3_600, 7_200)]
+
+
 @given(MOMENTS, st.lists(st.integers(0, 40_000), max_size=20), PERIODS, AGES)
 def test_calling_often_or_seldom_covers_the_same_windows_once(begin, steps, period, age):
     begin = window_of(begin, period).start
