@@ -91,14 +91,21 @@ def test_a_window_below_the_minimum_is_ignored_with_its_duration() -> None:
     assert daily_summaries(windows, weighing(minimum_window_score=300.5), DAY) == []
 
 
-def test_without_a_minimum_even_a_score_of_nothing_keeps_its_duration() -> None:
-    nothing = weighing(report_type_weights={})
-    (day,) = daily_summaries([window((40, 300))], nothing, DAY)
+@pytest.mark.parametrize("missing", ["report_type_weights", "infectiousness_weights"])
+def test_without_a_minimum_even_a_score_of_nothing_keeps_its_duration(missing: str) -> None:
+    (day,) = daily_summaries([window((40, 300))], weighing(**{missing: {}}), DAY)
     assert (day.total.score_sum, day.total.weighted_duration_sum) == (0, 300)
     assert day.level == "none"
 
 
-@pytest.mark.parametrize(("threshold", "age", "counts"), [(0, 99, 1), (14, 14, 1), (14, 15, 0)])
+def test_days_are_in_order_whatever_the_order_of_windows() -> None:
+    windows = [window((40, 300), day=DAY + ahead) for ahead in (2, 0, 1)]
+    assert [day.date for day in daily_summaries(windows, PLAIN, DAY)] == [DAY, DAY + 1, DAY + 2]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "age", "counts"), [(0, 99, 1), (1, 1, 1), (1, 2, 0), (14, 14, 1), (14, 15, 0)]
+)
 def test_exposures_grow_too_old(threshold: int, age: int, counts: int) -> None:
     configuration = weighing(days_since_exposure_threshold=threshold)
     assert len(daily_summaries([window((40, 300))], configuration, DAY + age)) == counts
@@ -183,6 +190,7 @@ def test_summaries_are_the_naive_ones(
         ({"per_day_sum_erv_seconds": 900}, True),
         ({"per_day_max_erv_seconds": 600}, True),
         ({"per_day_max_erv_seconds": 601}, False),
+        ({"per_day_max_erv_seconds": 0.5}, True),
         ({"weighted_duration_at_attenuation_seconds": 600}, True),
         ({"weighted_duration_at_attenuation_seconds": 601}, False),
         ({"per_day_max_erv_seconds": 601, "per_day_sum_erv_seconds": 900}, True),
