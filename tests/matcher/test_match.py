@@ -81,6 +81,7 @@ def test_objects_and_paths_keep_their_order(tmp_path: Path) -> None:
     path = write(tmp_path / "one.zip", export(key(report_type=ReportType.REVOKED)))
     log = [heard(key(), START)]
     assert match(log, [path, export(unknown)]).matched_keys == 0
+    assert match(log, [path, export(unknown)]).files == (str(path), "exports[1]")
     assert match(log, [export(unknown), path]).matched_keys == 0
     assert match(log, [export(unknown), path]).files == ("exports[0]", str(path))
     assert match(log, [export(unknown)]).matched_keys == 1
