@@ -120,7 +120,9 @@ class Schedule:
         earliest = done + SHORTEST_ROTATION_SECONDS + _SLACK_SECONDS
         latest = began + LONGEST_ROTATION_SECONDS - self._allowance
         self._latest_rotation = max(earliest, latest)
-        self._rotate_at = self._random.uniform(earliest, max(earliest, latest))
+        # Whoever listens all the time still has to end the scan it falls into.
+        room = self._scan.seconds + _SLACK_SECONDS if self._scan.is_continuous else 0.0
+        self._rotate_at = self._random.uniform(earliest, max(earliest, latest - room))
 
     def silenced(self, now: float, seconds: float) -> None:
         """Note that nothing may be sent for so many seconds, 0 or more.

@@ -8,17 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ble_agent.schedule import Action, ScanTiming, Schedule
+from ble_agent.schedule import CONTINUOUS, Action, ScanTiming, Schedule
 from tracing_core.interval import interval_number
 
 seeds = st.integers(0, 2**32)
 
 
 def run(
-    seed: int, hours: float, *, rotation_takes: float = 0.3, began: float = 0.0
+    seed: int,
+    hours: float,
+    *,
+    rotation_takes: float = 0.3,
+    began: float = 0.0,
+    scan: ScanTiming | None = None,
 ) -> Iterator[tuple[Action, float, float]]:
     """What a radio without faults does: the action, when it began, when it was done."""
-    schedule = Schedule(Random(seed))
+    schedule = Schedule(Random(seed), scan)
     schedule.silenced(began, 0.0)
     now = began
     while now < began + hours * 3600:
@@ -48,6 +53,8 @@ def test_changes_are_ten_to_twenty_minutes_apart_whenever_within_them_they_happe
     for (began, done), (next_began, next_done) in pairs[1:]:
         assert next_began - done >= 600
         assert next_done - began <= 1200
+        # Twice the time it takes is left for it.
+        assert next_began - began <= 1200 - max(10, 2 * rotation_takes)
 
 
 @given(seeds, st.floats(1.6e9, 1.7e9))
@@ -71,9 +78,30 @@ def test_scans_begin_three_and_a_half_to_five_minutes_apart(seed: int) -> None:
 
 @given(seeds)
 def test_no_change_is_due_during_a_scan(seed: int) -> None:
-    steps = list(run(seed, 6))
-    for (_, _, done), (_, begun, _) in itertools.pairwise(steps):
-        assert begun >= done
+    pauses = [
+        begun - done
+        for (before, _, done), (action, begun, _) in itertools.pairwise(run(seed, 12))
+        if before is Action.SCAN and action is Action.ROTATE
+    ]
+    assert len(pauses) > 30
+    # A change that was due during a scan would begin as soon as that is done.
+    assert min(pauses) > 4.9
+
+
+@given(seeds)
+def test_who_listens_all_the_time_is_deaf_only_during_a_change(seed: int) -> None:
+    steps = list(run(seed, 12, scan=CONTINUOUS))
+    assert all(begun == done for (_, _, done), (_, begun, _) in itertools.pairwise(steps))
+    changes = [(begun, done) for action, begun, done in steps if action is Action.ROTATE]
+    for (began, done), (next_began, next_done) in itertools.pairwise(changes):
+        assert next_began - done >= 600
+        assert next_done - began <= 1200
+
+
+def test_who_need_not_wait_sends_at_once() -> None:
+    schedule = Schedule(Random(1))
+    schedule.silenced(100.0, 0.0)
+    assert schedule.next_step(100.0) == (Action.ROTATE, 100.0)
 
 
 def test_gaps_between_changes_are_spread_over_the_whole_range() -> None:
