@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ble_agent import encounter_log
+from ble_agent.clock_watch import ClockWatch
 from ble_agent.encounter_log import EncounterLog, Scan
 from ble_agent.store import forget, get_state, open_store
 from tracing_core.advertisement import Advertisement
@@ -146,6 +147,29 @@ def test_a_clock_that_ran_ahead_once_is_believed_again_after_fourteen_days_of_sc
             watch.count_scan(watch.is_suspect())
         hear(log, clock, 1)
         assert list(select_sightings(db))[-1].clock_suspect is False
+
+
+def test_every_scan_under_a_clock_that_ran_ahead_counts_towards_its_being_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ble_agent.clock_watch._SCANS_UNTIL_BELIEVED", 2)
+    clock = ManualClock(START + 365 * DAY)
+    with open_store(tmp_path) as db:
+        log = EncounterLog(db, clock)
+        hear(log, clock, 0)
+        clock.jump(START)
+        for number in range(1, 5):
+            clock.advance(300)
+            hear(log, clock, number)
+        suspect = [row.clock_suspect for row in select_sightings(db)]
+    assert suspect == [False, True, True, True, False]
+
+
+@pytest.mark.parametrize(("moment", "suspect"), [(1_585_699_199, True), (1_585_699_200, False)])
+def test_a_clock_that_shows_a_time_before_april_2020_was_never_set(
+    moment: int, suspect: bool
+) -> None:
+    assert ClockWatch(ManualClock(moment)).is_suspect() is suspect
 
 
 def test_what_is_older_than_fourteen_days_is_gone_from_the_files(tmp_path: Path) -> None:

@@ -104,6 +104,18 @@ def test_an_agent_started_a_year_ahead_deletes_nothing_however_often(tmp_path: P
     assert kept_before(tmp_path, NOW + DAY / 4) == (6, 1)
 
 
+def test_a_start_without_the_time_takes_no_doubt_away(tmp_path: Path) -> None:
+    started(tmp_path, ManualClock(NOW), hours=5)
+    started(tmp_path, ManualClock(NOW + 365 * DAY), hours=1)
+    clock = ManualClock(1000.0)
+    with LateStore(tmp_path, clock) as store:
+        store.next_advertisement(clock.now(), METADATA)
+        store.log.commit(store.log.begin())
+        clock.jump(NOW + 365 * DAY + 7200)
+        store.log.commit(store.log.begin())
+    assert kept_before(tmp_path, NOW + DAY) == (6, 1)
+
+
 def test_a_second_leap_begins_its_own_day(tmp_path: Path) -> None:
     started(tmp_path, ManualClock(NOW), hours=5)
     started(tmp_path, ManualClock(NOW + 2 * DAY), hours=23)
