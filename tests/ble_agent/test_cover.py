@@ -147,6 +147,16 @@ def test_pretending_changes_nothing_at_the_server(
     assert "X-Chaff: 1" in bytes(proxy.connections[-1].sent).decode()
 
 
+def test_what_is_sent_at_random_says_so_in_all_three_requests(
+    db: Database, tmp_path: Path, server: RunningServer, proxy: RecordingProxy, clock: ScaledClock
+) -> None:
+    before = contents(server)
+    CoverTraffic(tmp_path, clock, random.Random(1), server=proxy.url)._send()
+    (seen,) = proxy.connections
+    assert header_names(seen).count("X-Chaff: 1\r\n") == 3
+    assert contents(server) == before
+
+
 async def test_pretences_are_a_poisson_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
