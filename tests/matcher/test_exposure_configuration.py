@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -49,8 +50,7 @@ configurations = st.builds(
         st.builds(
             Classification,
             name=st.text(printable, min_size=1, max_size=9).filter(lambda name: name != "none"),
-            per_day_sum_erv_seconds=positive,
-            recursive_per_day_sum_erv_seconds=positive,
+            **{part.name: positive for part in fields(Classification) if part.name != "name"},
         ),
         unique_by=lambda level: level.name,
         max_size=3,
