@@ -152,6 +152,12 @@ def test_names_are_googles():
     ]
 
 
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_missing_field_is_the_zero_of_its_type(kind):
+    body = kind.from_json({})
+    assert not any(getattr(body, field.name) for field in dataclasses.fields(body))
+
+
 def test_what_is_missing_or_null():
     request = PublishRequest.from_json(
         {"temporaryExposureKeys": [{"key": "a", "rollingStartNumber": 5}], "padding": None}
@@ -182,6 +188,7 @@ def test_what_is_missing_or_null():
         ({"traveler": 1}, "traveler must be true or false"),
         ({"padding": 1}, "padding must be text"),
         ({"padding": "\ud800"}, "padding must be text"),
+        ({"padding": "aé\udfff"}, "padding must be text"),
         ({"regions": ["VN"]}, "'regions' is no field"),
     ],
 )
