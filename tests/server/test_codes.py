@@ -49,6 +49,38 @@ def test_a_code_ends_on_the_second(opened: Server) -> None:
     assert caught.value.code == "code_expired"
 
 
+def test_a_token_is_of_the_days_that_the_operator_stated(opened: Server) -> None:
+    wish = IssueRequest("2025-06-12", "2025-06-14", "likely")
+    made = issue_code(opened, wish)
+    subject, _ = exchange_code(opened, VerifyRequest(made.code))
+    assert subject == Subject("likely", "2025-06-12", "2025-06-14")
+
+
+@pytest.mark.parametrize("minutes", [840.0, -840.0])
+def test_a_day_that_has_begun_in_the_operators_time_zone_is_taken(
+    opened: Server, minutes: float
+) -> None:
+    tomorrow = "2025-06-16"
+    assert issue_code(
+        opened, IssueRequest(test_date=tomorrow, test_type="likely", tz_offset=minutes)
+    )
+    for offset, code in ((0.0, "invalid_date"), (minutes * 1.01, "unparsable_request")):
+        with pytest.raises(Refused) as caught:
+            issue_code(
+                opened, IssueRequest(test_date=tomorrow, test_type="likely", tz_offset=offset)
+            )
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize("mac", ["*", "A" * 42, "A" * 44, ""])
+def test_a_mac_that_is_none_uses_up_no_token(opened: Server, mac: str) -> None:
+    token = exchange_code(opened, VerifyRequest(issue_code(opened, CONFIRMED).code))[1]
+    with pytest.raises(Refused) as caught:
+        exchange_token(opened, CertificateRequest(token, mac))
+    assert caught.value.code == "hmac_invalid"
+    assert exchange_token(opened, CertificateRequest(token, MAC))
+
+
 def test_no_code_is_given_twice(opened: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = iter(["11111111", "11111111", "22222222"] + ["11111111"] * 6)
     monkeypatch.setattr(
