@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -26,6 +27,7 @@ __all__ = ["server"]
 _WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys", "server.toml"}
 _OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"}
 _TEST_TYPES = ("confirmed", "likely", "negative")
+_HOST, _PORT = "127.0.0.1", 8080
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
 
@@ -58,7 +60,8 @@ def _home(command: Command) -> Command:
         envvar="TRUYVET_SERVER_HOME",
         default=_default_home,
         show_default="~/.local/share/truyvet/server",
-        type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+        # Whether it may be read is said in one line by whoever reads it.
+        type=click.Path(path_type=Path, file_okay=False, resolve_path=True, readable=False),
         help="Folder of the database, the keys and the published files.",
     )(command)
 
@@ -98,7 +101,7 @@ def server() -> None:
 @click.option(
     "--contact",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
     help="JSON: whom an exposed person turns to, in vi and en.",
 )
 @_json
@@ -112,13 +115,24 @@ def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool)
     option = f" --home {home}"
     click.echo(
         f"The server for {region} is set up in {home}.\n\n"
-        f"1. Start it:            truyvet server run{option}\n"
+        f"1. Start it:            truyvet server run{option}{_where(url)}\n"
         f"2. Issue a code:        truyvet server issue{option}\n"
         f"3. Let devices join it: truyvet agent join {join}\n"
         f"   (the line is also in {home / 'join.txt'})\n\n"
         "Programs of your authority issue codes at /api/issue with this key in X-API-Key.\n"
         "It is shown only now:   " + operator_key
     )
+
+
+def _where(url: str) -> str:
+    """Return the options by which `run` serves an address of this machine."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        # A proxy stands in front, and knows where it passes requests on to.
+        return ""
+    host, port = parts.hostname, parts.port or 80
+    option = "" if host in (_HOST, "localhost") else f" --host {host}"
+    return option + ("" if port == _PORT else f" --port {port}")
 
 
 def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[str, str]:
@@ -168,10 +182,10 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
 
 @server.command()
 @_home
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default=_HOST, show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    default=8080,
+    default=_PORT,
     show_default=True,
     type=click.IntRange(0, 65_535),
     help="Port to listen on; 0 picks a free one.",

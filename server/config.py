@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,7 @@ from pydantic_settings import (
 from sqlalchemy import URL
 
 from tracing_core.errors import StoreError, TrustError
+from tracing_core.sqlite import translated
 from tracing_core.trust import MOST_MIRRORS, checked_address
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
@@ -26,6 +28,14 @@ _DAY = 86_400
 _HOUR = 3_600
 _MINUTE = 60
 _LEAST_RETENTION_SECONDS = 10 * _DAY
+
+_REGION = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$"
+_ADDRESS = r"^https?://[^\s#]+$"
+_PATTERNS = {
+    _REGION: "1 to 16 letters, digits, - and _",
+    _ADDRESS: "like https://host/path",
+}
+_KINDS = {"tuple_type": "a list", "dict_type": "a table"}
 
 Seconds = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -40,14 +50,14 @@ class Settings(BaseSettings):
 
     home: Path
     """Folder of the database, the keys and the published files; readable by its owner only."""
-    region: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$")] = "VN"
+    region: Annotated[str, Field(pattern=_REGION)] = "VN"
     """The region keys are published for: a country code, as in the export file's `region`."""
-    url: Annotated[str, Field(pattern=r"^https?://[^\s#]+$")] = "http://127.0.0.1:8080"
+    url: Annotated[str, Field(pattern=_ADDRESS)] = "http://127.0.0.1:8080"
     """Where devices reach this server; it is part of the line that agents join by."""
     health_authority_id: Annotated[str, Field(min_length=1, max_length=100)] = "truyvet"
     """The `healthAuthorityID` that uploads must name."""
     mirrors: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^https?://[^\s#]+$")], ...],
+        tuple[Annotated[str, Field(pattern=_ADDRESS)], ...],
         Field(max_length=MOST_MIRRORS),
     ] = ()
     """Other addresses that have the published files, in folders like ``/exports/VN``; devices turn
@@ -213,18 +223,28 @@ def load_settings(home: Path, **changes: Any) -> Settings:
     StoreError
         When the file or a variable cannot be read; the text names the setting.
     """
+    file = home / SETTINGS_FILE
     try:
-        return Settings(home=home, **changes)
+        with translated(file):
+            return Settings(home=home, **changes)
     except ValidationError as error:
         first = error.errors()[0]
-        what = first["msg"].removeprefix("Value error, ")
+        what = _in_plain_words(first["type"], first["msg"], first.get("ctx", {}))
         if first["loc"]:
             what = f"{'.'.join(str(part) for part in first['loc'])}: {what}"
             # Those handed in are options of a command, which have the same names.
             if first["loc"][0] in changes:
                 raise StoreError(f"--{what}") from error
-        raise StoreError(f"{home / SETTINGS_FILE} or the environment: {what}") from error
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{home / SETTINGS_FILE} or the environment cannot be read: {error}"
-        ) from error
+        raise StoreError(f"{file} or the environment: {what}") from error
+    except ValueError as error:
+        raise StoreError(f"{file} or the environment cannot be read: {error}") from error
+
+
+def _in_plain_words(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    if kind == "extra_forbidden":
+        return "there is no such setting"
+    if kind == "string_pattern_mismatch":
+        return f"must be {_PATTERNS[context['pattern']]}"
+    if kind in _KINDS:
+        return f"must be {_KINDS[kind]}"
+    return message.removeprefix("Value error, ").replace("Input should be", "must be", 1)

@@ -1,6 +1,9 @@
 """What a person reads who types the server's commands."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server.cli import server
+from server.config import load_settings
 from server.files import write_durably
 from tests.server.homes import make_home
 from tracing_core.errors import InvalidValue, StoreError, TracingError
@@ -35,8 +39,8 @@ def test_every_option_says_what_it_is_for() -> None:
         (["issue", "--symptom-date", "2999-01-01"], "--symptom-date lies in the future: today is "),
         (["issue", "--symptom-date", "soon"], "--symptom-date must be YYYY-MM-DD"),
         (["issue", "--test-date", "2025-13-01"], "--test-date must be YYYY-MM-DD"),
-        (["init", "--region", "a/b"], "--region: "),
-        (["init", "--url", "ftp://x"], "--url: "),
+        (["init", "--region", "a/b"], "--region: must be 1 to 16 letters, digits, - and _"),
+        (["init", "--url", "ftp://x"], "--url: must be like https://host/path"),
         (["run", "--host", "a" * 300], "cannot listen on aaa"),
     ],
 )
@@ -48,6 +52,67 @@ def test_what_is_wrong_is_named_as_it_was_typed(
     assert isinstance(done.exception, TracingError)
     assert str(done.exception).startswith(text)
     assert "\n" not in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("colour = 1", "colour: there is no such setting"),
+        ("code_digits = 3", "code_digits: must be greater than or equal to 6"),
+        ("mirrors = 3", "mirrors: must be a list"),
+        ('mirrors = ["x"]', "mirrors.0: must be like https://host/path"),
+        ('debug = "perhaps"', "debug: must be a valid boolean"),
+        ("export_padding_report_types = 1", "export_padding_report_types: must be a table"),
+    ],
+)
+def test_a_wrong_setting_is_said_without_words_of_programmers(
+    tmp_path: Path, line: str, text: str
+) -> None:
+    home = make_home(tmp_path / "home")
+    with (home / "server.toml").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(StoreError) as caught:
+        load_settings(home)
+    said = str(caught.value).partition("server.toml or the environment: ")[2]
+    assert said.startswith(text)
+    assert "Input" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        ("http://127.0.0.1:8099", "--port 8099"),
+        ("http://localhost:8099/", "--port 8099"),
+        ("http://127.0.0.1:8080", ""),
+        ("https://keys.example.org:8443", ""),
+    ],
+)
+def test_what_init_says_to_run_serves_where_devices_look(
+    tmp_path: Path, url: str, command: str
+) -> None:
+    home = tmp_path / "home"
+    said = CliRunner().invoke(server, ["init", "--home", str(home), "--url", url]).output
+    (line,) = (line for line in said.splitlines() if line.startswith("1. "))
+    assert line.partition(f"truyvet server run --home {home}")[2].strip() == command
+
+
+def test_a_home_of_another_user_is_one_line(tmp_path: Path) -> None:
+    home = make_home(tmp_path / "home")
+    home.chmod(0o000)
+    # Root may look into it all the same, unless its capabilities are taken.
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--securebits=+noroot"]
+    issue = [sys.executable, "-c", "from tracing_core.cli import main; main()", "server", "issue"]
+    done = subprocess.run(
+        [*([] if os.geteuid() else drop), *issue, "--home", str(home)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    home.chmod(0o700)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "check the path and who owns it" in done.stderr
 
 
 def test_init_notes_the_database_it_was_given(tmp_path: Path) -> None:
