@@ -37,7 +37,8 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 _EVERYWHERE: list[click.Parameter] = [
     click.Option(
         ["--home"],
-        type=click.Path(path_type=Path),
+        # Whether it may be read is said in the owner's language by whoever reads it.
+        type=click.Path(path_type=Path, readable=False),
         expose_value=False,
         callback=_keep,
         help="Folder of this device's data.  [default: $TRUYVET_HOME or"
@@ -205,7 +206,7 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
 
 
 @agent.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path, readable=False))
 @_JSON
 @click.pass_context
 def export(ctx: click.Context, file: Path, as_json: bool) -> None:
@@ -219,7 +220,7 @@ def export(ctx: click.Context, file: Path, as_json: bool) -> None:
 
 
 @agent.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--dry-run", is_flag=True, help="Only tell what would be added.")
 @_JSON
 @click.pass_context

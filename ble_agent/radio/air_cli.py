@@ -15,10 +15,10 @@ __all__ = ["air"]
 
 
 @click.command()
-@click.argument("scenario", type=click.Path(path_type=Path))
+@click.argument("scenario", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--trace",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Write what was sent and heard to this file (JSON Lines).",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")

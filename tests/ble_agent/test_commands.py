@@ -220,6 +220,18 @@ def test_a_home_of_somebody_else_is_one_line(agent: AgentProcess, server: FakeSe
         assert "check the path and who owns it" in stranger.refusal(*command)
         assert "kiểm tra đường dẫn và chủ sở hữu" in stranger.refusal(*command, lang="vi")
     closed.rmdir()
+    # Nor may anybody else look into a home itself.
+    agent.home.chmod(0o000)
+    stranger.home = agent.home
+    for command in (["status"], ["check"], ["export", "x"], ["run"], ["erase", "--yes"]):
+        assert "check the path and who owns it" in stranger.refusal(*command)
+        assert "kiểm tra đường dẫn và chủ sở hữu" in stranger.refusal(*command, lang="vi")
+    agent.home.chmod(0o700)
+    stranger.home = agent.home.with_name("another")
+    log = agent.home / "log.jsonl"
+    log.touch(0o000)
+    assert "check the path and who owns it" in stranger.refusal("import", str(log))
+    assert "kiểm tra đường dẫn và chủ sở hữu" in stranger.refusal("import", str(log), lang="vi")
 
 
 def test_names_that_are_no_text_are_named_all_the_same(
