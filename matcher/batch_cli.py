@@ -28,7 +28,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
 @click.command("match-many")
-@click.argument("logs", type=click.Path(path_type=Path))
+@click.argument("logs", type=click.Path(path_type=Path, readable=False))
 @exports_argument
 @click.option(
     "--out",

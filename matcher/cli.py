@@ -36,7 +36,7 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 
 
 @click.command("match")
-@click.argument("log", type=click.Path(path_type=Path))
+@click.argument("log", type=click.Path(path_type=Path, readable=False))
 @exports_argument
 @public_keys_option
 @click.option(

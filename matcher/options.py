@@ -32,14 +32,19 @@ def _day(_ctx: click.Context, _parameter: click.Parameter, date: datetime | None
 
 
 exports_argument = click.argument(
-    "exports", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "exports",
+    metavar="EXPORT...",
+    nargs=-1,
+    required=True,
+    # What cannot be read is told in one line, with exit code 1, by whoever reads it.
+    type=click.Path(path_type=Path, readable=False),
 )
 public_keys_option = click.option(
     "--public-key",
     "public_keys",
     metavar="PEM",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Use only files that this key signed; give it again for several keys.",
 )
 today_option = click.option(

@@ -43,15 +43,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str | Path, prefix: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [TRUYVET, "match", *arguments], cwd=folder, capture_output=True, text=True, timeout=60
+        [*prefix, TRUYVET, "match", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
-def refusal(folder: Path, *arguments: str | Path) -> str:
+def refusal(folder: Path, *arguments: str | Path, prefix: tuple[str, ...] = ()) -> str:
     """Return the one line of a refused command."""
-    done = run(folder, *arguments)
+    done = run(folder, *arguments, prefix=prefix)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("truyvet: ")
     assert done.stderr.count("\n") == 1
@@ -171,6 +177,22 @@ def test_refusals_are_one_line(folder: Path) -> None:
     assert "cut.jsonl, line 4" in refusal(folder, "cut.jsonl", "keys.zip")
     (folder / "cut.zip").write_bytes((folder / "keys.zip").read_bytes()[:-20])
     assert "cut.zip" in refusal(folder, "log.jsonl", "cut.zip")
+
+
+def test_what_only_others_may_read_is_one_line(folder: Path) -> None:
+    # Root may read it all the same, unless its capabilities are taken.
+    drop = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--securebits=+noroot")
+    prefix = () if os.geteuid() else drop
+    for closed, arguments in (
+        ("log.jsonl", ()),
+        ("keys.zip", ()),
+        ("key.pem", ("--public-key", "key.pem")),
+    ):
+        (folder / closed).chmod(0o000)
+        said = refusal(folder, "log.jsonl", "keys.zip", *arguments, prefix=prefix)
+        (folder / closed).chmod(0o600)
+        assert closed in said
+        assert "Permission denied" in said
 
 
 def test_a_newer_database_is_refused(folder: Path) -> None:
