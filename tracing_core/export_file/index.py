@@ -117,7 +117,9 @@ def _listed(index: Path) -> list[Path]:
 def _in_folder(folder: Path) -> list[Path]:
     files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
     if not files:
-        raise ExportFileError(f"{folder} holds no key files (*.zip, *.bin, or an index.txt)")
+        raise ExportFileError(
+            f"{folder} holds no key files (*.zip, *.bin, index.txt): name the folder that does"
+        )
     return files
 
 
