@@ -93,9 +93,18 @@ def _config(ctx: click.Context, **said: Any) -> AgentConfig:
 
 def _confirm(lang: str, question: str) -> None:
     """Ask, beside what a program reads; end with exit code 1 unless the answer is yes."""
-    from ble_agent.messages import say
+    from ble_agent.messages import is_yes, say
 
-    if question and not click.confirm(question, err=True):
+    if not question:
+        return
+    try:
+        asked = f"{question} {say('yes_or_no', lang)}"
+        answer = click.prompt(asked, default="", show_default=False, err=True)
+    except click.Abort:
+        # The end of the input, or Ctrl-C; the line is not ended by either.
+        click.echo(err=True)
+        answer = ""
+    if not is_yes(answer, lang):
         click.echo(say("nothing_done", lang), err=True)
         raise click.exceptions.Exit(1)
 

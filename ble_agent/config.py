@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.messages import LANGUAGES, default_language
-from tracing_core.errors import InvalidValue
+from tracing_core.errors import InvalidSetting
 from tracing_core.sqlite import translated
 
 __all__ = ["SETTINGS_FILE", "AgentConfig", "default_home", "load_config"]
@@ -19,6 +19,13 @@ __all__ = ["SETTINGS_FILE", "AgentConfig", "default_home", "load_config"]
 SETTINGS_FILE = "agent.toml"
 """Name of the settings file in the home folder; it may be absent."""
 
+_KINDS = {
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple[str, ...]": "a list of texts in quotes",
+}
 _ENVIRONMENT = {"lang": "TRUYVET_LANG", "radio": "TRUYVET_RADIO", "server": "TRUYVET_SERVER"}
 
 
@@ -28,7 +35,7 @@ class AgentConfig:
 
     Raises
     ------
-    InvalidValue
+    InvalidSetting
         When one has the wrong type or range; the text names it.
     """
 
@@ -62,16 +69,18 @@ class AgentConfig:
         for part in fields(self)[1:]:
             value = getattr(self, part.name)
             if not _has_type(value, str(part.type)):
-                raise InvalidValue(f"{part.name} in the agent's settings has the wrong type")
+                raise InvalidSetting(part.name, f"must be {_KINDS[str(part.type)]}")
         if self.lang not in LANGUAGES:
-            raise InvalidValue(f"lang must be {' or '.join(LANGUAGES)}, not {self.lang!r:.20}")
+            what = f"must be {' or '.join(LANGUAGES)}, not {self.lang!r:.20}"
+            raise InvalidSetting("lang", what)
         # Receivers take no other transmit power (GAEN: -50 to +20 dB).
         if not -50 <= self.transmit_power_dbm <= 20:
-            raise InvalidValue("transmit_power_dbm must be -50 to 20")
+            raise InvalidSetting("transmit_power_dbm", "must be -50 to 20")
         if not 1 <= self.scan_seconds <= 60:
-            raise InvalidValue("scan_seconds must be 1 to 60")
+            raise InvalidSetting("scan_seconds", "must be 1 to 60")
         if not 60 <= self.least_scan_gap_seconds <= self.most_scan_gap_seconds <= 540:
-            raise InvalidValue("scan gaps must be 60 to 540 seconds, the least first")
+            what = "must be at least 60, and most_scan_gap_seconds no less and at most 540"
+            raise InvalidSetting("least_scan_gap_seconds", what)
 
 
 def _has_type(value: Any, kind: str) -> bool:
@@ -104,7 +113,7 @@ def load_config(
 
     Raises
     ------
-    InvalidValue
+    InvalidSetting
         When a setting is unknown or wrong; the text names it.
     StoreError
         When the file cannot be read.
@@ -117,14 +126,20 @@ def load_config(
     try:
         settings: dict[str, Any] = tomllib.loads(text.decode())
     except ValueError as error:
-        raise InvalidValue(f"{path} is not TOML: {error}") from error
+        raise InvalidSetting(str(path), f"this is not TOML, {error}") from error
     for name in settings:
         if name not in known:
-            raise InvalidValue(f"{path}: {name!r:.40} is no setting of the agent")
+            shown = name if name.isidentifier() else repr(name)
+            raise InvalidSetting(f"{path}, {shown:.40}", "the agent has no such setting")
     for name, variable in _ENVIRONMENT.items():
         if environment.get(variable):
             settings[name] = environment[variable]
     if isinstance(settings.get("notify_command"), list):
         settings["notify_command"] = tuple(settings["notify_command"])
-    config = AgentConfig(home, **settings)
+    try:
+        config = AgentConfig(home, **settings)
+    except InvalidSetting as error:
+        variable = _ENVIRONMENT.get(error.place, "")
+        place = variable if environment.get(variable) else f"{path}, {error.place}"
+        raise InvalidSetting(place, error.what) from error
     return replace(config, **{name: value for name, value in said.items() if value is not None})

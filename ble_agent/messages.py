@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from tracing_core.errors import (
     ExportFileError,
     InvalidJoinLine,
     InvalidLog,
+    InvalidSetting,
+    LogFault,
     RadioError,
     RadioFault,
     SchemaMismatch,
@@ -36,6 +39,7 @@ __all__ = [
     "date_text",
     "default_language",
     "explain",
+    "is_yes",
     "path_text",
     "say",
 ]
@@ -118,6 +122,7 @@ MESSAGES: Mapping[str, Text] = {
         "Đã xóa dữ liệu thiết bị đã ghi, các khóa và cài đặt. Những tệp sau không thuộc chương"
         " trình nên vẫn còn trong {folder}: {names}",
     ),
+    "yes_or_no": Text("[y/N]", "[c = có, K = không]"),
     "nothing_done": Text("Nothing was sent or changed.", "Chưa gửi hay thay đổi gì."),
     # check
     "nothing_recorded": Text(
@@ -404,6 +409,9 @@ MESSAGES: Mapping[str, Text] = {
         "this file or folder cannot be used: check the path and who owns it",
         "không dùng được tệp hoặc thư mục này: hãy kiểm tra đường dẫn và chủ sở hữu",
     ),
+    "error_settings": Text(
+        "this setting cannot be used: correct it", "cài đặt này không dùng được: hãy sửa lại"
+    ),
     "error_newer_version": Text(
         "the database was written by a newer version of truyvet: install that version",
         "cơ sở dữ liệu do phiên bản truyvet mới hơn tạo ra: hãy cài đặt phiên bản đó",
@@ -418,7 +426,7 @@ MESSAGES: Mapping[str, Text] = {
         "đây là tệp nén: hãy giải nén trước rồi nhập nội dung bên trong",
     ),
     "error_log_line": Text(
-        "this line cannot be read, and nothing was added: export the log again where it is from",
+        "nothing was added: export the log again where it is from",
         "dòng này không đọc được nên chưa thêm gì: hãy xuất lại dữ liệu từ nơi tạo ra nó",
     ),
     "error_log_damaged": Text(
@@ -491,14 +499,22 @@ _ERRORS: tuple[tuple[type[TracingError], str], ...] = (
     (StoreDamaged, "error_store_damaged"),
     (StoreSealed, "error_store_sealed"),
     (SchemaMismatch, "error_newer_version"),
+    (InvalidSetting, "error_settings"),
     (StoreError, "error_store"),
 )
-_SPECIFIC = (InvalidLog, StoreError, RadioError, TrustError)
+# What means yes to a question, as `unicodedata` composes it; all else is no.
+_YES = {"en": ("y", "yes"), "vi": ("c", "có", "co", "y", "yes")}
+_SPECIFIC = (InvalidLog, InvalidSetting, StoreError, RadioError, TrustError)
 
 
 def say(name: str, language: str, **values: object) -> str:
     """Return a text in a language, with its placeholders filled."""
     return str(getattr(MESSAGES[name], language)).format(**values)
+
+
+def is_yes(answer: str, language: str) -> bool:
+    """Tell whether an answer to a question means yes; whatever else it is means no."""
+    return unicodedata.normalize("NFC", answer).strip().casefold() in _YES[language]
 
 
 def explain(error: TracingError, language: str) -> str:
@@ -513,9 +529,15 @@ def explain(error: TracingError, language: str) -> str:
         name = f"error_{RadioFault(error.reason).name.lower()}"
     elif isinstance(error, InvalidLog) and error.fault is not None:
         name = f"error_log_{error.fault.name.lower()}"
+    if language == "en" and isinstance(error, InvalidLog) and error.fault is LogFault.LINE:
+        return f"{error}; {say(name, language)}"
     if name not in MESSAGES or (language == "en" and isinstance(error, _SPECIFIC)):
         return str(error)
-    place = _place(error, language) if isinstance(error, InvalidLog | StoreError) else ""
+    place = ""
+    if isinstance(error, InvalidSetting):
+        place = error.place
+    elif isinstance(error, InvalidLog | StoreError):
+        place = _place(error, language)
     return f"{place}: {say(name, language)}" if place else say(name, language)
 
 

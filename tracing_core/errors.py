@@ -7,7 +7,8 @@
     │  ├─ InvalidKey
     │  ├─ InvalidInterval
     │  ├─ InvalidAdvertisement        .reason says which rule the bytes broke
-    │  └─ InvalidLog                  an encounter log, or a line or row of it; .fault says why
+    │  ├─ InvalidLog                  an encounter log, or a line or row of it; .fault says why
+    │  └─ InvalidSetting              a setting of a person's; .place says where it stands
     ├─ ExportFileError                a key file that must not be used
     │  ├─ UnsupportedHeader
     │  ├─ MalformedExport             truncated, lying about its sizes, or not protobuf
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidJoinLine",
     "InvalidKey",
     "InvalidLog",
+    "InvalidSetting",
     "InvalidSignature",
     "InvalidValue",
     "LogFault",
@@ -143,6 +145,23 @@ class InvalidLog(InvalidValue):
         self.fault = fault
         self.path = str(path)
         self.line = line
+
+
+class InvalidSetting(InvalidValue):
+    """A setting is unknown or wrong.
+
+    Parameters
+    ----------
+    place
+        Where it stands: a file and the setting's name, or a variable.
+    what
+        What is wrong with it.
+    """
+
+    def __init__(self, place: str, what: str) -> None:
+        super().__init__(f"{place}: {what}: correct it")
+        self.place = place
+        self.what = what
 
 
 class ExportFileError(TracingError):

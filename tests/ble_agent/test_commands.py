@@ -11,20 +11,24 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ble_agent.cli import agent as agent_command
 from ble_agent.config import AgentConfig, load_config
 from ble_agent.home import LOCK_NAME
+from ble_agent.messages import explain
 from ble_agent.service import notify
 from ble_agent.store import DATABASE_NAME, get_state, open_store, set_state
 from tests.ble_agent.agents import AgentProcess, clock_at, environment
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
 from tracing_core.advertisement import Advertisement
-from tracing_core.errors import InvalidValue
+from tracing_core.errors import InvalidSetting
 from tracing_core.sighting import Sighting, insert_sightings, write_json_lines
 from tracing_core.sqlite import transaction
 
@@ -257,6 +261,35 @@ def test_erasing_leaves_nothing(agent: AgentProcess, server: FakeServer) -> None
     assert agent.answer("erase", "--yes") == {"erased": True, "left": []}
 
 
+@pytest.mark.parametrize(
+    ("lang", "answer", "is_erased"),
+    [
+        ("vi", "có", True),
+        ("vi", unicodedata.normalize("NFD", "Có"), True),
+        ("vi", "c", True),
+        ("vi", "y", True),
+        ("vi", "không", False),
+        ("vi", "", False),
+        ("en", "yes", True),
+        ("en", "c", False),
+        ("en", "", False),
+    ],
+)
+def test_a_question_is_answered_in_its_language(
+    tmp_path: Path, lang: str, answer: str, is_erased: bool
+) -> None:
+    (tmp_path / "agent.toml").write_text("")
+    words = ["--home", str(tmp_path), "--lang", lang, "erase"]
+    for typed in [answer] if is_erased else [answer + "\n", ""]:
+        done = CliRunner().invoke(agent_command, words, input=typed)
+        assert done.exit_code == int(not is_erased)
+        assert (tmp_path / "agent.toml").exists() is not is_erased
+        said = {"vi": ("Đã xóa", "Chưa gửi"), "en": ("Everything was", "Nothing was sent")}[lang]
+        assert done.output.splitlines()[-1].startswith(said[int(not is_erased)])
+        assert ("có" in done.output) is (lang == "vi")
+        assert "y/N" not in done.output or lang == "en"
+
+
 @pytest.mark.parametrize("settings", ['lang = "xx"', "lang =", "unknown = 1", "\xff"])
 def test_settings_that_cannot_be_read_do_not_keep_anything_from_being_erased(
     agent: AgentProcess, settings: str
@@ -387,9 +420,23 @@ def test_settings_come_from_the_command_then_the_environment_then_the_file(tmp_p
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "agent.toml").write_text(text)
-    with pytest.raises(InvalidValue, match=r"agent\.toml|lang|settings|must be") as caught:
+    with pytest.raises(InvalidSetting) as caught:
         load_config(tmp_path, {})
-    assert "\n" not in str(caught.value)
+    said, path = explain(caught.value, "en"), str(tmp_path / "agent.toml")
+    assert said.startswith(path)
+    assert said.endswith(": correct it")
+    assert "\n" not in said
+    name = text.partition(" ")[0] if " = " in text else ""
+    assert name.removesuffix("_seconds") in said
+    vietnamese = explain(caught.value, "vi")
+    assert vietnamese.startswith(f"{path}, {name}: " if name else f"{path}: ")
+    assert vietnamese.endswith("hãy sửa lại")
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="TRUYVET_LANG: must be vi or en, not 'fr'") as caught:
+        load_config(tmp_path, {"TRUYVET_LANG": "fr"})
+    assert explain(caught.value, "vi").startswith("TRUYVET_LANG: ")
 
 
 @pytest.mark.parametrize("abstract", [False, True])
