@@ -124,7 +124,9 @@ class JoinLine:
     def __post_init__(self) -> None:
         checked_address(self.url)
         if not re.fullmatch(r"[0-9a-f]{64}", self.fingerprint):
-            raise InvalidJoinLine("the fingerprint behind # must be 64 hex digits")
+            raise InvalidJoinLine(
+                "the fingerprint behind # must be 64 hex digits: copy all of the line"
+            )
 
     @classmethod
     def parse(cls, text: str) -> JoinLine:

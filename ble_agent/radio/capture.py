@@ -64,7 +64,8 @@ def read_capture(path: Path) -> Generator[CapturedPacket]:
                 yield from _read_packet_logger(path, stream, head)
     except OSError as error:
         raise RadioError(
-            RadioFault.UNREADABLE_CAPTURE, f"cannot read {path}: {error.strerror or error}"
+            RadioFault.UNREADABLE_CAPTURE,
+            f"cannot read {path} ({error.strerror or error}): check the path and who owns it",
         ) from error
 
 
