@@ -10,7 +10,7 @@ import functools
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ CONTACT_FILE = "contact.json"
 RISK_FILE = "exposure-configuration.json"
 """How exposures are weighed; absent, the default of `tracing_core.exposure_configuration`."""
 
+_CONTACT_FIELDS = tuple(field.name for field in fields(Contact))
 _LANGUAGES = frozenset({"vi", "en"})
 _DEFAULT_CONTACT = {
     "vi": {
@@ -166,11 +167,17 @@ def _json(data: bytes, path: Path) -> Any:
 
 
 def _read_contact(data: bytes, path: Path) -> Mapping[str, Contact]:
-    fields = _json(data, path)
-    if not isinstance(fields, dict) or not fields or not _LANGUAGES.issuperset(fields):
+    said = _json(data, path)
+    if not isinstance(said, dict) or not said or not _LANGUAGES.issuperset(said):
         raise StoreError(f'{path} must be an object with the languages "vi" and "en"')
+    for language, each in said.items():
+        # A device would pass over it, and show no number of a misspelt telephone.
+        for name in each if isinstance(each, dict) else ():
+            if name not in _CONTACT_FIELDS:
+                known = ", ".join(_CONTACT_FIELDS)
+                raise StoreError(f"{path}: {language} has {name!r:.40}, which is none of {known}")
     try:
-        return {language: Contact.from_json(each) for language, each in fields.items()}
+        return {language: Contact.from_json(each) for language, each in said.items()}
     except InvalidValue as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
 

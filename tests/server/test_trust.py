@@ -267,6 +267,13 @@ def test_a_file_that_cannot_be_used_is_logged_once_however_many_devices_ask(keys
         assert current_config(keys, settings, NOW) == good[0]
 
 
+def test_a_misspelt_word_of_a_contact_is_named(tmp_path, settings):
+    file = tmp_path / "contact.json"
+    file.write_text('{"vi": {"name": "CDC", "telephone": "115"}}')
+    with pytest.raises(StoreError, match="vi has 'telephone', which is none of name, phone, url"):
+        set_contact(settings.home, file)
+
+
 def test_a_contact_file_is_checked_before_it_is_taken(tmp_path, settings):
     file = tmp_path / "contact.json"
     with pytest.raises(StoreError):
