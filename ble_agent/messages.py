@@ -548,8 +548,8 @@ def _place(error: InvalidLog | StoreError, language: str) -> str:
 
 
 def default_language(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the language of the locale, English unless it is Vietnamese."""
-    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+    """Return the language of ``TRUYVET_LANG``, else of the locale; English unless Vietnamese."""
+    for variable in ("TRUYVET_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         if environment.get(variable):
             return "vi" if environment[variable].lower().startswith("vi") else "en"
     return "en"

@@ -113,10 +113,13 @@ def test_what_names_a_file_names_it_in_both_languages() -> None:
         ({"LANG": "vi_VN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
         ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "vi_VN"}, "vi"),
         ({"LANG": "fr_FR.UTF-8"}, "en"),
+        ({"LC_ALL": "en_US.UTF-8", "TRUYVET_LANG": "vi"}, "vi"),
         ({}, "en"),
     ],
 )
-def test_the_language_is_the_locales(environment: dict[str, str], language: str) -> None:
+def test_the_language_is_the_variables_or_the_locales(
+    environment: dict[str, str], language: str
+) -> None:
     assert default_language(environment) == language
 
 
