@@ -186,7 +186,9 @@ class Scenario:
                 document = tomllib.load(stream)
             return cls.from_table(document)
         except OSError as error:
-            raise InvalidValue(f"cannot read {path}: {error.strerror or error}") from error
+            raise InvalidValue(
+                f"cannot read {path} ({error.strerror or error}): check the path and who owns it"
+            ) from error
         except ValueError as error:
             raise InvalidValue(f"{path}: {error}") from error
 
