@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from ble_agent.messages import MESSAGES
 from tracing_core.cli import truyvet
 from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.export_file import ExportFile, write_export
@@ -160,6 +161,18 @@ def test_every_document_that_code_names_exists() -> None:
         for name in re.findall(r"\bdocs/[\w/-]+\.\w+", path.read_text())
     }
     assert not {each for each in named if not (ROOT / each[1]).exists()}
+
+
+def test_the_vietnamese_guide_quotes_what_the_agent_says() -> None:
+    table = (ROOT / "docs/huong-dan.md").read_text().partition("## Khi có trục trặc")[2]
+    said = [text.vi for text in MESSAGES.values()]
+    quoted = [
+        quote for row in re.findall(r"^\| (\S.*?) \|", table, re.M) for quote in row.split(", ")
+    ]
+    assert quoted.pop(0) == "dòng báo"
+    assert len(quoted) >= 7
+    for quote in quoted:
+        assert any(text.startswith(quote) for text in said), quote
 
 
 def test_the_threat_model_names_tests_that_exist() -> None:
