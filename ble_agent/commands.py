@@ -17,7 +17,7 @@ from ble_agent.config import AgentConfig
 from ble_agent.cover import CoverTraffic
 from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
 from ble_agent.exposure_check import check as check_exposures
-from ble_agent.exposure_check import owner_text
+from ble_agent.exposure_check import owner_text, recall
 from ble_agent.home import is_own_file
 from ble_agent.importers import import_log as import_foreign_log
 from ble_agent.late_store import LateStore
@@ -34,7 +34,14 @@ from ble_agent.service import notify
 from ble_agent.store import has_database, make_home, open_store
 from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.clock import Clock, clock_from_environment
-from tracing_core.errors import InvalidValue, RadioError, StoreFull, TracingError, TrustError
+from tracing_core.errors import (
+    InvalidValue,
+    RadioError,
+    ServerUnreachable,
+    StoreFull,
+    TracingError,
+    TrustError,
+)
 from tracing_core.interval import interval_start
 from tracing_core.sighting import select_sightings, write_json_lines
 from tracing_core.sqlite import Database, translated
@@ -183,13 +190,19 @@ async def _run_beside(agent: Agent, services: list[Coroutine[Any, Any, None]]) -
 
 
 def check(config: AgentConfig) -> tuple[dict[str, Any], str, TracingError | None]:
-    """Check for exposures; the third value says why not every key file could be used."""
+    """Check for exposures; the third value says why not every key file, or none, could be used."""
     clock = clock_from_environment()
     with _store(config) as db:
         url = config.server or load_membership(db).line.url
         known, partial = KnownAnswers(db), PartialFile(config.home / PART_NAME)
         with ServerClient(url, clock, known=known, partial=partial) as client:
-            result = check_exposures(db, client, clock)
+            try:
+                result = check_exposures(db, client, clock)
+            except ServerUnreachable as error:
+                # What was found before, and notified of, can be read wherever the server is.
+                result = recall(db, clock, error)
+                if not result.days:
+                    raise
         text = owner_text(result, load_membership(db), config.lang)
     return result.to_json(text), text, result.failure
 

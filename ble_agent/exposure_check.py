@@ -23,7 +23,15 @@ from tracing_core.sighting import select_sightings
 from tracing_core.sqlite import Database, transaction
 from tracing_core.trust import Contact
 
-__all__ = ["CheckResult", "ExposureDay", "assess_stored", "check", "owner_text", "take_batch"]
+__all__ = [
+    "CheckResult",
+    "ExposureDay",
+    "assess_stored",
+    "check",
+    "owner_text",
+    "recall",
+    "take_batch",
+]
 
 _EPOCH = datetime.date(1970, 1, 1)
 _MAX_FILES_A_CHECK = 1_000
@@ -57,7 +65,7 @@ class CheckResult:
     level: str
     """The gravest level of any day; ``none`` if none was reached."""
     failure: TracingError | None = None
-    """Why some key file could not be used; the others were."""
+    """Why some key file could not be used, though the others were; or why there are none."""
 
     def to_json(self, text: str) -> dict[str, Any]:
         """Return the result as the command prints it, with the text for the owner."""
@@ -127,6 +135,13 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     if not is_current:
         return check(db, client, clock)
     return CheckResult(count, days, level, failure)
+
+
+def recall(db: Database, clock: Clock, failure: TracingError) -> CheckResult:
+    """Weigh what earlier checks found, because nothing new can be had."""
+    sightings = SightingIndex(select_sightings(db))
+    days, level = assess_stored(db, sightings, load_membership(db), clock)
+    return CheckResult(0, days, level, failure)
 
 
 def _refreshed(

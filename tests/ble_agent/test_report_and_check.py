@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,15 @@ def test_who_was_near_is_told_and_who_was_not_is_not(
     assert binh.answer("check")["batches"] == 0
     assert binh.answer("status")["level"] == "high"
     assert binh.answer("status")["last_check_minutes_ago"] == 0
+
+    # What was found stays to be read while the server is away, and that it is away is told.
+    server.stop()
+    away = binh.command("check", "--json")
+    assert away.returncode == 1
+    assert "the server does not answer" in away.stderr
+    assert json.loads(away.stdout) == {**told, "batches": 0}
+    assert "does not answer" in chi.refusal("check")
+    assert chi.command("check").stdout == ""
 
 
 def test_a_code_is_refused_in_one_line_of_the_owners_language(
