@@ -199,13 +199,13 @@ MESSAGES: Mapping[str, Text] = {
         "The agent is not running. Start it with: truyvet agent run",
         "Chương trình chưa chạy. Hãy khởi động bằng lệnh: truyvet agent run",
     ),
-    "status_last_scan": Text(
-        "Last listened: {minutes} minutes ago", "Lần thu tín hiệu gần nhất: {minutes} phút trước"
-    ),
+    "status_last_scan": Text("Last listened: {ago}", "Lần thu tín hiệu gần nhất: {ago}"),
+    "ago_minutes": Text("{count} minutes ago", "{count} phút trước"),
+    "ago_hours": Text("{count} hours ago", "{count} giờ trước"),
+    "ago_days": Text("{count} days ago", "{count} ngày trước"),
     "status_never_scan": Text("Last listened: never", "Lần thu tín hiệu gần nhất: chưa có"),
     "status_last_check": Text(
-        "Last check of published keys: {minutes} minutes ago",
-        "Lần kiểm tra khóa đã công bố gần nhất: {minutes} phút trước",
+        "Last check of published keys: {ago}", "Lần kiểm tra khóa đã công bố gần nhất: {ago}"
     ),
     "status_never_check": Text(
         "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"

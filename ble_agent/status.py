@@ -27,7 +27,8 @@ from tracing_core.sqlite import Database, open_readonly, translated
 
 __all__ = ["Check", "status"]
 
-_LATE_SCAN_SECONDS = 1_200
+# Some radios listen only between two identifiers, up to 20 minutes apart.
+_LATE_SCAN_SECONDS = 1_500
 _LATE_CHECK_SECONDS = 3_600
 # The database of two weeks in a crowd, and once more while it is rewritten.
 _LEAST_FREE_BYTES = 32 << 20
@@ -180,8 +181,16 @@ def _recent(name: str, moment: int | None, latest: int, clock: Clock, language: 
     minutes = _minutes_ago(clock, moment)
     if minutes is None:
         return Check(name, False, say(f"status_never_{name}", language))
-    text = say(f"status_last_{name}", language, minutes=minutes)
+    text = say(f"status_last_{name}", language, ago=_ago(minutes, language))
     return Check(name, 60 * minutes <= latest, text)
+
+
+def _ago(minutes: int, language: str) -> str:
+    if minutes < 120:
+        return say("ago_minutes", language, count=minutes)
+    if minutes < 48 * 60:
+        return say("ago_hours", language, count=minutes // 60)
+    return say("ago_days", language, count=minutes // (24 * 60))
 
 
 def _disk(home: Path, language: str) -> Check:

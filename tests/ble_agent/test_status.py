@@ -98,6 +98,28 @@ def test_each_thing_that_fails_is_told_by_itself(
     assert "never set" in checks(tmp_path)[1]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "english", "vietnamese"),
+    [
+        (119, "Last listened: 119 minutes ago", "119 phút trước"),
+        (2_879, "Last listened: 47 hours ago", "47 giờ trước"),
+        (2_893, "Last listened: 2 days ago", "2 ngày trước"),
+    ],
+)
+def test_what_was_long_ago_is_told_in_hours_and_days(
+    tmp_path: Path,
+    server: FakeServer,
+    clock: ManualClock,
+    minutes: int,
+    english: str,
+    vietnamese: str,
+) -> None:
+    work(tmp_path, server, clock)
+    clock.advance(60.0 * minutes)
+    assert english in checks(tmp_path)[1]
+    assert f"Lần thu tín hiệu gần nhất: {vietnamese}" in checks(tmp_path, "vi")[1]
+
+
 def test_a_full_disk_is_told(
     tmp_path: Path, server: FakeServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
