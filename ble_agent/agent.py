@@ -88,6 +88,7 @@ class Agent:
         self._told = told
         self._stopped = asyncio.Event()
         self._is_disk_failing = False
+        self._is_sending = False
 
     def stop(self) -> None:
         """Let `run` fall silent, write what was heard, and return."""
@@ -129,6 +130,7 @@ class Agent:
             retry_seconds = min(2 * retry_seconds, _LAST_RETRY_SECONDS)
 
     async def _use_radio(self) -> None:
+        self._is_sending = False
         if self._radio.capabilities.can_advertise:
             # What was on the air before an interruption is never sent again.
             self._wait_until_unsent()
@@ -148,24 +150,30 @@ class Agent:
         wait = at - self._clock.monotonic()
         if wait > _NOW_SECONDS:
             await self._unless_stopped(self._radio.rest(min(wait, _LONGEST_SLEEP_SECONDS)))
-        elif action is Action.SCAN:
-            await self._scan()
-        else:
+        elif action is Action.ROTATE:
             await self._rotate()
             # A slow disk may take long over it, and the next change is ten minutes away.
             self._log.tidy()
+        elif self._is_sending and not self._radio.capabilities.listens_while_sending:
+            # The next change listens before it sends.
+            self._schedule.scanned(at)
+        else:
+            await self._scan()
 
     async def _rotate(self) -> None:
+        if self._is_sending and not self._radio.capabilities.listens_while_sending:
+            await self._send(None)
+            await self._scan()
         began = self._clock.monotonic()
         if not self._log.watch.was_set:
             # A key of 1970 would be of no use to anybody.
-            await self._radio.rotate(None)
+            await self._send(None)
             self._be_silent(_UNSET_CLOCK_SECONDS)
             return
         try:
             advertisement = self._key_ring.next_advertisement(self._clock.now(), self._metadata)
         except StoreError as error:
-            await self._radio.rotate(None)
+            await self._send(None)
             # A check or an import that holds the database is soon done with it.
             is_busy = isinstance(error, StoreBusy)
             self._be_silent(_BUSY_SECONDS if is_busy else _LAST_RETRY_SECONDS)
@@ -175,11 +183,16 @@ class Agent:
         if self._is_disk_failing:
             self._is_disk_failing = False
             _logger.info("%s", say("log_writing_again", self._language))
-        await self._radio.rotate(advertisement)
+        await self._send(advertisement)
         if advertisement is None:
             self._wait_until_unsent()
         else:
             self._schedule.rotated(began, self._clock.monotonic())
+
+    async def _send(self, advertisement: Advertisement | None) -> None:
+        self._is_sending = False
+        await self._radio.rotate(advertisement)
+        self._is_sending = advertisement is not None
 
     def _wait_until_unsent(self) -> None:
         seconds = 0.0

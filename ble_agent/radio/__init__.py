@@ -66,6 +66,9 @@ class Capabilities:
     """Whether the agent itself draws the address that goes with an identifier."""
     note: str = ""
     """What else a person who chooses a radio should know; empty if nothing."""
+    listens_while_sending: bool = True
+    """Whether what is on the air stays as it is while the adapter listens; else it would go on
+    under another address, and one may listen only while nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,10 @@ class BluezRadio(AdapterRadio):
             can_scan=True,
             exact_bytes=False,
             agent_chosen_address=False,
+            # bluetoothd can only listen actively, for which the kernel draws an address. A legacy
+            # controller has no more than one, so what is sent then goes on under another
+            # (since Linux 6.12.118; seen there).
+            listens_while_sending=self._adapter is None or self._adapter.is_extended,
             note="every packet's strength"
             if self._monitors
             else "one packet per device and scan: bluetoothd runs without --experimental",
@@ -96,6 +100,17 @@ class BluezRadio(AdapterRadio):
     async def self_test(self) -> list[Finding]:
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
         findings = await super().self_test()
+        if not self.capabilities.listens_while_sending:
+            findings.append(
+                Finding(
+                    True,
+                    "It can listen only between two identifiers, every 10 to 20 minutes, or the"
+                    " kernel would link them: use --radio mgmt, if it is allowed.",
+                    "Bộ điều hợp này chỉ có thể nghe vào lúc đổi mã, 10 đến 20 phút một lần, nếu"
+                    " không nhân hệ thống sẽ làm lộ mối liên hệ giữa các mã: hãy dùng --radio mgmt"
+                    " nếu được phép.",
+                )
+            )
         if not self._monitors:
             findings.append(
                 Finding(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ble_agent.messages import explain
@@ -17,30 +17,32 @@ _SCAN_SECONDS = 4.0
 
 
 async def try_radio(radio: Radio) -> list[Finding]:
-    """Send a random identifier of nobody's, listen meanwhile, and say what came of it.
+    """Send a random identifier of nobody's, listen, and say what came of it.
 
-    The radio is silent afterwards.
+    It listens meanwhile, unless that would change the address. The radio is silent afterwards.
     """
     heard: list[Heard] = []
     before = radio.rejected.total()
     nobodys = Advertisement(secrets.token_bytes(16), secrets.token_bytes(4))
-    findings = [
-        await _finding(
-            radio.rotate(nobodys),
-            "The adapter sends identifiers, each with an address of its own",
-            "Bộ điều hợp gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
-        ),
-        await _finding(
-            radio.scan(_SCAN_SECONDS, heard.append),
-            "The adapter listens",
-            "Bộ điều hợp nghe được",
-        ),
-        await _finding(
-            radio.rotate(None),
-            "The adapter falls silent when told to",
-            "Bộ điều hợp im lặng khi được yêu cầu",
-        ),
-    ]
+    sending = (
+        lambda: radio.rotate(nobodys),
+        "The adapter sends identifiers, each with an address of its own",
+        "Bộ điều hợp gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
+    )
+    listening = (
+        lambda: radio.scan(_SCAN_SECONDS, heard.append),
+        "The adapter listens",
+        "Bộ điều hợp nghe được",
+    )
+    silence = (
+        lambda: radio.rotate(None),
+        "The adapter falls silent when told to",
+        "Bộ điều hợp im lặng khi được yêu cầu",
+    )
+    trials = [sending, listening, silence]
+    if not radio.capabilities.listens_while_sending:
+        trials = [sending, silence, listening]
+    findings = [await _finding(*trial) for trial in trials]
     others = radio.rejected.total() - before
     findings.append(
         Finding(
@@ -52,9 +54,11 @@ async def try_radio(radio: Radio) -> list[Finding]:
     return findings
 
 
-async def _finding(trial: Coroutine[Any, Any, None], text_en: str, text_vi: str) -> Finding:
+async def _finding(
+    attempt: Callable[[], Coroutine[Any, Any, None]], text_en: str, text_vi: str
+) -> Finding:
     try:
-        await trial
+        await attempt()
     except RadioError as error:
         return Finding(
             False,

@@ -62,6 +62,7 @@ class ScriptedRadio:
     fail: Callable[[str], RadioError | None] = lambda _: None
     until: float = 3600.0
     can_advertise: bool = True
+    listens_while_sending: bool = True
     exhausted: bool = False
     stop: Callable[[], None] = lambda: None
     name: str = "scripted"
@@ -74,7 +75,13 @@ class ScriptedRadio:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self.can_advertise, True, True, True)
+        return Capabilities(
+            self.can_advertise,
+            True,
+            True,
+            True,
+            listens_while_sending=self.listens_while_sending,
+        )
 
     def _act(self, what: str) -> None:
         if self.clock.monotonic() >= self.until:
@@ -291,6 +298,22 @@ async def test_after_suspend_the_identifier_changes_first(tmp_path: Path) -> Non
     slept_from = max(moment for moment in radio.scans if moment < resumed)
     assert any(slept_from + 7 * 3600 <= moment <= resumed for moment in changes)
     assert len(set(radio.identifiers)) == len(radio.identifiers)
+
+
+async def test_where_listening_would_change_the_address_nothing_is_sent_meanwhile(
+    tmp_path: Path,
+) -> None:
+    radio = ScriptedRadio(EagerClock(START), listens_while_sending=False, until=86_400.0)
+    await play(radio, tmp_path)
+    for began in radio.scans:
+        last = max((moment, sent) for moment, sent in radio.sent if moment <= began)
+        assert last[1] is None
+    moments = [moment for moment, sent in radio.sent if sent is not None]
+    assert len(set(radio.identifiers)) == len(radio.identifiers) == len(moments) > 70
+    # One scan before each but the first, which had the scan of the start.
+    assert len(moments) - 1 <= len(radio.scans) <= len(moments) + 1
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert all(600 <= gap <= 1200 for gap in gaps)
 
 
 async def test_what_cannot_be_written_down_is_not_sent(

@@ -180,6 +180,27 @@ async def test_without_experimental_it_listens_by_discovery_alone(bus: str) -> N
         bluez.stop()
 
 
+@pytest.mark.parametrize("channels", [[], ["1M", "2M", "Coded"]])
+async def test_a_legacy_controller_listens_only_while_nothing_is_sent(
+    bluez: FakeBluez, channels: list[str]
+) -> None:
+    clock = ManualClock(START)
+    bluez.secondary_channels = channels
+    async with BluezRadio(None, clock) as radio:
+        assert radio.capabilities.listens_while_sending is bool(channels)
+        testing = asyncio.create_task(radio.self_test())
+        while not testing.done():
+            clock.advance(4.0)
+            await asyncio.sleep(0)
+        findings = await testing
+    assert all(finding.ok for finding in findings)
+    assert any("--radio mgmt" in finding.text_en for finding in findings) is not bool(channels)
+    begin, end = (bluez.calls.index(f"{what}Advertisement") for what in ("Register", "Unregister"))
+    meanwhile = bluez.calls[begin:end]
+    assert ("StartDiscovery" in meanwhile) is bool(channels)
+    assert "StartDiscovery" in bluez.calls
+
+
 async def test_monitors_that_are_refused_are_done_without(bluez: FakeBluez) -> None:
     clock = ManualClock(START)
     bluez.errors["RegisterMonitor"] = ("org.bluez.Error.Failed", "no")
