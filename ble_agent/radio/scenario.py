@@ -130,7 +130,6 @@ class Scenario:
     """
 
     places: tuple[Place, ...]
-    pairs: tuple[Pair, ...] = ()
     mode: AirMode = AirMode.LEGACY
     transmit_dbm: float = 0.0
     path_loss_exponent: float = 2.0
@@ -147,6 +146,8 @@ class Scenario:
     """Where loss, noise and the delays of advertising come from."""
     start: float | None = None
     """The clock's time at second 0 (UTC Unix seconds); None for when the air starts."""
+    pairs: tuple[Pair, ...] = ()
+    """Between whom the signal strength is set."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.places) <= _MOST_CONTROLLERS:
