@@ -27,7 +27,7 @@ WORTH_LOADING_SECONDS = 0.5
 """How long a job must take without the kernels to be done with them. Loading them, compiled
 before, takes that long: Numba 0.2 seconds, its tables of types 0.2, the kernels the rest. Measured
 on a Xeon with AVX-512, processor time of whole processes: 20,000 keys against 14,000 sightings took
-0.71 seconds either way, 1,000 keys 0.37 and 0.73, 100,000 keys 2.1 and 0.77. To compile takes five
+0.71 seconds either way, 1,000 keys 0.37 and 0.73, 100,000 keys 2.1 and 0.77. To compile takes six
 seconds more, once a machine; that is not waited for again, so it does not count."""
 
 _SECONDS_A_KEY = 18e-6
