@@ -8,7 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 import server.export.store
 import server.verification.store  # noqa: F401  (every store defines its tables)
@@ -41,7 +41,8 @@ def test_keys_stored_by_an_earlier_version_are_there(tmp_path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", "server:migrations")
     config.set_main_option("path_separator", "os")
-    with create_engine(url).begin() as conn:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as conn:
         config.attributes["connection"] = conn
         command.upgrade(config, "0003")
         conn.exec_driver_sql(
