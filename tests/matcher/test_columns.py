@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -120,5 +121,7 @@ def test_no_repr_shows_a_key_an_identifier_or_a_time() -> None:
         LogTask("log", seen_at, [sighting], []),
     ]
     for each in shown:
-        assert "231" not in repr(each), type(each)
+        # Where an object lies in memory may hold any digits.
+        text = re.sub(r" at 0x[0-9a-f]+", "", repr(each))
+        assert "231" not in text, type(each)
         assert str(seen_at // 600) not in repr(each), type(each)
