@@ -174,8 +174,11 @@ def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[st
     join = str(join_line(keys, settings))
     write_durably(home / "join.txt", f"{join}\n".encode())
     # Last, because its presence says that all the rest is there; TOML's strings are JSON's.
-    noted = {name: getattr(settings, name) for name in ("region", "url", "database_url")}
-    lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items() if value]
+    noted = {"region": settings.region, "url": settings.url}
+    # Not what the environment says, which may be where a password is kept.
+    if database_url := click.get_current_context().meta.get(_DATABASE):
+        noted["database_url"] = database_url
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
     write_durably(home / SETTINGS_FILE, "".join(lines).encode())
     return operator_key, join
 

@@ -125,6 +125,15 @@ def test_init_notes_the_database_it_was_given(tmp_path: Path) -> None:
     assert not (home / "server.db").exists()
 
 
+def test_init_notes_no_database_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUYVET_SERVER_DATABASE_URL", f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    assert CliRunner().invoke(server, ["init", "--home", str(tmp_path / "home")]).exit_code == 0
+    assert (tmp_path / "elsewhere.db").exists()
+    assert "elsewhere" not in (tmp_path / "home" / "server.toml").read_text()
+
+
 @pytest.mark.parametrize(
     ("url", "text"),
     [
