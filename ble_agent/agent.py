@@ -154,14 +154,14 @@ class Agent:
             await self._rotate()
             # A slow disk may take long over it, and the next change is ten minutes away.
             self._log.tidy()
-        elif self._is_sending and not self._radio.capabilities.listens_while_sending:
+        elif self._is_deaf:
             # The next change listens before it sends.
             self._schedule.scanned(at)
         else:
             await self._scan()
 
     async def _rotate(self) -> None:
-        if self._is_sending and not self._radio.capabilities.listens_while_sending:
+        if self._is_deaf:
             await self._send(None)
             await self._scan()
         began = self._clock.monotonic()
@@ -188,6 +188,11 @@ class Agent:
             self._wait_until_unsent()
         else:
             self._schedule.rotated(began, self._clock.monotonic())
+
+    @property
+    def _is_deaf(self) -> bool:
+        """Whether listening now would put what is on the air under another address."""
+        return self._is_sending and not self._radio.capabilities.listens_while_sending
 
     async def _send(self, advertisement: Advertisement | None) -> None:
         self._is_sending = False

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio import Heard, adapter_radio, open_radio
+from ble_agent.radio import Finding, Heard, adapter_radio, open_radio
 from tests.ble_agent.radio.airs import (
     START,
     agent_on,
@@ -161,17 +161,21 @@ async def test_a_scan_delivers_every_packet_and_counts_the_rest(bluez: FakeBluez
     assert {name: bluez.filters[0][name] for name in wanted} == wanted
 
 
+async def findings_of(radio: BluezRadio, clock: ManualClock) -> list[Finding]:
+    testing = asyncio.create_task(radio.self_test())
+    while not testing.done():
+        clock.advance(4.0)
+        await asyncio.sleep(0)
+    return await testing
+
+
 async def test_without_experimental_it_listens_by_discovery_alone(bus: str) -> None:
     bluez, clock = FakeBluez(bus, experimental=False), ManualClock(START)
     await bluez.start()
     try:
         async with BluezRadio(None, clock) as radio:
             assert "--experimental" in radio.capabilities.note
-            testing = asyncio.create_task(radio.self_test())
-            while not testing.done():
-                clock.advance(4.0)
-                await asyncio.sleep(0)
-            findings = await testing
+            findings = await findings_of(radio, clock)
             assert all(finding.ok for finding in findings)
             assert "--experimental" in findings[-1].text_en
         assert "RegisterMonitor" not in bluez.calls
@@ -188,11 +192,7 @@ async def test_a_legacy_controller_listens_only_while_nothing_is_sent(
     bluez.secondary_channels = channels
     async with BluezRadio(None, clock) as radio:
         assert radio.capabilities.listens_while_sending is bool(channels)
-        testing = asyncio.create_task(radio.self_test())
-        while not testing.done():
-            clock.advance(4.0)
-            await asyncio.sleep(0)
-        findings = await testing
+        findings = await findings_of(radio, clock)
     assert all(finding.ok for finding in findings)
     assert any("--radio mgmt" in finding.text_en for finding in findings) is not bool(channels)
     begin, end = (bluez.calls.index(f"{what}Advertisement") for what in ("Register", "Unregister"))
