@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from matcher.kernels.limit import limit_samplers
+from benchmarks.limit import limit_samplers
 from tracing_core.errors import InvalidValue
 
 __all__ = ["machine", "units", "versions"]

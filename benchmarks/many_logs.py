@@ -24,16 +24,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from matcher.batch import match_many
-from matcher.column_join import derive_columns
-from matcher.columns import KeyColumns
-from matcher.many_logs import ManyLogs
-from matcher.many_logs_join import join_many_logs, smaller_side
-from matcher.processor import choose_kernel
-from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
+from matcher.columns.columns import KeyColumns
+from matcher.columns.join import derive_columns
+from matcher.kernels.processor import choose_kernel
+from matcher.many.join import join_many_logs, smaller_side
+from matcher.many.logs import ManyLogs
+from matcher.many.matching import match_many
 from tracing_core.export_file import ExportFile, write_export
-from tracing_core.temporary_exposure_key import derive_aemk
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.temporary_exposure_key import derive_aemk
 
 FIRST_DAY, DAYS = 18_400, 14
 PLANTED = 1000

@@ -24,16 +24,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.limit import limit_ns_per_key
 from benchmarks.machine import machine, units, versions
 from benchmarks.rivals.python import Log, best_python, pycryptodome
 from benchmarks.rivals.tuned_c import TunedC, Unbuildable
-from matcher.column_join import match_columns
-from matcher.columns import KeyColumns, SightingColumns
-from matcher.index import SightingIndex
-from matcher.kernels.limit import limit_ns_per_key
-from matcher.processor import choose_kernel
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.temporary_exposure_key import derive_rpik
+from matcher.columns.columns import KeyColumns, SightingColumns
+from matcher.columns.index import SightingIndex
+from matcher.columns.join import match_columns
+from matcher.kernels.processor import choose_kernel
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
 
 __all__ = ["measure"]
 

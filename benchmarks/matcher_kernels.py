@@ -14,12 +14,12 @@ import time
 
 import numpy as np
 
+from benchmarks.limit import limit_ns_per_key
 from benchmarks.machine import units
-from matcher.column_join import match_columns
-from matcher.columns import KeyColumns, SightingColumns
-from matcher.index import SightingIndex
-from matcher.kernels.limit import limit_ns_per_key
-from matcher.processor import choose_kernel, supported_kernels
+from matcher.columns.columns import KeyColumns, SightingColumns
+from matcher.columns.index import SightingIndex
+from matcher.columns.join import match_columns
+from matcher.kernels.processor import choose_kernel, supported_kernels
 
 DAY = 18_400
 KEYS = 8192

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from benchmarks.naive import match_naively
 from matcher import match_keys
-from tracing_core.diagnosis_key import DiagnosisKey
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.sighting import Sighting
-from tracing_core.temporary_exposure_key import derive_rpik
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
+from tracing_core.store.sighting import Sighting
 
 __all__ = ["measure"]
 

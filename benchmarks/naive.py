@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tracing_core.diagnosis_key import DiagnosisKey
-from tracing_core.sighting import Sighting
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.store.sighting import Sighting
 
 __all__ = ["match_naively"]
 

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from benchmarks.machine import machine
 from benchmarks.reading import random_log, write_keys
 from tracing_core.export_file import Signer
-from tracing_core.sighting import write_json_lines
+from tracing_core.store.sighting import write_json_lines
 
 __all__ = ["measure"]
 

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import machine
-from matcher.column_join import match_columns
-from matcher.columns import KeyColumns, SightingColumns
-from matcher.index import SightingIndex
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.temporary_exposure_key import derive_rpik
+from matcher.columns.columns import KeyColumns, SightingColumns
+from matcher.columns.index import SightingIndex
+from matcher.columns.join import match_columns
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
 
 __all__ = ["measure"]
 

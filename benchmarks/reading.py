@@ -19,14 +19,14 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
-from matcher.column_join import match_columns
-from matcher.diagnosis_keys import KeyFiles
-from matcher.export_columns import read_keys
-from matcher.fast import FastJoin
-from matcher.index import SightingIndex
-from matcher.log_columns import LogColumns
-from matcher.processor import choose_kernel
-from matcher.value_set import KnownKeys
+from matcher.columns.index import SightingIndex
+from matcher.columns.join import match_columns
+from matcher.columns.keys import read_keys
+from matcher.columns.log import LogColumns
+from matcher.columns.matches import FastJoin
+from matcher.columns.value_set import KnownKeys
+from matcher.kernels.processor import choose_kernel
+from matcher.key_files import KeyFiles
 from tracing_core.export_file import ExportFile, Signer, archive, export_pb2, read_verified
 from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES
 from tracing_core.export_file.reader import read_file

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ble_agent.messages import LANGUAGES, default_language
+from ble_agent.messages.catalogue import LANGUAGES, default_language
 from tracing_core.errors import InvalidSetting
-from tracing_core.sqlite import translated
+from tracing_core.store.sqlite import translated
 
 __all__ = ["SETTINGS_FILE", "AgentConfig", "default_home", "load_config"]
 

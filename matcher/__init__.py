@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matcher.definition import KeyMatch
-    from matcher.join import match_keys
     from matcher.matching import match
-    from matcher.report import MatchResult
+    from matcher.portable.join import match_keys
+    from matcher.portable.sightings import SightingIndex, read_log
+    from matcher.result import MatchResult
     from matcher.risk import (
         Assessment,
         DailySummary,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         load_configuration,
         preset_names,
     )
-    from matcher.sightings import SightingIndex, read_log
 
 __all__ = [
     "Assessment",
@@ -40,11 +40,11 @@ __all__ = [
 
 _HOMES = {
     "KeyMatch": "definition",
-    "MatchResult": "report",
-    "SightingIndex": "sightings",
+    "MatchResult": "result",
+    "SightingIndex": "portable.sightings",
     "match": "matching",
-    "match_keys": "join",
-    "read_log": "sightings",
+    "match_keys": "portable.join",
+    "read_log": "portable.sightings",
 }
 
 

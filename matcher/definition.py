@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
-from tracing_core.interval import ENIntervalNumber, interval_number
-from tracing_core.rolling_proximity_identifier import derive_rpi
-from tracing_core.sighting import Sighting
-from tracing_core.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
+from tracing_core.protocol.interval import ENIntervalNumber, interval_number
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpi
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.store.sighting import Sighting
 
 __all__ = [
     "MAX_SECONDS_HEARD",

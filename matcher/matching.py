@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matcher.definition import KeyMatch
-from matcher.diagnosis_keys import KeyFiles, read_ahead
-from matcher.join import Join
-from matcher.report import MatchResult
+from matcher.kernels.choice import THREADED_KEYS, available_threads, chosen_kernel, loaded_kernel
+from matcher.key_files import KeyFiles, read_ahead
+from matcher.portable.join import Join
+from matcher.portable.sightings import SightingIndex, estimated_sightings, read_log
+from matcher.result import MatchResult
 from matcher.risk import assess
-from matcher.sightings import SightingIndex, estimated_sightings, read_log
-from matcher.start_up import THREADED_KEYS, available_threads, chosen_kernel, loaded_kernel
+from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidValue
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.interval import utc_day
-from tracing_core.sighting import Sighting
+from tracing_core.protocol.interval import utc_day
+from tracing_core.store.sighting import Sighting
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-    from matcher.processor import Kernel
+    from matcher.kernels.processor import Kernel
     from tracing_core.export_file import ExportFile
 
 __all__ = ["match"]
@@ -139,8 +139,8 @@ def _fast(
     threads: int,
 ) -> _Found:
     report("reading the log")
-    from matcher.fast import FastJoin
-    from matcher.log_columns import LogColumns, read_columns
+    from matcher.columns.log import LogColumns, read_columns
+    from matcher.columns.matches import FastJoin
 
     columns = read_columns(log) if isinstance(log, Path) else LogColumns.from_sightings(log)
     join = FastJoin(columns, kernel, threads=threads, expected_keys=files.estimated_keys())

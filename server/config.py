@@ -16,8 +16,8 @@ from pydantic_settings import (
 from sqlalchemy import URL
 
 from tracing_core.errors import StoreError, TrustError
-from tracing_core.sqlite import translated
-from tracing_core.trust import MOST_MIRRORS, checked_address
+from tracing_core.store.sqlite import translated
+from tracing_core.trust.documents import MOST_MIRRORS, checked_address
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from server.config import SETTINGS_FILE, Settings
-from server.database import Database
+from server.store.database import Database
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError
 
 if TYPE_CHECKING:
-    from server.storage import Storage
-    from server.trust.keys import KeyFolder
+    from server.store.private_keys import KeyFolder
+    from server.store.storage import Storage
 
 __all__ = ["CurrentServer", "Server"]
 
@@ -40,8 +40,8 @@ class Server:
         StoreError
             When it was never initialised, or for another region, or cannot be used.
         """
-        from server.storage import Storage
-        from server.trust.keys import KeyFolder
+        from server.store.private_keys import KeyFolder
+        from server.store.storage import Storage
 
         home = settings.home
         if not (home / SETTINGS_FILE).exists():

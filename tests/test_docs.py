@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 import pytest
 
-from ble_agent.messages import MESSAGES
+from ble_agent.messages.catalogue import MESSAGES
 from tracing_core.cli import truyvet
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.export_file import ExportFile, write_export
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.sighting import Sighting, write_json_lines
-from tracing_core.temporary_exposure_key import derive_rpik
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
+from tracing_core.store.sighting import Sighting, write_json_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
 from ble_agent.demo.truth import Trace, scans
-from tracing_core.exposure_configuration import NO_LEVEL
+from tracing_core.configuration.env2 import NO_LEVEL
 
 __all__ = ["Picture", "Told"]
 

@@ -15,7 +15,7 @@ from ble_agent.demo.processes import Processes
 from ble_agent.demo.story import AFFECTED, NAMES, RATE, SECONDS, TRANSMIT_DBM, Story
 from ble_agent.demo.truth import Trace, Truth, fault, read_trace, truth
 from tracing_core.clock import ScaledClock
-from tracing_core.exposure_configuration import ExposureConfiguration
+from tracing_core.configuration.env2 import ExposureConfiguration
 
 __all__ = ["Outcome", "Play"]
 

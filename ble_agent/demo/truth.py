@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tracing_core.diagnosis_key import ReportType
-from tracing_core.exposure_configuration import NO_LEVEL, ExposureConfiguration
+from tracing_core.configuration.env2 import NO_LEVEL, ExposureConfiguration
+from tracing_core.protocol.diagnosis_key import ReportType
 
 __all__ = ["Heard", "Scan", "Sent", "Trace", "Truth", "fault", "read_trace", "scans", "truth"]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import (
     AdvertisementFault,
@@ -18,6 +17,7 @@ from tracing_core.errors import (
     RadioFault,
     require,
 )
+from tracing_core.protocol.advertisement import Advertisement
 
 __all__ = [
     "LONGEST_CONTROLLER_TIMEOUT_SECONDS",
@@ -170,11 +170,11 @@ def open_radio(spec: str, clock: Clock) -> Radio:
     kind, _, rest = spec.partition(":")
     if kind == "hci" and rest:
         require("bumble", extra="hci")
-        from ble_agent.radio.hci import HciRadio
+        from ble_agent.radio.hci.radio import HciRadio
 
         return HciRadio(rest, clock)
     if kind == "replay" and rest:
-        from ble_agent.radio.replay import ReplayRadio
+        from ble_agent.radio.replay.radio import ReplayRadio
 
         return ReplayRadio(Path(rest), clock)
     if kind in ("auto", "android") and not rest:
@@ -195,7 +195,7 @@ def _auto(clock: Clock) -> Radio:
 
 def _android(clock: Clock) -> Radio:
     require("bleak", extra="agent")
-    from ble_agent.radio.android import AndroidRadio
+    from ble_agent.radio.android.radio import AndroidRadio
 
     return AndroidRadio(clock)
 
@@ -203,12 +203,12 @@ def _android(clock: Clock) -> Radio:
 def _bluez(adapter: str | None, clock: Clock) -> Radio:
     require("dbus_fast", extra="agent")
     require("bleak", extra="agent")
-    from ble_agent.radio.bluez import BluezRadio
+    from ble_agent.radio.bluez.radio import BluezRadio
 
     return BluezRadio(adapter, clock)
 
 
 def _mgmt(adapter: str, clock: Clock) -> Radio:
-    from ble_agent.radio.mgmt import MgmtRadio
+    from ble_agent.radio.mgmt.radio import MgmtRadio
 
     return MgmtRadio(int(adapter[3:]) if adapter else None, clock)

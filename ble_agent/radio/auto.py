@@ -10,11 +10,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from ble_agent.messages import explain
+from ble_agent.messages.catalogue import explain
 from ble_agent.radio import Capabilities, Finding, Heard, Radio, open_radio
-from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
+from tracing_core.protocol.advertisement import Advertisement
 
 __all__ = ["AutoRadio"]
 

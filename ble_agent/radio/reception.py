@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ble_agent.radio import Heard
 from ble_agent.radio.reports import ReportReader
-from tracing_core.advertisement import Advertisement
 from tracing_core.errors import AdvertisementFault, InvalidAdvertisement
+from tracing_core.protocol.advertisement import Advertisement
 
 __all__ = ["Reception"]
 

@@ -1,9 +1,9 @@
 """The matcher's compiled kernels: everything Numba and llvmlite do here, and nothing else.
 
 Importing this package costs nothing; importing one of its modules that emits code imports Numba.
-`matcher.processor` says which kernel this processor runs, `registry` knows what each is made of,
-`trial` has it run first in a process of its own, and `cache` keeps what was compiled.
-`matcher.column_join` and `matcher.many_logs_join` match columns with it.
+`processor` says which kernel this processor runs, `registry` knows what each is made of, `trial`
+has it run first in a process of its own, and `cache` keeps what was compiled.
+`matcher.columns.join` and `matcher.many.join` match columns with it.
 
 ==================  =========================================================================
 `sha256`            constants of SHA-256 and HMAC, in plain Python

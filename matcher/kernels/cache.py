@@ -28,8 +28,9 @@ import numba
 from numba.core import caching
 from numba.core.registry import cpu_target
 
-from matcher import definition, processor
-from tracing_core import interval
+from matcher import definition
+from matcher.kernels import processor
+from tracing_core.protocol import interval
 
 __all__ = ["cache_folder", "compiled", "kept_if_right", "source_stamp"]
 

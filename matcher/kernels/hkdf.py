@@ -11,7 +11,7 @@ integer; what is known for every key is computed here.
 4 cycles for itself. Four keys fill Zen 4's unit (81 ns a key at 3.67 GHz, 84 with three, 98 with
 six: legacy encoding reaches 16 registers only). Intel's unit takes three cycles a `sha256rnds2`
 and four a `sha256msg1`, so there 16 lanes of AVX-512 (79 ns, 89 % of its ports' rate) beat any
-number of streams (158 ns): `matcher.processor` chooses by maker.
+number of streams (158 ns): `matcher.kernels.processor` chooses by maker.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from numba import types, uint64
 from matcher.definition import TOLERANCE_INTERVALS
 from matcher.kernels.cache import compiled
 from matcher.kernels.vectors import inlined
-from tracing_core.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
+from tracing_core.protocol.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
 
 __all__ = [
     "count_days_function",

@@ -1,4 +1,4 @@
-"""What each kernel of `matcher.processor` is made of, compiled when first asked for."""
+"""What each kernel of `matcher.kernels.processor` is made of, compiled when first asked for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numba.core.registry import cpu_target
 
 from matcher.kernels import aarch64, aes, aes_table, hkdf, scan
 from matcher.kernels.cache import compiled
+from matcher.kernels.processor import Kernel
 from matcher.kernels.trial import try_out
-from matcher.processor import Kernel
 from tracing_core.errors import InvalidValue
 
 __all__ = ["derive_function", "fill_function", "group_function", "load", "scan_function"]

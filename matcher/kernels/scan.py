@@ -17,7 +17,7 @@ from matcher.kernels.layout import GROUP
 from matcher.kernels.memory import copy_16, load_64, prefetch_group, store_32, store_64
 from matcher.kernels.values import place
 from matcher.kernels.vectors import called, inlined
-from tracing_core.interval import TEK_ROLLING_PERIOD
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 
 __all__ = [
     "DERIVE_SIGNATURE",

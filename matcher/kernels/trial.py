@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 
-from matcher.processor import Kernel
+from matcher.kernels.processor import Kernel
 
 __all__ = ["WRONG", "try_out"]
 
@@ -36,7 +36,7 @@ def try_out(loop: str, kernel: Kernel) -> None:
         return
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
-        f"from matcher.kernel_trial import main; main({loop!r}, {kernel.name!r})"
+        f"from matcher.columns.kernel_trial import main; main({loop!r}, {kernel.name!r})"
     )
     try:
         done = subprocess.run(

@@ -2,8 +2,8 @@
 
 from matcher.risk.assessment import Assessment, assess
 from matcher.risk.configuration import load_configuration, preset_names
-from matcher.risk.daily_summaries import DailySummary, daily_summaries
-from matcher.risk.summary import ExposureSummary
+from matcher.risk.models.env2.daily_summaries import DailySummary, daily_summaries
+from matcher.risk.models.env2.summary import ExposureSummary
 
 __all__ = [
     "Assessment",

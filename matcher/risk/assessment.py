@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from matcher.definition import KeyMatch
-from matcher.exposure_windows import exposure_windows
-from matcher.risk.classification import gravest
-from matcher.risk.daily_summaries import DailySummary, daily_summaries
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.exposure_window import ExposureWindow
+from matcher.risk.models.env2.classification import gravest
+from matcher.risk.models.env2.daily_summaries import DailySummary, daily_summaries
+from matcher.risk.windows import exposure_windows
+from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.protocol.exposure_window import ExposureWindow
 
 __all__ = ["Assessment", "assess"]
 

@@ -6,9 +6,9 @@ import json
 from importlib import resources
 from pathlib import Path
 
+from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidValue
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.sqlite import translated
+from tracing_core.store.sqlite import translated
 
 __all__ = ["MAX_CONFIGURATION_BYTES", "load_configuration", "preset_names"]
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
-from server.answers import content_tag, matches_tag
 from server.context import CurrentServer
 from server.export.store import is_published
 from server.export.worker import INDEX_NAME
-from server.problems import Refused
-from server.storage import StoredFile
+from server.http.answers import content_tag, matches_tag
+from server.http.problems import Refused
+from server.store.storage import StoredFile
 
 __all__ = ["export_router"]
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from server.export.windows import Window
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
-from tracing_core.interval import (
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
+from tracing_core.protocol.interval import (
     TEK_ROLLING_PERIOD,
     ENIntervalNumber,
     interval_number,
@@ -29,7 +29,7 @@ from tracing_core.interval import (
     rolling_start,
     utc_day,
 )
-from tracing_core.temporary_exposure_key import KEY_LENGTH
+from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
 __all__ = ["PaddingKey", "UploadModel", "draw_count", "draw_padding"]
 

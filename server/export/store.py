@@ -26,12 +26,12 @@ from sqlalchemy import (
     update,
 )
 
-from server.database import metadata
 from server.export.padding import PaddingKey
 from server.export.windows import Window
-from server.publish.store import diagnosis_key
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
-from tracing_core.interval import INTERVAL_SECONDS
+from server.store.database import metadata
+from server.store.diagnosis_keys import diagnosis_key
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.interval import INTERVAL_SECONDS
 
 __all__ = [
     "EMBARGO_SECONDS",

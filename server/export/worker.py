@@ -23,12 +23,12 @@ from server.context import Server
 from server.export import store
 from server.export.padding import UploadModel, draw_count, draw_padding
 from server.export.windows import Window, due_windows, window_of
-from server.files import locked, write_durably
-from server.metrics import EXPORTS_WRITTEN
+from server.operation.metrics import EXPORTS_WRITTEN
 from server.publish.rules import BACKFILLED_RISK
-from tracing_core.diagnosis_key import ReportType
+from server.store.files import locked, write_durably
 from tracing_core.export_file import ExportFile, Signer, write_export, write_index
-from tracing_core.sqlite import translated
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.store.sqlite import translated
 
 __all__ = ["INDEX_NAME", "publish_index", "run_due"]
 

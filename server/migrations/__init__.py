@@ -1,1 +1,1 @@
-"""The database's schema, step by step; `server.database.Database.migrate` runs the steps."""
+"""The database's schema, step by step; `server.store.database.Database.migrate` runs the steps."""

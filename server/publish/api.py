@@ -7,15 +7,15 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from server.bodies import Body, Chaff
 from server.context import CurrentServer
-from server.problems import answered
+from server.http.bodies import Body, Chaff
+from server.http.problems import answered
+from server.http.schemas import request_schema, response_schemas
 from server.publish.upload import take_upload
-from server.schemas import request_schema, response_schemas
 from server.verification.certificate import pretend_to_verify, verify_certificate
 from server.verification.limits import Address, Limits
 from tracing_core.errors import PublishRejected
-from tracing_core.publish_request import PublishRequest, PublishResponse
+from tracing_core.http.publish_request import PublishRequest, PublishResponse
 
 __all__ = ["publish_router"]
 

@@ -17,11 +17,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from server.config import Settings
-from server.trust.keys import SecretKey
-from tracing_core.diagnosis_key import DiagnosisKey
+from server.store.private_keys import SecretKey
 from tracing_core.errors import InvalidValue
-from tracing_core.interval import interval_number
-from tracing_core.publish_request import decode_base64
+from tracing_core.http.publish_request import decode_base64
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import interval_number
 
 __all__ = ["RevisableKey", "open_token", "seal_token"]
 

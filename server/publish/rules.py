@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from server.config import Settings
 from server.verification.certificate import Claims
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import InvalidKey, PublishRejected
-from tracing_core.interval import interval_number, interval_start, utc_day
-from tracing_core.publish_request import PublishRequest
+from tracing_core.http.publish_request import PublishRequest
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.interval import interval_number, interval_start, utc_day
 
 __all__ = ["BACKFILLED_RISK", "RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
 

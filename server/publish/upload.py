@@ -11,23 +11,17 @@ from sqlalchemy import Connection
 
 from server.config import Settings
 from server.context import Server
-from server.database import kept_if
 from server.export.store import closed_until
-from server.metrics import KEYS_PUBLISHED, KEYS_REJECTED
+from server.operation.metrics import KEYS_PUBLISHED, KEYS_REJECTED
 from server.publish.revision import RevisableKey, open_token, seal_token
 from server.publish.rules import Candidate, Upload, apply_rules
-from server.publish.store import (
-    NewKey,
-    StoredKey,
-    find_keys,
-    insert_keys,
-    revise_key,
-)
+from server.store.database import kept_if
+from server.store.diagnosis_keys import NewKey, StoredKey, find_keys, insert_keys, revise_key
 from server.verification.certificate import Claims
-from tracing_core.diagnosis_key import ReportType, is_allowed_transition
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError
-from tracing_core.publish_request import PublishRequest, PublishResponse
-from tracing_core.temporary_exposure_key import KEY_LENGTH
+from tracing_core.http.publish_request import PublishRequest, PublishResponse
+from tracing_core.protocol.diagnosis_key import ReportType, is_allowed_transition
+from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
 __all__ = ["take_upload"]
 

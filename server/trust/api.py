@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
 
-from server.answers import content_tag, matches_tag
 from server.context import CurrentServer
-from server.problems import Refused
+from server.http.answers import content_tag, matches_tag
+from server.http.problems import Refused
 from server.trust.config_document import current_config
 
 __all__ = ["trust_router"]

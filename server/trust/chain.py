@@ -12,10 +12,10 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from server.config import Settings
-from server.trust.keys import KeyFolder, KeyRecord, Manifest
+from server.store.private_keys import KeyFolder, KeyRecord, Manifest
 from tracing_core.errors import StoreError
 from tracing_core.export_file import MAX_SIGNATURES
-from tracing_core.trust import ExportVerificationKey, JoinLine, TrustDocument, fingerprint
+from tracing_core.trust.documents import ExportVerificationKey, JoinLine, TrustDocument, fingerprint
 
 __all__ = [
     "begin_chain",

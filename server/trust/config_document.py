@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from server.config import Settings
-from server.files import write_durably
-from server.trust.keys import KeyFolder, Manifest, SignedDocument
+from server.store.files import write_durably
+from server.store.private_keys import KeyFolder, Manifest, SignedDocument
+from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidValue, StoreError, TracingError
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.sqlite import translated
-from tracing_core.trust import Contact, SignedConfig, fingerprint
+from tracing_core.store.sqlite import translated
+from tracing_core.trust.documents import Contact, SignedConfig, fingerprint
 
 __all__ = ["CONTACT_FILE", "RISK_FILE", "current_config", "set_contact"]
 
@@ -29,7 +29,7 @@ CONTACT_FILE = "contact.json"
 """Whom an exposed person turns to: ``{"vi": {"name", "phone", "url", "advice"}, "en": {…}}``."""
 
 RISK_FILE = "exposure-configuration.json"
-"""How exposures are weighed; absent, the default of `tracing_core.exposure_configuration`."""
+"""How exposures are weighed; absent, the default of `tracing_core.configuration.env2`."""
 
 _CONTACT_FIELDS = tuple(field.name for field in fields(Contact))
 _LANGUAGES = frozenset({"vi", "en"})

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse
 
-from server.answers import padded
-from server.bodies import Body, Chaff
 from server.context import CurrentServer, Server
-from server.problems import Refused, answered
-from server.schemas import request_schema, response_schemas
+from server.http.answers import padded
+from server.http.bodies import Body, Chaff
+from server.http.problems import Refused, answered
+from server.http.schemas import request_schema, response_schemas
 from server.verification.limits import Address, Limits
 from server.verification.rules import (
     check_operator_key,
@@ -23,8 +23,8 @@ from server.verification.rules import (
     issue_code,
 )
 from tracing_core.errors import InvalidValue
-from tracing_core.json_body import JSONBody
-from tracing_core.verification import (
+from tracing_core.http.json_body import JSONBody
+from tracing_core.http.verification import (
     BatchIssueRequest,
     BatchIssueResponse,
     CertificateRequest,

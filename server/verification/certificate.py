@@ -13,12 +13,12 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from server.config import Settings
-from server.trust.keys import NamedKey
+from server.store.private_keys import NamedKey
 from server.verification.store import NOBODY, Subject
-from tracing_core.diagnosis_key import ReportType
 from tracing_core.errors import InvalidValue, PublishRejected
-from tracing_core.interval import interval_number
-from tracing_core.publish_request import PublishRequest, check_key_hmac, decode_base64
+from tracing_core.http.publish_request import PublishRequest, check_key_hmac, decode_base64
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.protocol.interval import interval_number
 
 __all__ = [
     "REPORT_TYPES",

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from server.config import Settings
-from server.problems import Refused
+from server.http.problems import Refused
 from tracing_core.clock import Clock
 
 __all__ = ["Address", "ClientLimits", "Limits"]

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from server.config import Settings
 from server.context import Server
-from server.database import kept_if
-from server.problems import Refused
+from server.http.problems import Refused
+from server.store.database import kept_if
 from server.verification.certificate import sign_certificate
 from server.verification.store import (
     NOBODY,
@@ -34,8 +34,8 @@ from server.verification.store import (
     use_token,
 )
 from tracing_core.errors import InvalidValue
-from tracing_core.publish_request import decode_base64
-from tracing_core.verification import CertificateRequest, IssueRequest, VerifyRequest
+from tracing_core.http.publish_request import decode_base64
+from tracing_core.http.verification import CertificateRequest, IssueRequest, VerifyRequest
 
 __all__ = [
     "IssuedCode",

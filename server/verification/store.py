@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from server.database import metadata
+from server.store.database import metadata
 
 __all__ = [
     "NOBODY",

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ble_agent.store import DATABASE_NAME
+from ble_agent.store.database import DATABASE_NAME
 from tracing_core.clock import ScaledClock
-from tracing_core.sighting import SIGHTING_TABLE, Sighting, select_sightings
-from tracing_core.sqlite import open_readonly
+from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings
+from tracing_core.store.sqlite import open_readonly
 
 COMMAND = (sys.executable, "-c", "from tracing_core.cli import main; main()")
 START_SECONDS = 60

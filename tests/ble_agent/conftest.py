@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.membership import join
-from ble_agent.server_client import ServerClient
-from ble_agent.store import open_store
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.membership import join
+from ble_agent.store.database import open_store
 from tests.ble_agent.fake_server import FakeServer, fake_server
-from tracing_core.sqlite import Database
-from tracing_core.trust import JoinLine
+from tracing_core.store.sqlite import Database
+from tracing_core.trust.documents import JoinLine
 
 
 @pytest.fixture

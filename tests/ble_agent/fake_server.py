@@ -15,10 +15,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tracing_core.clock import Clock, ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey
+from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.export_file import ExportFile, Signer, write_export
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.trust import (
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.trust.documents import (
     Contact,
     ExportVerificationKey,
     SignedConfig,

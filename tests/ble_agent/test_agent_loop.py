@@ -19,16 +19,15 @@ from typing import Self
 
 import pytest
 
-from ble_agent import encounter_log, late_store
-from ble_agent.agent import Agent
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.key_ring import KeyRing
-from ble_agent.late_store import LateStore
+from ble_agent.air import encounter_log
+from ble_agent.air import persistence as late_store
+from ble_agent.air.agent import Agent
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.air.persistence import LateStore
+from ble_agent.air.schedule import CONTINUOUS, Schedule
 from ble_agent.radio import Capabilities, Finding, Heard
-from ble_agent.schedule import CONTINUOUS, Schedule
-from ble_agent.store import get_state, open_store
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata
+from ble_agent.store.database import get_state, open_store
 from tracing_core.clock import ManualClock
 from tracing_core.errors import (
     AdvertisementFault,
@@ -38,10 +37,12 @@ from tracing_core.errors import (
     StoreFull,
     StoreReadOnly,
 )
-from tracing_core.interval import interval_number, rolling_start
-from tracing_core.rolling_proximity_identifier import derive_rpi
-from tracing_core.sighting import Sighting, select_sightings
-from tracing_core.sqlite import Database
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.protocol.interval import interval_number, rolling_start
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpi
+from tracing_core.store.sighting import Sighting, select_sightings
+from tracing_core.store.sqlite import Database
 
 START = 1_800_000_000.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ble_agent.key_ring import KeyRing
-from ble_agent.store import open_store
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.store.database import open_store
 from tests.ble_agent.agents import AgentProcess, air_process, clock_at, side_by_side
 from tests.ble_agent.radio.air_trace import (
     change_gaps,
@@ -16,8 +16,8 @@ from tests.ble_agent.radio.air_trace import (
     read_trace,
     times_on_air,
 )
-from tracing_core.interval import interval_number
-from tracing_core.rolling_proximity_identifier import rpis_of
+from tracing_core.protocol.interval import interval_number
+from tracing_core.protocol.rolling_proximity_identifier import rpis_of
 
 RATE = 90.0
 START = 1_800_000_000.0

@@ -14,7 +14,7 @@ from tests.ble_agent.cards import can_mount, card
 from tests.ble_agent.fake_server import FakeServer
 from tests.ble_agent.radio.air_trace import read_trace, sent
 from tracing_core.clock import Clock
-from tracing_core.sighting import read_json_lines
+from tracing_core.store.sighting import read_json_lines
 
 START = 1_800_000_000.0
 RATE = 120.0

@@ -18,19 +18,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ble_agent.cli import agent as agent_command
+from ble_agent.app.cli import agent as agent_command
 from ble_agent.config import AgentConfig, load_config
-from ble_agent.home import LOCK_NAME
-from ble_agent.messages import explain
+from ble_agent.messages.catalogue import explain
 from ble_agent.service import notify
-from ble_agent.store import DATABASE_NAME, get_state, open_store, set_state
+from ble_agent.store.database import DATABASE_NAME, get_state, open_store, set_state
+from ble_agent.store.home import LOCK_NAME
 from tests.ble_agent.agents import AgentProcess, clock_at, environment
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
-from tracing_core.advertisement import Advertisement
 from tracing_core.errors import InvalidSetting
-from tracing_core.sighting import Sighting, insert_sightings, write_json_lines
-from tracing_core.sqlite import transaction
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.sighting import Sighting, insert_sightings, write_json_lines
+from tracing_core.store.sqlite import transaction
 
 NOW = 1_800_000_000.0
 ROW = Sighting(bytes(range(16)), b"abcd", (-60, -61), int(NOW) - 1000, int(NOW) - 1300)

@@ -14,23 +14,23 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent import cover
-from ble_agent.cover import COVER_REPORTS_PER_DAY, CoverTraffic, pretend_report
-from ble_agent.key_ring import KeyRing
-from ble_agent.membership import join, load_membership
-from ble_agent.report import report
-from ble_agent.server_client import ServerClient
-from ble_agent.store import open_store
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.authority import cover
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.cover import COVER_REPORTS_PER_DAY, CoverTraffic, pretend_report
+from ble_agent.authority.membership import join, load_membership
+from ble_agent.authority.report import report
+from ble_agent.store.database import open_store
 from tests.ble_agent.agents import clock_at
 from tests.ble_agent.recording_proxy import Connection, RecordingProxy, recording_proxy
 from tests.ble_agent.test_agent_loop import EagerClock
 from tests.server.running import RunningServer, answer
 from tests.server.running import clock_at as server_clock_at
-from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ScaledClock
 from tracing_core.errors import ServerRefused
-from tracing_core.sqlite import Database
-from tracing_core.trust import JoinLine
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.sqlite import Database
+from tracing_core.trust.documents import JoinLine
 
 DAY = 86_400
 NOON = 20_900 * DAY + DAY // 2
@@ -188,10 +188,10 @@ async def test_pretences_are_a_poisson_process(
 def test_a_server_that_is_away_is_no_news(
     db: Database, tmp_path: Path, clock: ScaledClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "ble_agent.cover")
+    caplog.set_level(logging.DEBUG, "ble_agent.authority.cover")
     # Nothing listens there.
     CoverTraffic(tmp_path, clock, random.Random(1), server="http://127.0.0.1:9")._send()
-    told = [each for each in caplog.records if each.name == "ble_agent.cover"]
+    told = [each for each in caplog.records if each.name == "ble_agent.authority.cover"]
     assert [(each.levelname, each.getMessage()) for each in told] == [
         ("DEBUG", "cover: ServerUnreachable")
     ]

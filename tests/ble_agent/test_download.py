@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.download import PART_NAME, KnownAnswers, PartialFile
-from ble_agent.exposure_check import CheckResult, check
-from ble_agent.home import erase_home
-from ble_agent.membership import join
-from ble_agent.server_client import ServerClient
-from ble_agent.store import open_store
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.download import PART_NAME, KnownAnswers, PartialFile
+from ble_agent.authority.membership import join
+from ble_agent.exposures.check import CheckResult, check
+from ble_agent.store.database import open_store
+from ble_agent.store.home import erase_home
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
 from tests.ble_agent.test_hostile_server import self_signed
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
-from tracing_core.sqlite import Database
-from tracing_core.trust import JoinLine
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.store.sqlite import Database
+from tracing_core.trust.documents import JoinLine
 
 NOW = 1_800_000_000.0
 

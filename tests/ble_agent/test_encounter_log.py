@@ -8,15 +8,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ble_agent import encounter_log
-from ble_agent.clock_watch import ClockWatch
-from ble_agent.encounter_log import EncounterLog, Scan
-from ble_agent.store import forget, get_state, open_store
-from tracing_core.advertisement import Advertisement
+from ble_agent.air import encounter_log
+from ble_agent.air.clock_watch import ClockWatch
+from ble_agent.air.encounter_log import EncounterLog, Scan
+from ble_agent.store.database import forget, get_state, open_store
 from tracing_core.clock import ManualClock
 from tracing_core.errors import StoreBusy, StoreFull
-from tracing_core.sighting import select_sightings
-from tracing_core.sqlite import Database, transaction
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.sighting import select_sightings
+from tracing_core.store.sqlite import Database, transaction
 
 DAY = 86_400
 START = 19_000 * DAY + 40_000
@@ -152,7 +152,7 @@ def test_a_clock_that_ran_ahead_once_is_believed_again_after_fourteen_days_of_sc
 def test_every_scan_under_a_clock_that_ran_ahead_counts_towards_its_being_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ble_agent.clock_watch._SCANS_UNTIL_BELIEVED", 2)
+    monkeypatch.setattr("ble_agent.air.clock_watch._SCANS_UNTIL_BELIEVED", 2)
     clock = ManualClock(START + 365 * DAY)
     with open_store(tmp_path) as db:
         log = EncounterLog(db, clock)
@@ -224,7 +224,7 @@ def test_a_scan_that_cannot_be_written_is_written_with_the_next(
     tmp_path: Path, monkeypatch
 ) -> None:
     clock = ManualClock(START)
-    monkeypatch.setattr("tracing_core.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
     with open_store(tmp_path) as db, open_store(tmp_path) as other:
         log = EncounterLog(db, clock)
         other.conn.execute("BEGIN IMMEDIATE")
@@ -318,7 +318,7 @@ def batches(db: Database) -> int:
 def test_what_is_written_late_is_compared_with_keys_that_were_used_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracing_core.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
     clock = ManualClock(START)
     with open_store(tmp_path) as db, open_store(tmp_path) as other:
         log = EncounterLog(db, clock)

@@ -10,28 +10,28 @@ from typing import Any
 
 import pytest
 
-from ble_agent import exposure_check
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.exposure_check import CheckResult, check, owner_text, take_batch
-from ble_agent.importers import import_log
-from ble_agent.membership import join, load_membership
-from ble_agent.server_client import ServerClient
-from ble_agent.store import DATABASE_NAME, open_store
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.membership import join, load_membership
+from ble_agent.exposures import check as exposure_check
+from ble_agent.exposures.check import CheckResult, check, owner_text, take_batch
+from ble_agent.store.database import DATABASE_NAME, open_store
+from ble_agent.store.importers import import_log
 from matcher import SightingIndex
 from tests.ble_agent.agents import COMMAND, clock_at, environment
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key
-from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.configuration.env2 import Classification, ExposureConfiguration
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
 from tracing_core.export_file import ExportFile
-from tracing_core.exposure_configuration import Classification, ExposureConfiguration
-from tracing_core.interval import interval_start
-from tracing_core.rolling_proximity_identifier import rpis_of
-from tracing_core.sighting import Sighting, insert_sightings, select_sightings
-from tracing_core.sqlite import Database, transaction
-from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aemk
-from tracing_core.trust import JoinLine
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.interval import interval_start
+from tracing_core.protocol.rolling_proximity_identifier import rpis_of
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey, derive_aemk
+from tracing_core.store.sighting import Sighting, insert_sightings, select_sightings
+from tracing_core.store.sqlite import Database, transaction
+from tracing_core.trust.documents import JoinLine
 
 DAY = 86_400
 NOW = 1_800_000_000.0

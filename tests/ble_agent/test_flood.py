@@ -10,14 +10,14 @@ from random import Random
 
 import pytest
 
-from ble_agent import day_sample, encounter_log
-from ble_agent.encounter_log import EncounterLog, Scan
+from ble_agent.air import day_sample, encounter_log
+from ble_agent.air.encounter_log import EncounterLog, Scan
 from ble_agent.radio.reception import Reception
-from ble_agent.store import get_state, open_store
+from ble_agent.store.database import get_state, open_store
 from tests.ble_agent.radio.captures import legacy_report
-from tracing_core.advertisement import Advertisement
 from tracing_core.clock import ManualClock
-from tracing_core.sighting import select_sightings
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.sighting import select_sightings
 
 DAY = 86_400
 START = 20_000 * DAY
@@ -188,9 +188,9 @@ import resource, sys
 sys.modules.update(dict.fromkeys(["numpy", "numba", "rich"]))
 from pathlib import Path
 from random import Random
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.store import get_state, open_store
-from tracing_core.advertisement import Advertisement
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.store.database import get_state, open_store
+from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.clock import ManualClock
 
 def kilobytes():

@@ -21,19 +21,19 @@ from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ble_agent import server_client
-from ble_agent.exposure_check import check
-from ble_agent.key_ring import KeyRing
-from ble_agent.report import report
-from ble_agent.server_client import VERIFY, ServerClient
-from ble_agent.store import DATABASE_NAME
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.authority import client as server_client
+from ble_agent.authority.client import VERIFY, ServerClient
+from ble_agent.authority.report import report
+from ble_agent.exposures.check import check
+from ble_agent.store.database import DATABASE_NAME
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
-from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerError, ServerRefused, TracingError, TrustError
-from tracing_core.sighting import Sighting, insert_sightings
-from tracing_core.sqlite import Database, transaction
-from tracing_core.verification import VerifyRequest
+from tracing_core.http.verification import VerifyRequest
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.sighting import Sighting, insert_sightings
+from tracing_core.store.sqlite import Database, transaction
 
 NOW = 1_800_000_000.0
 

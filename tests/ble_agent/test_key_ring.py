@@ -11,16 +11,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ble_agent.at_rest import CREDENTIAL_NAME, KEY_FILE
-from ble_agent.key_ring import KeyRing
-from ble_agent.store import DATABASE_NAME, forget, make_home, open_store
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata, decrypt_aem
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.store.database import DATABASE_NAME, forget, make_home, open_store
+from ble_agent.store.vault import CREDENTIAL_NAME, KEY_FILE
 from tracing_core.errors import InvalidInterval, StoreError
-from tracing_core.interval import interval_number, interval_start, rolling_start
-from tracing_core.rolling_proximity_identifier import derive_rpi, rpis_of
-from tracing_core.sqlite import Database, transaction
-from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aemk
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, decrypt_aem
+from tracing_core.protocol.interval import interval_number, interval_start, rolling_start
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpi, rpis_of
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey, derive_aemk
+from tracing_core.store.sqlite import Database, transaction
 
 DAY = 86_400
 MIDNIGHT = 19_000 * DAY

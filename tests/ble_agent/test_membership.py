@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.membership import Membership, find_membership, join, load_membership, refresh
-from ble_agent.server_client import ServerClient
-from ble_agent.store import get_state, open_store, set_state
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.membership import (
+    Membership,
+    find_membership,
+    join,
+    load_membership,
+    refresh,
+)
+from ble_agent.store.database import get_state, open_store, set_state
 from tests.ble_agent.fake_server import FakeServer, fake_server, new_key
 from tracing_core.errors import ServerRefused, ServerUnreachable, TrustError
-from tracing_core.sqlite import Database, transaction
-from tracing_core.trust import JoinLine
+from tracing_core.store.sqlite import Database, transaction
+from tracing_core.trust.documents import JoinLine
 
 
 @pytest.fixture

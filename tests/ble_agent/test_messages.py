@@ -6,8 +6,15 @@ import unicodedata
 
 import pytest
 
-from ble_agent.messages import LANGUAGES, MESSAGES, date_text, default_language, explain, say
-from ble_agent.server_client import _WORDS, refused
+from ble_agent.authority.client import _WORDS, refused
+from ble_agent.messages.catalogue import (
+    LANGUAGES,
+    MESSAGES,
+    date_text,
+    default_language,
+    explain,
+    say,
+)
 from tracing_core.errors import (
     InvalidJoinLine,
     InvalidKey,

@@ -18,14 +18,14 @@ from collections import Counter, deque
 from pathlib import Path
 from random import Random
 
-from ble_agent.agent import Agent
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.key_ring import KeyRing
+from ble_agent.air.agent import Agent
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.key_ring import KeyRing
 from ble_agent.radio import Capabilities, Heard
-from ble_agent.schedule import Schedule
-from ble_agent.store import open_store
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata
+from ble_agent.air.schedule import Schedule
+from ble_agent.store.database import open_store
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
 
 DAYS, AN_HOUR, HEARD_FOR, SAMPLES = int(sys.argv[2]), 200, 900.0, 12

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent import notifier
 from ble_agent.config import load_config
-from ble_agent.exposure_check import ExposureDay
-from ble_agent.notifier import Notifier, unseen_days
-from ble_agent.store import open_store
+from ble_agent.exposures import notifier
+from ble_agent.exposures.check import ExposureDay
+from ble_agent.exposures.notifier import Notifier, unseen_days
+from ble_agent.store.database import open_store
 from tests.ble_agent.radio.fake_bluez import private_bus
 from tracing_core.errors import InvalidValue
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.importers import import_log
-from ble_agent.membership import join, load_membership
-from ble_agent.server_client import ServerClient
-from ble_agent.store import DATABASE_NAME, open_store
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.membership import join, load_membership
+from ble_agent.store.database import DATABASE_NAME, open_store
+from ble_agent.store.importers import import_log
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key
 from tests.ble_agent.test_exposure_check import NOW, checked, met, stranger
 from tracing_core.errors import ServerUnreachable, TrustError
-from tracing_core.sqlite import Database
-from tracing_core.trust import JoinLine
+from tracing_core.store.sqlite import Database
+from tracing_core.trust.documents import JoinLine
 
 
 def test_what_is_imported_during_a_check_that_breaks_off_is_compared_later(

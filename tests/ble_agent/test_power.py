@@ -11,11 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ble_agent.key_ring import KeyRing
-from ble_agent.store import open_store
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.store.database import open_store
 from tests.ble_agent.agents import environment
-from tracing_core.interval import interval_number, rolling_start
-from tracing_core.sighting import select_sightings
+from tracing_core.protocol.interval import interval_number, rolling_start
+from tracing_core.store.sighting import select_sightings
 
 ROUNDS = 200
 START = 20_000 * 86_400
@@ -24,22 +24,22 @@ LIFE = """
 import json, os, random, resource, signal, sys, time
 from pathlib import Path
 
-from ble_agent import encounter_log
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.exposure_check import take_batch
-from ble_agent.key_ring import KeyRing
-from ble_agent.store import open_store
+from ble_agent.air import encounter_log
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.exposures.check import take_batch
+from ble_agent.store.database import open_store
 from matcher import SightingIndex
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import StoreError
 from tracing_core.export_file import ExportFile
-from tracing_core.interval import interval_number, rolling_start
-from tracing_core.rolling_proximity_identifier import rpis_of
-from tracing_core.sighting import Sighting
-from tracing_core.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import interval_number, rolling_start
+from tracing_core.protocol.rolling_proximity_identifier import rpis_of
+from tracing_core.store.sighting import Sighting
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
 
 home, rounds, mode = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 START = 20_000 * 86_400

@@ -12,12 +12,12 @@ import threading
 import time
 from pathlib import Path
 
-from ble_agent.key_ring import KeyRing
-from ble_agent.store import open_store
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.store.database import open_store
 from tests.ble_agent.agents import AgentProcess, air_process, clock_at, environment, side_by_side
 from tests.ble_agent.fake_server import fake_server
 from tests.ble_agent.radio.air_trace import read_trace
-from tracing_core.rolling_proximity_identifier import rpis_of
+from tracing_core.protocol.rolling_proximity_identifier import rpis_of
 
 RATE = 300.0
 START = 1_800_000_000.0
@@ -119,15 +119,15 @@ from random import Random
 
 logging.basicConfig(level=1, force=True)
 
-from ble_agent.at_rest import KEY_FILE
+from ble_agent.store.vault import KEY_FILE
 from ble_agent.config import AgentConfig
-from ble_agent.cover import CoverTraffic
-from ble_agent.key_ring import KeyRing
-from ble_agent.report import report
-from ble_agent.server_client import ServerClient
-from ble_agent.status import status
-from ble_agent.store import open_store
-from tracing_core.associated_encrypted_metadata import Metadata
+from ble_agent.authority.cover import CoverTraffic
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.authority.report import report
+from ble_agent.authority.client import ServerClient
+from ble_agent.app.status import status
+from ble_agent.store.database import open_store
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.clock import clock_from_environment
 from tracing_core.errors import TracingError
 

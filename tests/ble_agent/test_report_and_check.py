@@ -10,19 +10,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ble_agent.key_ring import KeyRing
-from ble_agent.report import _is_fresh, report
-from ble_agent.server_client import CERTIFY, PUBLISH, VERIFY, ServerClient
-from ble_agent.store import get_state, make_home, open_store
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient
+from ble_agent.authority.report import _is_fresh, report
+from ble_agent.store.database import get_state, make_home, open_store
 from tests.ble_agent.agents import AgentProcess, clock_at
 from tests.server.running import RunningServer, command
 from tests.server.running import clock_at as server_clock_at
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock, ScaledClock
 from tracing_core.errors import ServerRefused, ServerUnreachable
-from tracing_core.sighting import Sighting, insert_sightings
-from tracing_core.sqlite import transaction
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.sighting import Sighting, insert_sightings
+from tracing_core.store.sqlite import transaction
 
 DAY = 86_400
 NOON = 20_900 * DAY + DAY // 2

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ble_agent.schedule import CONTINUOUS, Action, ScanTiming, Schedule
-from tracing_core.interval import interval_number
+from ble_agent.air.schedule import CONTINUOUS, Action, ScanTiming, Schedule
+from tracing_core.protocol.interval import interval_number
 
 seeds = st.integers(0, 2**32)
 

@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-from ble_agent import status as status_module
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.persistence import note_radio
+from ble_agent.app import status as status_module
+from ble_agent.app.status import status
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.membership import join
 from ble_agent.config import AgentConfig
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.home import running
-from ble_agent.late_store import note_radio
-from ble_agent.membership import join
-from ble_agent.messages import say
-from ble_agent.server_client import ServerClient
-from ble_agent.status import status
-from ble_agent.store import open_store, set_state
+from ble_agent.messages.catalogue import say
+from ble_agent.store.database import open_store, set_state
+from ble_agent.store.home import running
 from tests.ble_agent.fake_server import FakeServer, fake_server
-from tracing_core.advertisement import Advertisement
 from tracing_core.clock import ManualClock
 from tracing_core.errors import RadioFault, StoreFull
-from tracing_core.sqlite import transaction
-from tracing_core.trust import JoinLine
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.sqlite import transaction
+from tracing_core.trust.documents import JoinLine
 
 NOW = 1_800_000_000.0
 

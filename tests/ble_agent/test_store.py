@@ -3,9 +3,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from ble_agent.store import forget, get_state, note_deletion, open_store
-from tracing_core.sighting import Sighting, insert_sightings
-from tracing_core.sqlite import transaction
+from ble_agent.store.database import forget, get_state, note_deletion, open_store
+from tracing_core.store.sighting import Sighting, insert_sightings
+from tracing_core.store.sqlite import transaction
 
 START = 1_790_000_000
 DAY = 86_400

@@ -15,23 +15,23 @@ from random import Random
 
 import pytest
 
-from ble_agent.agent import Agent
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.key_ring import KeyRing
-from ble_agent.radio.hci import HciRadio
-from ble_agent.radio.scenario import AirMode, Place, Scenario, Waypoint
-from ble_agent.radio.virtual_air import _TICK_REAL_SECONDS, Air
-from ble_agent.schedule import Schedule
-from ble_agent.store import open_store
+from ble_agent.air.agent import Agent
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.air.schedule import Schedule
+from ble_agent.radio.hci.radio import HciRadio
+from ble_agent.store.database import open_store
+from ble_agent.virtual_air.air import _TICK_REAL_SECONDS, Air
+from ble_agent.virtual_air.scenario import AirMode, Place, Scenario, Waypoint
 from tests.ble_agent.radio.air_trace import Line, change_gaps, findings, read_trace, sent
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.clock import ManualClock
-from tracing_core.interval import interval_number
-from tracing_core.rolling_proximity_identifier import rpis_of
-from tracing_core.sighting import select_sightings
-from tracing_core.sqlite import Database
-from tracing_core.temporary_exposure_key import derive_aemk
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
+from tracing_core.protocol.interval import interval_number
+from tracing_core.protocol.rolling_proximity_identifier import rpis_of
+from tracing_core.protocol.temporary_exposure_key import derive_aemk
+from tracing_core.store.sighting import select_sightings
+from tracing_core.store.sqlite import Database
 
 # Half an hour before UTC midnight, so that keys change too.
 START = 20_000 * 86_400 - 1800.0

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.exposure_check import check
-from ble_agent.late_store import LateStore
-from ble_agent.server_client import ServerClient
-from ble_agent.store import get_state, open_store, set_state
+from ble_agent.air.persistence import LateStore
+from ble_agent.authority.client import ServerClient
+from ble_agent.exposures.check import check
+from ble_agent.store.database import get_state, open_store, set_state
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.test_exposure_check import YESTERDAY, met
 from tests.ble_agent.test_hostile_server import self_signed
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata
 from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerError, ServerRefused
-from tracing_core.sighting import select_sightings
-from tracing_core.sqlite import Database, transaction
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.sighting import select_sightings
+from tracing_core.store.sqlite import Database, transaction
 
 DAY = 86_400
 NOW = 1_800_000_000.0

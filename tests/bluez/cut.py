@@ -25,21 +25,21 @@ from random import Random
 from typing import Any
 
 from ble_agent.radio import open_radio
-from ble_agent.radio.scenario import AirMode, Place, Scenario, Waypoint
-from ble_agent.radio.virtual_air import Air
+from ble_agent.virtual_air.air import Air
+from ble_agent.virtual_air.scenario import AirMode, Place, Scenario, Waypoint
 from tests.ble_agent.agents import AgentProcess
 from tests.ble_agent.radio.air_trace import read_trace
 from tests.bluez.disk import Disk
 from tests.bluez.judge import AGENT, Life, Verdict, judge
 from tests.server.running import RunningServer, answer
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.clock import ScaledClock
 from tracing_core.errors import TracingError
-from tracing_core.interval import ENIntervalNumber, interval_number, interval_start
-from tracing_core.publish_request import PublishedKey, PublishRequest
-from tracing_core.rolling_proximity_identifier import derive_rpi
-from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aemk
+from tracing_core.http.publish_request import PublishedKey, PublishRequest
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
+from tracing_core.protocol.interval import ENIntervalNumber, interval_number, interval_start
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpi
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey, derive_aemk
 
 ROUNDS = 10
 UNSAFE_ROUNDS = 2

@@ -82,10 +82,12 @@ class RelayServer(socketserver.ThreadingTCPServer):
 
 def listen_in(*, is_unsafe: bool) -> None:
     """Let the agent tell each thing: what it heard before writing, what it wrote once it is."""
-    from ble_agent import encounter_log, exposure_check, store
-    from ble_agent.encounter_log import EncounterLog, Scan
-    from ble_agent.key_ring import KeyRing
-    from tracing_core.interval import interval_number
+    from ble_agent.air import encounter_log
+    from ble_agent.air.encounter_log import EncounterLog, Scan
+    from ble_agent.air.key_ring import KeyRing
+    from ble_agent.exposures import check as exposure_check
+    from ble_agent.store import database as store
+    from tracing_core.protocol.interval import interval_number
 
     commit, next_advertisement = EncounterLog.commit, KeyRing.next_advertisement
     take_batch, open_database = exposure_check.take_batch, store.open_database
@@ -144,9 +146,11 @@ def main() -> int:
     # Everything the agent will need, since its clock begins to run when this is done.
     import httpx2  # noqa: F401
 
-    from ble_agent import cli, commands  # noqa: F401
-    from ble_agent.radio import hci  # noqa: F401
-    from ble_agent.server_client import ServerClient  # noqa: F401
+    from ble_agent.app import (
+        commands,  # noqa: F401
+    )
+    from ble_agent.authority.client import ServerClient  # noqa: F401
+    from ble_agent.radio.hci import radio as hci  # noqa: F401
     from tracing_core.cli import main as truyvet
     from tracing_core.clock import ScaledClock
 

@@ -21,7 +21,7 @@ from typing import Any
 from tests.ble_agent.agents import COMMAND, AgentProcess, clock_at, environment
 from tests.ble_agent.radio.air_trace import findings, identifiers, sent
 from tests.bluez.measure import measure
-from tracing_core.advertisement import Advertisement
+from tracing_core.protocol.advertisement import Advertisement
 
 RATE = 200.0
 # What the kernel or bluetoothd may leave on the air after an agent's death: the timeout that the

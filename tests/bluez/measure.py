@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 
 from ble_agent.radio import Heard, Radio, open_radio
-from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock
+from tracing_core.protocol.advertisement import Advertisement
 
 SCANS = 3
 SCAN_SECONDS = 4.0

@@ -23,7 +23,7 @@ prepare() {
     # What the machine's commands are found by, as an installation would write it.
     mkdir -p "$share/truyvet.dist-info"
     printf 'Metadata-Version: 2.1\nName: truyvet\nVersion: 0\n' >"$share/truyvet.dist-info/METADATA"
-    printf '[truyvet.commands]\nagent = ble_agent.cli:agent\n' \
+    printf '[truyvet.commands]\nagent = ble_agent.app.cli:agent\n' \
         >"$share/truyvet.dist-info/entry_points.txt"
     tar -cf "$share/source.tar" --exclude=__pycache__ ble_agent matcher tracing_core \
         tests/bluez tests/ble_agent -C "$share" truyvet.dist-info

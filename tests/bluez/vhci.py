@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bumble.transport.common import PacketParser
 
-from ble_agent.radio.scenario import Scenario
-from ble_agent.radio.virtual_air import Air
+from ble_agent.virtual_air.air import Air
+from ble_agent.virtual_air.scenario import Scenario
 from tracing_core.clock import Clock
 
 _VENDOR_PACKET = 0xFF

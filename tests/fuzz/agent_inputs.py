@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import ANY, patch
 
-from ble_agent.importers import leveldb
-from ble_agent.radio.capture import read_capture
+from ble_agent.radio.replay.capture import read_capture
+from ble_agent.store.importers import leveldb
 from tests.ble_agent.importers.leveldb_writer import write_leveldb
 from tests.ble_agent.radio.captures import (
     Packet,
@@ -18,8 +18,8 @@ from tests.ble_agent.radio.captures import (
     write_btsnoop,
     write_packet_logger,
 )
-from tracing_core.advertisement import Advertisement
 from tracing_core.errors import InvalidAdvertisement, InvalidLog, RadioError
+from tracing_core.protocol.advertisement import Advertisement
 
 ADVERTISEMENT = Advertisement(bytes(range(16)), bytes(4))
 

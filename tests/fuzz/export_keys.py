@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from matcher.export_columns import KeyRecords, ParsedKeys, read_keys
+from matcher.columns.keys import KeyRecords, ParsedKeys, read_keys
 from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS
 from tests.ble_agent.importers.leveldb_writer import varint
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import (
     ExportFile,
@@ -23,6 +22,7 @@ from tracing_core.export_file import (
 )
 from tracing_core.export_file.archive import unpack
 from tracing_core.export_file.contents import HEADER
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 
 _EDGES = [at + more for at in (0, 5, 9, 145, 2**31, 2**32, 2**35, 2**64) for more in (-1, 0)]
 

@@ -13,12 +13,12 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-import tracing_core.sighting
-from matcher import log_columns
-from matcher.log_columns import LogColumns, read_columns
-from matcher.sightings import read_log
+import tracing_core.store.sighting
+from matcher.columns import log as log_columns
+from matcher.columns.log import LogColumns, read_columns
+from matcher.portable.sightings import read_log
 from tracing_core.errors import TracingError
-from tracing_core.sighting import Sighting, write_json_lines
+from tracing_core.store.sighting import Sighting, write_json_lines
 
 _NUMBERS = (
     *(b"-128", b"-127", b"-1", b"-0", b"0", b"00", b"126", b"127", b"1.5", b"1e3"),
@@ -78,7 +78,7 @@ def check(text: bytes) -> str:
         patch.object(log_columns, "read_log", noted),
         # Short lines may be too long, and blocks end within them, but not in every file.
         patch.object(log_columns, "LONGEST_LINE", _LONGEST),
-        patch.object(tracing_core.sighting, "LONGEST_LINE", _LONGEST),
+        patch.object(tracing_core.store.sighting, "LONGEST_LINE", _LONGEST),
         patch.object(log_columns, "_BLOCK_BYTES", 50 if len(text) % 2 else 1 << 20),
     ):
         if same_either_way(path) is None:

@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from ble_agent.demo.play import Play
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.run import conclude
 from ble_agent.demo.story import NAMES, Story
 from ble_agent.demo.truth import Trace
-from ble_agent.key_ring import KeyRing
-from ble_agent.membership import load_membership
-from ble_agent.store import open_store
-from tracing_core.advertisement import Advertisement
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.authority.membership import load_membership
+from ble_agent.store.database import open_store
 from tracing_core.errors import InvalidSignature
 from tracing_core.export_file import find_exports, load_public_key, read_export
-from tracing_core.interval import interval_number, rolling_start
-from tracing_core.sighting import SIGHTING_TABLE, Sighting, select_sightings
-from tracing_core.sqlite import open_readonly
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.interval import interval_number, rolling_start
+from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings
+from tracing_core.store.sqlite import open_readonly
 
 DAY = 86_400
 
@@ -65,7 +65,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 def sightings_of(home: Path) -> list[Sighting]:
     with closing(open_readonly(home / "agent.db", [SIGHTING_TABLE]).conn) as connection:
-        from tracing_core.sqlite import Database
+        from tracing_core.store.sqlite import Database
 
         return list(select_sightings(Database(connection)))
 

@@ -8,12 +8,21 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-
 from ble_agent.demo.picture import Picture, Told
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
-from ble_agent.demo.truth import Heard, Sent, Trace, Truth, fault, read_trace, scans, truth
-from ble_agent.radio.scenario import Scenario
-from tracing_core.exposure_configuration import ExposureConfiguration
+from ble_agent.demo.truth import (
+    Heard,
+    Sent,
+    Trace,
+    Truth,
+    fault,
+    read_trace,
+    scans,
+    truth,
+)
+
+from ble_agent.virtual_air.scenario import Scenario
+from tracing_core.configuration.env2 import ExposureConfiguration
 
 BEGAN = 1_795_226_400.0
 CONFIGURATION = ExposureConfiguration.default()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.sighting import SIGHTING_TABLE, Sighting, insert_sightings
-from tracing_core.sqlite import open_database, transaction
-from tracing_core.temporary_exposure_key import derive_aemk, derive_rpik
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_aemk, derive_rpik
+from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, insert_sightings
+from tracing_core.store.sqlite import open_database, transaction
 
 START = 2_650_032
 """The first interval of 2020-05-21, UTC."""

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 import matcher
-from matcher.batch_result import ManyMatches
-from matcher.many_logs import LogId
+from matcher.many.logs import LogId
+from matcher.many.result import ManyMatches
 from tests.matcher.examples import START, heard, key
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.export_file import ExportFile
-from tracing_core.sighting import Sighting
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.store.sighting import Sighting
 
 Logs = Mapping[LogId, list[Sighting]]
 

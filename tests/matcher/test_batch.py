@@ -14,15 +14,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matcher.batch import match_many
-from matcher.batch_result import check_new
-from matcher.many_logs import BYTES_A_SIGHTING, ManyLogs
+from matcher.many.logs import BYTES_A_SIGHTING, ManyLogs
+from matcher.many.matching import match_many
+from matcher.many.result import check_new
 from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key, write_database
-from tracing_core.diagnosis_key import ReportType
 from tracing_core.errors import InvalidLog, InvalidValue, StoreError
 from tracing_core.export_file import ExportFile, write_export
-from tracing_core.sighting import write_json_lines
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.store.sighting import write_json_lines
 
 CAUSE = ReportType.CONFIRMED_TEST
 EXPORT = ExportFile(START * 600, START * 600 + 86400, "VN", [key(name) for name in worlds.NAMES])

@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from matcher.batch_result import TABLES
+from matcher.many.result import TABLES
 from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key
 from tracing_core.export_file import ExportFile, Signer, write_export
@@ -212,7 +212,7 @@ def test_a_run_that_is_killed_leaves_no_results(folder: Path) -> None:
         "    write(table, file, **options)\n"
         "    if Path(file.name).name == 'matches.parquet': os.kill(os.getpid(), signal.SIGKILL)\n"
         "pq.write_table = killed\n"
-        "from matcher.batch import match_many\n"
+        "from matcher.many.matching import match_many\n"
         "match_many([Path('keys.zip')], Path('logs.parquet'), workers=1).write(Path('out'))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, timeout=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from matcher.batch_result import TABLES, empty_table
+from matcher.many.result import TABLES, empty_table
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "many-logs.md"
 

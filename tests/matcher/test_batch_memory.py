@@ -23,7 +23,7 @@ ALLOWED = 20 << 20
 CHILD = f"""
 import re, resource, sys
 from pathlib import Path
-from matcher.batch import match_many
+from matcher.many.matching import match_many
 from tracing_core.export_file import read_export
 
 keys = read_export(Path("keys.bin"))

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher import parquet_logs
-from matcher.batch import match_many
+from matcher.many import parquet as parquet_logs
+from matcher.many.matching import match_many
 from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key
 from tracing_core.errors import InvalidLog, TracingError

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from matcher.processor import supported_kernels
+from matcher.kernels.processor import supported_kernels
 from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key
 from tracing_core.export_file import ExportFile, write_export
-from tracing_core.sighting import write_json_lines
+from tracing_core.store.sighting import write_json_lines
 
 HOUSE = Path(__file__).parents[2]
 LOG = [heard(key(), START + 10 * n, rssi=-60, previous=1) for n in range(4)]
@@ -58,8 +58,8 @@ _NEON = (_BROKEN, *_NEON[1:])
 """
 COMMAND = """
 import sys
-import matcher.start_up
-matcher.start_up.WORTH_LOADING_SECONDS = 0
+import matcher.kernels.choice
+matcher.kernels.choice.WORTH_LOADING_SECONDS = 0
 from tracing_core.cli import main
 main()
 """

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.matcher import many_logs_examples as worlds
 from tests.matcher.examples import START, heard, key, write_database
 from tracing_core.export_file import ExportFile, Signer, write_export
-from tracing_core.sighting import write_json_lines
+from tracing_core.store.sighting import write_json_lines
 
 TRUYVET = Path(sys.executable).with_name("truyvet")
 PRIVATE = generate_private_key(SECP256R1())

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.column_join import match_columns
-from matcher.columns import KeyColumns, SightingColumns
-from matcher.index import SightingIndex
-from matcher.many_logs_join import DayPartition
-from matcher.processor import Kernel, supported_kernels
-from matcher.value_set import ValueSet
+from matcher.columns.columns import KeyColumns, SightingColumns
+from matcher.columns.index import SightingIndex
+from matcher.columns.join import match_columns
+from matcher.columns.value_set import ValueSet
+from matcher.kernels.processor import Kernel, supported_kernels
+from matcher.many.join import DayPartition
 from tests.matcher.kernels.naive import naive_pairs, planted, random_keys
 from tracing_core.errors import InvalidValue
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.temporary_exposure_key import derive_rpik
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
 
 KERNELS = supported_kernels()
 DAY = 18_400 * 144

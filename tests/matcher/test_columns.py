@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.batch_assessment import LogTask
-from matcher.columns import KeyColumns, SightingColumns
-from matcher.export_columns import KeyObjects, ParsedKeys
-from matcher.index import SightingIndex
-from matcher.log_columns import LogColumns
-from matcher.many_logs import ManyLogs
-from matcher.many_logs_join import join_many_logs
-from tracing_core.diagnosis_key import DiagnosisKey
+from matcher.columns.columns import KeyColumns, SightingColumns
+from matcher.columns.index import SightingIndex
+from matcher.columns.keys import KeyObjects, ParsedKeys
+from matcher.columns.log import LogColumns
+from matcher.many.assessment import LogTask
+from matcher.many.join import join_many_logs
+from matcher.many.logs import ManyLogs
 from tracing_core.errors import InvalidKey, InvalidValue
 from tracing_core.export_file import ExportFile
-from tracing_core.sighting import Sighting
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.store.sighting import Sighting
 
 KEYS = st.builds(
     DiagnosisKey,
@@ -91,7 +91,7 @@ def test_the_last_interval_is_within() -> None:
 
 
 def test_more_sightings_than_the_kernels_can_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcher.columns.MOST_SIGHTINGS", 3)
+    monkeypatch.setattr("matcher.columns.columns.MOST_SIGHTINGS", 3)
     many = ManyLogs.from_sightings({"log": [Sighting(bytes(16), bytes(4), (-60,), 0)] * 4})
     with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
         SightingColumns.of(many.rpi, np.zeros(4, np.uint32))

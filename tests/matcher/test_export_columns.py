@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.export_columns import KeyObjects, ParsedKeys
+from matcher.columns.keys import KeyObjects, ParsedKeys
 from tests.fuzz.export_keys import all_of, same_either_way
 from tests.matcher.examples import START, key, keys
 from tests.matcher.test_match import export
-from tracing_core.diagnosis_key import DiagnosisKey, VariantOfConcern
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import (
     VerifiedExport,
@@ -23,6 +22,7 @@ from tracing_core.export_file import (
     write_export,
 )
 from tracing_core.export_file.contents import HEADER
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, VariantOfConcern
 
 
 def verified(export_bin: bytes) -> VerifiedExport:

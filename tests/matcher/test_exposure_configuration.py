@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing_core.diagnosis_key import ReportType
-from tracing_core.errors import InvalidValue
-from tracing_core.exposure_configuration import (
+from tracing_core.configuration.env2 import (
     SUMMARISED_REPORT_TYPES,
     Classification,
     DailySummariesConfig,
     ExposureConfiguration,
 )
-from tracing_core.exposure_window import Infectiousness
+from tracing_core.errors import InvalidValue
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.protocol.exposure_window import Infectiousness
 
 DEFAULT = ExposureConfiguration.default()
 

@@ -9,16 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher import KeyMatch, match_keys
-from matcher.attenuation import measured_sightings
-from matcher.exposure_windows import exposure_windows
+from matcher.risk.attenuation import measured_sightings
+from matcher.risk.windows import exposure_windows
 from tests.matcher import naive
 from tests.matcher.examples import START, heard, key, sightings
-from tracing_core.associated_encrypted_metadata import CalibrationConfidence, Metadata, decrypt_aem
-from tracing_core.diagnosis_key import ReportType
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.exposure_window import ExposureWindow, Infectiousness, ScanInstance
-from tracing_core.sighting import Sighting
-from tracing_core.temporary_exposure_key import derive_aemk
+from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.protocol.associated_encrypted_metadata import (
+    CalibrationConfidence,
+    Metadata,
+    decrypt_aem,
+)
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.protocol.exposure_window import ExposureWindow, Infectiousness, ScanInstance
+from tracing_core.protocol.temporary_exposure_key import derive_aemk
+from tracing_core.store.sighting import Sighting
 
 CONFIGURATION = ExposureConfiguration.default()
 NOON = (START + 72) * 600

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher import match
-from matcher.processor import choose_kernel, supported_kernels
-from matcher.report import MatchResult
+from matcher.kernels.processor import choose_kernel, supported_kernels
+from matcher.result import MatchResult
 from tests.matcher.examples import START, heard, key, keys, shuffled_logs, write_database
 from tests.matcher.test_match import PRIVATE, export, write
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import TracingError
 from tracing_core.export_file import ExportFile, find_exports
-from tracing_core.sighting import Sighting, write_json_lines
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.store.sighting import Sighting, write_json_lines
 
 BEST = next((kernel.name for kernel in supported_kernels() if kernel.compiled), None)
 pytestmark = pytest.mark.skipif(BEST is None, reason="Numba is not installed")
@@ -194,7 +194,7 @@ def test_the_recordings_of_others() -> None:
 def test_a_large_job_takes_the_kernels_and_a_small_one_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from matcher import start_up
+    from matcher.kernels import choice as start_up
 
     monkeypatch.delenv("TRUYVET_KERNEL", raising=False)
     assert start_up.chosen_kernel(1000, 20_000) is None
@@ -205,7 +205,7 @@ def test_a_large_job_takes_the_kernels_and_a_small_one_does_not(
 
 
 def test_files_say_about_how_many_keys_they_hold(tmp_path: Path) -> None:
-    from matcher.diagnosis_keys import KeyFiles
+    from matcher.key_files import KeyFiles
 
     write(tmp_path / "1.zip", export(*random_keys(3000, seed=1)))
     files = KeyFiles([*find_exports([tmp_path]), ExportFile(0, 1, "", random_keys(50, seed=2))])

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher import SightingIndex, definition, match_keys
-from matcher.derivation import derive_identifiers
-from matcher.join import Join
+from matcher.portable.derivation import derive_identifiers
+from matcher.portable.join import Join
 from tests.matcher.examples import START, heard, key, keys, shuffled_logs
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.sighting import Sighting
-from tracing_core.temporary_exposure_key import derive_rpik
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
+from tracing_core.store.sighting import Sighting
 
 
 def plain(matches: list[definition.KeyMatch]) -> list[definition.KeyMatch]:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from matcher import definition, match
 from tests.matcher.examples import START, heard, key, keys, shuffled_logs, write_database
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import ExportFileError, InvalidSignature
 from tracing_core.export_file import ExportFile, Signer, write_export
-from tracing_core.sighting import Sighting, write_json_lines
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.store.sighting import Sighting, write_json_lines
 
 PRIVATE = generate_private_key(SECP256R1())
 DAY = START * 600

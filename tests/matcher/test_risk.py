@@ -15,16 +15,16 @@ from matcher import assess, load_configuration, match_keys
 from matcher.risk import daily_summaries, preset_names
 from tests.matcher import naive
 from tests.matcher.examples import START, heard, key
-from tracing_core.associated_encrypted_metadata import CalibrationConfidence
-from tracing_core.diagnosis_key import ReportType
-from tracing_core.errors import InvalidValue, StoreError
-from tracing_core.exposure_configuration import (
+from tracing_core.configuration.env2 import (
     SUMMARISED_REPORT_TYPES,
     Classification,
     DailySummariesConfig,
     ExposureConfiguration,
 )
-from tracing_core.exposure_window import ExposureWindow, Infectiousness, ScanInstance
+from tracing_core.errors import InvalidValue, StoreError
+from tracing_core.protocol.associated_encrypted_metadata import CalibrationConfidence
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.protocol.exposure_window import ExposureWindow, Infectiousness, ScanInstance
 
 DAY = START // 144
 PLAIN = replace(

@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher import SightingIndex, read_log
-from matcher.log_columns import read_columns
-from matcher.parquet_logs import is_parquet
+from matcher.columns.log import read_columns
+from matcher.many.parquet import is_parquet
 from tests.matcher.examples import START, heard, key, logs, write_database
 from tracing_core.errors import InvalidLog, SchemaMismatch, StoreError
-from tracing_core.sighting import (
+from tracing_core.store.sighting import (
     SIGHTING_TABLE,
     Sighting,
     insert_sightings,
     select_sightings,
     write_json_lines,
 )
-from tracing_core.sqlite import open_database, transaction
+from tracing_core.store.sqlite import open_database, transaction
 
 LOG = [
     heard(key(), START, rssi=[-60, -61], previous=START * 600),

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.diagnosis_keys import KeyFiles
-from matcher.value_set import KnownKeys, ValueSet
+from matcher.columns.value_set import KnownKeys, ValueSet
+from matcher.key_files import KeyFiles
 
 values = st.one_of(
     st.sampled_from([bytes(16), bytes(8) + b"\1" * 8, b"\1" * 8 + bytes(8), b"\xff" * 16]),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from matcher import match_keys
-from matcher.attenuation import measured_sightings
+from matcher.risk.attenuation import measured_sightings
 from tests.tracing_core.vectors import load
-from tracing_core.diagnosis_key import DiagnosisKey
-from tracing_core.interval import interval_start
-from tracing_core.sighting import Sighting
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import interval_start
+from tracing_core.store.sighting import Sighting
 
 
 def test_real_phone() -> None:

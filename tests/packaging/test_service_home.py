@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.home import erase_home
-from ble_agent.store import open_store
+from ble_agent.store.database import open_store
+from ble_agent.store.home import erase_home
 
 
 def test_erasing_leaves_the_folder_where_only_the_service_manager_may_remove_it(

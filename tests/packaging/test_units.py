@@ -97,8 +97,8 @@ def test_what_is_started_is_a_command(name: str, words: list[str]) -> None:
 
 
 def test_the_agents_unit_hands_over_what_the_agent_reads() -> None:
-    from ble_agent.at_rest import CREDENTIAL_NAME
     from ble_agent.config import _ENVIRONMENT
+    from ble_agent.store.vault import CREDENTIAL_NAME
 
     found = dict(settings("raspberry-pi/truyvet-agent.service"))
     assert found["LoadCredential"].partition(":")[0] == CREDENTIAL_NAME
@@ -108,7 +108,7 @@ def test_the_agents_unit_hands_over_what_the_agent_reads() -> None:
 
 
 def test_the_watchdog_waits_longer_than_the_agent_may() -> None:
-    from ble_agent.agent import _LAST_RETRY_SECONDS, _LONGEST_SLEEP_SECONDS
+    from ble_agent.air.agent import _LAST_RETRY_SECONDS, _LONGEST_SLEEP_SECONDS
 
     found = dict(settings("raspberry-pi/truyvet-agent.service"))
     longest = max(_LAST_RETRY_SECONDS, _LONGEST_SLEEP_SECONDS)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio.guardian import Guardian
+from ble_agent.radio.mgmt.guardian import Guardian
 from tests.ble_agent.agents import COMMAND, air_process, clock_at, environment, side_by_side
 from tests.ble_agent.radio.airs import until
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
-from tracing_core.advertisement import Advertisement
+from tracing_core.protocol.advertisement import Advertisement
 
 NOW = 1_800_000_000.0
 RATE = 300.0

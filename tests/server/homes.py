@@ -6,12 +6,12 @@ from pathlib import Path
 
 from server.config import SETTINGS_FILE, Settings, load_settings
 from server.context import Server
-from server.trust.keys import KeyFolder
+from server.store.private_keys import KeyFolder
 from server.verification.rules import keyed_hash
 from server.verification.store import replace_operator_keys
 from tracing_core.clock import Clock, ManualClock
-from tracing_core.interval import interval_number
-from tracing_core.publish_request import PublishedKey, PublishRequest
+from tracing_core.http.publish_request import PublishedKey, PublishRequest
+from tracing_core.protocol.interval import interval_number
 
 NOW = 1_750_003_500.0
 """A Sunday in June 2025, 16:05 UTC."""

@@ -20,7 +20,7 @@ from typing import Any
 import httpx2
 
 from tracing_core.clock import ScaledClock
-from tracing_core.publish_request import PublishedKey, PublishRequest, key_hmac
+from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_hmac
 
 _COMMAND = (sys.executable, "-c", "from tracing_core.cli import main; main()", "server")
 

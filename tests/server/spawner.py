@@ -63,8 +63,8 @@ def fork_on_demand() -> None:
     """Serve the requests of a `Spawner` until its end."""
     import uvicorn  # noqa: F401
 
-    import server.app
-    import server.cli  # noqa: F401
+    import server.app.app
+    import server.app.cli  # noqa: F401
 
     for line in sys.stdin:
         request = json.loads(line)

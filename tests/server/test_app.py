@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from server.app import create_app, openapi_document
+from server.app.app import create_app, openapi_document
 from server.config import Settings
 from server.context import Server
 from tests.server.homes import (

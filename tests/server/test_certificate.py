@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from server.trust.keys import NamedKey
+from server.store.private_keys import NamedKey
 from server.verification.certificate import Claims, sign_certificate, verify_certificate
 from server.verification.store import Subject
 from tests.server.homes import NOW, TODAY, key, make_settings, upload_of
-from tracing_core.diagnosis_key import ReportType
 from tracing_core.errors import PublishRejected
-from tracing_core.publish_request import PublishRequest, key_hmac
+from tracing_core.http.publish_request import PublishRequest, key_hmac
+from tracing_core.protocol.diagnosis_key import ReportType
 
 SETTINGS = make_settings(Path("/nonexistent"))
 KEY = NamedKey("certificate-1", ec.generate_private_key(ec.SECP256R1()))

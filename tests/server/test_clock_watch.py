@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from server.app import _run_due_work
-from server.clock_watch import ClockWatch
+from server.app.app import _run_due_work
 from server.context import Server
-from server.publish.store import find_keys
+from server.operation.clock_watch import ClockWatch
 from server.publish.upload import take_upload
+from server.store.diagnosis_keys import find_keys
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, key, open_server, upload_of
 from tracing_core.clock import ManualClock, ScaledClock
-from tracing_core.diagnosis_key import ReportType
+from tracing_core.protocol.diagnosis_key import ReportType
 
 DAY = 86_400
 YEAR = 365 * DAY

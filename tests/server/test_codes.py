@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import server.app
+import server.app.app
 import server.verification.rules
 from server.context import Server
-from server.problems import Refused
+from server.http.problems import Refused
 from server.verification.rules import exchange_code, exchange_token, issue_code
 from server.verification.store import Subject
 from tests.server.homes import NOW, open_server
 from tracing_core.clock import ManualClock
 from tracing_core.errors import StoreError
-from tracing_core.verification import CertificateRequest, IssueRequest, VerifyRequest
+from tracing_core.http.verification import CertificateRequest, IssueRequest, VerifyRequest
 
 CONFIRMED = IssueRequest(test_type="confirmed")
 MAC = "A" * 43 + "="
@@ -146,9 +146,9 @@ async def test_the_worker_goes_on_after_a_failure_and_stops_when_asked(
         calls.append(clock.now())
         raise StoreError("the disk is full") if len(calls) == 1 else ValueError("a mistake")
 
-    monkeypatch.setattr(server.app, "run_due", fail)
-    monkeypatch.setattr(server.app, "_SHORTEST_PAUSE_SECONDS", 0)
-    app = server.app.create_app(open_server(tmp_path / "home").settings, clock)
+    monkeypatch.setattr(server.app.app, "run_due", fail)
+    monkeypatch.setattr(server.app.app, "_SHORTEST_PAUSE_SECONDS", 0)
+    app = server.app.app.create_app(open_server(tmp_path / "home").settings, clock)
     with caplog.at_level(logging.ERROR):
         async with app.router.lifespan_context(app):
             while len(calls) < 3:

@@ -12,9 +12,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from server.cli import server
+from server.app.cli import server
 from server.config import load_settings
-from server.files import write_durably
+from server.store.files import write_durably
 from tests.server.homes import make_home
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 

@@ -13,18 +13,18 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from sqlalchemy import event
 
-from server.app import create_app
+from server.app.app import create_app
 from server.context import Server
-from server.metrics import REGISTRY
-from server.problems import Refused
+from server.http.problems import Refused
+from server.operation.metrics import REGISTRY
 from server.publish.api import _publish
 from server.verification.api import _certificate, _verify
 from server.verification.limits import ClientLimits
 from server.verification.rules import issue_code
 from tests.server.homes import NOW, TODAY, days_of_keys, key, make_settings, open_server, upload_of
 from tracing_core.clock import ManualClock
-from tracing_core.publish_request import PublishedKey, key_hmac
-from tracing_core.verification import IssueRequest
+from tracing_core.http.publish_request import PublishedKey, key_hmac
+from tracing_core.http.verification import IssueRequest
 
 COSTLY = ("sqlite3", "_hashlib", "cryptography", "asn1")
 SECRET = bytes(range(16))

@@ -14,12 +14,12 @@ import server.export.store
 import server.verification.store  # noqa: F401  (every store defines its tables)
 from server.config import SETTINGS_FILE, load_settings
 from server.context import Server
-from server.database import Database, metadata
-from server.publish.store import NewKey, find_keys, insert_keys
+from server.store.database import Database, metadata
+from server.store.diagnosis_keys import NewKey, find_keys, insert_keys
 from tests.server.homes import NOW, make_home, make_settings
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
 
 KEY = DiagnosisKey(bytes(range(16)), 2_800_000)
 
@@ -109,7 +109,7 @@ def test_an_error_shows_no_key(database: Database) -> None:
 def test_a_lock_held_elsewhere_is_one_line(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.database._BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("server.store.database._BUSY_TIMEOUT_SECONDS", 0.05)
     impatient = Database(f"sqlite:///{tmp_path / 'server.db'}")
     holder = sqlite3.connect(tmp_path / "server.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

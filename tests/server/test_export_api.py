@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from server.app import create_app
+from server.app.app import create_app
 from server.export.worker import run_due
 from server.trust.chain import begin_chain, rotate_config_key
 from server.trust.config_document import set_contact
 from tests.server.homes import NOW, OPERATOR_KEY, open_server
 from tracing_core.clock import ManualClock
 from tracing_core.export_file import read_export_bytes, read_index
-from tracing_core.trust import SignedConfig, verify_trust_chain
+from tracing_core.trust.documents import SignedConfig, verify_trust_chain
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ from server.export import store, worker
 from server.export.padding import UploadModel, draw_count, draw_padding
 from server.export.windows import Window
 from server.publish.rules import BACKFILLED_RISK
-from server.publish.store import diagnosis_key
 from server.publish.upload import take_upload
+from server.store.diagnosis_keys import diagnosis_key
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import ReportType, is_allowed_transition
 from tracing_core.export_file import export_pb2, find_exports, read_export
 from tracing_core.export_file.archive import unpack
+from tracing_core.protocol.diagnosis_key import ReportType, is_allowed_transition
 
 MODEL = UploadModel(
     {ReportType.CONFIRMED_TEST: 0.9, ReportType.CONFIRMED_CLINICAL_DIAGNOSIS: 0.1},

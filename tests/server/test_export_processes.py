@@ -17,12 +17,12 @@ import pytest
 from server.config import load_settings
 from server.context import Server
 from server.export.worker import run_due
-from server.publish.store import NewKey, insert_keys
+from server.store.diagnosis_keys import NewKey, insert_keys
 from tests.server.exporting import export_and_die, export_for_ever, export_once
 from tests.server.homes import NOW, TODAY, open_server
 from tracing_core.clock import ManualClock, ScaledClock
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.export_file import read_export, read_index
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 
 HOUR = 3_600
 HOURLY = {"export_period_seconds": HOUR, "export_padding_keys": 100, "export_padding_spread": 10}

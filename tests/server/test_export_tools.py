@@ -16,7 +16,7 @@ from server.trust.chain import begin_chain, rotate_export_key
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, key, open_server, upload_of
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import ReportType
+from tracing_core.protocol.diagnosis_key import ReportType
 
 # protoc shows bytes that happen to be a message as one; 7 begins none.
 KEYS = [key(TODAY - 144 * ago, data=b"\x07" + secrets.token_bytes(15)) for ago in (3, 2, 1)]

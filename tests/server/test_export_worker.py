@@ -7,15 +7,15 @@ import pytest
 from server.context import Server
 from server.export import store, worker
 from server.export.worker import run_due
-from server.publish.store import NewKey, diagnosis_key, insert_keys, revise_key
 from server.publish.upload import take_upload
+from server.store.diagnosis_keys import NewKey, diagnosis_key, insert_keys, revise_key
 from server.trust.chain import begin_chain, rotate_export_key
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import InvalidSignature, StoreError
 from tracing_core.export_file import find_exports, read_export, read_index
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 
 HOUR = 3_600
 DAY = 86_400

@@ -13,10 +13,10 @@ import pytest
 
 from tests.server.homes import NOW, TODAY, days_of_keys, key
 from tests.server.running import Device, RunningServer, answer, clock_at, command
-from tracing_core.diagnosis_key import ReportType
 from tracing_core.export_file import read_export_bytes, read_index
-from tracing_core.publish_request import PublishedKey
-from tracing_core.trust import SignedConfig, verify_trust_chain
+from tracing_core.http.publish_request import PublishedKey
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.trust.documents import SignedConfig, verify_trust_chain
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from server.problems import Refused
+from server.http.problems import Refused
 from server.verification.limits import ClientLimits
 from tests.server.homes import NOW, make_settings
 from tracing_core.clock import ManualClock

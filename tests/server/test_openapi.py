@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
 
-from server.app import create_app, openapi_document
+from server.app.app import create_app, openapi_document
 from tests.server.homes import NOW, OPERATOR_KEY, make_settings, open_server
 from tracing_core.clock import ManualClock
 

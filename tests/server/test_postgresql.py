@@ -10,14 +10,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, func, select
 
-from server.app import create_app
+from server.app.app import create_app
 from server.context import Server
-from server.database import Database
 from server.export.worker import run_due
-from server.problems import Refused
-from server.publish.store import diagnosis_key
+from server.http.problems import Refused
+from server.operation import retention as cleanup
 from server.publish.upload import take_upload
-from server.retention import cleanup
+from server.store.database import Database
+from server.store.diagnosis_keys import diagnosis_key
 from server.verification.certificate import Claims
 from server.verification.rules import exchange_code, exchange_token, issue_code
 from server.verification.store import verification_code, verification_token
@@ -25,10 +25,10 @@ from tests.server.homes import NOW, days_of_keys, open_server, upload_of
 from tests.server.postgresql import running_postgresql
 from tests.server.running import free_port
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import ReportType
 from tracing_core.errors import MissingExtra, StoreBusy, StoreError, TracingError
-from tracing_core.publish_request import PublishResponse
-from tracing_core.verification import CertificateRequest, IssueRequest, VerifyRequest
+from tracing_core.http.publish_request import PublishResponse
+from tracing_core.http.verification import CertificateRequest, IssueRequest, VerifyRequest
+from tracing_core.protocol.diagnosis_key import ReportType
 
 CONFIRMED = Claims(ReportType.CONFIRMED_TEST)
 MAC = base64.b64encode(bytes(32)).decode()

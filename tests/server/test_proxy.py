@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 from click.testing import CliRunner
 
-from server.cli import server
+from server.app.cli import server
 from tests.server.running import RunningServer
 
 DOCUMENT = Path(__file__).parents[2] / "packaging/server/README.md"

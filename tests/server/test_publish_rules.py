@@ -9,10 +9,10 @@ from server.config import Settings
 from server.publish.rules import RULES, Upload, apply_rules
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, make_settings, upload_of
-from tracing_core.diagnosis_key import ReportType
 from tracing_core.errors import PublishRejected
-from tracing_core.interval import interval_number
-from tracing_core.publish_request import PublishedKey
+from tracing_core.http.publish_request import PublishedKey
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.protocol.interval import interval_number
 
 CONFIRMED = Claims(ReportType.CONFIRMED_TEST)
 SETTINGS = make_settings(Path("/nonexistent"))

@@ -8,18 +8,18 @@ import pytest
 
 from server.config import load_settings
 from server.export.worker import run_due
-from server.publish.store import NewKey, diagnosis_key, insert_keys
+from server.operation import retention as cleanup
 from server.publish.upload import take_upload
-from server.retention import cleanup
+from server.store.diagnosis_keys import NewKey, diagnosis_key, insert_keys
 from server.trust.chain import begin_chain, rotate_export_key
 from server.trust.config_document import current_config, set_contact
 from server.verification.certificate import Claims
 from server.verification.store import Subject, find_code, insert_code
 from tests.server.homes import NOW, TODAY, key, open_server, upload_of
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.errors import StoreBusy, StoreError
 from tracing_core.export_file import read_index
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 
 HOUR = 3_600
 DAY = 86_400
@@ -117,7 +117,7 @@ def test_codes_are_known_as_expired_for_two_days_and_then_gone(tmp_path, clock):
 
 
 def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, clock, monkeypatch):
-    monkeypatch.setattr("server.database._BUSY_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("server.store.database._BUSY_TIMEOUT_SECONDS", 0.2)
     home = tmp_path / "home"
     server = open_server(home, clock, **FEW)
     sent = key()
@@ -135,7 +135,7 @@ def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, cloc
 @pytest.mark.parametrize("is_large", [False, True])
 def test_no_copy_of_a_row_is_made_outside_the_home(tmp_path, clock, monkeypatch, is_large):
     if is_large:
-        monkeypatch.setattr("server.database._MOST_BYTES_COMPACTED_IN_MEMORY", 0)
+        monkeypatch.setattr("server.store.database._MOST_BYTES_COMPACTED_IN_MEMORY", 0)
     home = tmp_path / "the operator's home"
     server = open_server(home, clock)
     old, young = int(NOW), int(NOW) + 10 * DAY

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.publish.revision import RevisableKey, open_token, seal_token
-from server.trust.keys import SecretKey
+from server.store.private_keys import SecretKey
 from tests.server.homes import NOW, TODAY, make_settings
 from tracing_core.errors import InvalidValue
-from tracing_core.interval import interval_number
+from tracing_core.protocol.interval import interval_number
 
 SETTINGS = make_settings(Path("/nonexistent"))
 SECRET = SecretKey("revision-1", bytes(range(32)))

@@ -6,8 +6,8 @@ import obstore
 import obstore.exceptions
 import pytest
 
-from server.files import locked, make_private_folder, write_durably
-from server.storage import Storage
+from server.store.files import locked, make_private_folder, write_durably
+from server.store.storage import Storage
 from tracing_core.errors import StoreError, StoreFull
 
 

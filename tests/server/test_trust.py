@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from server.context import Server
+from server.store.private_keys import KeyFolder
 from server.trust.chain import (
     begin_chain,
     join_line,
@@ -18,12 +19,11 @@ from server.trust.chain import (
     rotate_export_key,
 )
 from server.trust.config_document import CONTACT_FILE, RISK_FILE, current_config, set_contact
-from server.trust.keys import KeyFolder
 from tests.server.homes import NOW, make_home, make_settings
 from tracing_core.clock import ManualClock
+from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import StoreError, TrustError
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.trust import SignedConfig, verify_trust_chain
+from tracing_core.trust.documents import SignedConfig, verify_trust_chain
 
 DAY = 86_400
 

@@ -9,15 +9,15 @@ from server.context import Server
 from server.export.padding import PaddingKey
 from server.export.store import add_padding, begin_batch
 from server.export.windows import Window
-from server.metrics import REGISTRY
-from server.publish.store import StoredKey, find_keys
+from server.operation.metrics import REGISTRY
 from server.publish.upload import take_upload
+from server.store.diagnosis_keys import StoredKey, find_keys
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
 from tracing_core.errors import PublishRejected, StoreError
-from tracing_core.publish_request import PublishedKey, PublishResponse
+from tracing_core.http.publish_request import PublishedKey, PublishResponse
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
 
 CONFIRMED, LIKELY, SELF, NEGATIVE = (ReportType(number) for number in (1, 2, 3, 5))
 HOUR = int(NOW // 3600 * 3600)

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import strategies as st
 
 from tests.tracing_core.strategies import diagnosis_keys
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.export_file import ExportFile, Signer
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 
 SIGNING_KEY = ec.generate_private_key(ec.SECP256R1())
 PUBLIC_KEY = SIGNING_KEY.public_key()

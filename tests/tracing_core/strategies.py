@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
-from tracing_core.sighting import Sighting
-from tracing_core.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.store.sighting import Sighting
 
 LATEST_SECOND = 2**32 * 600 - 1
 

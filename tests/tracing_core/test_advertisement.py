@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracing_core.strategies import fixed
-from tracing_core.advertisement import FLAGS, Advertisement
 from tracing_core.errors import AdvertisementFault, InvalidAdvertisement, InvalidValue
+from tracing_core.protocol.advertisement import FLAGS, Advertisement
 
 RPI = bytes(range(16))
 AEM = bytes(range(16, 20))

@@ -3,13 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracing_core.strategies import fixed
-from tracing_core.associated_encrypted_metadata import (
+from tracing_core.errors import InvalidValue
+from tracing_core.protocol.associated_encrypted_metadata import (
     CalibrationConfidence,
     Metadata,
     decrypt_aem,
     encrypt_aem,
 )
-from tracing_core.errors import InvalidValue
 
 
 def test_the_version_of_2020():

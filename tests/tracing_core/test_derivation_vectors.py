@@ -4,14 +4,18 @@ import pytest
 
 from tests.tracing_core.vectors import FOLDER, load
 from tests.vectors import own
-from tracing_core.associated_encrypted_metadata import (
+from tracing_core.protocol.associated_encrypted_metadata import (
     CalibrationConfidence,
     Metadata,
     decrypt_aem,
     encrypt_aem,
 )
-from tracing_core.rolling_proximity_identifier import derive_rpi, derive_rpis, rpis_of
-from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_aemk, derive_rpik
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpi, derive_rpis, rpis_of
+from tracing_core.protocol.temporary_exposure_key import (
+    TemporaryExposureKey,
+    derive_aemk,
+    derive_rpik,
+)
 
 
 def key_of(vector):

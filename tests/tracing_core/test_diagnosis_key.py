@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 
 from tests.tracing_core.strategies import diagnosis_keys
-from tracing_core.diagnosis_key import (
+from tracing_core.errors import InvalidKey
+from tracing_core.export_file import export_pb2
+from tracing_core.protocol.diagnosis_key import (
     DiagnosisKey,
     ReportType,
     VariantOfConcern,
     is_allowed_transition,
 )
-from tracing_core.errors import InvalidKey
-from tracing_core.export_file import export_pb2
 
 ALLOWED = {
     ("UNKNOWN", "CONFIRMED_TEST"),

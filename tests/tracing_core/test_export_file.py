@@ -22,7 +22,6 @@ from tests.tracing_core.exports import (
     some_keys,
 )
 from tests.tracing_core.refusals import check_one_line
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.errors import (
     ExportFileError,
     InvalidKey,
@@ -43,6 +42,7 @@ from tracing_core.export_file import (
     write_export,
 )
 from tracing_core.export_file.contents import HEADER
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 
 OTHER = Signer(OTHER_KEY, "452", "v2")
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracing_core.errors import InvalidInterval
-from tracing_core.interval import (
+from tracing_core.protocol.interval import (
     INTERVAL_SECONDS,
     TEK_ROLLING_PERIOD,
     checked_interval,

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tests.tracing_core.refusals import check_one_line, may_refuse
 from tests.tracing_core.strategies import fixed, teks
-from tracing_core import publish_request, verification
 from tracing_core.errors import InvalidKey, InvalidValue
-from tracing_core.json_body import JSONBody, _fields
-from tracing_core.publish_request import (
+from tracing_core.http import publish_request, verification
+from tracing_core.http.json_body import JSONBody, _fields
+from tracing_core.http.publish_request import (
     PublishedKey,
     PublishRequest,
     PublishResponse,
@@ -19,7 +19,7 @@ from tracing_core.publish_request import (
     decode_base64,
     key_hmac,
 )
-from tracing_core.verification import (
+from tracing_core.http.verification import (
     BatchIssueRequest,
     BatchIssueResponse,
     CertificateRequest,

@@ -4,7 +4,7 @@ import pytest
 
 from tests.tracing_core.vectors import load
 from tracing_core.errors import InvalidValue
-from tracing_core.publish_request import PublishedKey, check_key_hmac, key_hmac
+from tracing_core.http.publish_request import PublishedKey, check_key_hmac, key_hmac
 
 VECTORS = load("key_hmac.json")
 SECRET = bytes.fromhex(VECTORS["secret"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.tracing_core.refusals import may_refuse
 from tests.tracing_core.strategies import fixed, sightings
 from tracing_core.errors import InvalidLog, InvalidValue, StoreError
-from tracing_core.sighting import (
+from tracing_core.store.sighting import (
     SIGHTING_TABLE,
     Sighting,
     insert_sightings,
@@ -18,7 +18,7 @@ from tracing_core.sighting import (
     select_sightings,
     write_json_lines,
 )
-from tracing_core.sqlite import open_database, open_readonly, transaction
+from tracing_core.store.sqlite import open_database, open_readonly, transaction
 
 ONE = Sighting(bytes(range(16)), b"\1\2\3\4", (-60,), 1600000000)
 LINE = {"rpi": ONE.rpi.hex(), "aem": "01020304", "rssi_dbm": -60, "seen_at": 1600000000}

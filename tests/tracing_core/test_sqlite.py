@@ -10,8 +10,8 @@ import pytest
 
 from tests.tracing_core.refusals import check_one_line
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreDamaged, StoreError, StoreFull
-from tracing_core.sighting import SIGHTING_TABLE, Sighting, select_sightings, write_json_lines
-from tracing_core.sqlite import (
+from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings, write_json_lines
+from tracing_core.store.sqlite import (
     Migrations,
     beginning_of,
     open_database,
@@ -110,7 +110,7 @@ def test_a_commit_that_is_refused_leaves_no_transaction_open(db):
 
 
 def test_the_write_lock_is_held_from_the_start(db, path, monkeypatch):
-    monkeypatch.setattr("tracing_core.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
     other = open_database(path, [NOTES])
     with transaction(db):
         with pytest.raises(StoreBusy, match="another process") as caught, transaction(other):
@@ -124,7 +124,7 @@ def test_the_write_lock_is_held_from_the_start(db, path, monkeypatch):
 
 
 def test_opening_what_another_process_writes(db, path, monkeypatch):
-    monkeypatch.setattr("tracing_core.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
     with transaction(db):
         add(db, "unseen")
         # The tables are there, so nothing has to be written and nobody has to wait.
@@ -197,8 +197,8 @@ def test_a_migration_that_fails_leaves_nothing(path):
 def test_many_processes_may_create_it_at_once(path):
     code = (
         "import sys; from pathlib import Path;"
-        "from tracing_core.sqlite import open_database, transaction;"
-        "from tracing_core.sighting import SIGHTING_TABLE, Sighting, insert_sightings;"
+        "from tracing_core.store.sqlite import open_database, transaction;"
+        "from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, insert_sightings;"
         "db = open_database(Path(sys.argv[1]), [SIGHTING_TABLE]);\n"
         "with transaction(db): insert_sightings(db, [Sighting(bytes(16), bytes(4), (-60,), 0)])"
     )
@@ -356,7 +356,7 @@ def test_deleted_rows_leave_the_file(db, path):
 @pytest.mark.parametrize("before", ["", "import numpy; "])
 def test_numpy_is_neither_imported_nor_hidden_from_others(before):
     program = (
-        f"{before}import tracing_core.sqlite, sys; print('numpy' in sys.modules);"
+        f"{before}import tracing_core.store.sqlite, sys; print('numpy' in sys.modules);"
         " import numpy; print(numpy.int8(1) + 1)"
     )
     done = subprocess.run(

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from tests.tracing_core.strategies import teks
 from tracing_core.errors import InvalidInterval, InvalidKey
-from tracing_core.rolling_proximity_identifier import derive_rpi, derive_rpis, rpis_of
-from tracing_core.temporary_exposure_key import TemporaryExposureKey, derive_rpik
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpi, derive_rpis, rpis_of
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey, derive_rpik
 
 
 @given(teks())

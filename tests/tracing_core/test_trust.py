@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracing_core.refusals import check_one_line, may_refuse
+from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidKey, InvalidValue, TrustError
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.trust import (
+from tracing_core.trust.documents import (
     MAX_DOCUMENT_BYTES,
     Contact,
     ExportVerificationKey,

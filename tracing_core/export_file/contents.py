@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tracing_core.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
 
 __all__ = [
     "HEADER",

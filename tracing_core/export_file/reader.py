@@ -11,12 +11,12 @@ from typing import overload
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from google.protobuf.message import DecodeError
 
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.errors import ExportFileError, InvalidKey, MalformedExport, UnsupportedHeader
 from tracing_core.export_file import archive, export_pb2, signature, wire
 from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFile, Signature
-from tracing_core.interval import TEK_ROLLING_PERIOD
-from tracing_core.temporary_exposure_key import KEY_LENGTH
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
+from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
 __all__ = [
     "VerifiedExport",

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 
 from tracing_core.errors import MalformedExport
 from tracing_core.export_file.contents import MAX_SIGNATURES
-from tracing_core.temporary_exposure_key import KEY_LENGTH
+from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
 __all__ = ["check_export", "text", "timestamps"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.export_file import export_pb2
 from tracing_core.export_file.archive import pack
 from tracing_core.export_file.contents import HEADER, ExportFile
 from tracing_core.export_file.signature import Signer, write_info, write_signatures
-from tracing_core.interval import TEK_ROLLING_PERIOD
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 
 __all__ = ["write_export"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ble_agent.importers import Refusal, Tally, open_source
+from ble_agent.store.importers import Refusal, Tally, open_source
 from matcher.definition import matches
-from matcher.exposure_windows import exposure_windows
+from matcher.risk.windows import exposure_windows
 from tests.ble_agent.importers.foreign_logs import (
     MICROG_EXPORT_SCHEMA,
     bytes_field,
@@ -27,13 +27,13 @@ from tests.ble_agent.importers.foreign_logs import (
     write_ramble,
 )
 from tests.ble_agent.importers.leveldb_writer import varint
-from tracing_core.associated_encrypted_metadata import Metadata, encrypt_aem
-from tracing_core.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidLog
-from tracing_core.exposure_configuration import ExposureConfiguration
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.sighting import Sighting
-from tracing_core.temporary_exposure_key import derive_aemk, derive_rpik
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_aemk, derive_rpik
+from tracing_core.store.sighting import Sighting
 
 RPI, OTHER = bytes(range(16)), bytes(range(16, 32))
 AEM = b"abcd"

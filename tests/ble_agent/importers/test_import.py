@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ble_agent.importers import FUTURE_SECONDS, Refusal, import_log
-from ble_agent.messages import explain, say
-from ble_agent.store import open_store
+from ble_agent.messages.catalogue import explain, say
+from ble_agent.store.database import open_store
+from ble_agent.store.importers import FUTURE_SECONDS, Refusal, import_log
 from tests.ble_agent.agents import AgentProcess, clock_at
 from tests.ble_agent.importers.foreign_logs import (
     ADDRESS,
@@ -34,8 +34,13 @@ from tests.ble_agent.importers.foreign_logs import (
     write_ramble,
 )
 from tracing_core.errors import InvalidLog, LogFault, StoreDamaged, StoreError, TracingError
-from tracing_core.sighting import Sighting, insert_sightings, select_sightings, write_json_lines
-from tracing_core.sqlite import Database, transaction
+from tracing_core.store.sighting import (
+    Sighting,
+    insert_sightings,
+    select_sightings,
+    write_json_lines,
+)
+from tracing_core.store.sqlite import Database, transaction
 
 DAY = 86_400
 NOW = 20_800 * DAY + 50_000

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tracing_core.advertisement import Advertisement
 from tracing_core.errors import InvalidAdvertisement
+from tracing_core.protocol.advertisement import Advertisement
 
 PACKET_INTERVAL = (0.200, 0.270)
 ENOUGH_TO_JUDGE = 8

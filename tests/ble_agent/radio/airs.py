@@ -14,19 +14,19 @@ from bumble import hci
 from bumble.host import Host
 from bumble.transport import open_transport
 
-from ble_agent.agent import Agent
-from ble_agent.encounter_log import EncounterLog
-from ble_agent.key_ring import KeyRing
+from ble_agent.air.agent import Agent
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.air.schedule import Schedule
 from ble_agent.radio import Heard, Radio
-from ble_agent.radio.hci import HciRadio
-from ble_agent.radio.scenario import AirMode, Place, Scenario, Waypoint
-from ble_agent.radio.virtual_air import Air
-from ble_agent.schedule import Schedule
-from ble_agent.store import open_store
-from tracing_core.advertisement import Advertisement
-from tracing_core.associated_encrypted_metadata import Metadata
+from ble_agent.radio.hci.radio import HciRadio
+from ble_agent.store.database import open_store
+from ble_agent.virtual_air.air import Air
+from ble_agent.virtual_air.scenario import AirMode, Place, Scenario, Waypoint
 from tracing_core.clock import ManualClock
 from tracing_core.errors import RadioFault
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
 
 START = 1_700_000_000.0
 

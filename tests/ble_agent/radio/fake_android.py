@@ -216,4 +216,4 @@ def install_chaquopy(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     java.static_proxy = lambda *_: object
     java.Override = lambda *_: lambda method: method
     monkeypatch.setitem(sys.modules, "java", java)
-    monkeypatch.delitem(sys.modules, "ble_agent.radio.android_callback", raising=False)
+    monkeypatch.delitem(sys.modules, "ble_agent.radio.android.callback", raising=False)

@@ -7,7 +7,7 @@ import socket
 import struct
 from typing import Any
 
-from ble_agent.radio.mgmt_channel import NO_INDEX, MgmtCommand, MgmtEvent, MgmtStatus
+from ble_agent.radio.mgmt.channel import NO_INDEX, MgmtCommand, MgmtEvent, MgmtStatus
 
 _HEADER = struct.Struct("<HHH")
 # Read Advertising Features as recorded: flags, longest data and scan response, instances, used.

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from ble_agent.radio import Heard
-from ble_agent.radio.hci import HciRadio
-from ble_agent.radio.scenario import Place, Scenario, Waypoint
-from ble_agent.radio.virtual_air import Air
+from ble_agent.radio.hci.radio import HciRadio
+from ble_agent.virtual_air.air import Air
+from ble_agent.virtual_air.scenario import Place, Scenario, Waypoint
 from tests.ble_agent.radio.air_trace import findings, heard, identifiers, read_trace, sent
 from tests.ble_agent.radio.airs import random_advertisement, until
 from tracing_core.clock import ScaledClock
@@ -41,7 +41,7 @@ TRUYVET = [sys.executable, "-c", "from tracing_core.cli import main; main()"]
 SENDER = """
 import asyncio, secrets, sys
 from ble_agent.radio import open_radio
-from tracing_core.advertisement import Advertisement
+from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.clock import clock_from_environment
 async def main():
     clock = clock_from_environment()

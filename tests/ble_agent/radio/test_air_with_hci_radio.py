@@ -11,7 +11,7 @@ import pytest
 from bumble import hci
 
 from ble_agent.radio import Heard
-from ble_agent.radio.scenario import AirMode, Pair, Place, Waypoint
+from ble_agent.virtual_air.scenario import AirMode, Pair, Place, Waypoint
 from tests.ble_agent.radio.air_trace import findings, heard, identifiers, read_trace, sent
 from tests.ble_agent.radio.airs import (
     START,

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from ble_agent.radio import Heard, adapter_radio, open_radio
+from ble_agent.radio import Heard, open_radio
+from ble_agent.radio import adapter as adapter_radio
 from tests.ble_agent.radio.airs import START, random_advertisement, until
 from tests.ble_agent.radio.fake_android import (
     SERVICE_UUID,
@@ -20,7 +21,7 @@ from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
 
 pytest.importorskip("bleak")
 
-from ble_agent.radio.android import AndroidRadio
+from ble_agent.radio.android.radio import AndroidRadio
 
 
 @pytest.fixture(params=["pyjnius", "chaquopy"])
@@ -106,7 +107,7 @@ async def test_exceptions_of_java_say_what_to_do(
 async def test_a_phone_that_does_not_answer_is_lost(
     phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ble_agent.radio.android.START_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("ble_agent.radio.android.radio.START_TIMEOUT_SECONDS", 0.05)
     async with AndroidRadio(ManualClock(START)) as radio:
         phone.answer = None
         with pytest.raises(RadioError, match="does not answer") as caught:

@@ -11,9 +11,9 @@ import pytest
 from ble_agent.radio import Capabilities, Finding, Heard, open_radio
 from ble_agent.radio.auto import AutoRadio
 from tests.ble_agent.radio.airs import START, random_advertisement
-from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
+from tracing_core.protocol.advertisement import Advertisement
 
 
 class OneRadio:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio import Finding, Heard, adapter_radio, open_radio
+from ble_agent.radio import Finding, Heard, open_radio
+from ble_agent.radio import adapter as adapter_radio
 from tests.ble_agent.radio.airs import (
     START,
     agent_on,
@@ -34,8 +35,8 @@ from bleak.backends.bluezdbus.manager import (
     get_global_bluez_manager,
 )
 
-from ble_agent.radio.bluez import BluezRadio
-from ble_agent.radio.bluez_service import refusal
+from ble_agent.radio.bluez.radio import BluezRadio
+from ble_agent.radio.bluez.service import refusal
 
 
 @pytest.fixture
@@ -313,7 +314,7 @@ async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again(
 async def test_a_person_who_switches_it_off_is_obeyed(
     bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ble_agent.radio.adapter_radio._UNPLUGGING_SECONDS", 0.01)
+    monkeypatch.setattr("ble_agent.radio.adapter._UNPLUGGING_SECONDS", 0.01)
     radio = BluezRadio(None, ManualClock(START))
     async with radio:
         scan = await listening(bluez, radio, [])
@@ -415,7 +416,7 @@ async def test_bluetoothd_that_does_not_answer_is_lost(
     bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with BluezRadio(None, ManualClock(START)) as radio:
-        monkeypatch.setattr("ble_agent.radio.bluez_service.CALL_TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr("ble_agent.radio.bluez.service.CALL_TIMEOUT_SECONDS", 0.2)
         bluez.deaf.add("RegisterAdvertisement")
         with pytest.raises(RadioError, match="does not answer") as caught:
             await radio.rotate(random_advertisement())
@@ -431,7 +432,7 @@ async def test_a_scan_that_begins_too_late_is_ended_before_the_next(
     begun = bluez.slow[slow] = asyncio.Event()
     async with radio:
         await radio.rotate(random_advertisement())
-        monkeypatch.setattr("ble_agent.radio.bluez.CALL_TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr("ble_agent.radio.bluez.radio.CALL_TIMEOUT_SECONDS", 0.2)
         with pytest.raises(RadioError, match="does not answer") as caught:
             await radio.scan(4.0, lambda _: None)
         assert caught.value.reason is RadioFault.CONNECTION_LOST

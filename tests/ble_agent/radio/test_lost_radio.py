@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio.scenario import AirMode
-from ble_agent.radio.virtual_air import Air
+from ble_agent.virtual_air.air import Air
+from ble_agent.virtual_air.scenario import AirMode
 from tests.ble_agent.radio.air_trace import findings, identifiers, read_trace
 from tests.ble_agent.radio.airs import (
     agent_on,

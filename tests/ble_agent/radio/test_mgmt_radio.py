@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ble_agent.radio import Heard, adapter_radio, open_radio
-from ble_agent.radio.mgmt import MgmtRadio
-from ble_agent.radio.mgmt_channel import (
+from ble_agent.radio import Heard, open_radio
+from ble_agent.radio import adapter as adapter_radio
+from ble_agent.radio.mgmt.channel import (
     MgmtCommand,
     MgmtEvent,
     MgmtStatus,
@@ -27,6 +27,7 @@ from ble_agent.radio.mgmt_channel import (
     read_monitors,
     read_tlvs,
 )
+from ble_agent.radio.mgmt.radio import MgmtRadio
 from tests.ble_agent.radio.airs import START, begin_scan, random_advertisement, sleepers, until
 from tests.ble_agent.radio.fake_kernel import DEFAULTS, FakeKernel
 from tracing_core.clock import Clock, ManualClock, ScaledClock
@@ -347,7 +348,7 @@ async def test_a_person_who_switches_it_off_is_obeyed(
 async def test_a_kernel_that_hangs_up_or_does_not_answer_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ble_agent.radio.mgmt.COMMAND_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("ble_agent.radio.mgmt.radio.COMMAND_TIMEOUT_SECONDS", 0.05)
     kernel = FakeKernel()
     async with opened(kernel) as radio:
         kernel.silent.add(MgmtCommand.ADD_ADVERTISING)
@@ -365,8 +366,8 @@ async def test_a_kernel_that_hangs_up_or_does_not_answer_is_lost(
 async def test_extended_controllers_get_no_timeout_but_a_guardian(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ble_agent.radio.mgmt.seconds_on_air", lambda _: 1)
-    monkeypatch.setattr("ble_agent.radio.mgmt.LONGEST_CONTROLLER_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr("ble_agent.radio.mgmt.radio.seconds_on_air", lambda _: 1)
+    monkeypatch.setattr("ble_agent.radio.mgmt.radio.LONGEST_CONTROLLER_TIMEOUT_SECONDS", 0)
     kernel = FakeKernel(extended=True)
     async with opened(kernel) as radio:
         await radio.rotate(random_advertisement())
@@ -429,7 +430,7 @@ async def test_a_guardian_that_cannot_do_one_thing_does_the_other() -> None:
 async def test_a_guardian_too_slow_to_be_waited_for_still_undoes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ble_agent.radio.guardian._CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr("ble_agent.radio.mgmt.guardian._CLOSE_SECONDS", 0.05)
     kernel = FakeKernel(extended=True)
     radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
     async with radio:

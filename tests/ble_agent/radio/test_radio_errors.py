@@ -13,11 +13,11 @@ import pytest
 from bumble import hci
 from bumble.transport.common import ParserSource, Transport
 
-import ble_agent.radio.hci as hci_module
+import ble_agent.radio.hci.radio as hci_module
 from ble_agent.radio import open_radio
-from ble_agent.radio.hci_transport import _fault, _watch_socket
-from ble_agent.radio.scenario import AirMode
-from ble_agent.radio.virtual_controller import VirtualController
+from ble_agent.radio.hci.transport import _fault, _watch_socket
+from ble_agent.virtual_air.controller import VirtualController
+from ble_agent.virtual_air.scenario import AirMode
 from tests.ble_agent.radio.airs import (
     air_of,
     begin_scan,

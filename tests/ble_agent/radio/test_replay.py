@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ble_agent.radio import Heard, open_radio
-from ble_agent.radio.capture import CapturedPacket, PacketKind, read_capture
 from ble_agent.radio.reception import Reception
-from ble_agent.radio.replay import ReplayRadio
+from ble_agent.radio.replay.capture import CapturedPacket, PacketKind, read_capture
+from ble_agent.radio.replay.radio import ReplayRadio
 from tests.ble_agent.radio.airs import random_advertisement
 from tests.ble_agent.radio.captures import (
     Packet,
@@ -26,9 +26,9 @@ from tests.ble_agent.radio.captures import (
     write_btsnoop,
     write_packet_logger,
 )
-from tracing_core.advertisement import Advertisement
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import RadioError, RadioFault
+from tracing_core.protocol.advertisement import Advertisement
 
 START = 1_700_000_000.25
 FORMATS: dict[str, Any] = {

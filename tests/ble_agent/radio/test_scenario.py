@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ble_agent.radio.scenario import AirMode, Pair, Place, Scenario, Waypoint
+from ble_agent.virtual_air.scenario import AirMode, Pair, Place, Scenario, Waypoint
 from tracing_core.errors import InvalidValue
 
 EVERYTHING = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bumble import hci
 
-from ble_agent.radio import adapter_radio
+from ble_agent.radio import adapter as adapter_radio
 from tests.ble_agent.radio.airs import air_of, radio_on, random_advertisement, standing
 from tracing_core.errors import RadioError
 

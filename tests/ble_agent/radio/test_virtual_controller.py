@@ -10,8 +10,8 @@ import pytest
 from bumble import hci
 from bumble.host import Host
 
-from ble_agent.radio.hci_commands import ExtendedCommands, LegacyCommands, draw_address
-from ble_agent.radio.scenario import AirMode
+from ble_agent.radio.hci.commands import ExtendedCommands, LegacyCommands, draw_address
+from ble_agent.virtual_air.scenario import AirMode
 from tests.ble_agent.radio.air_trace import read_trace, sent
 from tests.ble_agent.radio.airs import (
     air_of,

@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 
-from matcher.column_join import derive_columns, match_columns
-from matcher.columns import KeyColumns, SightingColumns
-from matcher.index import SightingIndex
-from matcher.processor import supported_kernels
+from matcher.columns.columns import KeyColumns, SightingColumns
+from matcher.columns.index import SightingIndex
+from matcher.columns.join import derive_columns, match_columns
+from matcher.kernels.processor import supported_kernels
 from tests.matcher.kernels.naive import naive_pairs, planted, random_keys, reference_identifiers
 
 PAGE, PROT_NONE = mmap.PAGESIZE, 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from matcher.columns import KeyColumns, SightingColumns
-from tracing_core.rolling_proximity_identifier import derive_rpis
-from tracing_core.temporary_exposure_key import derive_rpik
+from matcher.columns.columns import KeyColumns, SightingColumns
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
 
 
 def naive_pairs(keys: KeyColumns, sightings: SightingColumns) -> list[tuple[int, int]]:

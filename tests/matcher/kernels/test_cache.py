@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from matcher.kernels import cache, scan
-from matcher.processor import supported_kernels
+from matcher.kernels.processor import supported_kernels
 
 HOUSE = Path(__file__).parents[3]
 # One that compiles in a second, where there is one: lanes take three.
@@ -26,9 +26,9 @@ import os
 import numpy as np
 from matcher.kernels import trial
 trial.running = "TRIED" not in os.environ  # else the first use is in a child
-from matcher.columns import KeyColumns
-from matcher.processor import choose_kernel
-from matcher.column_join import derive_columns
+from matcher.columns.columns import KeyColumns
+from matcher.kernels.processor import choose_kernel
+from matcher.columns.join import derive_columns
 from matcher.kernels.registry import derive_function
 kernel = choose_kernel()
 stats = derive_function(kernel).stats
@@ -126,7 +126,7 @@ def test_sources_that_vanish_under_a_running_process_do_not_stop_it(
 ) -> None:
     removed = """
 from pathlib import Path
-import matcher.column_join
+import matcher.columns.join
 Path("matcher/definition.py").unlink()
 """
     assert run(tmp_path / "cache", removed + CODE, house=house)[:2] == (0, 1)
@@ -135,7 +135,7 @@ Path("matcher/definition.py").unlink()
 def test_what_other_packages_tell_a_kernel_counts(tmp_path: Path, house: Path) -> None:
     # With other bits than the filter's, a kernel from before would overlook what matches.
     run(tmp_path / "cache", house=house)
-    processor = house / "matcher/processor.py"
+    processor = house / "matcher/kernels/processor.py"
     text = processor.read_text()
     processor.write_text(text.replace("return 4 if self.aes == 512 else 2", "return 4"))
     assert processor.read_text() != text
@@ -218,7 +218,7 @@ def test_a_folder_others_can_write_is_not_used(
 
 def test_warming_up_leaves_nothing_to_compile(tmp_path: Path, house: Path) -> None:
     environment = os.environ | {"TRUYVET_CACHE_DIR": str(tmp_path), "TRUYVET_KERNEL": KERNEL}
-    code = "from matcher.fast import compile_ahead; print(compile_ahead()[0].name)"
+    code = "from matcher.columns.matches import compile_ahead; print(compile_ahead()[0].name)"
     warmed = subprocess.run(
         [sys.executable, "-c", code],
         cwd=house,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.column_join import derive_columns
-from matcher.columns import KeyColumns
-from matcher.processor import Kernel, supported_kernels
+from matcher.columns.columns import KeyColumns
+from matcher.columns.join import derive_columns
+from matcher.kernels.processor import Kernel, supported_kernels
 from tests.matcher.kernels.naive import reference_identifiers
 
 KERNELS = supported_kernels()

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from matcher.kernels import limit
-from matcher.processor import KERNELS, supported_kernels
+from benchmarks import limit
+from matcher.kernels.processor import KERNELS, supported_kernels
 from tracing_core.errors import InvalidValue
 
 HAS_AES = any(kernel.machine == "x86_64" for kernel in supported_kernels())

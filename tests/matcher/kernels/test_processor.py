@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from matcher import processor
-from matcher.processor import KERNELS, choose_kernel, supported_kernels
+from matcher.kernels import processor
+from matcher.kernels.processor import KERNELS, choose_kernel, supported_kernels
 from tracing_core.errors import InvalidValue
 
 ON_X86 = platform.machine() == "x86_64"
@@ -90,7 +90,7 @@ def test_another_name_is_an_error_of_one_line(monkeypatch: pytest.MonkeyPatch, n
 
 def test_a_kernel_numba_will_not_compile_is_an_error_and_no_abort() -> None:
     code = (
-        "from matcher.processor import KERNELS, supported_kernels;"
+        "from matcher.kernels.processor import KERNELS, supported_kernels;"
         "from matcher.kernels.registry import scan_function;"
         "from tracing_core.errors import InvalidValue\n"
         "for kernel in KERNELS.values():\n"
@@ -111,7 +111,7 @@ def test_a_kernel_numba_will_not_compile_is_an_error_and_no_abort() -> None:
 
 def test_choosing_imports_no_numba() -> None:
     code = (
-        "import sys, matcher.processor as p; k = p.choose_kernel('portable');"
+        "import sys, matcher.kernels.processor as p; k = p.choose_kernel('portable');"
         "assert not {'numba', 'numpy', 'llvmlite'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

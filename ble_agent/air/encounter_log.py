@@ -1,0 +1,284 @@
+"""What was heard, kept for 14 days: one commit a scan, one row an identifier and scan."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Container
+from dataclasses import replace
+from random import Random, SystemRandom
+from typing import Any
+
+from ble_agent.air.clock_watch import ClockWatch
+from ble_agent.air.day_sample import DaySample, RecentlyHeard
+from ble_agent.messages.catalogue import say
+from ble_agent.store.database import (
+    compact,
+    delete_old,
+    forget,
+    forget_batches,
+    get_state,
+    note_deletion,
+    set_state,
+    truncate_log,
+)
+from tracing_core.clock import Clock
+from tracing_core.errors import StoreError, StoreFull
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.sighting import Sighting
+from tracing_core.store.sqlite import Database, path_of, transaction, translated
+
+__all__ = ["MAX_IDENTIFIERS_PER_SCAN", "MAX_SAMPLES_PER_IDENTIFIER", "EncounterLog", "Scan"]
+
+MAX_IDENTIFIERS_PER_SCAN = 2_000
+"""More identifiers in one scan are a flood: a receiver in a full stadium hears some hundreds. A
+random sample of them is kept, so that the memory stays bounded."""
+
+MAX_SAMPLES_PER_IDENTIFIER = 4_096
+"""More samples of one identifier in one scan are counted and dropped; 4 s bring about 20."""
+
+# What was heard before comes first, but a flood that repeats itself must not shut others out.
+_SHARE_OF_NEWCOMERS = 8
+_MAX_SAMPLES_PER_SCAN = 500_000
+_MAX_UNWRITTEN = 20_000
+_TRUNCATE_EVERY_SECONDS = 3_600.0
+_COMPACT_EVERY_SECONDS = 86_400.0
+# A scan is written when it ends; its identifiers are in no key file for hours.
+_LATE_SECONDS = 900
+_NEVER = -math.inf
+
+
+class Scan:
+    """What one scan hears, aggregated per identifier, in bounded memory.
+
+    Parameters
+    ----------
+    started_at
+        When it began (UTC Unix seconds).
+    recent
+        Identifiers that earlier scans heard: these stay first when there are too many.
+    random
+        Which of equals stay.
+    """
+
+    def __init__(
+        self, started_at: float, recent: Container[Advertisement] = (), random: Random | None = None
+    ) -> None:
+        # The clock of a device that never had the time may even be before 1970.
+        self._started_at = max(0, int(started_at))
+        self._recent = recent
+        self._random = random or SystemRandom()
+        self.dropped_samples = 0
+        """Samples beyond the bounds."""
+        self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
+        self._samples = 0
+        # By whether an earlier scan heard them: those that are kept, and how many there were.
+        self._kept: dict[bool, list[Advertisement]] = {False: [], True: []}
+        self._offered = Counter[bool]()
+
+    @property
+    def at(self) -> int:
+        """When it was: at its first packet, for a recording jumps there; else when it began."""
+        return min((seen_at for seen_at, _ in self._heard.values()), default=self._started_at)
+
+    def hear(self, advertisement: Advertisement, rssi_dbm: int, heard_at: float) -> None:
+        """Add one packet: its signal strength and when it came (UTC Unix seconds)."""
+        entry = self._heard.get(advertisement)
+        if entry is None:
+            if not self._make_room(advertisement):
+                self.dropped_samples += 1
+                return
+            entry = self._heard[advertisement] = (max(0, int(heard_at)), array.array("b"))
+        is_full = len(entry[1]) >= MAX_SAMPLES_PER_IDENTIFIER
+        if is_full or (self._samples >= _MAX_SAMPLES_PER_SCAN and entry[1]):
+            self.dropped_samples += 1
+            return
+        entry[1].append(rssi_dbm)
+        self._samples += 1
+
+    def _make_room(self, advertisement: Advertisement) -> bool:
+        is_known = advertisement in self._recent
+        kept, others = self._kept[is_known], self._kept[not is_known]
+        self._offered[is_known] += 1
+        if len(self._heard) < MAX_IDENTIFIERS_PER_SCAN:
+            kept.append(advertisement)
+            return True
+        share = MAX_IDENTIFIERS_PER_SCAN // _SHARE_OF_NEWCOMERS
+        if len(others) > (share if is_known else MAX_IDENTIFIERS_PER_SCAN - share):
+            chosen = self._random.randrange(len(others))
+            others[chosen], others[-1] = others[-1], others[chosen]
+            victim = others.pop()
+            kept.append(advertisement)
+        else:
+            # Vitter's algorithm R: each stays with equal chance.
+            chosen = self._random.randrange(self._offered[is_known])
+            if chosen >= len(kept):
+                return False
+            victim, kept[chosen] = kept[chosen], advertisement
+        _, samples = self._heard.pop(victim)
+        self._samples -= len(samples)
+        self.dropped_samples += len(samples)
+        return True
+
+    def sightings(self, previous_scan_at: int | None, *, clock_suspect: bool) -> list[Sighting]:
+        """Return what was heard, in the order it was first heard."""
+        return [
+            Sighting(heard.rpi, heard.aem, tuple(samples), seen_at, previous_scan_at, clock_suspect)
+            for heard, (seen_at, samples) in self._heard.items()
+        ]
+
+
+class EncounterLog:
+    """The log of a running agent.
+
+    Parameters
+    ----------
+    db
+        The agent's database; None as long as it cannot be opened.
+    clock
+        The radio's clock.
+    is_recording
+        Whether that clock is a recording's: then it is compared with nothing known before, and
+        this device's own last scan stays what it was.
+    random
+        Which identifiers stay in a flood.
+    """
+
+    def __init__(
+        self,
+        db: Database | None,
+        clock: Clock,
+        *,
+        is_recording: bool = False,
+        random: Random | None = None,
+    ) -> None:
+        self._db: Database | None = None
+        self._clock = clock
+        self._is_recording = is_recording
+        self._random = random or SystemRandom()
+        self._state: dict[str, Any] = {}
+        self._previous_scan_at: int | None = None
+        self.watch = ClockWatch(clock)
+        """Tells whether the clock can be believed."""
+        self._dropped_samples = 0
+        self._suspect = False
+        self._jumps = 0
+        self._recent = RecentlyHeard()
+        self._unwritten: list[Sighting] = []
+        self._heard_again: set[Advertisement] = set()
+        self._truncated_at = _NEVER
+        self._compacted_at = _NEVER
+        self._to_truncate = True
+        if db is not None:
+            self.open(db)
+
+    def open(self, db: Database) -> None:
+        """Write to a database from now on; with the next scan, what was heard before too.
+
+        What is older than 14 days is deleted at once.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be read or written; a later call tries it again.
+        """
+        with translated(path_of(db)):
+            state: dict[str, Any] = get_state(db, "scan") or {}
+        if not self._is_recording:
+            latest = self.watch.remember(state.get("clock"))
+            self._previous_scan_at = self._previous_scan_at or state.get("at")
+            # Nobody knew yet that the clock had shown a later time before.
+            self._unwritten = [
+                replace(each, clock_suspect=each.clock_suspect or each.seen_at < latest)
+                for each in self._unwritten
+            ]
+        # Not before the clock was compared with what it showed last.
+        forget(db, self.watch.steady_now())
+        self._dropped_samples += state.get("dropped_samples", 0)
+        self._state = state | self._state
+        self._day = DaySample(db, self._random)
+        self._db = db
+
+    def begin(self) -> Scan:
+        """Begin a scan."""
+        self._suspect = self.watch.is_suspect()
+        self._jumps = self.watch.jumps
+        return Scan(self._clock.now(), self._recent, self._random)
+
+    def commit(self, scan: Scan) -> int:
+        """Write a scan and delete what is older than 14 days, in one transaction.
+
+        Returns
+        -------
+        int
+            How many identifiers the scan heard.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written. The sightings are kept, up to a bound, and written with the
+            next scan that can be.
+        """
+        # A clock set during the scan, either way, leaves open when its packets came.
+        suspect = self.watch.is_suspect() or self._suspect or self.watch.jumps != self._jumps
+        self.watch.count_scan(suspect)
+        previous = self._previous_scan_at
+        if self.watch.jumped_since_scan() or (previous is not None and previous > scan.at):
+            previous = None
+        heard = scan.sightings(previous, clock_suspect=suspect)
+        room = max(0, _MAX_UNWRITTEN - len(self._unwritten))
+        self._unwritten += heard[:room]
+        self._heard_again |= self._recent.add(heard[:room], self._clock.monotonic())
+        self._dropped_samples += scan.dropped_samples
+        self._dropped_samples += sum(len(sighting.rssi_dbm) for sighting in heard[room:])
+        self._previous_scan_at = scan.at
+        if not self._is_recording:
+            self._state |= {"at": scan.at, "clock": self.watch.state}
+        if self._db is None:
+            raise StoreFull(say("error_store_full", "en"))
+        self._write(self._db)
+        return len(heard)
+
+    def tidy(self) -> None:
+        """Take what was deleted out of the files as well, if that is due.
+
+        Once a day that rewrites the whole database, which holds the process up for as long as the
+        disk takes, half a minute on a slow card. What cannot be done now is made up for later.
+        """
+        # Once an hour is enough for retention, and spares an SD card the writes.
+        now = self._clock.monotonic()
+        if self._db is None or not self._to_truncate:
+            return
+        with contextlib.suppress(StoreError):
+            if now - self._compacted_at >= _COMPACT_EVERY_SECONDS:
+                self._compacted_at = self._truncated_at = now
+                self._to_truncate = not compact(self._db)
+            elif now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
+                self._truncated_at = now
+                self._to_truncate = not truncate_log(self._db)
+
+    def _write(self, db: Database) -> None:
+        try:
+            with transaction(db):
+                lost = self._day.write(self._unwritten, self._heard_again, self._clock.now())
+                if lost:
+                    note_deletion(db)
+                self._state["dropped_samples"] = self._dropped_samples + lost
+                set_state(db, "scan", self._state)
+                self._compare_again(db)
+                deleted = delete_old(db, self.watch.steady_now()) > 0
+        except BaseException:
+            self._day.reset()
+            raise
+        self._dropped_samples += lost
+        self._to_truncate |= deleted or lost > 0
+        self._unwritten.clear()
+        self._heard_again.clear()
+
+    def _compare_again(self, db: Database) -> None:
+        """Let the next check use every key file anew if what is written was heard long ago."""
+        latest = math.inf if self._is_recording else self._clock.now() - _LATE_SECONDS
+        if any(sighting.seen_at < latest for sighting in self._unwritten):
+            forget_batches(db)

@@ -1,0 +1,109 @@
+"""What an agent keeps on the disk, from the moment the disk lets it."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.store.database import get_state, make_home, open_store, set_state
+from ble_agent.store.home import running
+from tracing_core.clock import Clock
+from tracing_core.errors import RadioFault, StoreError
+from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.sqlite import Database, path_of, transaction, translated
+
+__all__ = ["LateStore", "note_radio"]
+
+
+class LateStore:
+    """The lock, database, keys and log of a running agent, as a context manager.
+
+    A card that is full, or can only be read, keeps nobody from listening: as long as the database
+    cannot be opened for writing, no identifier is given out and what is heard stays in memory.
+    Every request for an identifier tries to open it again.
+
+    Parameters
+    ----------
+    home
+        The agent's folder; it need not exist.
+    clock
+        The radio's clock.
+    is_recording
+        Whether that clock is a recording's.
+    """
+
+    def __init__(self, home: Path, clock: Clock, *, is_recording: bool = False) -> None:
+        self._home = home
+        self._clock = clock
+        self._stack = contextlib.ExitStack()
+        self._is_locked = False
+        self._db: Database | None = None
+        self._key_ring: KeyRing | None = None
+        self._radio: tuple[str, RadioFault | None] | None = None
+        self.log = EncounterLog(None, clock, is_recording=is_recording)
+        """The encounter log, in memory until the database is open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def open(self) -> KeyRing:
+        """Open what is not open yet, and delete what is older than 14 days.
+
+        Raises
+        ------
+        ServerRefused
+            When another agent is running in the folder (``running``).
+        StoreError
+            When something cannot be opened or written; a later call tries it again.
+        """
+        if self._key_ring is not None:
+            return self._key_ring
+        make_home(self._home)
+        if not self._is_locked:
+            self._stack.enter_context(running(self._home))
+            self._is_locked = True
+        with contextlib.ExitStack() as opening:
+            db = opening.enter_context(open_store(self._home))
+            key_ring = KeyRing(db)
+            self.log.open(db)
+            self._stack.enter_context(opening.pop_all())
+        self._db, self._key_ring = db, key_ring
+        if self._radio is not None:
+            note_radio(db, *self._radio)
+        return key_ring
+
+    def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
+        """Do what `KeyRing.next_advertisement` does; a disk that cannot be written is its error."""
+        return self.open().next_advertisement(now, metadata)
+
+    def silent_seconds(self, now: float) -> float:
+        """Do what `KeyRing.silent_seconds` does; a disk that cannot be written is its error."""
+        return self.open().silent_seconds(now)
+
+    def note_radio(self, name: str, fault: RadioFault | None) -> None:
+        """Note for `status` whether the radio works, as soon as that can be written."""
+        self._radio = name, fault
+        if self._db is not None:
+            note_radio(self._db, name, fault)
+
+
+def note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
+    """Note for `status` whether the radio works; a disk that fails is told of elsewhere."""
+    noted: dict[str, Any] = {"name": name, "fault": None if fault is None else fault.name.lower()}
+    with contextlib.suppress(StoreError), translated(path_of(db)):
+        if get_state(db, "radio") != noted:
+            with transaction(db):
+                set_state(db, "radio", noted)

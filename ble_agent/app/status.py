@@ -1,0 +1,223 @@
+"""Whether everything works, check by check, for the device's owner and for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ble_agent.air.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
+from ble_agent.authority.client import refused
+from ble_agent.authority.membership import Membership, find_membership
+from ble_agent.config import AgentConfig
+from ble_agent.messages.catalogue import date_text, say
+from ble_agent.store.database import DATABASE_NAME, get_state, has_database, open_store
+from ble_agent.store.home import is_running
+from ble_agent.store.tables import AGENT_TABLES
+from tracing_core.clock import Clock, clock_from_environment
+from tracing_core.errors import SchemaMismatch, StoreError
+from tracing_core.store.sighting import SIGHTING_TABLE
+from tracing_core.store.sqlite import Database, open_readonly, translated
+
+__all__ = ["Check", "status"]
+
+# Some radios listen only between two identifiers, up to 20 minutes apart.
+_LATE_SCAN_SECONDS = 1_500
+_LATE_CHECK_SECONDS = 3_600
+# The database of two weeks in a crowd, and once more while it is rewritten.
+_LEAST_FREE_BYTES = 32 << 20
+_PROBE_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that works or does not."""
+
+    name: str
+    """``joined``, ``running``, ``radio``, ``scan``, ``check``, ``disk`` or ``clock``."""
+    ok: bool
+    text: str
+    """For the owner; says what to do where there is something."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the command prints it."""
+        return {"name": self.name, "ok": self.ok, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database says."""
+
+    membership: Membership | None
+    scan: Mapping[str, Any]
+    last_check: Mapping[str, Any]
+    radio: Mapping[str, Any]
+    keys: int
+    heard: Mapping[datetime.date, int]
+
+    @classmethod
+    def read(cls, db: Database) -> _Known:
+        rows = db.conn.execute(
+            "SELECT seen_at / 86400, count(DISTINCT rpi) FROM sighting GROUP BY 1 ORDER BY 1"
+        )
+        epoch = datetime.date(1970, 1, 1)
+        return cls(
+            find_membership(db),
+            get_state(db, "scan") or {},
+            get_state(db, "last_check") or {},
+            get_state(db, "radio") or {},
+            db.table("own_key").count,
+            {epoch + datetime.timedelta(days=day): count for day, count in rows},
+        )
+
+
+@contextlib.contextmanager
+def _opened(home: Path) -> Iterator[Database]:
+    """Open the database, only to read it where the disk cannot be written."""
+    path = home / DATABASE_NAME
+    if not has_database(home):
+        raise refused("no_home")
+    with contextlib.ExitStack() as stack:
+        try:
+            db = stack.enter_context(open_store(home))
+        except SchemaMismatch:
+            raise
+        except StoreError:
+            # On a read-only disk SQLite says only that it cannot open the file.
+            db = open_readonly(path, [SIGHTING_TABLE, AGENT_TABLES])
+            stack.callback(db.conn.close)
+        with translated(path):
+            yield db
+
+
+def status(config: AgentConfig) -> tuple[dict[str, Any], str]:
+    """Tell what works and what does not.
+
+    Returns
+    -------
+    tuple
+        The facts for programs, and the text for the owner.
+
+    Raises
+    ------
+    ServerRefused
+        When there is no agent in the home folder (``no_home``).
+    StoreError
+        When its database cannot even be read.
+    """
+    clock = clock_from_environment()
+    with _opened(config.home) as db:
+        known = _Known.read(db)
+    checks = list(_checks(config, known, clock))
+    by_name = {check.name: check.ok for check in checks}
+    membership = known.membership
+    facts = {
+        "ok": all(check.ok for check in checks),
+        "checks": [check.to_json() for check in checks],
+        "joined": membership is not None,
+        "region": membership.trust.region if membership else None,
+        "url": membership.line.url if membership else None,
+        "running": by_name["running"],
+        "last_scan_minutes_ago": _minutes_ago(clock, known.scan.get("at")),
+        "last_check_minutes_ago": _minutes_ago(clock, known.last_check.get("at")),
+        "level": known.last_check.get("level"),
+        "keys": known.keys,
+        "identifiers_by_day": {day.isoformat(): count for day, count in known.heard.items()},
+        "clock_suspect": not by_name["clock"],
+        "dropped_samples": known.scan.get("dropped_samples", 0),
+    }
+    return facts, "\n".join(_lines(checks, known, config.lang))
+
+
+def _minutes_ago(clock: Clock, moment: int | None) -> int | None:
+    return None if moment is None else max(0, int(clock.now() - moment) // 60)
+
+
+def _lines(checks: list[Check], known: _Known, language: str) -> Iterator[str]:
+    for check in checks:
+        yield f"{'✔' if check.ok else '✘'} {check.text}"
+    yield say("status_keys", language, count=known.keys)
+    for day, count in known.heard.items():
+        yield say("status_heard", language, date=date_text(day, language), count=count)
+    if known.scan.get("dropped_samples"):
+        yield say("status_dropped", language, count=known.scan["dropped_samples"])
+
+
+def _checks(config: AgentConfig, known: _Known, clock: Clock) -> Iterator[Check]:
+    language = config.lang
+    membership = known.membership
+    if membership is None:
+        yield Check("joined", False, say("status_not_joined", language))
+    else:
+        place = {"region": membership.trust.region, "url": membership.line.url}
+        yield Check("joined", True, say("status_joined", language, **place))
+    runs = is_running(config.home)
+    yield Check("running", runs, say("status_running" if runs else "status_not_running", language))
+    yield _radio(known.radio, language)
+    yield _recent("scan", known.scan.get("at"), _LATE_SCAN_SECONDS, clock, language)
+    interval = 0 if membership is None else membership.config.check_interval_seconds
+    latest = 2 * interval + _LATE_CHECK_SECONDS
+    yield _recent("check", known.last_check.get("at"), latest, clock, language)
+    yield _disk(config.home, language)
+    yield _clock(known.scan, clock, language)
+
+
+def _radio(radio: Mapping[str, Any], language: str) -> Check:
+    if not radio:
+        return Check("radio", False, say("status_radio_unknown", language))
+    if radio["fault"] is None:
+        return Check("radio", True, say("status_radio", language, radio=radio["name"]))
+    # The text of the moment named more; what to do is the same.
+    return Check("radio", False, say(f"error_{radio['fault']}", language))
+
+
+def _recent(name: str, moment: int | None, latest: int, clock: Clock, language: str) -> Check:
+    minutes = _minutes_ago(clock, moment)
+    if minutes is None:
+        return Check(name, False, say(f"status_never_{name}", language))
+    text = say(f"status_last_{name}", language, ago=_ago(minutes, language))
+    return Check(name, 60 * minutes <= latest, text)
+
+
+def _ago(minutes: int, language: str) -> str:
+    if minutes < 120:
+        return say("ago_minutes", language, count=minutes)
+    if minutes < 48 * 60:
+        return say("ago_hours", language, count=minutes // 60)
+    return say("ago_days", language, count=minutes // (24 * 60))
+
+
+def _disk(home: Path, language: str) -> Check:
+    """Really write something, since that is what a worn-out card refuses."""
+    probe = home / f".probe-{secrets.token_hex(4)}"
+    try:
+        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            written = os.write(descriptor, bytes(_PROBE_BYTES))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+            probe.unlink(missing_ok=True)
+        space = os.statvfs(home)
+        free = space.f_bavail * space.f_frsize
+    except OSError as error:
+        name = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing"
+        return Check("disk", False, say(f"status_disk_{name}", language, free=0))
+    if written < _PROBE_BYTES or free < _LEAST_FREE_BYTES:
+        return Check("disk", False, say("status_disk_full", language, free=free >> 20))
+    return Check("disk", True, say("status_disk", language, free=free >> 20))
+
+
+def _clock(scan: Mapping[str, Any], clock: Clock, language: str) -> Check:
+    now = clock.now()
+    if now < EARLIEST_SECONDS:
+        return Check("clock", False, say("status_clock_unset", language))
+    if now < scan.get("clock", {}).get("latest", 0) - CLOCK_TOLERANCE_SECONDS:
+        return Check("clock", False, say("status_clock", language))
+    return Check("clock", True, say("status_clock_right", language))

@@ -1,0 +1,116 @@
+"""What a device keeps of downloads: documents it has, and the part of a file that broke off."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from ble_agent.store.database import get_state, set_state
+from tracing_core.errors import StoreError
+from tracing_core.store.sqlite import Database, transaction, translated
+
+__all__ = ["PART_NAME", "KnownAnswers", "PartialFile"]
+
+PART_NAME = "download.part"
+"""The file in the home folder that holds the beginning of a key file."""
+
+_MARK_BYTES = 32
+
+
+class KnownAnswers:
+    """The last answers to requests for documents, so that they need not be sent again.
+
+    A server could give every device another ETag and know it again by that, so one is sent back
+    only if it is the SHA-256 or MD5 of the document, which tells what the device has and no more.
+
+    Parameters
+    ----------
+    db
+        The agent's database, in the thread that opened it.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def tag(self, url: str) -> str | None:
+        """Return the ETag to send with a request; None if there is none."""
+        known = get_state(self._db, _name(url))
+        return None if known is None or known["url"] != url else str(known["tag"])
+
+    def body(self, url: str) -> bytes | None:
+        """Return the document that `tag` belongs to."""
+        known = get_state(self._db, _name(url))
+        return None if known is None or known["url"] != url else known["body"].encode("latin-1")
+
+    def keep(self, url: str, e_tag: str, body: bytes) -> None:
+        """Keep a document if its ETag tells nothing but what it holds."""
+        tag = e_tag.removeprefix("W/").strip('"').lower()
+        digests = (hashlib.sha256(body), hashlib.md5(body, usedforsecurity=False))
+        if tag not in {digest.hexdigest() for digest in digests}:
+            return
+        # It spares a download; where it cannot be written, the next one is whole.
+        with contextlib.suppress(StoreError), transaction(self._db):
+            kept = {"url": url, "tag": f'"{tag}"', "body": body.decode("latin-1")}
+            set_state(self._db, _name(url), kept)
+
+
+def _name(url: str) -> str:
+    # One of a kind, whatever the server is called.
+    return f"answer {url.rpartition('/')[2]}"
+
+
+class PartialFile:
+    """The beginning of one file that is being fetched, kept across interruptions.
+
+    What is in it is believed no more than a whole download: the signature decides.
+
+    Parameters
+    ----------
+    path
+        Where it is; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def begin(self, name: str) -> bytes:
+        """Return what is there of a file, b"" if nothing is."""
+        if self._path is None:
+            return b""
+        with contextlib.suppress(OSError), self._path.open("rb") as file:
+            if file.read(_MARK_BYTES) == _mark(name):
+                return file.read()
+        return b""
+
+    def restart(self, name: str) -> None:
+        """Begin a file anew."""
+        if self._path is None:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self._path, flags, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(_mark(name))
+
+    def append(self, data: bytes) -> None:
+        """Add what came; where it cannot be written, nothing is kept."""
+        if self._path is None or not self._path.exists():
+            return
+        try:
+            with self._path.open("ab") as file:
+                file.write(data)
+        except OSError:
+            # A hole in it would only be found out by the signature.
+            self.discard()
+
+    def discard(self) -> None:
+        """Forget the file."""
+        if self._path is not None:
+            with contextlib.suppress(StoreError), translated(self._path):
+                self._path.unlink(missing_ok=True)
+
+
+def _mark(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()

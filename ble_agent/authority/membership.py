@@ -1,0 +1,155 @@
+"""Which server this device believes, kept from the day its owner joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ble_agent.authority.client import ServerClient, refused
+from ble_agent.store.database import forget_batches, get_state, set_state
+from tracing_core.errors import TracingError, TrustError
+from tracing_core.store.sqlite import Database, transaction
+from tracing_core.trust.documents import JoinLine, SignedConfig, TrustDocument, verify_trust_chain
+
+__all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"]
+
+_STATE = "membership"
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A server and what it has proved so far."""
+
+    line: JoinLine
+    """Where the server is, and the pinned fingerprint."""
+    documents: tuple[str, ...]
+    """The accepted trust documents, from the first on."""
+    trust: TrustDocument
+    """The newest of them."""
+    config: SignedConfig
+    """The newest accepted configuration."""
+    config_document: str
+    """The same as it was signed."""
+
+    @property
+    def mirrors(self) -> tuple[str, ...]:
+        """Addresses to ask for key files when the server is away.
+
+        Plain http would reach this device's own ports, and stays out unless the server is here too.
+        """
+        is_here = self.line.url.startswith("http:")
+        return tuple(url for url in self.config.mirrors if is_here or url.startswith("https:"))
+
+
+def find_membership(db: Database) -> Membership | None:
+    """Return what the database remembers, verified anew from the pinned fingerprint; or None.
+
+    Raises
+    ------
+    TrustError
+        When the database was tampered with.
+    """
+    state = get_state(db, _STATE)
+    if state is None:
+        return None
+    line = JoinLine.parse(state["line"])
+    trust = verify_trust_chain(state["documents"], fingerprint=line.fingerprint, last=None)
+    config = SignedConfig.verify(state["config"], trust.config_key)
+    return Membership(line, tuple(state["documents"]), trust, config, state["config"])
+
+
+def load_membership(db: Database) -> Membership:
+    """Return what the database remembers.
+
+    Raises
+    ------
+    ServerRefused
+        When this device has joined nothing yet (``not_joined``).
+    TrustError
+        When the database was tampered with.
+    """
+    membership = find_membership(db)
+    if membership is None:
+        raise refused("not_joined")
+    return membership
+
+
+def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Membership:
+    """Pin a server by its fingerprint, and remember its trust documents and configuration.
+
+    Joining another server than before forgets which key files were matched, their keys, what was
+    told of them, and what it takes to change a report there.
+
+    Raises
+    ------
+    ServerError
+        When the server does not answer.
+    TrustError
+        When it is not the one of the line.
+    """
+    try:
+        before = find_membership(db)
+    except TracingError:
+        # Nobody but joining anew could mend what is remembered.
+        before = None
+    same = before is not None and before.line.fingerprint == line.fingerprint
+    # With the same server the chain goes on from what was accepted, so that it cannot go back to
+    # an older key.
+    membership = _fetched(client, line, before if same else None, now)
+    with transaction(db):
+        if not same:
+            forget_batches(db)
+            db.conn.execute("DELETE FROM matched_key")
+            for name in ("report", "last_check", "notified"):
+                set_state(db, name, None)
+        _remember(db, membership)
+    return membership
+
+
+def refresh(db: Database, client: ServerClient, membership: Membership, now: float) -> Membership:
+    """Fetch newer trust documents and configuration, and remember what is proved.
+
+    Raises
+    ------
+    ServerError
+        When the server does not answer.
+    TrustError
+        When it shows what no trusted key signed, or goes back to something older.
+    """
+    newer = _fetched(client, membership.line, membership, now)
+    if newer != membership:
+        with transaction(db):
+            if get_state(db, _STATE)["line"] != str(membership.line):
+                raise TrustError("this device has joined another server meanwhile: try again")
+            _remember(db, newer)
+    return newer
+
+
+def _fetched(
+    client: ServerClient, line: JoinLine, before: Membership | None, now: float
+) -> Membership:
+    documents = client.trust_documents()
+    last = None if before is None else before.trust
+    trust = verify_trust_chain(documents, fingerprint=line.fingerprint, last=last)
+    accepted = tuple(documents)
+    if before is not None:
+        added = trust.sequence - before.trust.sequence
+        accepted = before.documents + tuple(documents[len(documents) - added :])
+    document = client.configuration(trust.region)
+    config = SignedConfig.verify(document, trust.config_key, now=now)
+    if config.region != trust.region:
+        raise TrustError("the server's configuration is for another region: tell its operator")
+    if before is not None and config.sequence < before.config.sequence:
+        raise TrustError("the server's configuration is older than the one this device accepted")
+    return Membership(line, accepted, trust, config, document)
+
+
+def _remember(db: Database, membership: Membership) -> None:
+    set_state(
+        db,
+        _STATE,
+        {
+            "line": str(membership.line),
+            "documents": membership.documents,
+            "config": membership.config_document,
+        },
+    )

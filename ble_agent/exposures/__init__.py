@@ -1,0 +1,1 @@
+"""Checking published keys and informing the owner."""

@@ -1,0 +1,231 @@
+"""What all radios with an adapter do alike: open, change the identifier, listen, notice a loss."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from ble_agent.radio import Capabilities, Finding, Heard
+from ble_agent.radio.reception import Reception
+from ble_agent.radio.self_test import try_radio
+from tracing_core.clock import Clock
+from tracing_core.errors import RadioError, RadioFault
+from tracing_core.protocol.advertisement import Advertisement
+
+__all__ = ["SLEPT", "AdapterRadio"]
+
+SLEPT = "the device slept; the identifier changes"
+"""Why an adapter is opened anew after suspend: the system would go on with the old identifier
+under a new address."""
+
+_logger = logging.getLogger(__name__)
+_AWAKE_CLOCK = time.CLOCK_MONOTONIC
+_WHOLE_CLOCK = getattr(time, "CLOCK_BOOTTIME", _AWAKE_CLOCK)
+# Two clocks are not read at the same instant.
+_SHORTEST_SLEEP_SECONDS = 1.0
+_UNPLUGGING_SECONDS = 1.0
+
+
+def _slept_seconds() -> float:
+    """Return how long this device has been suspended since it was started; 0 where none tells."""
+    return time.clock_gettime(_WHOLE_CLOCK) - time.clock_gettime(_AWAKE_CLOCK)
+
+
+class AdapterRadio(abc.ABC):
+    """A radio that drives an adapter; a kind of its own says how the adapter is told what to do.
+
+    Parameters
+    ----------
+    name
+        What the owner calls it.
+    clock
+        The agent's clock; scans last by it. Timeouts of whatever answers are in real time.
+    """
+
+    exhausted = False
+    _outlives_sleep = False
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name = name
+        self.clock = clock
+        self._reception = Reception()
+        self.rejected = self._reception.rejected
+        self._lock = asyncio.Lock()
+        self._listening = False
+        self._switched_off = False
+        self._deciding: asyncio.TimerHandle | None = None
+
+    @property
+    @abc.abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+
+    @abc.abstractmethod
+    async def _open(self) -> None:
+        """Make the adapter ready, and note in `_undo` how each thing opened is closed."""
+
+    @abc.abstractmethod
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        """Send this under a fresh address; nothing is on the air, nobody listens."""
+
+    @abc.abstractmethod
+    async def _stop_advertising(self) -> None:
+        """Be silent; nothing may be on the air."""
+
+    @abc.abstractmethod
+    async def _start_listening(self) -> None:
+        """Hand every packet to `_hear` from now on."""
+
+    @abc.abstractmethod
+    async def _stop_listening(self) -> None:
+        """Hear no more, also after a start that failed in the middle."""
+
+    @property
+    def without_rssi(self) -> int:
+        """How many identifiers came without a signal strength."""
+        return self._reception.without_rssi
+
+    async def __aenter__(self) -> Self:
+        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._undo = contextlib.AsyncExitStack()
+        self._undo.callback(self._decide)
+        self._listening = False
+        self._slept_before = _slept_seconds()
+        try:
+            await self._open()
+        except BaseException:
+            await self._undo.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        async with self._undo:
+            if self._deciding is not None:
+                # A command may have failed before it is known why the adapter is off.
+                await asyncio.wait({self._lost}, timeout=_UNPLUGGING_SECONDS)
+            try:
+                if not self._lost.done():
+                    async with self._lock:
+                        await self._deafen()
+                        await self._stop_advertising()
+            except RadioError as failure:
+                _logger.warning("while closing: %s", failure)
+
+    async def rotate(self, advertisement: Advertisement | None) -> None:
+        """Change identifier, metadata and address in one step, with listening stopped."""
+        async with self._lock:
+            self._check()
+            listening = self._listening
+            try:
+                # A legacy controller refuses a new address while it listens.
+                await self._deafen()
+                await self._stop_advertising()
+                if advertisement is not None:
+                    await self._start_advertising(advertisement)
+                if listening:
+                    await self._listen()
+            except BaseException:
+                with contextlib.suppress(RadioError):
+                    await self._stop_advertising()
+                    if listening and not (self._listening or self._lost.done()):
+                        await self._listen()
+                raise
+
+    async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
+        """Listen for so many seconds, from the moment that the adapter has begun to."""
+        self._heard = heard
+        try:
+            async with self._lock:
+                self._check()
+                await self._listen()
+            await self.rest(seconds)
+        finally:
+            async with self._lock:
+                await self._deafen()
+
+    async def rest(self, seconds: float) -> None:
+        """Let so many seconds of the agent's clock pass, unless the adapter is lost before."""
+        waiting = asyncio.ensure_future(self.clock.sleep(seconds))
+        ends: set[asyncio.Future[Any]] = {waiting, self._lost}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        self._check()
+
+    async def self_test(self) -> list[Finding]:
+        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        return await try_radio(self)
+
+    async def _listen(self) -> None:
+        # Packets may come before the answer that it has begun.
+        self._listening = True
+        starting = asyncio.ensure_future(self._start_listening())
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Only what has been started to its end can be stopped.
+            await asyncio.wait({starting})
+            if not starting.cancelled():
+                starting.exception()  # Taken, so that nobody complains that it was not.
+            raise
+
+    async def _deafen(self) -> None:
+        try:
+            if self._listening:
+                await self._stop_listening()
+        except RadioError:
+            if not self._lost.done():
+                raise
+        finally:
+            self._listening = False
+
+    def _hear(self, what: Heard | None) -> None:
+        if what is not None and self._listening:
+            self._heard(what)
+
+    def _note_switched_off(self) -> None:
+        """Note that the adapter is off; whoever switched it off meant to, unless it is unplugged.
+
+        The system says the same of an adapter that is being unplugged, and then that it is gone.
+        """
+        if self._deciding is None:
+            loop = asyncio.get_running_loop()
+            self._deciding = loop.call_later(_UNPLUGGING_SECONDS, self._decide)
+
+    def _decide(self) -> None:
+        deciding, self._deciding = self._deciding, None
+        if deciding is not None:
+            deciding.cancel()
+            if not self._lost.done():
+                self._switched_off = True
+                self._lose("it was switched off: switch it on again")
+
+    def _lose(self, why: str) -> None:
+        """Note that the adapter must be opened anew; only the first reason counts."""
+        if not self._lost.done():
+            self._lost.set_result(why)
+
+    def _check(self) -> None:
+        slept = _slept_seconds() - self._slept_before
+        if slept > _SHORTEST_SLEEP_SECONDS and not self._outlives_sleep:
+            self._lose(SLEPT)
+        if self._lost.done():
+            raise self._gone()
+
+    def _gone(self) -> RadioError:
+        return RadioError(
+            RadioFault.CONNECTION_LOST,
+            f"the adapter behind {self.name} went away ({self._lost.result()})",
+        )

@@ -1,0 +1,128 @@
+"""Android's classes, reached through Chaquopy's `java` module or through pyjnius."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from tracing_core.errors import RadioError, RadioFault
+
+__all__ = ["AndroidPlatform", "load_platform"]
+
+
+class AndroidPlatform(Protocol):
+    """What the radio needs of the bridge between Python and Java."""
+
+    def find(self, name: str) -> Any:
+        """Return a Java class by its full name."""
+
+    def inner(self, outer: str, name: str) -> Any:
+        """Return a class inside a class."""
+
+    def to_java_bytes(self, data: bytes) -> Any:
+        """Return what Java takes for ``byte[]``."""
+
+    def make_callback(self, on_answer: Callable[[int], None]) -> Any:
+        """Return an AdvertiseCallback that tells 0 for a success, else Android's error code.
+
+        It is called in a thread of Android's.
+        """
+
+    def translated(self) -> contextlib.AbstractContextManager[None]:
+        """Turn Java's exceptions into `RadioError`."""
+
+
+class _Bridge:
+    """What both bridges have in common."""
+
+    def __init__(self, find: Callable[[str], Any], java_error: type[Exception]) -> None:
+        self.find = find
+        self._java_error = java_error
+
+    def inner(self, outer: str, name: str) -> Any:
+        return self.find(f"{outer}${name}")
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._java_error as error:
+            if "SecurityException" in f"{type(error).__name__} {error}":
+                raise RadioError(
+                    RadioFault.PERMISSION, "the app may not use Bluetooth: allow it in the settings"
+                ) from error
+            # An exception's text may hold the device's name or address.
+            raise RadioError(
+                RadioFault.REFUSED, "Android refused: switch Bluetooth off and on"
+            ) from error
+
+
+class _Chaquopy(_Bridge):
+    """Chaquopy, as BeeWare and Android Studio use it."""
+
+    def __init__(self) -> None:
+        java = importlib.import_module("java")
+        super().__init__(java.jclass, java.jclass("java.lang.Exception"))
+        self._to_bytes = java.jarray(java.jbyte)
+
+    def to_java_bytes(self, data: bytes) -> Any:
+        return self._to_bytes(data)
+
+    def make_callback(self, on_answer: Callable[[int], None]) -> Any:
+        # Chaquopy makes the Java side of this class when the app is built, so it has a module of
+        # its own, for the build's list of static proxies.
+        module = importlib.import_module("ble_agent.radio.android.callback")
+        return module.AdvertisingAnswer(on_answer)
+
+
+class _Pyjnius(_Bridge):
+    """pyjnius, as python-for-android uses it."""
+
+    def __init__(self) -> None:
+        jnius = importlib.import_module("jnius")
+        super().__init__(jnius.autoclass, jnius.JavaException)
+        self._jnius = jnius
+
+    def to_java_bytes(self, data: bytes) -> Any:
+        return data
+
+    def make_callback(self, on_answer: Callable[[int], None]) -> Any:
+        jnius = self._jnius
+
+        # pyjnius implements interfaces only, and AdvertiseCallback is a class; the app brings one
+        # that hands on to an interface (packaging/android/java).
+        def answer(_: Any, code: int) -> None:
+            on_answer(code)
+
+        listener = type(
+            "AdvertisingListener",
+            (jnius.PythonJavaClass,),
+            {
+                "__javainterfaces__": ["org/truyvet/AdvertisingListener"],
+                "__javacontext__": "app",
+                "onAnswer": jnius.java_method("(I)V")(answer),
+            },
+        )()
+        callback = self.find("org.truyvet.AdvertisingCallback")(listener)
+        # Java's reference does not keep the Python object alive.
+        self._listener = listener
+        return callback
+
+
+def load_platform() -> AndroidPlatform:
+    """Find the bridge to Java that this app has.
+
+    Raises
+    ------
+    RadioError
+        When there is none: this is no Android app.
+    """
+    for module, bridge in (("java", _Chaquopy), ("jnius", _Pyjnius)):
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError:
+            continue
+        return bridge()
+    raise RadioError(RadioFault.NO_ADAPTER, "the radio android works in an Android app only")

@@ -1,0 +1,194 @@
+"""An Android phone's own Bluetooth: experimental, never run on a phone by us.
+
+bleak listens, in its active mode: what it calls passive hears only what other apps scan for. The
+platform's advertiser sends. Android lets no app send Flags and draws the address anew whenever an
+advertisement starts, so an identifier is changed by stopping and starting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from bleak import BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakError,
+)
+from bleak.uuids import normalize_uuid_16
+
+from ble_agent.radio import Capabilities
+from ble_agent.radio.adapter import AdapterRadio
+from ble_agent.radio.android.platform import AndroidPlatform, load_platform
+from ble_agent.radio.quotation import hush, quote
+from tracing_core.clock import Clock
+from tracing_core.errors import RadioError, RadioFault
+from tracing_core.protocol.advertisement import SERVICE_UUID, Advertisement
+
+__all__ = ["START_TIMEOUT_SECONDS", "AndroidRadio"]
+
+START_TIMEOUT_SECONDS = 10.0
+"""How long Android may take to start or stop something, in real time."""
+
+hush("bleak")
+
+_UUID = normalize_uuid_16(SERVICE_UUID)
+_BLUETOOTH = "android.bluetooth.BluetoothAdapter"
+_SETTINGS = "android.bluetooth.le.AdvertiseSettings"
+_DATA = "android.bluetooth.le.AdvertiseData"
+# AdvertiseCallback.ADVERTISE_FAILED_…
+_FAILURES = {
+    1: (RadioFault.NO_ADVERTISER, "Android finds the advertisement too large"),
+    2: (RadioFault.REFUSED, "other apps use all advertisers: stop one of them"),
+    3: (RadioFault.REFUSED, "the advertisement was started twice: restart the app"),
+    4: (RadioFault.REFUSED, "Android's Bluetooth has a fault: switch Bluetooth off and on"),
+    5: (RadioFault.NO_ADVERTISER, "this phone cannot advertise: use another"),
+}
+
+
+class AndroidRadio(AdapterRadio):
+    """The phone's adapter, in an app that Chaquopy or python-for-android made.
+
+    Parameters
+    ----------
+    clock
+        The agent's clock; scans last by it. Android's timeouts are in real time.
+    platform
+        Reaches Android's classes; found by itself unless given.
+    """
+
+    capabilities = Capabilities(
+        can_advertise=True,
+        can_scan=True,
+        exact_bytes=False,
+        agent_chosen_address=False,
+        note="experimental; in the background only while the app runs a foreground service",
+    )
+    # A phone sleeps whenever its screen is dark, and Android's Bluetooth goes on.
+    _outlives_sleep = True
+
+    def __init__(self, clock: Clock, *, platform: AndroidPlatform | None = None) -> None:
+        super().__init__("android", clock)
+        self._platform = platform
+
+    async def _open(self) -> None:
+        self._callback: Any = None
+        self._scanner: BleakScanner | None = None
+        if self._platform is None:
+            self._platform = load_platform()
+        self._advertiser = self._adapter().getBluetoothLeAdvertiser()
+        if self._advertiser is None:
+            raise RadioError(RadioFault.NO_ADVERTISER, "this phone cannot advertise: use another")
+
+    async def rest(self, seconds: float) -> None:
+        """Let so many seconds pass, and look whether Bluetooth is still on."""
+        await super().rest(seconds)
+        self._adapter()
+
+    def _on_packet(self, _: BLEDevice, packet: AdvertisementData) -> None:
+        body = packet.service_data.get(_UUID)
+        self._hear(self._reception.read_service_data(body, packet.rssi, self.clock.now()))
+
+    async def _start_listening(self) -> None:
+        self._adapter()
+        # Without a filter Android stops a scan when the screen goes dark. It allows five scans in
+        # half a minute.
+        scanner = BleakScanner(self._on_packet, [_UUID], scanning_mode="active")
+        try:
+            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+                await scanner.start()
+        except (BleakError, TimeoutError) as error:
+            raise _scan_error(error) from error
+        self._scanner = scanner
+
+    async def _stop_listening(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        if scanner is not None:
+            with contextlib.suppress(BleakError):
+                await scanner.stop()
+
+    def _adapter(self) -> Any:
+        assert self._platform is not None
+        bluetooth = self._platform.find(_BLUETOOTH)
+        adapter = bluetooth.getDefaultAdapter()
+        if adapter is None:
+            raise RadioError(RadioFault.NO_ADAPTER, "this phone has no Bluetooth: use another")
+        if adapter.getState() != bluetooth.STATE_ON:
+            raise RadioError(RadioFault.POWERED_OFF, "Bluetooth is off: switch it on")
+        return adapter
+
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        assert self._platform is not None
+        loop = asyncio.get_running_loop()
+        started: asyncio.Future[int] = loop.create_future()
+
+        def on_answer(code: int) -> None:
+            # Android calls from a thread of its own.
+            loop.call_soon_threadsafe(lambda: None if started.done() else started.set_result(code))
+
+        self._callback = self._platform.make_callback(on_answer)
+        try:
+            with self._platform.translated():
+                self._advertiser.startAdvertising(
+                    self._settings(), self._data(advertisement), self._callback
+                )
+            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+                code = await started
+        except TimeoutError as error:
+            raise RadioError(
+                RadioFault.CONNECTION_LOST,
+                "Android does not answer: switch Bluetooth off and on",
+            ) from error
+        if code:
+            self._callback = None
+            unknown = (RadioFault.REFUSED, f"Android refused to advertise ({code}): restart it")
+            raise RadioError(*_FAILURES.get(code, unknown))
+
+    async def _stop_advertising(self) -> None:
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            assert self._platform is not None
+            with self._platform.translated():
+                self._advertiser.stopAdvertising(callback)
+
+    def _settings(self) -> Any:
+        assert self._platform is not None
+        settings = self._platform.find(_SETTINGS)
+        builder = self._platform.inner(_SETTINGS, "Builder")()
+        # Balanced is a packet every 250 ms. Android's own timeout ends at three minutes; without
+        # one it still stops what a dead app sent.
+        builder.setAdvertiseMode(settings.ADVERTISE_MODE_BALANCED)
+        builder.setConnectable(False)
+        builder.setTimeout(0)
+        return builder.build()
+
+    def _data(self, advertisement: Advertisement) -> Any:
+        assert self._platform is not None
+        uuid = self._platform.find("android.os.ParcelUuid").fromString(_UUID)
+        builder = self._platform.inner(_DATA, "Builder")()
+        builder.setIncludeDeviceName(False)
+        builder.setIncludeTxPowerLevel(False)
+        builder.addServiceUuid(uuid)
+        builder.addServiceData(uuid, self._platform.to_java_bytes(advertisement.service_data))
+        return builder.build()
+
+
+def _scan_error(error: Exception) -> RadioError:
+    if isinstance(error, BleakBluetoothNotAvailableError):
+        if error.reason is BleakBluetoothNotAvailableReason.POWERED_OFF:
+            return RadioError(RadioFault.POWERED_OFF, "Bluetooth is off: switch it on")
+        if error.reason is BleakBluetoothNotAvailableReason.NO_BLUETOOTH:
+            return RadioError(RadioFault.NO_ADAPTER, "this phone has no Bluetooth: use another")
+        return RadioError(
+            RadioFault.PERMISSION, "the app may not use Bluetooth: allow it in the settings"
+        )
+    if isinstance(error, TimeoutError):
+        return RadioError(
+            RadioFault.CONNECTION_LOST, "Android does not answer: switch Bluetooth off and on"
+        )
+    said = quote(error)
+    return RadioError(RadioFault.REFUSED, f"Android refused to scan ({said}): wait a minute")

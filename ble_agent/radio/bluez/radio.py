@@ -1,0 +1,290 @@
+"""An adapter shared with the rest of the system, through bluetoothd.
+
+bleak listens; we advertise ourselves, because no library registers what we need. bluetoothd lets
+nobody send Flags on what takes no connections, and the kernel draws the address: a fresh one for
+every advertisement registered. So an identifier is changed by unregistering and registering, never
+by changing a property, which would put the new identifier under the old address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from bleak import BleakScanner
+from bleak.args.bluez import BlueZScannerArgs, OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
+from bleak.uuids import normalize_uuid_16
+
+from ble_agent.radio import (
+    LONGEST_CONTROLLER_TIMEOUT_SECONDS,
+    Capabilities,
+    Finding,
+    seconds_on_air,
+)
+from ble_agent.radio.adapter import AdapterRadio
+from ble_agent.radio.bluez.advertisement import BluezAdvertisement
+from ble_agent.radio.bluez.service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
+from ble_agent.radio.quotation import hush
+from tracing_core.clock import Clock
+from tracing_core.errors import RadioError, RadioFault
+from tracing_core.protocol.advertisement import SERVICE_UUID, Advertisement
+
+__all__ = ["BluezRadio"]
+
+_logger = logging.getLogger(__name__)
+hush("bleak", "dbus_fast")
+
+_UUID = normalize_uuid_16(SERVICE_UUID)
+_PATTERN = OrPattern(
+    0, AdvertisementDataType.SERVICE_DATA_UUID16, SERVICE_UUID.to_bytes(2, "little")
+)
+_NO_RSSI_DBM = -127
+# With an RSSI filter bluetoothd tells every strength, however little it changed; this lets all by.
+_EVERY_RSSI_DBM = -127
+
+
+class BluezRadio(AdapterRadio):
+    """An adapter used through bluetoothd.
+
+    Parameters
+    ----------
+    adapter
+        ``hci0`` or another; None for the first that can do what we need.
+    clock
+        The agent's clock; scans last by it. Timeouts of bluetoothd are in real time.
+    """
+
+    def __init__(self, adapter: str | None, clock: Clock) -> None:
+        super().__init__("bluez" if adapter is None else f"bluez:{adapter}", clock)
+        self._chosen = adapter
+        self._adapter: Adapter | None = None
+        self._monitors = False
+        self._count = 0
+        self._late: asyncio.Task[None] | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, best known while it is open."""
+        return Capabilities(
+            can_advertise=True,
+            can_scan=True,
+            exact_bytes=False,
+            agent_chosen_address=False,
+            # bluetoothd can only listen actively, for which the kernel draws an address. A legacy
+            # controller has no more than one, so what is sent then goes on under another
+            # (since Linux 6.12.118; seen there).
+            listens_while_sending=self._adapter is None or self._adapter.is_extended,
+            note="every packet's strength"
+            if self._monitors
+            else "one packet per device and scan: bluetoothd runs without --experimental",
+        )
+
+    async def _open(self) -> None:
+        await self._end_late_scan()
+        self._sent: tuple[str, BluezAdvertisement] | None = None
+        self._scanners: list[BleakScanner] = []
+        self._service = BluezService(self._lose, self._note_switched_off)
+        # bluetoothd removes what a closed connection had registered.
+        self._undo.push_async_callback(self._service.close)
+        await self._service.connect()
+        self._adapter = await self._find()
+        self._monitors = self._adapter.can_monitor
+        self._service.use(self._adapter)
+        await self._power_on(self._adapter)
+
+    async def self_test(self) -> list[Finding]:
+        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        findings = await super().self_test()
+        if not self.capabilities.listens_while_sending:
+            findings.append(
+                Finding(
+                    True,
+                    "It can listen only between two identifiers, every 10 to 20 minutes, or the"
+                    " kernel would link them: use --radio mgmt, if it is allowed.",
+                    "Bộ điều hợp này chỉ có thể nghe vào lúc đổi mã, 10 đến 20 phút một lần, nếu"
+                    " không nhân hệ thống sẽ làm lộ mối liên hệ giữa các mã: hãy dùng --radio mgmt"
+                    " nếu được phép.",
+                )
+            )
+        if not self._monitors:
+            findings.append(
+                Finding(
+                    True,
+                    "Only one packet of each device is heard in a scan, so distances are less sure:"
+                    " run bluetoothd with --experimental.",
+                    "Mỗi lần nghe chỉ nhận được một gói của mỗi thiết bị nên khoảng cách kém chính"
+                    " xác hơn: hãy chạy bluetoothd với --experimental.",
+                )
+            )
+        return findings
+
+    async def _find(self) -> Adapter:
+        found = await self._service.adapters()
+        if self._chosen is not None:
+            found = [adapter for adapter in found if adapter.name == self._chosen]
+        if not found:
+            self._switched_off = False
+            which = "Bluetooth adapter" if self._chosen is None else f"adapter {self._chosen}"
+            raise RadioError(RadioFault.NO_ADAPTER, f"bluetoothd has no {which}: plug one in")
+        able = [adapter for adapter in found if adapter.has_low_energy and adapter.can_advertise]
+        if able:
+            # One that is on is there to be used.
+            return next((adapter for adapter in able if adapter.powered), able[0])
+        if found[0].has_low_energy:
+            raise RadioError(
+                RadioFault.NO_ADVERTISER,
+                f"the adapter {found[0].name} cannot advertise: use another",
+            )
+        raise RadioError(
+            RadioFault.NO_LOW_ENERGY,
+            f"the adapter {found[0].name} has no Bluetooth Low Energy: use another",
+        )
+
+    async def _power_on(self, adapter: Adapter) -> None:
+        if adapter.powered:
+            self._switched_off = False
+            return
+        if self._switched_off:
+            # Whoever switched it off while we used it meant to.
+            raise refusal("org.bluez.Error.NotReady", "")
+        try:
+            await self._service.power_on()
+        except RadioError as error:
+            if error.reason is RadioFault.REFUSED:
+                # bluetoothd says no more than "Failed" when rfkill blocks the adapter.
+                raise refusal("org.bluez.Error.NotReady", "") from error
+            raise
+
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        # An object path is never used twice, so that no answer about an old one is taken for this.
+        self._count += 1
+        path = f"/org/truyvet/advertisement{self._count}"
+        timeout = seconds_on_air(self.clock)
+        assert self._adapter is not None
+        if self._adapter.is_extended and timeout > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
+            # A longer one would end too early. What a dead agent sent ends with its connection.
+            timeout = 0
+        sent = (
+            path,
+            BluezAdvertisement(
+                advertisement.service_data,
+                timeout,
+                lambda: self._released(path),
+            ),
+        )
+        self._sent = sent
+        try:
+            await self._service.register(*sent)
+        except RadioError as error:
+            self._sent = None
+            if error.reason is not RadioFault.REFUSED:
+                raise
+            raise RadioError(
+                RadioFault.REFUSED,
+                f"{error}; if it goes on refusing to advertise, its kernel does not suit it:"
+                " update the system, or use --radio mgmt",
+            ) from error
+
+    async def _stop_advertising(self) -> None:
+        if self._sent is not None:
+            sent, self._sent = self._sent, None
+            try:
+                await self._service.unregister(*sent)
+            except BaseException:
+                self._lose("bluetoothd did not fall silent")
+                raise
+
+    def _released(self, path: str) -> None:
+        if self._sent is not None and self._sent[0] == path:
+            self._sent = None
+            self._lose("bluetoothd removed its advertisement")
+
+    def _on_packet(self, _: BLEDevice, packet: AdvertisementData) -> None:
+        rssi_dbm = None if packet.rssi == _NO_RSSI_DBM else packet.rssi
+        body = packet.service_data.get(_UUID)
+        self._hear(self._reception.read_service_data(body, rssi_dbm, self.clock.now()))
+
+    async def _start_listening(self) -> None:
+        assert self._adapter is not None
+        name = self._adapter.name
+        if self._monitors:
+            # While any monitor is registered the kernel does not filter duplicates; what this one
+            # hears is heard by the other as well.
+            arguments: BlueZScannerArgs = {"adapter": name, "or_patterns": [_PATTERN]}
+            scanner = BleakScanner(_ignore, scanning_mode="passive", bluez=arguments)
+            try:
+                await self._begin(scanner)
+            except RadioError:
+                self._check()
+                if self._late is not None:
+                    raise
+                _logger.info("bluetoothd has no monitors; one packet per device and scan is heard")
+                self._monitors = False
+        arguments = {
+            "adapter": name,
+            "filters": {"DuplicateData": True, "RSSI": _EVERY_RSSI_DBM},
+        }
+        await self._begin(BleakScanner(self._on_packet, [_UUID], bluez=arguments))
+
+    async def _begin(self, scanner: BleakScanner) -> None:
+        starting = asyncio.ensure_future(scanner.start())
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+                await asyncio.shield(starting)
+        except (BleakError, OSError, EOFError, TimeoutError) as error:
+            if not starting.done():
+                # bleak's connection outlives ours, and with it what bluetoothd may yet begin.
+                scanners, self._scanners = [*self._scanners, scanner], []
+                self._late = asyncio.create_task(_stop_late(starting, scanners))
+            raise _scan_error(error) from error
+        self._scanners.append(scanner)
+
+    async def _end_late_scan(self) -> None:
+        """Wait until nothing is left of a scan that bluetoothd was too slow to begin."""
+        if self._late is not None:
+            await asyncio.wait({self._late}, timeout=CALL_TIMEOUT_SECONDS)
+            if not self._late.done():
+                raise _scan_error(TimeoutError())
+            self._late = None
+
+    async def _stop_listening(self) -> None:
+        failure: RadioError | None = None
+        while self._scanners:
+            scanner = self._scanners.pop()
+            try:
+                async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+                    await scanner.stop()
+            except (BleakError, OSError, EOFError, TimeoutError) as error:
+                failure = _scan_error(error)
+        if failure is not None:
+            raise failure
+
+
+async def _stop_late(starting: asyncio.Future[None], scanners: list[BleakScanner]) -> None:
+    """Stop scanners once the last of them has begun, or could not."""
+    await asyncio.wait({starting})
+    if not starting.cancelled():
+        starting.exception()  # Taken, so that nobody complains that it was not.
+    for scanner in reversed(scanners):
+        with contextlib.suppress(BleakError, OSError, EOFError):
+            await scanner.stop()
+
+
+def _ignore(_: BLEDevice, __: AdvertisementData) -> None:
+    """Leave a packet to the other scanner."""
+
+
+def _scan_error(error: Exception) -> RadioError:
+    if isinstance(error, BleakDBusError):
+        details = error.args[1] if len(error.args) > 1 else ""
+        return refusal(error.dbus_error, str(details))
+    if isinstance(error, BleakBluetoothNotAvailableError):
+        return refusal("org.bluez.Error.NotReady", "")
+    if isinstance(error, BleakError):
+        return refusal("org.freedesktop.DBus.Error.UnknownObject", "")
+    return refusal("org.freedesktop.DBus.Error.NoReply", "")

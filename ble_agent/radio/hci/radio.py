@@ -1,0 +1,244 @@
+"""A controller of our own, spoken to in raw HCI over any of Bumble's transports.
+
+The agent draws the address itself, so identifier, metadata and address change in one step, and the
+bytes on the air are exactly the specification's. Nothing else may use the adapter meanwhile.
+
+Advertising reports never reach Bumble, and it logs nothing: its log would print addresses and
+identifiers, of damaged packets even as errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from bumble import hci, host
+from bumble.core import ProtocolError
+
+from ble_agent.radio import Capabilities
+from ble_agent.radio.adapter import AdapterRadio
+from ble_agent.radio.hci.commands import CommandSet, ExtendedCommands, LegacyCommands, draw_address
+from ble_agent.radio.hci.transport import close_hci, open_hci
+from ble_agent.radio.quotation import hush
+from ble_agent.radio.reports import EVENT_LE_META
+from tracing_core.clock import Clock
+from tracing_core.errors import RadioError, RadioFault
+from tracing_core.protocol.advertisement import FLAGS, Advertisement
+
+__all__ = ["COMMAND_TIMEOUT_SECONDS", "OPEN_TIMEOUT_SECONDS", "HciRadio"]
+
+OPEN_TIMEOUT_SECONDS = 15.0
+"""How long opening may take in real time; a dongle may be loading its firmware."""
+
+COMMAND_TIMEOUT_SECONDS = 3.0
+"""How long a command may stay unanswered in real time."""
+
+hush("bumble")
+
+_T = TypeVar("_T")
+_EVENT_PACKET = 0x04
+_TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
+_HARDWARE_ERROR = 0x10
+_PULLED = "plug it in or start it again"
+# The specification has the host reset a controller that says so (Core 5.4, volume 4, part A, 4).
+_FAILED = "it reported a hardware error and is reset"
+
+
+class _Incoming:
+    """Stands between transport and host: takes the advertising reports, passes on the answers."""
+
+    def __init__(
+        self,
+        answers: host.Host,
+        on_report: Callable[[bytes], None],
+        lost: asyncio.Future[str],
+    ) -> None:
+        self._answers = answers
+        self._on_report = on_report
+        # Of this transport: its end may be told after the next one was opened.
+        self._lost = lost
+
+    def on_packet(self, packet: bytes) -> None:
+        if len(packet) < 2 or packet[0] != _EVENT_PACKET:
+            return
+        if packet[1] == EVENT_LE_META:
+            self._on_report(packet[1:])
+        elif packet[1] in _TO_HOST:
+            self._answers.on_packet(packet)
+        elif packet[1] == _HARDWARE_ERROR:
+            self._end(_FAILED)
+
+    def on_transport_lost(self) -> None:
+        self._end(_PULLED)
+
+    def on_terminated(self, terminated: asyncio.Future[None]) -> None:
+        if not terminated.cancelled():
+            terminated.exception()  # Taken, so that nobody complains that it was not.
+        self.on_transport_lost()
+
+    def _end(self, why: str) -> None:
+        if not self._lost.done():
+            self._lost.set_result(why)
+
+
+class HciRadio(AdapterRadio):
+    """A Bluetooth controller reached by raw HCI.
+
+    Parameters
+    ----------
+    transport
+        Bumble's name of the transport: ``hci-socket:0``, ``usb:0``, ``tcp-client:HOST:PORT``.
+    clock
+        The agent's clock; scans last by it. Timeouts of the adapter are in real time.
+    flags
+        The Flags to send; None sends none, as Android does.
+    """
+
+    capabilities = Capabilities(
+        can_advertise=True,
+        can_scan=True,
+        exact_bytes=True,
+        agent_chosen_address=True,
+        note="uses the adapter alone; no other program can meanwhile",
+    )
+
+    def __init__(self, transport: str, clock: Clock, *, flags: int | None = FLAGS) -> None:
+        super().__init__(f"hci:{transport}", clock)
+        self._spec = transport
+        self._flags = flags
+
+    async def _open(self) -> None:
+        self._advertising = False
+        transport = await open_hci(self._spec, OPEN_TIMEOUT_SECONDS)
+        self._undo.push_async_callback(close_hci, transport, COMMAND_TIMEOUT_SECONDS)
+        source, sink = transport
+        self._host = host.Host(controller_sink=sink)
+        self._host.hci_metadata = getattr(source, "metadata", {})
+        incoming = _Incoming(self._host, self._on_event, self._lost)
+        source.set_packet_sink(incoming)
+        source.terminated.add_done_callback(incoming.on_terminated)
+        await self._reset()
+        self._undo.push_async_callback(self._forget)
+
+    async def _forget(self) -> None:
+        """Reset the controller: one given up, after suspend for one, may be there and sending."""
+        if self._lost.done() and self._lost.result() == _PULLED:
+            return
+        with contextlib.suppress(ProtocolError, OSError, RuntimeError, AssertionError):
+            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+                await self._host.send_command(hci.HCI_Reset_Command())
+
+    def _on_event(self, event: bytes) -> None:
+        if self._listening:
+            for what in self._reception.read_event(event, self.clock.now()):
+                self._hear(what)
+
+    async def _reset(self) -> None:
+        try:
+            await self._answered(self._host.reset(), "RESET", OPEN_TIMEOUT_SECONDS)
+        except RadioError as error:
+            if error.reason is not RadioFault.REFUSED or self._has_low_energy():
+                raise
+        if not self._has_low_energy():
+            raise RadioError(
+                RadioFault.NO_LOW_ENERGY,
+                f"the adapter behind {self.name} has no Bluetooth Low Energy: use another",
+            )
+        supported = self._host.supported_commands
+        # Legacy commands do all we need, on every controller that has them; the specification
+        # forbids a mixture (Core 5.4, volume 4, part E, 3.1.1).
+        sets: tuple[CommandSet, ...] = (LegacyCommands(), ExtendedCommands())
+        for commands in sets:
+            if commands.required <= supported:
+                self._commands = commands
+                return
+        raise RadioError(
+            RadioFault.NO_ADVERTISER,
+            f"the adapter behind {self.name} cannot advertise and scan: use another",
+        )
+
+    def _has_low_energy(self) -> bool:
+        return self._host.supports_lmp_features(hci.LmpFeatureMask.LE_SUPPORTED_CONTROLLER)
+
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        data = advertisement.encode(flags=self._flags)
+        self._advertising = True
+        for command in self._commands.start_advertising(draw_address(), data):
+            await self._command(command)
+
+    async def _stop_advertising(self) -> None:
+        if self._advertising:
+            try:
+                await self._command(self._commands.stop_advertising())
+            except RadioError:
+                # Nobody can say any more what is on the air; whoever opens it anew can.
+                await self._forget()
+                self._lose("it would not fall silent: restart it")
+                raise
+            self._advertising = False
+
+    async def _start_listening(self) -> None:
+        for command in self._commands.start_scanning():
+            await self._command(command)
+
+    async def _stop_listening(self) -> None:
+        # What is reported before the answer still belongs to the scan.
+        await self._command(self._commands.stop_scanning())
+
+    async def _command(self, command: hci.HCI_SyncCommand[Any]) -> None:
+        name = command.name.removeprefix("HCI_").removesuffix("_COMMAND")
+        response = await self._answered(
+            self._host.send_command(command), name, COMMAND_TIMEOUT_SECONDS
+        )
+        status = _status(response)
+        if status != hci.HCI_SUCCESS:
+            raise _refusal(name, status)
+
+    async def _answered(self, answer: Coroutine[Any, Any, _T], name: str, seconds: float) -> _T:
+        """Wait for an answer, the end of the transport, or the timeout."""
+        if self._lost.done():
+            answer.close()
+            raise self._gone()
+        # When the caller is cancelled the exchange still runs to its end, or the next command would
+        # take this one's answer for its own.
+        task = asyncio.ensure_future(answer)
+        task.add_done_callback(_take_exception)
+        ends: set[asyncio.Future[Any]] = {task, self._lost}
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            try:
+                return task.result()
+            except ProtocolError as error:
+                raise _refusal(name, error.error_code or 0) from error
+            except (OSError, RuntimeError, AssertionError) as error:
+                self._lose(_PULLED)
+                raise self._gone() from error
+        task.cancel()
+        self._lose(f"it does not answer {name}: restart it")
+        raise self._gone()
+
+
+def _take_exception(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+def _status(
+    response: hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event,
+) -> int:
+    if isinstance(response, hci.HCI_Command_Status_Event):
+        return int(response.status)
+    parameters = response.return_parameters
+    if isinstance(parameters, hci.HCI_GenericReturnParameters):
+        return parameters.data[0] if parameters.data else hci.HCI_SUCCESS
+    return int(parameters.status)
+
+
+def _refusal(name: str, status: int) -> RadioError:
+    reason = hci.HCI_ErrorCode(status).name
+    return RadioError(
+        RadioFault.REFUSED,
+        f"the adapter refused {name} ({reason}): unplug it or restart the device",
+    )

@@ -1,0 +1,419 @@
+"""The kernel's own advertiser and scanner, through its management channel.
+
+The bytes on the air are exactly the specification's, the kernel draws a fresh non-resolvable
+private address for every identifier, and listening is passive: an advertisement monitor makes the
+kernel listen without sending and without its filter of duplicates. It works beside bluetoothd and
+without it. It needs CAP_NET_ADMIN.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+
+from ble_agent.radio import (
+    LONGEST_CONTROLLER_TIMEOUT_SECONDS,
+    Capabilities,
+    Finding,
+    seconds_on_air,
+)
+from ble_agent.radio.adapter import SLEPT, AdapterRadio
+from ble_agent.radio.mgmt.channel import (
+    NO_INDEX,
+    MgmtChannel,
+    MgmtCommand,
+    MgmtEvent,
+    MgmtRefusedError,
+    MgmtStatus,
+    is_powered,
+    open_control_channel,
+    read_adv_features,
+    read_controller_info,
+    read_device_found,
+    read_monitors,
+    read_tlvs,
+)
+from ble_agent.radio.mgmt.guardian import Guardian
+from tracing_core.clock import Clock
+from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
+from tracing_core.protocol.advertisement import FLAGS, SERVICE_UUID, Advertisement
+
+__all__ = ["COMMAND_TIMEOUT_SECONDS", "MgmtRadio"]
+
+COMMAND_TIMEOUT_SECONDS = 10.0
+"""How long a command may stay unanswered in real time; powering on loads firmware."""
+
+_logger = logging.getLogger(__name__)
+_LE_ADDRESSES = bytes([0x06])  # public and random
+# One pattern: at the start of Service Data, 2 bytes that are the service's UUID, padded to 31.
+_PATTERNS = struct.pack("<BBBBH29x", 1, 0x16, 0, 2, SERVICE_UUID)
+# Types of Read and Set Default System Configuration, and what we set, in slots of 0.625 ms.
+# Advertising 200 to 260 ms (the controller adds up to 10); listening without a pause. A legacy
+# controller's kernel sends every 100 to 150 ms all the same.
+_DEFAULTS = {
+    kind: struct.pack("<H", slots)
+    for kind, slots in {0x000A: 320, 0x000B: 416, 0x0013: 160, 0x0014: 160}.items()
+}
+
+
+class MgmtRadio(AdapterRadio):
+    """An adapter used through the kernel's management channel.
+
+    Parameters
+    ----------
+    index
+        Number of the adapter: 0 for hci0; None for the first with Low Energy.
+    clock
+        The agent's clock; scans last by it. Timeouts of the kernel are in real time.
+    flags
+        The Flags to send; None sends none, as Android does.
+    connect
+        Opens the channel.
+    """
+
+    def __init__(
+        self,
+        index: int | None,
+        clock: Clock,
+        *,
+        flags: int | None = FLAGS,
+        connect: Callable[[], socket.socket] = open_control_channel,
+    ) -> None:
+        super().__init__("mgmt" if index is None else f"mgmt:hci{index}", clock)
+        self._chosen = index
+        self._flags = flags
+        self._connect = connect
+        self._has_monitors = True
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; how well it listens is known once it has listened."""
+        return Capabilities(
+            can_advertise=True,
+            can_scan=True,
+            exact_bytes=True,
+            agent_chosen_address=False,
+            note="every packet's strength, heard without sending"
+            if self._has_monitors
+            else "one packet per device and scan: the kernel is older than 5.10",
+        )
+
+    async def _open(self) -> None:
+        self._index, self._advertising = NO_INDEX, False
+        self._monitor: bytes | None = None
+        self._discovering = False
+        try:
+            channel = self._connect()
+        except OSError as error:
+            raise _no_channel(error) from error
+        self._channel = MgmtChannel(
+            channel, self._on_event, lambda: self._lose("the kernel closed the channel")
+        )
+        self._undo.callback(self._channel.close)
+        self._index = await self._find()
+        await self._power_on()
+        await self._take_instance()
+        await self._list_monitors()
+        await self._set_defaults()
+
+    async def _silence_what_was_lost(self) -> None:
+        if self._advertising:
+            # An adapter given up, after suspend for one, may still be there and sending.
+            self._advertising = False
+            with contextlib.suppress(MgmtRefusedError, OSError, TimeoutError):
+                await self._channel.command(
+                    MgmtCommand.REMOVE_ADVERTISING,
+                    self._index,
+                    self._instance,
+                    seconds=COMMAND_TIMEOUT_SECONDS,
+                )
+
+    async def self_test(self) -> list[Finding]:
+        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        findings = await super().self_test()
+        if not self._has_monitors:
+            findings.append(
+                Finding(
+                    True,
+                    "The kernel is too old to report every packet (5.10 does): distances are"
+                    " less sure.",
+                    "Nhân hệ điều hành quá cũ nên không báo mọi gói tin (cần 5.10): khoảng cách kém"
+                    " chính xác hơn.",
+                )
+            )
+        return findings
+
+    def _on_event(self, event: int, index: int, body: bytes) -> None:
+        if index != self._index or index == NO_INDEX:
+            return
+        if event in (MgmtEvent.MONITOR_DEVICE_FOUND, MgmtEvent.DEVICE_FOUND):
+            self._on_found(event, body)
+        elif event == MgmtEvent.INDEX_REMOVED:
+            self._lose("it was unplugged: plug it in again")
+        elif event == MgmtEvent.NEW_SETTINGS and not is_powered(body):
+            self._note_switched_off()
+        elif event == MgmtEvent.CONTROLLER_RESUME and self._advertising:
+            # The kernel goes on after suspend with the old identifier under a new address.
+            self._lose(SLEPT)
+        elif (
+            event == MgmtEvent.ADVERTISING_REMOVED
+            and body[:1] == self._instance
+            and self._advertising
+        ):
+            # Its time was up, or bluetoothd started anew and removed it.
+            self._advertising = False
+            self._lose("its advertisement was removed")
+
+    def _on_found(self, event: int, body: bytes) -> None:
+        if not self._listening:
+            return
+        found = read_device_found(event, body)
+        if found is None:
+            self._reception.rejected[AdvertisementFault.TRUNCATED] += 1
+            return
+        self._hear(self._reception.read(found.data, found.rssi_dbm, self.clock.now()))
+
+    async def _find(self) -> int:
+        answer = await self._command(MgmtCommand.READ_INDEX_LIST, index=NO_INDEX)
+        with _whole():
+            (count,) = struct.unpack_from("<H", answer)
+            found: list[int] = sorted(struct.unpack_from(f"<{count}H", answer, 2))
+        if self._chosen is not None:
+            found = [index for index in found if index == self._chosen]
+        for index in found:
+            with _whole():
+                info = read_controller_info(await self._command(MgmtCommand.READ_INFO, index=index))
+            if info.has_low_energy:
+                return index
+        if found:
+            raise RadioError(
+                RadioFault.NO_LOW_ENERGY,
+                f"the adapter hci{found[0]} has no Bluetooth Low Energy: use another",
+            )
+        self._switched_off = False
+        which = "Bluetooth adapter" if self._chosen is None else f"adapter hci{self._chosen}"
+        raise RadioError(RadioFault.NO_ADAPTER, f"there is no {which}: plug one in")
+
+    async def _power_on(self) -> None:
+        with _whole():
+            info = read_controller_info(await self._command(MgmtCommand.READ_INFO))
+        if not info.low_energy_on:
+            await self._command(MgmtCommand.SET_LE, b"\x01")
+        if info.powered:
+            self._switched_off = False
+        elif self._switched_off:
+            # Whoever switched it off while we used it meant to.
+            raise _refused(MgmtCommand.SET_POWERED, MgmtStatus.NOT_POWERED, f"hci{self._index}")
+        else:
+            try:
+                await self._command(MgmtCommand.SET_POWERED, b"\x01")
+            except _Refused as error:
+                if error.status != MgmtStatus.FAILED:
+                    raise
+                # Kernel 6.12 says no more than that when rfkill blocks the adapter.
+                raise _refused(
+                    MgmtCommand.SET_POWERED, MgmtStatus.RFKILLED, f"hci{self._index}"
+                ) from error
+
+    async def _take_instance(self) -> None:
+        with _whole():
+            features = read_adv_features(await self._command(MgmtCommand.READ_ADV_FEATURES))
+        if features.most_instances == 0:
+            raise RadioError(
+                RadioFault.NO_ADVERTISER, f"the adapter hci{self._index} cannot advertise"
+            )
+        # bluetoothd takes the lowest free one, so the highest is ours; what is on the air there is
+        # of an agent that was killed.
+        self._instance = bytes([features.most_instances])
+        if self._instance in features.used_instances:
+            await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
+        self._is_extended = features.is_extended
+        # Once its pipe is closed the guardian removes whatever was left on the air.
+        try:
+            self._guardian = Guardian(
+                self._index, self._instance[0], self._connect, self._lose_its_guardian
+            )
+        except OSError as error:
+            raise RadioError(
+                RadioFault.REFUSED,
+                f"the process that guards {self.name} cannot be started ({error.strerror}):"
+                " stop other programs, or use --radio bluez",
+            ) from error
+        self._undo.push_async_callback(self._guardian.close)
+        self._undo.push_async_callback(self._silence_what_was_lost)
+
+    async def _list_monitors(self) -> None:
+        """Note the monitors that are not ours: another program's, or a killed agent's."""
+        self._foreign_monitors = []
+        with contextlib.suppress(_Refused), _whole():
+            answer = await self._command(MgmtCommand.READ_MONITOR_FEATURES)
+            self._foreign_monitors = read_monitors(answer)
+
+    async def _set_defaults(self) -> None:
+        """Ask for the protocol's intervals; a kernel that knows no such thing keeps its own."""
+        with contextlib.suppress(_Refused):
+            before = read_tlvs(await self._command(MgmtCommand.READ_DEFAULTS))
+            ours = {kind: value for kind, value in _DEFAULTS.items() if kind in before}
+            await self._command(MgmtCommand.SET_DEFAULTS, _tlvs(ours))
+            restored = _tlvs({kind: before[kind] for kind in ours})
+            self._undo.push_async_callback(self._restore_defaults, restored)
+
+    async def _restore_defaults(self, defaults: bytes) -> None:
+        with contextlib.suppress(RadioError):
+            await self._command(MgmtCommand.SET_DEFAULTS, defaults)
+
+    async def _start_advertising(self, advertisement: Advertisement) -> None:
+        data = advertisement.encode(flags=self._flags)
+        seconds = seconds_on_air(self.clock)
+        timeout = seconds
+        if self._is_extended and seconds > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
+            # A longer one would end too early; the guardian keeps it.
+            timeout = 0
+        self._tell(self._guardian.watch_advertisement, seconds)
+        self._advertising = True
+        body = self._instance + struct.pack("<IHHBB", 0, 0, timeout, len(data), 0) + data
+        try:
+            await self._command(MgmtCommand.ADD_ADVERTISING, body)
+        except _Refused as error:
+            if error.status != MgmtStatus.FAILED or not self._foreign_monitors:
+                raise
+            # A monitor keeps the adapter listening, and a legacy controller then takes no address.
+            _logger.warning("removing advertisement monitors that keep the adapter from sending")
+            while self._foreign_monitors:
+                with contextlib.suppress(_Refused):
+                    handle = self._foreign_monitors.pop()
+                    await self._command(MgmtCommand.REMOVE_MONITOR, handle)
+            await self._command(MgmtCommand.ADD_ADVERTISING, body)
+
+    async def _stop_advertising(self) -> None:
+        if self._advertising:
+            # The kernel's own removals are told apart from ours by this.
+            self._advertising = False
+            try:
+                await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
+            except _Refused as error:
+                # The kernel has it no more: it was refused, or its time was up.
+                if error.status != MgmtStatus.INVALID_PARAMETERS:
+                    self._advertising = True
+                    raise
+            self._tell(self._guardian.watch_advertisement, 0.0)
+
+    def _tell(self, order: Callable[..., None], number: float) -> None:
+        try:
+            order(number)
+        except OSError as error:
+            self._lose_its_guardian()
+            raise self._gone() from error
+
+    def _lose_its_guardian(self) -> None:
+        self._lose("the process that guards it ended")
+
+    async def _start_listening(self) -> None:
+        if self._has_monitors:
+            try:
+                self._monitor = await self._command(MgmtCommand.ADD_PATTERNS_MONITOR, _PATTERNS)
+                self._tell(self._guardian.watch_monitor, int.from_bytes(self._monitor, "little"))
+            except _Refused as error:
+                if error.status not in (MgmtStatus.UNKNOWN_COMMAND, MgmtStatus.NOT_SUPPORTED):
+                    raise
+                self._has_monitors = False
+        if not self._has_monitors:
+            await self._command(MgmtCommand.START_DISCOVERY, _LE_ADDRESSES)
+            self._discovering = True
+
+    async def _stop_listening(self) -> None:
+        monitor, self._monitor = self._monitor, None
+        discovering, self._discovering = self._discovering, False
+        if monitor is not None:
+            await self._command(MgmtCommand.REMOVE_MONITOR, monitor)
+            self._tell(self._guardian.watch_monitor, 0)
+        if discovering:
+            with contextlib.suppress(_Refused):
+                # The kernel ends a discovery by itself after ten seconds.
+                await self._command(MgmtCommand.STOP_DISCOVERY, _LE_ADDRESSES)
+
+    async def _command(
+        self, command: MgmtCommand, body: bytes = b"", *, index: int | None = None
+    ) -> bytes:
+        """Send a command to our adapter, or to another; every fault is a `RadioError`."""
+        if self._lost.done():
+            raise self._gone()
+        to = self._index if index is None else index
+        try:
+            return await self._channel.command(command, to, body, seconds=COMMAND_TIMEOUT_SECONDS)
+        except MgmtRefusedError as error:
+            raise _refused(command, error.status, f"hci{to}") from error
+        except TimeoutError:
+            self._lose(f"it does not answer {command.name}: restart it")
+        except OSError:
+            self._lose("the kernel closed the channel")
+        raise self._gone()
+
+
+class _Refused(RadioError):
+    """A command that the kernel refused."""
+
+    def __init__(self, reason: RadioFault, message: str, status: int) -> None:
+        super().__init__(reason, message)
+        self.status = status
+
+
+def _refused(command: MgmtCommand, status: int, adapter: str) -> _Refused:
+    causes: Mapping[int, tuple[RadioFault, str]] = {
+        MgmtStatus.PERMISSION_DENIED: (
+            RadioFault.PERMISSION,
+            "no right to the kernel's Bluetooth: run it as root or give it CAP_NET_ADMIN",
+        ),
+        MgmtStatus.RFKILLED: (
+            RadioFault.POWERED_OFF,
+            f"the adapter {adapter} is blocked: rfkill unblock bluetooth",
+        ),
+        MgmtStatus.NOT_POWERED: (
+            RadioFault.POWERED_OFF,
+            f"the adapter {adapter} is off: switch it on",
+        ),
+        MgmtStatus.INVALID_INDEX: (
+            RadioFault.CONNECTION_LOST,
+            f"the adapter {adapter} went away: plug it in again",
+        ),
+    }
+    reason, text = causes.get(
+        status,
+        (
+            RadioFault.REFUSED,
+            f"the kernel refused {command.name} for {adapter} (status {status:#04x}):"
+            " stop other programs that scan, or restart the device",
+        ),
+    )
+    return _Refused(reason, text, status)
+
+
+def _no_channel(error: OSError) -> RadioError:
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return RadioError(
+            RadioFault.PERMISSION,
+            "no right to the kernel's Bluetooth: run it as root or give it CAP_NET_ADMIN",
+        )
+    return RadioError(
+        RadioFault.NO_ADAPTER,
+        f"this kernel has no Bluetooth ({error.strerror}): load its module, or use another system",
+    )
+
+
+def _tlvs(values: Mapping[int, bytes]) -> bytes:
+    return b"".join(struct.pack("<HB", kind, len(value)) + value for kind, value in values.items())
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """Turn an answer that is cut short into an error that says what to do."""
+    try:
+        yield
+    except struct.error as error:
+        raise RadioError(
+            RadioFault.REFUSED, "the kernel's answer makes no sense: update the system"
+        ) from error

@@ -1,0 +1,246 @@
+"""The agent's database, HOME/agent.db: opening it, what it remembers by name, and forgetting."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ble_agent.store.tables import AGENT_TABLES
+from tracing_core.errors import StoreBusy, StoreError, StoreFull
+from tracing_core.protocol.interval import INTERVAL_SECONDS
+from tracing_core.store.sighting import SIGHTING_TABLE
+from tracing_core.store.sqlite import Database, open_database, path_of, transaction, translated
+
+__all__ = [
+    "DATABASE_NAME",
+    "RETENTION_SECONDS",
+    "additions",
+    "compact",
+    "delete_old",
+    "forget",
+    "forget_batches",
+    "get_state",
+    "has_database",
+    "make_home",
+    "note_deletion",
+    "open_store",
+    "reserve_room",
+    "set_state",
+    "truncate_log",
+]
+
+DATABASE_NAME = "agent.db"
+"""The database's file in the home folder."""
+
+RETENTION_SECONDS = 14 * 86_400
+"""Everything older is deleted; the protocol has no use for it (GAEN: 14 days)."""
+
+_COMPACTED = "compacted_at"
+_COMPACT_EVERY_SECONDS = 86_400
+
+_MOST_IN_MEMORY_BYTES = 24 << 20
+_TO_COMPACT = "to_compact"
+_ADDITIONS = "additions"
+_ROOM = "room"
+_ROOM_BYTES = 64 << 10
+_OLD_ROWS = (
+    ("sighting", "seen_at"),
+    ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
+    ("matched_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
+)
+
+
+def make_home(home: Path) -> None:
+    """Create the home folder, readable by its owner only, if it is not there.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be created.
+    """
+    with translated(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def has_database(home: Path) -> bool:
+    """Tell whether there is an agent's database in a home folder.
+
+    Raises
+    ------
+    StoreError
+        When nobody may look there.
+    """
+    with translated(home):
+        return (home / DATABASE_NAME).exists()
+
+
+@contextlib.contextmanager
+def open_store(home: Path) -> Iterator[Database]:
+    """Open the agent's database for one thread, and close it at the end.
+
+    Raises
+    ------
+    StoreError
+        When the home folder is missing or the database cannot be used.
+    """
+    with translated(home):
+        is_there = home.is_dir()
+    if not is_there:
+        text = f"there is no agent in {home}: run `truyvet agent join` first"
+        raise StoreError(text, str(home))
+    db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
+    try:
+        # By default the log grows to 4 MB and stays so.
+        db.conn.execute("PRAGMA wal_autocheckpoint = 250")
+        db.conn.execute(f"PRAGMA journal_size_limit = {1 << 20}")
+        yield db
+    except sqlite3.Error as error:
+        # Writing translates its errors itself; this is a reader's.
+        with translated(home / DATABASE_NAME):
+            raise error
+    finally:
+        db.conn.close()
+
+
+def get_state(db: Database, name: str) -> Any:
+    """Return what was remembered under a name; None if nothing was."""
+    row = db.conn.execute("SELECT value FROM state WHERE name = ?", [name]).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def set_state(db: Database, name: str, value: Any) -> None:
+    """Remember something JSON can hold, inside the caller's transaction; None forgets it."""
+    if value is None:
+        db.conn.execute("DELETE FROM state WHERE name = ?", [name])
+    else:
+        db.conn.execute(
+            "INSERT INTO state (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [name, json.dumps(value)],
+        )
+
+
+def delete_old(db: Database, now: float) -> int:
+    """Delete what is older than 14 days, inside the caller's transaction; return how many rows.
+
+    The bytes are overwritten where the rows were, but stay in the write-ahead log until
+    `truncate_log`, and may stay elsewhere in the file until `compact`.
+    """
+    oldest = int(now) - RETENTION_SECONDS
+    report = get_state(db, "report")
+    if report and max(report.get("reported_at", 0), report.get("verified_at", 0)) < oldest:
+        set_state(db, "report", None)
+    count = sum(
+        db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
+        for table, moment in _OLD_ROWS
+    )
+    if count:
+        note_deletion(db)
+    return count
+
+
+def forget_batches(db: Database) -> None:
+    """Let the next check use every key file anew, inside the transaction that adds old sightings.
+
+    What they hold may match keys that were compared with the log before, or are right now:
+    `additions` tells.
+    """
+    db.conn.execute("DELETE FROM batch")
+    set_state(db, _ADDITIONS, additions(db) + 1)
+
+
+def additions(db: Database) -> int:
+    """Return how often old sightings were added."""
+    return int(get_state(db, _ADDITIONS) or 0)
+
+
+def note_deletion(db: Database) -> None:
+    """Note, in the transaction that deletes or replaces, that the file must be compacted."""
+    if not get_state(db, _TO_COMPACT):
+        set_state(db, _TO_COMPACT, True)
+
+
+def compact(db: Database) -> bool:
+    """Rewrite the file if rows were deleted, so that no byte of them is left in it.
+
+    SQLite's ``secure_delete`` overwrites deleted rows, but not the copies that moving rows between
+    pages left in unused parts of pages, nor the write-ahead log.
+
+    Returns
+    -------
+    bool
+        False if another process was using the database; then a later call does it.
+
+    Raises
+    ------
+    StoreFull, StoreError
+        When the disk has no room for a second copy, or cannot be written.
+    """
+    with translated(path_of(db)):
+        if not get_state(db, _TO_COMPACT):
+            return True
+        # In memory if it fits, since a temporary file would leave its blocks on the disk.
+        size = Path(path_of(db)).stat().st_size
+        kind = "MEMORY" if size <= _MOST_IN_MEMORY_BYTES else "FILE"
+        db.conn.execute(f"PRAGMA temp_store = {kind}")
+        try:
+            db.conn.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                return False
+            raise
+    if not truncate_log(db):
+        return False
+    with transaction(db):
+        set_state(db, _TO_COMPACT, None)
+    return True
+
+
+def truncate_log(db: Database) -> bool:
+    """Move the write-ahead log into the database and empty it.
+
+    Returns
+    -------
+    bool
+        False if another process was reading; then a later call does it.
+    """
+    with translated(path_of(db)):
+        busy, _, _ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+def reserve_room(db: Database) -> None:
+    """Make sure that there is room for a few more writes, before something that happens only once.
+
+    Raises
+    ------
+    StoreBusy, StoreFull, StoreError
+        When there is none.
+    """
+    for value in ("." * _ROOM_BYTES, None):
+        with transaction(db):
+            set_state(db, _ROOM, value)
+    # The pages stay the database's, and the log's blocks are free again.
+    truncate_log(db)
+
+
+def forget(db: Database, now: float) -> int:
+    """Delete what is older than 14 days from the database and its files; return how many rows.
+
+    The file is rewritten once a day at most, to spare an SD card the writes.
+    """
+    with transaction(db):
+        count = delete_old(db, now)
+    # A day that somebody reads or the disk is full all along is made up for later.
+    with contextlib.suppress(StoreBusy, StoreFull):
+        is_due = not 0 <= now - (get_state(db, _COMPACTED) or 0) < _COMPACT_EVERY_SECONDS
+        if is_due and get_state(db, _TO_COMPACT) and compact(db):
+            with transaction(db):
+                set_state(db, _COMPACTED, int(now))
+        elif count:
+            truncate_log(db)
+    return count

@@ -1,0 +1,147 @@
+"""The home folder as a whole: who is using it, and leaving nothing of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ble_agent.authority.client import refused
+from ble_agent.authority.download import PART_NAME
+from ble_agent.config import SETTINGS_FILE
+from ble_agent.messages.catalogue import path_text
+from ble_agent.store.database import DATABASE_NAME
+from ble_agent.store.vault import KEY_FILE
+from tracing_core.errors import StoreError
+from tracing_core.store.sqlite import translated
+
+__all__ = ["LOCK_NAME", "erase_home", "is_own_file", "is_running", "running"]
+
+LOCK_NAME = "agent.lock"
+"""The file that a running agent holds locked."""
+
+# What opens the keys goes first: from then on nobody can.
+_OURS = (
+    KEY_FILE,
+    DATABASE_NAME,
+    f"{DATABASE_NAME}-wal",
+    f"{DATABASE_NAME}-shm",
+    f"{DATABASE_NAME}-journal",
+    PART_NAME,
+    SETTINGS_FILE,
+    LOCK_NAME,
+)
+# What a process leaves that is killed while it makes a key, or tries the disk.
+_UNFINISHED = (f"{KEY_FILE}.*.part", ".probe-*")
+_LOCK_TRIES = 5
+_LOCK_WAIT_SECONDS = 0.1
+_CHUNK = bytes(1 << 20)
+
+
+@contextlib.contextmanager
+def running(home: Path) -> Iterator[None]:
+    """Be the only agent of a home folder; two would send the same identifiers.
+
+    Raises
+    ------
+    ServerRefused
+        When another is running there (``running``).
+    StoreError
+        When the folder cannot be written.
+    """
+    path = home / LOCK_NAME
+    with translated(path):
+        try:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS or not path.exists():
+                raise
+            # For a lock it need not be written.
+            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _lock(lock)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int) -> None:
+    for _ in range(_LOCK_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        # `is_running` holds it for a moment.
+        time.sleep(_LOCK_WAIT_SECONDS)
+    raise refused("running")
+
+
+def is_running(home: Path) -> bool:
+    """Tell whether an agent is running in a home folder."""
+    try:
+        lock = os.open(home / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def is_own_file(home: Path, path: Path) -> bool:
+    """Tell whether a path is that of a file the agent keeps in its home folder."""
+    return path.name in _OURS and path.parent.resolve() == home.resolve()
+
+
+def erase_home(home: Path) -> list[str]:
+    """Overwrite and remove every file of ours, and the folder if nothing else is in it.
+
+    Returns
+    -------
+    list of str
+        The names of what is not ours, and therefore still there.
+
+    Raises
+    ------
+    ServerRefused
+        When an agent is running there (``running``).
+    StoreError
+        When a file cannot be removed.
+    """
+    with translated(home):
+        if not home.is_dir():
+            return []
+    with running(home), translated(home):
+        unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
+        for path in [*unfinished, *(home / name for name in _OURS)]:
+            if path.is_file() and not path.is_symlink():
+                _overwrite(path)
+            path.unlink(missing_ok=True)
+        left = sorted(path_text(path.name) for path in home.iterdir())
+    if left:
+        return left
+    try:
+        home.rmdir()
+    except PermissionError:
+        # A service manager's folder is not ours to remove, and empty it tells nothing.
+        return []
+    except OSError as error:
+        text = f"{home} is empty but cannot be removed: {error.strerror}"
+        raise StoreError(text, str(home)) from error
+    return []
+
+
+def _overwrite(path: Path) -> None:
+    # Flash memory may keep old blocks all the same; the database's own deletion has the same limit.
+    left = path.stat().st_size
+    with path.open("r+b") as file:
+        while left > 0:
+            left -= file.write(_CHUNK[:left])
+        file.flush()
+        os.fsync(file.fileno())

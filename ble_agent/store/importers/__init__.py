@@ -1,0 +1,192 @@
+"""Logs of other apps, read into the agent's own: one reader a format, chosen by content.
+
+A log is added whole or not at all. What the agent's log has already is left alone, so importing
+the same log again, or a later copy of it, adds only what is new. Addresses, places and rows of
+other protocols are never read.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ble_agent.store.database import RETENTION_SECONDS, forget_batches
+from ble_agent.store.importers.leveldb import is_leveldb
+from ble_agent.store.importers.microg import MICROG_COLUMNS, MICROG_TABLE, MicroG
+from ble_agent.store.importers.own_log import OwnLog
+from ble_agent.store.importers.play_services import PlayServices
+from ble_agent.store.importers.ramble import RAMBLE_COLUMNS, Ramble
+from ble_agent.store.importers.source import Refusal, Source, Tally
+from ble_agent.store.importers.sqlite_source import columns_of, opened_database
+from tracing_core.errors import InvalidLog, LogFault
+from tracing_core.store.sighting import Sighting, insert_sightings
+from tracing_core.store.sqlite import Database, beginning_of, path_of, transaction, translated
+
+__all__ = [
+    "FUTURE_SECONDS",
+    "ImportReport",
+    "Refusal",
+    "Source",
+    "Tally",
+    "import_log",
+    "open_source",
+]
+
+FUTURE_SECONDS = 7_200
+"""A sighting this long after this device's time is refused: two hours, as much as clocks of sender
+and receiver may differ by. It would not be deleted after 14 days."""
+
+_SQLITE = b"SQLite format 3\0"
+_GZIP = b"\x1f\x8b"
+_WHAT_IS_KNOWN = ": see what is in `truyvet agent import --help`"
+
+
+class ImportReport(Tally):
+    """What became of an imported log: of its rows, and of the sightings they make."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.format = source.name
+        """The format of the log, for programs."""
+        self.title = source.title
+        """The format of the log, for people."""
+        self.kept = 0
+        """Sightings added."""
+        self.known = 0
+        """Sightings that were there already."""
+        self.too_old = 0
+        """Sightings older than 14 days."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts by name."""
+        return {
+            "format": self.format,
+            "read": self.read,
+            "kept": self.kept,
+            "known": self.known,
+            "too_old": self.too_old,
+            "refused": {reason.value: count for reason, count in self.refusals()},
+        }
+
+
+class _DryRun(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """Open a log of any format that is known, by what it holds.
+
+    Raises
+    ------
+    InvalidLog
+        When it is none.
+    StoreError
+        When it cannot be opened.
+    """
+    with translated(path):
+        is_folder = path.is_dir()
+        beginning = b""
+        if not is_folder:
+            beginning = beginning_of(path)
+    if is_folder and is_leveldb(path):
+        yield PlayServices(path)
+    elif beginning.startswith(_SQLITE):
+        with contextlib.ExitStack() as stack:
+            with translated(path):
+                connection = stack.enter_context(opened_database(path))
+                source = _database_source(path, connection)
+            yield source
+    elif beginning.startswith((_GZIP, b"{")) or not (is_folder or beginning.strip()):
+        yield OwnLog("json-lines", "JSON Lines", path)
+    else:
+        is_packed = beginning.startswith(b"PK")
+        hint = ": unpack it first" if is_packed else _WHAT_IS_KNOWN
+        raise InvalidLog(
+            f"{path} is the log of no app that is known here{hint}",
+            LogFault.PACKED if is_packed else LogFault.UNKNOWN,
+            path=path,
+        )
+
+
+def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
+    if columns_of(connection, MICROG_TABLE) >= MICROG_COLUMNS:
+        return MicroG(path, connection)
+    if all(columns_of(connection, table) >= known for table, known in RAMBLE_COLUMNS.items()):
+        return Ramble(path, connection)
+    if columns_of(connection, "sighting"):
+        return OwnLog("truyvet", "truyvet", path)
+    text = f"{path} is the database of no app that is known here{_WHAT_IS_KNOWN}"
+    raise InvalidLog(text, LogFault.UNKNOWN, path=path)
+
+
+def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -> ImportReport:
+    """Add the log of another app or device, all of it or nothing.
+
+    Batches matched before are matched again by the next check, since the log has grown.
+
+    Parameters
+    ----------
+    db
+        The agent's database.
+    path
+        The log: a file, or a folder.
+    now
+        This device's time (UTC Unix seconds).
+    dry_run
+        Only tell what would be added.
+
+    Raises
+    ------
+    InvalidLog, StoreError
+        When the other log cannot be read or this one written; then nothing is added.
+    """
+    with translated(path):
+        if path.samefile(path_of(db)):
+            text = f"{path} is this device's own log: there is nothing to add"
+            raise InvalidLog(text, LogFault.OWN, path=path)
+    with open_source(path) as source:
+        report = ImportReport(source)
+        # Leaving the transaction by an exception undoes it.
+        with contextlib.suppress(_DryRun), transaction(db):
+            is_known = _moment_is_known if source.is_one_per_moment else _sighting_is_known
+            for sighting in source.sightings(report):
+                if sighting.seen_at < now - RETENTION_SECONDS:
+                    report.too_old += 1
+                elif sighting.seen_at > now + FUTURE_SECONDS:
+                    report.refuse(Refusal.FUTURE)
+                elif is_known(db, sighting):
+                    report.known += 1
+                else:
+                    report.kept += 1
+                    insert_sightings(db, [sighting])
+            if report.kept:
+                forget_batches(db)
+            if dry_run:
+                raise _DryRun
+    return report
+
+
+def _moment_is_known(db: Database, sighting: Sighting) -> bool:
+    found = db.conn.execute(
+        "SELECT 1 FROM sighting WHERE seen_at = ? AND rpi = ? AND aem = ?",
+        [sighting.seen_at, sighting.rpi, sighting.aem],
+    )
+    return found.fetchone() is not None
+
+
+def _sighting_is_known(db: Database, sighting: Sighting) -> bool:
+    found = db.conn.execute(
+        "SELECT 1 FROM sighting WHERE seen_at = ? AND rpi = ? AND aem = ? AND rssi_dbm = ?",
+        [
+            sighting.seen_at,
+            sighting.rpi,
+            sighting.aem,
+            array.array("b", sighting.rssi_dbm).tobytes(),
+        ],
+    )
+    return found.fetchone() is not None

@@ -1,0 +1,149 @@
+"""Secrets in the agent's database are sealed; what opens them lies outside of it.
+
+That is a credential of the service manager, else a file in the home folder. A copy of the database
+alone, in a backup or on a card that was thrown away, then gives no key away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from tracing_core.errors import StoreSealed
+from tracing_core.store.sqlite import translated
+
+__all__ = ["CREDENTIAL_NAME", "KEY_FILE", "Vault", "open_vault"]
+
+CREDENTIAL_NAME = "agent-key"
+"""Name of the credential that systemd puts into ``$CREDENTIALS_DIRECTORY`` (systemd.exec(5))."""
+
+KEY_FILE = "agent.key"
+"""Name of the file in the home folder, where there is no credential; only its owner reads it."""
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_MOST_BYTES = 4096
+
+
+def _read(path: Path) -> bytes | None:
+    with translated(path), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        secret = file.read(_MOST_BYTES)
+        if len(secret) < _KEY_BYTES:
+            text = f"{path} must hold {_KEY_BYTES} random bytes: restore it from a copy"
+            raise StoreSealed(text, str(path))
+        return secret
+    return None
+
+
+def _create(path: Path) -> bytes:
+    """Put a new secret on the disk, whole or not at all."""
+    secret = secrets.token_bytes(_KEY_BYTES)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with translated(path):
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secret)
+                file.flush()
+                os.fsync(file.fileno())
+            # A link would never take the place of another's file, but FAT and Android have none.
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    return secret
+
+
+class Vault:
+    """Seals and opens short secrets with AES-256-GCM.
+
+    Parameters
+    ----------
+    sources
+        Where a key may lie, the one to seal with first; the others only open what was sealed
+        before.
+    home_file
+        The file to create when no source has a key yet.
+    """
+
+    def __init__(self, sources: tuple[Path, ...], home_file: Path) -> None:
+        self._sources = sources
+        self._home_file = home_file
+        self._ciphers: list[AESGCM] = []
+
+    def _open(self, *, create: bool) -> list[AESGCM]:
+        if not self._ciphers:
+            found = [secret for path in self._sources if (secret := _read(path)) is not None]
+            if not found and create:
+                found = [_create(self._home_file)]
+            self._ciphers = [AESGCM(_derived(secret)) for secret in found]
+        return self._ciphers
+
+    def seal(self, secret: bytes, purpose: bytes, *, is_first: bool) -> bytes:
+        """Seal a secret, so that it opens only for the same purpose.
+
+        The caller holds the database's write lock, so that no two processes make a key at once.
+
+        Parameters
+        ----------
+        secret
+            What nobody may read.
+        purpose
+            What it belongs to, such as the number of its row.
+        is_first
+            Whether nothing is sealed yet; only then may a new key be made.
+
+        Raises
+        ------
+        StoreSealed, StoreError
+            When there is no key, or it cannot be read or created.
+        """
+        ciphers = self._open(create=is_first)
+        if not ciphers:
+            raise StoreSealed(self._missing, str(self._home_file))
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + ciphers[0].encrypt(nonce, secret, purpose)
+
+    def unseal(self, sealed: bytes, purpose: bytes) -> bytes:
+        """Open what `seal` returned.
+
+        Raises
+        ------
+        StoreSealed
+            When the key is missing or another one, or the bytes were changed.
+        """
+        for cipher in self._open(create=False):
+            with contextlib.suppress(InvalidTag):
+                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose)
+        raise StoreSealed(self._missing, str(self._home_file))
+
+    @property
+    def _missing(self) -> str:
+        return (
+            f"what opens this device's keys is missing or wrong: restore {self._home_file}, give"
+            f" the credential {CREDENTIAL_NAME} that the service has, or run `truyvet agent erase`"
+        )
+
+
+def _derived(secret: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), _KEY_BYTES, None, b"truyvet agent at rest").derive(secret)
+
+
+def open_vault(home: Path, environment: Mapping[str, str] = os.environ) -> Vault:
+    """Return the vault of a home folder; files are read when something is sealed or opened."""
+    home_file = home / KEY_FILE
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    first = (Path(credentials) / CREDENTIAL_NAME,) if credentials else ()
+    return Vault((*first, home_file), home_file)

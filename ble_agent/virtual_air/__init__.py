@@ -1,0 +1,1 @@
+"""Bluetooth without hardware."""

@@ -1,0 +1,52 @@
+"""The command `truyvet air`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import click
+
+from tracing_core.errors import require
+
+__all__ = ["air"]
+
+
+@click.command()
+@click.argument("scenario", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, readable=False),
+    help="Write what was sent and heard to this file (JSON Lines).",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--json", "as_json", is_flag=True, help="Print the ports as one JSON object.")
+def air(scenario: Path, trace: Path | None, host: str, as_json: bool) -> None:
+    """Serve the virtual Bluetooth controllers of SCENARIO (TOML) until interrupted.
+
+    Every controller has a TCP port that speaks HCI. Give it to an agent as --radio.
+    """
+    require("bumble", extra="hci")
+    asyncio.run(_serve(scenario, trace, host, as_json))
+
+
+async def _serve(scenario: Path, trace: Path | None, host: str, as_json: bool) -> None:
+    from ble_agent.virtual_air.air import Air
+    from ble_agent.virtual_air.scenario import Scenario
+    from tracing_core.clock import clock_from_environment
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    virtual = Air(Scenario.read(scenario), clock_from_environment(), trace=trace, host=host)
+    async with virtual:
+        if as_json:
+            click.echo(json.dumps({"controllers": virtual.transports, "start": virtual.start}))
+        else:
+            for name, transport in virtual.transports.items():
+                click.echo(f"{name}: --radio hci:{transport}")
+            click.echo("Press Ctrl-C to stop.")
+        await stopped.wait()

@@ -1,0 +1,99 @@
+"""The command `truyvet match`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from matcher.cli.options import (
+    exports_argument,
+    json_option,
+    public_key,
+    public_keys_option,
+    shown_progress,
+    today_option,
+)
+
+__all__ = ["match"]
+
+
+def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from matcher.kernels.choice import require_numba
+
+    require_numba()
+    from matcher.columns.matches import compile_ahead
+
+    kernel, folder = compile_ahead()
+    where = (
+        "nowhere, so each run compiles anew; set TRUYVET_CACHE_DIR" if folder is None else folder
+    )
+    click.echo(f"Kernel {kernel.name} is compiled and kept in {where}")
+    ctx.exit()
+
+
+@click.command("match")
+@click.argument("log", type=click.Path(path_type=Path, readable=False))
+@exports_argument
+@public_keys_option
+@click.option(
+    "--risk",
+    metavar="PRESET|FILE",
+    help="How exposures are weighed: enx, narrow-v1, narrow-v2 (the default), wide-v1, wide-v2,"
+    " nz, or a JSON file.",
+)
+@today_option
+@json_option
+@click.option(
+    "--research", is_flag=True, help="Also tell which keys matched, and when. Not for other eyes."
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1),
+    help="How many work at once in a large job. [default: one a processor]",
+)
+@click.option(
+    "--warm-up",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_warm_up,
+    help="Compile what large jobs use, once a machine, and say where it is kept.",
+)
+def match(
+    log: Path,
+    exports: tuple[Path, ...],
+    public_keys: tuple[Path, ...],
+    risk: str | None,
+    today: int | None,
+    as_json: bool,
+    research: bool,
+    threads: int | None,
+) -> None:
+    """Match a log of sightings against published key files.
+
+    LOG is an agent's database or JSON Lines, gzipped or not. EXPORT is a zip, an export.bin, a
+    folder or an index of them. Nothing is written.
+    """
+    # Imported here, so that asking for help stays quick.
+    from matcher.matching import match as match_files
+    from matcher.risk import load_configuration
+
+    keys = [public_key(path) for path in public_keys]
+    configuration = None if risk is None else load_configuration(risk)
+    with shown_progress() as progress:
+        result = match_files(
+            log,
+            exports,
+            public_keys=keys,
+            configuration=configuration,
+            today=today,
+            research=research,
+            threads=threads,
+            progress=progress,
+        )
+    click.echo(json.dumps(result.to_json(), indent=2) if as_json else str(result))

@@ -1,0 +1,140 @@
+"""The command `truyvet match-many`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+
+import click
+
+from matcher.cli.options import (
+    exports_argument,
+    json_option,
+    public_key,
+    public_keys_option,
+    shown_progress,
+    today_option,
+)
+
+__all__ = ["match_many"]
+
+_CONNECT_SECONDS = 10
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
+
+
+@click.command("match-many")
+@click.argument("logs", type=click.Path(path_type=Path, readable=False))
+@exports_argument
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A new folder for the results, as Parquet files.",
+)
+@public_keys_option
+@click.option(
+    "--risk",
+    metavar="PRESET|FILE",
+    help="How exposures are weighed: a preset's name, as in `truyvet match`, or a JSON file.",
+)
+@today_option
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many processes. [default: as many as there are processors]",
+)
+@click.option(
+    "--dask", metavar="ADDRESS", help="Let a Dask cluster do it, such as tcp://HOST:8786."
+)
+@click.option(
+    "--memory",
+    metavar="MIB",
+    type=click.IntRange(min=1, max=1 << 20),
+    default=512,
+    show_default=True,
+    help="About how much a worker may take for sightings.",
+)
+@json_option
+@click.option(
+    "--research",
+    is_flag=True,
+    help="Also write which keys matched, and when. Not for other eyes.",
+)
+def match_many(
+    logs: Path,
+    exports: tuple[Path, ...],
+    out: Path,
+    public_keys: tuple[Path, ...],
+    risk: str | None,
+    today: int | None,
+    workers: int | None,
+    dask: str | None,
+    memory: int,
+    as_json: bool,
+    research: bool,
+) -> None:
+    """Match many logs of sightings against published key files.
+
+    LOGS is a Parquet file, a folder of them, or a folder of logs as `truyvet match` reads them.
+    EXPORT is a zip, an export.bin, a folder or an index of them.
+    """
+    # Imported here, so that asking for help stays quick.
+    from matcher.many.matching import match_many as match_logs
+    from matcher.many.result import check_new
+    from matcher.risk import load_configuration
+
+    if dask is not None and workers is not None:
+        raise click.UsageError("a Dask cluster has its own workers: give --workers or --dask")
+    check_new(out)
+    keys = [public_key(path) for path in public_keys]
+    configuration = None if risk is None else load_configuration(risk)
+    with _executor(dask) as executor, shown_progress() as progress:
+        result = match_logs(
+            exports,
+            logs.absolute(),
+            executor=executor,
+            workers=workers,
+            public_keys=keys,
+            configuration=configuration,
+            today=today,
+            research=research,
+            memory=memory << 20,
+            shared=out.absolute().parent if dask else None,
+            progress=progress,
+        )
+        result.write(out)
+    told = result.to_json() | {"out": str(out)}
+    click.echo(json.dumps(told, indent=2) if as_json else f"{result}\nTables are in {out}")
+
+
+@contextlib.contextmanager
+def _executor(address: str | None) -> Iterator[Executor | None]:
+    """Yield a cluster's executor; None without an address."""
+    if address is None:
+        yield None
+        return
+    from tracing_core.errors import InvalidValue, require
+
+    if not _ADDRESS.fullmatch(address):
+        raise InvalidValue(f"{address!r:.80} is no address of a Dask scheduler: tcp://HOST:PORT")
+    distributed = require("distributed", extra="cluster")
+    # What the client says of a lost connection, its error says once more.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InvalidValue(f"no Dask scheduler answers at {address}: {reason:.160}") from error
+    try:
+        if not client.scheduler_info()["workers"]:
+            raise InvalidValue(f"the Dask cluster at {address} has no workers: start some")
+        yield client.get_executor(pure=False)
+    finally:
+        client.close()

@@ -1,0 +1,86 @@
+"""What the commands for one log and for many take alike, and what becomes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+__all__ = [
+    "exports_argument",
+    "json_option",
+    "public_key",
+    "public_keys_option",
+    "shown_progress",
+    "today_option",
+]
+
+_LARGEST_PEM = 1 << 16
+
+
+def _day(_ctx: click.Context, _parameter: click.Parameter, date: datetime | None) -> int | None:
+    """Return the days from the Unix epoch to a date."""
+    return None if date is None else int(date.replace(tzinfo=UTC).timestamp()) // 86400
+
+
+exports_argument = click.argument(
+    "exports",
+    metavar="EXPORT...",
+    nargs=-1,
+    required=True,
+    # What cannot be read is told in one line, with exit code 1, by whoever reads it.
+    type=click.Path(path_type=Path, readable=False),
+)
+public_keys_option = click.option(
+    "--public-key",
+    "public_keys",
+    metavar="PEM",
+    multiple=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="Use only files that this key signed; give it again for several keys.",
+)
+today_option = click.option(
+    "--today",
+    metavar="YYYY-MM-DD",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=_day,
+    help="The day from which the age of exposures counts. [default: a log's last]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def public_key(path: Path) -> EllipticCurvePublicKey:
+    """Read a public key from a PEM file."""
+    from tracing_core.errors import InvalidKey
+    from tracing_core.export_file import load_public_key
+    from tracing_core.store.sqlite import translated
+
+    with translated(path), path.open("rb") as file:
+        pem = file.read(_LARGEST_PEM)
+    try:
+        return load_public_key(pem)
+    except InvalidKey as error:
+        raise InvalidKey(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
+def shown_progress() -> Iterator[Callable[[str], None] | None]:
+    """Show what goes on, if a person looks on and the library for it is there."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    try:
+        from rich.console import Console
+    except ImportError:
+        yield None
+        return
+    with Console(stderr=True).status("starting") as status:
+        yield status.update

@@ -1,0 +1,163 @@
+"""A key file as columns, read in a small part of the time that matching takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from itertools import chain
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.columns.columns import KeyColumns
+from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS, parse_function
+from tracing_core.errors import ExportFileError
+from tracing_core.export_file import ExportFile, VerifiedExport, parse_export
+from tracing_core.export_file.contents import HEADER
+from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
+
+__all__ = ["KeyObjects", "KeyRecords", "ParsedKeys", "read_keys"]
+
+# A key message and the bytes in it each have a tag and a length.
+_LEAST_KEY_BYTES = 2 + 2 + 16
+
+
+class KeyRecords(Protocol):
+    """The keys of one file: ``keys``, then ``revised_keys``."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def columns(self) -> KeyColumns:
+        """Return what finding them needs."""
+
+    def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
+        """Return some of them with their rows, to be gone through when the rest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ParsedKeys:
+    """Keys in columns of equal length."""
+
+    key_data: NDArray[np.uint8]
+    """Shape (n, 16)."""
+    rolling_start: NDArray[np.uint32]
+    rolling_period: NDArray[np.uint8]
+    report_type: NDArray[np.uint8]
+    days_since_onset: NDArray[np.int32]
+    """`ABSENT` if unknown."""
+    transmission_risk: NDArray[np.uint8]
+    variant: NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, rows: int) -> ParsedKeys:
+        """Return columns to be filled; memory that is not filled is not taken."""
+        return cls(
+            np.empty((rows, 16), np.uint8),
+            np.empty(rows, np.uint32),
+            np.empty(rows, np.uint8),
+            np.empty(rows, np.uint8),
+            np.empty(rows, np.int32),
+            np.empty(rows, np.uint8),
+            np.empty(rows, np.uint8),
+        )
+
+    def __len__(self) -> int:
+        return len(self.key_data)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> ParsedKeys:
+        return ParsedKeys(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    def __iter__(self) -> Iterator[DiagnosisKey]:
+        for data, start, period, report, onset, risk, variant in zip(
+            self.key_data,
+            *(getattr(self, column.name).tolist() for column in fields(self)[1:]),
+            strict=True,
+        ):
+            yield DiagnosisKey(
+                data.tobytes(),
+                start,
+                period,
+                ReportType(report),
+                None if onset == ABSENT else onset,
+                risk,
+                VariantOfConcern(variant),
+            )
+
+    def columns(self) -> KeyColumns:
+        """Return what finding them needs."""
+        period = self.rolling_period.astype(np.uint16)
+        return KeyColumns(self.key_data, self.rolling_start, period)
+
+    def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
+        """Return some of them with their rows; what is iterated keeps only their columns."""
+        return zip(rows.tolist(), self[rows], strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyObjects:
+    """The keys of a file that was read before, or of one that the kernel cannot read."""
+
+    export: ExportFile
+
+    def __len__(self) -> int:
+        return len(self.export.keys) + len(self.export.revised_keys)
+
+    def columns(self) -> KeyColumns:
+        """Return what finding them needs."""
+        size = len(self)
+        data, starts, periods = bytearray(), np.empty(size, np.uint32), np.empty(size, np.uint16)
+        for row, key in enumerate(chain(self.export.keys, self.export.revised_keys)):
+            data += key.key_data
+            starts[row] = key.rolling_start_interval_number
+            periods[row] = key.rolling_period
+        return KeyColumns(np.frombuffer(data, np.uint8).reshape(size, 16), starts, periods)
+
+    def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
+        """Return some of them with their rows."""
+        fresh, revised = self.export.keys, self.export.revised_keys
+        return [
+            (row, fresh[row] if row < len(fresh) else revised[row - len(fresh)])
+            for row in rows.tolist()
+        ]
+
+
+def read_keys(verified: VerifiedExport) -> KeyRecords:
+    """Parse a key file as `parse_export` does, without an object a key.
+
+    Raises
+    ------
+    MalformedExport
+        When, and as, `parse_export` does.
+    """
+    export_bin = verified.export_bin
+    keys = ParsedKeys.empty((len(export_bin) - len(HEADER)) // _LEAST_KEY_BYTES + 1)
+    revised = np.empty(len(keys), np.uint8)
+    others = np.zeros((MOST_OTHER_FIELDS + 1, 2), np.int64)
+    count = parse_function()(
+        np.frombuffer(export_bin, np.uint8),
+        len(HEADER),
+        *(getattr(keys, column.name) for column in fields(keys)),
+        revised,
+        others,
+    )
+    if count < 0 or not _others_are_fine(verified, others):
+        return KeyObjects(parse_export(verified))
+    keys, revised = keys[:count], revised[:count]
+    first_revised = count - np.count_nonzero(revised)
+    # As protobuf has them, whatever their order in the file.
+    if revised[:first_revised].any():
+        return keys[np.argsort(revised, kind="stable")]
+    return keys
+
+
+def _others_are_fine(verified: VerifiedExport, spans: NDArray[np.int64]) -> bool:
+    """Have the fields beside the keys judged where they always are."""
+    parts = spans[: spans[MOST_OTHER_FIELDS, 0]].tolist()
+    rest = b"".join(verified.export_bin[start:end] for start, end in parts)
+    try:
+        parse_export(VerifiedExport(verified.name, HEADER + rest, ()))
+    except ExportFileError:
+        return False
+    return True

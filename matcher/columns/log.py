@@ -1,0 +1,261 @@
+"""A whole log as columns: `matcher.portable.sightings` for the kernels."""
+
+from __future__ import annotations
+
+import array
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.columns.columns import SightingColumns
+from matcher.kernels.log_parsing import LEAST_LINE_BYTES, NO_SCAN, parse_lines_function
+from matcher.portable.sightings import is_database, read_log
+from tracing_core.protocol.interval import INTERVAL_SECONDS
+from tracing_core.store.sighting import LONGEST_LINE, SIGHTING_TABLE, Sighting, sighting_of_row
+from tracing_core.store.sqlite import open_readonly, translated
+
+__all__ = ["LogColumns", "read_columns"]
+
+_BLOCK_BYTES = 4 << 20
+_BLOCK_ROWS = 1 << 14
+_LATEST = 2**32 * INTERVAL_SECONDS
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LogColumns:
+    """The sightings of a log in its order, without those under a suspect clock.
+
+    About 45 bytes each.
+    """
+
+    count: int
+    """How many sightings the log holds."""
+    suspect_count: int
+    """How many of them were left out."""
+    rpi: NDArray[np.uint8]
+    """Shape (n, 16)."""
+    aem: NDArray[np.uint8]
+    """Shape (n, 4)."""
+    seen_at: NDArray[np.int64]
+    """UTC Unix seconds."""
+    previous_scan_at: NDArray[np.int64]
+    """UTC Unix seconds; `NO_SCAN` if unknown."""
+    rssi_dbm: NDArray[np.int8]
+    """All samples."""
+    rssi_end: NDArray[np.int64]
+    """Where in them each sighting's end."""
+
+    def __len__(self) -> int:
+        return len(self.rpi)
+
+    @property
+    def last_seen_at(self) -> int | None:
+        """When the latest was heard (UTC Unix seconds); None without any."""
+        return int(self.seen_at.max()) if len(self) else None
+
+    def columns(self) -> SightingColumns:
+        """Return what finding them needs."""
+        return SightingColumns.of(self.rpi, (self.seen_at // INTERVAL_SECONDS).astype(np.uint32))
+
+    def sightings(self, rows: NDArray[np.int64]) -> Iterator[Sighting]:
+        """Make some sightings again as they were logged."""
+        begin = np.where(rows > 0, self.rssi_end[rows - 1], 0) if len(rows) else rows
+        for row, first, end, seen_at, previous in zip(
+            rows.tolist(),
+            begin.tolist(),
+            self.rssi_end[rows].tolist(),
+            self.seen_at[rows].tolist(),
+            self.previous_scan_at[rows].tolist(),
+            strict=True,
+        ):
+            yield Sighting(
+                self.rpi[row].tobytes(),
+                self.aem[row].tobytes(),
+                tuple(self.rssi_dbm[first:end].tolist()),
+                seen_at,
+                None if previous == NO_SCAN else previous,
+            )
+
+    @classmethod
+    def from_sightings(cls, sightings: Iterable[Sighting]) -> LogColumns:
+        """Make columns of sighting objects."""
+        rpi, aem = bytearray(), bytearray()
+        seen_at, previous, end = array.array("q"), array.array("q"), array.array("q")
+        rssi = array.array("b")
+        count = 0
+        for sighting in sightings:
+            count += 1
+            if sighting.clock_suspect:
+                continue
+            rpi += sighting.rpi
+            aem += sighting.aem
+            seen_at.append(sighting.seen_at)
+            moment = sighting.previous_scan_at
+            previous.append(NO_SCAN if moment is None else moment)
+            rssi.extend(sighting.rssi_dbm)
+            end.append(len(rssi))
+        return cls(
+            count,
+            count - len(seen_at),
+            np.frombuffer(rpi, np.uint8).reshape(-1, 16),
+            np.frombuffer(aem, np.uint8).reshape(-1, 4),
+            np.frombuffer(seen_at, np.int64),
+            np.frombuffer(previous, np.int64),
+            np.frombuffer(rssi, np.int8),
+            np.frombuffer(end, np.int64),
+        )
+
+
+def read_columns(path: Path) -> LogColumns:
+    """Read a log as `matcher.portable.sightings.read_log` does, without an object a sighting.
+
+    Raises
+    ------
+    InvalidLog, SchemaMismatch, StoreError
+        When, and as, `read_log` does.
+    """
+    blocks = _database_blocks(path) if is_database(path) else _line_blocks(path)
+    columns = _joined(blocks)
+    # What is unusual or wrong is read once more, by the code that says what is wrong.
+    return LogColumns.from_sightings(read_log(path)) if columns is None else columns
+
+
+def _joined(blocks: Iterator[LogColumns | None]) -> LogColumns | None:
+    """Put blocks together; None if one of them is."""
+    parts = []
+    samples = 0
+    for block in blocks:
+        if block is None:
+            return None
+        block.rssi_end[:] += samples
+        samples += len(block.rssi_dbm)
+        parts.append(block)
+    if not parts:
+        return LogColumns.from_sightings(())
+
+    def column(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return LogColumns(
+        sum(part.count for part in parts),
+        sum(part.suspect_count for part in parts),
+        column("rpi"),
+        column("aem"),
+        column("seen_at"),
+        column("previous_scan_at"),
+        column("rssi_dbm"),
+        column("rssi_end"),
+    )
+
+
+def _line_blocks(path: Path) -> Iterator[LogColumns | None]:
+    with translated(path), path.open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        lines: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
+        rest = b""
+        while True:
+            try:
+                block = lines.read(_BLOCK_BYTES)
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                yield None
+                return
+            if not block:
+                break
+            whole, line_end, part = block.rpartition(b"\n")
+            if line_end:
+                yield _parsed(rest + whole + line_end)
+                rest = part
+            else:
+                rest += block
+            if len(rest) > LONGEST_LINE:
+                yield None
+                return
+        if rest:
+            yield _parsed(rest + b"\n")
+
+
+def _parsed(text: bytes) -> LogColumns | None:
+    """Parse whole lines; None if one is unusual."""
+    rows = len(text) // LEAST_LINE_BYTES + 1
+    rpi, aem = np.empty((rows, 16), np.uint8), np.empty((rows, 4), np.uint8)
+    seen_at, previous, end = (np.empty(rows, np.int64) for _ in range(3))
+    rssi, counts = np.empty(len(text), np.int8), np.zeros(3, np.int64)
+    usual = parse_lines_function()(
+        np.frombuffer(text, np.uint8),
+        LONGEST_LINE,
+        rpi,
+        aem,
+        seen_at,
+        previous,
+        rssi,
+        end,
+        counts,
+    )
+    if not usual:
+        return None
+    count, samples, left_out = counts.tolist()
+    return LogColumns(
+        count + left_out,
+        left_out,
+        # Copies, since the room that was not needed is larger than the rest.
+        rpi[:count].copy(),
+        aem[:count].copy(),
+        seen_at[:count].copy(),
+        previous[:count].copy(),
+        rssi[:samples].copy(),
+        end[:count].copy(),
+    )
+
+
+def _database_blocks(path: Path) -> Iterator[LogColumns | None]:
+    db = open_readonly(path, [SIGHTING_TABLE])
+    try:
+        with translated(path):
+            cursor = db.conn.execute(
+                "SELECT rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
+                " FROM sighting ORDER BY id"
+            )
+            while rows := cursor.fetchmany(_BLOCK_ROWS):
+                yield _of_rows(rows)
+    finally:
+        db.close()
+
+
+def _of_rows(rows: list[tuple[Any, ...]]) -> LogColumns | None:
+    """Turn rows into columns; None if one lies outside the protocol."""
+    try:
+        if any(row[5] for row in rows):
+            return LogColumns.from_sightings(sighting_of_row(*row) for row in rows)
+        rpis, aems, samples, seen_at, previous_scans, _ = zip(*rows, strict=True)
+        lengths = [len(each) for each in samples]
+        columns = LogColumns(
+            len(rows),
+            0,
+            np.frombuffer(b"".join(rpis), np.uint8).reshape(len(rows), 16),
+            np.frombuffer(b"".join(aems), np.uint8).reshape(len(rows), 4),
+            np.array(seen_at, np.int64),
+            np.array([NO_SCAN if each is None else each for each in previous_scans], np.int64),
+            np.frombuffer(b"".join(samples), np.int8),
+            np.fromiter(accumulate(lengths), np.int64, len(lengths)),
+        )
+        known = [each for each in previous_scans if each is not None]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    fine = (
+        {int} == set(map(type, seen_at)) >= set(map(type, known))
+        and set(map(len, rpis)) == {16}
+        and set(map(len, aems)) == {4}
+        and min(lengths) > 0
+        and -127 <= columns.rssi_dbm.min() <= columns.rssi_dbm.max() <= 126
+        and 0 <= min(seen_at) <= max(seen_at) < _LATEST
+        and 0 <= min(known, default=0) <= max(known, default=0) < _LATEST
+    )
+    return columns if fine else None

@@ -1,0 +1,144 @@
+"""Key files, one after the other in the order in which revisions take effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracing_core.export_file import (
+    MAX_EXPORT_BYTES,
+    ExportFile,
+    find_exports,
+    read_export,
+    read_verified,
+)
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+    from matcher.columns.keys import KeyRecords
+
+__all__ = ["KeyFile", "KeyFiles", "read_ahead"]
+
+# Key data does not shrink, and what comes with it takes two to four bytes in a zip.
+_ZIPPED_KEY_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key file and what results call it."""
+
+    name: str
+    """Its path; ``exports[2]`` for the third of those that were handed over as objects."""
+    export: ExportFile
+
+    def keys(self) -> Iterator[DiagnosisKey]:
+        """Go through ``keys``, then ``revised_keys``."""
+        return chain(self.export.keys, self.export.revised_keys)
+
+
+class KeyFiles:
+    """The key files that were asked for, read one at a time.
+
+    Paths, and folders and indices of them, come in the order of `find_exports`; objects where they
+    were given.
+
+    Raises
+    ------
+    ExportFileError
+        When a path does not exist or a folder holds no key file.
+    """
+
+    def __init__(
+        self,
+        exports: Sequence[str | Path | ExportFile],
+        *,
+        public_keys: Sequence[EllipticCurvePublicKey] = (),
+    ) -> None:
+        self._public_keys = public_keys
+        self._files: list[tuple[str, Path | ExportFile]] = []
+        paths: list[Path] = []
+        for number, export in enumerate(exports):
+            if isinstance(export, ExportFile):
+                self._find(paths)
+                self._files.append((f"exports[{number}]", export))
+            else:
+                paths.append(Path(export))
+        self._find(paths)
+
+    def _find(self, paths: list[Path]) -> None:
+        self._files += [(str(path), path) for path in find_exports(paths)]
+        paths.clear()
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each file, in order."""
+        return [name for name, _ in self._files]
+
+    @property
+    def paths(self) -> list[Path | None]:
+        """The path of each file, in order; None for one that was handed over as an object."""
+        return [file if isinstance(file, Path) else None for _, file in self._files]
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[KeyFile]:
+        """Read the next file; with public keys, only what one of them signed.
+
+        Raises
+        ------
+        InvalidSignature
+            When no signature verifies with any of the public keys given.
+        ExportFileError
+            When a file cannot be read.
+        """
+        for name, file in self._files:
+            if isinstance(file, Path):
+                yield KeyFile(name, read_export(file, public_keys=self._public_keys))
+            else:
+                yield KeyFile(name, file)
+
+    def columns(self) -> Iterator[KeyRecords]:
+        """Read the next file likewise, into columns; this needs Numba.
+
+        Raises
+        ------
+        InvalidSignature, ExportFileError
+            When, and as, iterating does.
+        """
+        from matcher.columns.keys import KeyObjects, read_keys
+
+        for _, file in self._files:
+            if isinstance(file, Path):
+                yield read_keys(read_verified(file, public_keys=self._public_keys))
+            else:
+                yield KeyObjects(file)
+
+    def estimated_keys(self) -> int:
+        """Return about how many keys the files hold, by their sizes."""
+        return sum(map(_estimated_keys, (file for _, file in self._files)))
+
+
+def read_ahead(files: Iterator[KeyRecords]) -> Iterator[KeyRecords]:
+    """Yield files in their order, the next of which is read while one is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, files, None)
+        while (file := coming.result()) is not None:
+            coming = pool.submit(next, files, None)
+            yield file
+
+
+def _estimated_keys(file: Path | ExportFile) -> int:
+    if isinstance(file, ExportFile):
+        return len(file.keys) + len(file.revised_keys)
+    try:
+        # More would be refused.
+        return min(file.stat().st_size, MAX_EXPORT_BYTES) // _ZIPPED_KEY_BYTES
+    except OSError:
+        return 0  # reading it will say what is wrong

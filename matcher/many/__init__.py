@@ -1,0 +1,1 @@
+"""Many logs against key files."""

@@ -1,0 +1,154 @@
+"""Logs of many that met a key, each through the rules that a log alone goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from matcher.definition import KeyMatch
+from matcher.many.logs import LogId, Tally
+from matcher.many.result import empty_table, match_row
+from matcher.portable.join import Join
+from matcher.portable.sightings import SightingIndex
+from matcher.result import day_json, window_json
+from matcher.risk import assess
+from tracing_core.configuration.env2 import NO_LEVEL, ExposureConfiguration
+from tracing_core.errors import require
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import utc_day
+from tracing_core.store.sighting import Sighting
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LogTask", "Weighing", "weighed_tables"]
+
+_Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogTask:
+    """A log that met a key."""
+
+    log_id: LogId
+    last_seen_at: int = field(repr=False)
+    """When its last sighting of all that are not suspect was heard (UTC Unix seconds)."""
+    sightings: list[Sighting]
+    """Every one of the identifiers that met a key, in the log's order."""
+    records: list[list[tuple[int, int, DiagnosisKey]]]
+    """For each key that was met all its records: number of the file, place in it, what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """How logs are weighed; picklable, as it travels to the workers."""
+
+    files: tuple[str, ...]
+    configuration: ExposureConfiguration
+    today: int | None
+    research: bool
+
+    def weigh(self, logs: Sequence[LogTask]) -> dict[str, pa.Table]:
+        """Return the rows of each table for some logs; of the table of logs, what matched."""
+        rows: dict[str, list[_Row]] = {
+            name: [] for name in ("logs", "matches", "exposure_windows", "daily_summaries")
+        }
+        for log in logs:
+            for name, found in self._weigh(log).items():
+                rows[name] += [{"log_id": log.log_id, **row} for row in found]
+        arrow = require("pyarrow", extra="cluster")
+        kind = type(logs[0].log_id)
+        return {
+            name: arrow.Table.from_pylist(
+                found, empty_table(name, kind, research=self.research).schema
+            )
+            for name, found in rows.items()
+        }
+
+    def _weigh(self, log: LogTask) -> dict[str, list[_Row]]:
+        matches = _matches(log)
+        today = utc_day(log.last_seen_at) if self.today is None else self.today
+        assessment = assess(matches, self.configuration, today, in_order=True)
+        windows = [{**window_json(one), "date": one.date} for one in assessment.windows]
+        found = [match_row(match, self.files, research=self.research) for match in matches]
+        if not self.research:
+            # Sorted by what they say, as their order would tell which belong together.
+            windows.sort(key=repr)
+            found.sort(key=repr)
+        days = [
+            {
+                **day_json(day),
+                "date": day.date,
+                "report_types": [
+                    {"report_type": name, **summary}
+                    for name, summary in day_json(day)["report_types"].items()
+                ],
+            }
+            for day in assessment.daily_summaries
+        ]
+        told = {
+            "matched_keys": len(found),
+            "matched_identifiers": sum(row["identifiers"] for row in found),
+            "matched_sightings": sum(row["sightings"] for row in found),
+            "level": assessment.level,
+            "score": assessment.score,
+        }
+        return {
+            "logs": [told] if matches else [],
+            "matches": found,
+            "exposure_windows": windows,
+            "daily_summaries": days,
+        }
+
+
+def _matches(log: LogTask) -> list[KeyMatch]:
+    by_file: dict[int, list[tuple[int, DiagnosisKey]]] = {}
+    for number, place, key in sorted(
+        (record for records in log.records for record in records), key=lambda record: record[:2]
+    ):
+        by_file.setdefault(number, []).append((place, key))
+    join = Join(SightingIndex(log.sightings))
+    for keys in by_file.values():
+        join.add_numbered(keys)
+    numbers = list(by_file)
+    return [replace(match, file_number=numbers[match.file_number]) for match in join.matches()]
+
+
+def weighed_tables(
+    log_ids: Sequence[LogId],
+    tally: Tally,
+    weighed: Iterable[dict[str, pa.Table]],
+    *,
+    research: bool,
+) -> dict[str, pa.Table]:
+    """Put the tables of all logs together, those that met no key among them."""
+    arrow = require("pyarrow", extra="cluster")
+    numpy = require("numpy", extra="matcher")
+    kind = type(log_ids[0]) if log_ids else str
+    parts = list(weighed)
+    tables = {
+        name: arrow.concat_tables(
+            [empty_table(name, kind, research=research), *(part[name] for part in parts)]
+        )
+        for name in ("logs", "matches", "exposure_windows", "daily_summaries")
+    }
+    matched = tables["logs"]
+    numbers = {log_id: number for number, log_id in enumerate(log_ids)}
+    at = [numbers[log_id] for log_id in matched.column("log_id").to_pylist()]
+    columns: dict[str, Any] = {
+        "log_id": log_ids,
+        "sightings": tally.sightings,
+        "suspect_sightings": tally.suspect_sightings,
+        "last_day": arrow.array(
+            (tally.last_seen_at // 86400).astype("int32"), mask=tally.last_seen_at < 0
+        ).cast(arrow.date32()),
+    }
+    for name in ("matched_keys", "matched_identifiers", "matched_sightings"):
+        columns[name] = numpy.zeros(len(log_ids), "int64")
+    columns["level"] = numpy.full(len(log_ids), NO_LEVEL, object)
+    columns["score"] = numpy.zeros(len(log_ids))
+    for name in matched.column_names[4:]:
+        columns[name][at] = matched.column(name).to_numpy()
+    tables["logs"] = arrow.table(columns, schema=matched.schema)
+    return tables

@@ -1,0 +1,272 @@
+"""Logs in Parquet files, read a few row groups at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matcher.many.logs import LATEST, LogId, Tally
+from tracing_core.errors import InvalidLog, InvalidValue, require
+from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
+from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
+from tracing_core.store.sighting import Sighting
+from tracing_core.store.sqlite import beginning_of, translated
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["LARGEST_ROW_GROUP", "ParquetPart", "ParquetPiece", "is_parquet", "parquet_parts"]
+
+LARGEST_ROW_GROUP = 1 << 24
+"""Rows; a row group is decoded whole, and writers make them of a million or less."""
+
+_LARGEST_GROUP_BYTES = 1 << 31
+_MAGIC = b"PAR1"
+_REQUIRED = ("log_id", "rpi", "aem", "rssi_dbm", "seen_at")
+_MOMENTS = ("seen_at", "previous_scan_at")
+_REST = ("aem", "rssi_dbm", "previous_scan_at")
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetPiece:
+    """A row group of a file."""
+
+    path: Path
+    group: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetPart:
+    """Some row groups, of one file or several."""
+
+    pieces: tuple[ParquetPiece, ...]
+
+    def read(self) -> _ParquetRows:
+        """Read the columns that decide what matches."""
+        return _ParquetRows(self.pieces)
+
+
+def is_parquet(path: Path) -> bool:
+    """Tell whether a file, or a file of a folder, is Parquet."""
+    with translated(path):
+        if path.is_dir():
+            return next(_files(path), None) is not None
+        return beginning_of(path).startswith(_MAGIC)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for file in sorted(path.rglob("*.parquet")):
+        # What begins so is no data by the custom of all who write datasets.
+        if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts):
+            yield file
+
+
+def parquet_parts(path: Path, sightings: int, workers: int = 1) -> list[ParquetPart]:
+    """Share a file's or a folder's row groups out to parts of at most so many sightings.
+
+    Of fewer, if some workers would else have none; a row group that is larger is a part of its own.
+
+    Raises
+    ------
+    InvalidLog
+        When a file is no Parquet, or lacks a column, or has one of another type.
+    MissingExtra
+        Without pyarrow.
+    """
+    pieces = [piece for file in _files(path) for piece in _pieces(file)]
+    share = min(sightings, -(-sum(piece.rows for piece in pieces) // workers))
+    parts: list[list[ParquetPiece]] = []
+    room = 0
+    for piece in pieces:
+        if not parts or piece.rows > room:
+            parts.append([])
+            room = share
+        parts[-1].append(piece)
+        room -= piece.rows
+    return [ParquetPart(tuple(part)) for part in parts]
+
+
+def _pieces(path: Path) -> Iterator[ParquetPiece]:
+    with _opened(path) as file:
+        _check_schema(path, file.schema_arrow)
+        for group in range(file.num_row_groups):
+            facts = file.metadata.row_group(group)
+            if (
+                not 0 <= facts.num_rows <= LARGEST_ROW_GROUP
+                or not 0 <= facts.total_byte_size <= _LARGEST_GROUP_BYTES
+            ):
+                raise InvalidLog(
+                    f"{path}, row group {group}: more than {LARGEST_ROW_GROUP} rows or"
+                    f" {_LARGEST_GROUP_BYTES} bytes; write it again with smaller row groups"
+                )
+            yield ParquetPiece(path, group, facts.num_rows)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, **options: Any) -> Iterator[Any]:
+    """Open a file; what Arrow finds wrong with it, now or later, is one line."""
+    arrow = require("pyarrow", extra="cluster")
+    parquet = require("pyarrow.parquet", extra="cluster")
+    try:
+        with parquet.ParquetFile(path, pre_buffer=False, **options) as file:
+            yield file
+    except (arrow.ArrowException, OSError, OverflowError, MemoryError, UnicodeError) as error:
+        if isinstance(error, InvalidValue):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidLog(f"{path} cannot be read as Parquet: {reason:.160}") from error
+
+
+def _is_number(kind: Any) -> bool:
+    types = require("pyarrow.types", extra="cluster")
+    return bool(types.is_integer(kind.value_type if types.is_dictionary(kind) else kind))
+
+
+def _check_schema(path: Path, schema: Any) -> None:
+    types = require("pyarrow.types", extra="cluster")
+
+    def is_samples(kind: Any) -> bool:
+        is_list = types.is_list(kind) or types.is_large_list(kind)
+        return bool(types.is_integer(kind.value_type if is_list else kind))
+
+    def is_name(kind: Any) -> bool:
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind))
+
+    def is_bytes(length: int) -> Any:
+        return lambda kind: types.is_fixed_size_binary(kind) and kind.byte_width == length
+
+    kinds = {
+        "log_id": (is_name, "text or an integer"),
+        "rpi": (is_bytes(RPI_LENGTH), f"fixed_size_binary[{RPI_LENGTH}]"),
+        "aem": (is_bytes(AEM_LENGTH), f"fixed_size_binary[{AEM_LENGTH}]"),
+        "rssi_dbm": (is_samples, "int8 or list<int8>"),
+        "seen_at": (types.is_integer, "int64"),
+        "previous_scan_at": (types.is_integer, "int64"),
+        "clock_suspect": (types.is_boolean, "bool"),
+    }
+    for name, (fits, wanted) in kinds.items():
+        count = schema.names.count(name)
+        if count > 1 or (not count and name in _REQUIRED):
+            raise InvalidLog(f"{path} has {count or 'no'} column{'s' * (count > 1)} {name}")
+        if count and not fits(schema.field(name).type):
+            found = str(schema.field(name).type)
+            raise InvalidLog(f"{path}: column {name} must be {wanted}, not {found:.60}")
+
+
+class _ParquetRows:
+    """The sightings of a part; one row group is decoded at a time."""
+
+    def __init__(self, pieces: Sequence[ParquetPiece]) -> None:
+        numpy = require("numpy", extra="matcher")
+        self._pieces = pieces
+        self._starts = numpy.cumsum([0, *(piece.rows for piece in pieces)])
+        rows = int(self._starts[-1])
+        self.log: NDArray[np.int32] = numpy.empty(rows, "int32")
+        self.rpi: NDArray[np.uint8] = numpy.empty((rows, RPI_LENGTH), "uint8")
+        self.seen_at: NDArray[np.int64] = numpy.empty(rows, "int64")
+        self.clock_suspect: NDArray[np.bool_] = numpy.zeros(rows, "bool")
+        self._numbers: dict[LogId, int] = {}
+        for piece, start in zip(pieces, self._starts.tolist(), strict=False):
+            self._read(piece, slice(start, start + piece.rows))
+        self.log_ids: list[LogId] = list(self._numbers)
+
+    def _read(self, piece: ParquetPiece, rows: slice) -> None:
+        numpy = require("numpy", extra="matcher")
+        columns = _columns(piece, ("log_id", "rpi", "seen_at", "clock_suspect"))
+        self.log[rows] = self._log_numbers(columns.pop("log_id"))
+        rpi = columns["rpi"]
+        data = numpy.frombuffer(rpi.buffers()[1] or b"", "uint8")
+        start = RPI_LENGTH * rpi.offset
+        self.rpi[rows] = data[start : start + RPI_LENGTH * len(rpi)].reshape(-1, RPI_LENGTH)
+        self.seen_at[rows] = columns["seen_at"].to_numpy()
+        if "clock_suspect" in columns:
+            self.clock_suspect[rows] = columns["clock_suspect"].to_numpy(zero_copy_only=False)
+        moments = self.seen_at[rows]
+        if len(moments) and not 0 <= moments.min() <= moments.max() < LATEST:
+            raise InvalidLog(
+                f"{piece.path}, row group {piece.group}: seen_at must be UTC Unix seconds"
+            )
+
+    def _log_numbers(self, log_ids: Any) -> Any:
+        numpy = require("numpy", extra="matcher")
+        types = require("pyarrow.types", extra="cluster")
+        if not types.is_dictionary(log_ids.type):
+            log_ids = log_ids.dictionary_encode()
+        numbers = self._numbers
+        indices = log_ids.indices.to_numpy()
+        # A file's dictionary may name logs of other row groups, or of none.
+        used = numpy.unique(indices)
+        known = numpy.zeros(len(log_ids.dictionary), "int32")
+        known[used] = [
+            numbers.setdefault(name, len(numbers))
+            for name in log_ids.dictionary.take(used).to_pylist()
+        ]
+        return known[indices]
+
+    def tally(self) -> Tally:
+        """Return what is told of every log."""
+        from matcher.many.join import tally_logs
+
+        return Tally(*tally_logs(len(self.log_ids), self.log, self.seen_at, self.clock_suspect))
+
+    def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:
+        """Read the rest of some rows, and nothing of row groups that have none of them."""
+        found: list[Sighting] = []
+        bounds = rows.searchsorted(self._starts)
+        for number, piece in enumerate(self._pieces):
+            of_piece = rows[bounds[number] : bounds[number + 1]]
+            if len(of_piece):
+                found += self._sightings(piece, self._starts[number], of_piece)
+        return found
+
+    def _sightings(self, piece: ParquetPiece, start: int, rows: Any) -> Iterator[Sighting]:
+        taken = {name: column.take(rows - start) for name, column in _columns(piece, _REST).items()}
+        previous = taken.get("previous_scan_at")
+        samples = taken["rssi_dbm"].to_pylist()
+        for number, row in enumerate(rows.tolist()):
+            heard = samples[number]
+            try:
+                yield Sighting(
+                    self.rpi[row].tobytes(),
+                    taken["aem"][number].as_py(),
+                    (heard,) if isinstance(heard, int) else tuple(heard),
+                    int(self.seen_at[row]),
+                    None if previous is None else previous[number].as_py(),
+                    bool(self.clock_suspect[row]),
+                )
+            except (InvalidValue, TypeError) as error:
+                reason = error if isinstance(error, InvalidValue) else "rssi_dbm has a null"
+                raise InvalidLog(
+                    f"{piece.path}, row group {piece.group}, row {row - start}: {reason}"
+                ) from error
+
+
+def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
+    """Decode some columns of a row group; an optional one may be missing."""
+    with _opened(piece.path, read_dictionary=["log_id"]) as file:
+        there = [name for name in names if name in file.schema_arrow.names]
+        table = file.read_row_group(piece.group, columns=there, use_threads=False)
+        if table.num_rows != piece.rows:
+            raise InvalidLog(f"{piece.path} changed while it was read")
+        # Decoding trusts a damaged page's text and its places in a dictionary; this does not.
+        table.validate(full=True)
+        columns = {name: table.column(name).combine_chunks() for name in there}
+        arrow = require("pyarrow", extra="cluster")
+        for name, column in columns.items():
+            if name in _MOMENTS or (name == "log_id" and _is_number(column.type)):
+                columns[name] = column.cast("int64")
+            if isinstance(column, arrow.ChunkedArray):
+                # Arrow answers so when it cannot make one piece, as of text beyond 2 GB.
+                raise InvalidLog(f"{piece.path}, row group {piece.group}: too large a {name}")
+            if column.null_count and name != "previous_scan_at":
+                raise InvalidLog(f"{piece.path}, row group {piece.group}: column {name} has nulls")
+    return columns

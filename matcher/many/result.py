@@ -1,0 +1,284 @@
+"""What matching many logs found: Arrow tables, Parquet files, a few lines for a person."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matcher.definition import KeyMatch
+from matcher.result import counted, text_table
+from tracing_core.configuration.env2 import NO_LEVEL, ExposureConfiguration
+from tracing_core.errors import StoreError, require
+from tracing_core.store.sqlite import translated
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "JSON_VERSION",
+    "METADATA_KEY",
+    "TABLES",
+    "ManyMatches",
+    "Provenance",
+    "check_new",
+    "empty_table",
+    "match_row",
+]
+
+JSON_VERSION = 1
+METADATA_KEY = b"truyvet"
+"""Where in the metadata of each table's schema its provenance is, as JSON."""
+
+TABLES = ("logs", "matches", "exposure_windows", "daily_summaries")
+"""The tables, and the names of their files without ``.parquet``."""
+
+_SUMMARY = ("maximum_score", "score_sum", "weighted_duration_sum")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where results come from; every table carries it."""
+
+    configuration: ExposureConfiguration
+    key_files: Mapping[str, str | None]
+    """SHA-256 of each key file, hexadecimal, by its name; None for one that was in memory."""
+    signatures_checked: bool
+    research: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the metadata holds."""
+        text = json.dumps(self.configuration.to_json(), sort_keys=True, separators=(",", ":"))
+        return {
+            "version": version("truyvet"),
+            "configuration": {
+                "name": self.configuration.name,
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            },
+            "key_files": [
+                {"name": name, "sha256": digest} for name, digest in self.key_files.items()
+            ],
+            "signatures_checked": self.signatures_checked,
+            "research": self.research,
+        }
+
+
+def _schemas(log_id: Any, research: bool) -> dict[str, Any]:
+    arrow = require("pyarrow", extra="cluster")
+    word, day = arrow.string(), arrow.date32()
+    whole, seconds = arrow.int64(), arrow.float64()
+    summary = [(name, seconds) for name in _SUMMARY]
+    scan = arrow.struct(
+        [
+            ("typical_attenuation_db", arrow.int32()),
+            ("min_attenuation_db", arrow.int32()),
+            ("seconds_since_last_scan", arrow.int32()),
+        ]
+    )
+    heard = arrow.struct(
+        [("rpi", arrow.binary(16)), ("interval", arrow.uint32()), ("seen_at", whole)]
+    )
+    named: list[tuple[str, Any]] = [
+        ("file", word),
+        ("key_index", whole),
+        ("key_data", arrow.binary(16)),
+        ("rolling_start_interval_number", arrow.uint32()),
+        ("heard", arrow.list_(heard)),
+    ]
+    fields: dict[str, list[tuple[str, Any]]] = {
+        "logs": [
+            ("sightings", whole),
+            ("suspect_sightings", whole),
+            ("last_day", day),
+            ("matched_keys", whole),
+            ("matched_identifiers", whole),
+            ("matched_sightings", whole),
+            ("level", word),
+            ("score", seconds),
+        ],
+        "matches": [
+            ("date", day),
+            ("report_type", word),
+            ("identifiers", whole),
+            ("sightings", whole),
+            *(named if research else []),
+        ],
+        "exposure_windows": [
+            ("date", day),
+            ("report_type", word),
+            ("infectiousness", word),
+            ("calibration_confidence", word),
+            ("scan_instances", arrow.list_(scan)),
+        ],
+        "daily_summaries": [
+            ("date", day),
+            ("level", word),
+            ("duration_seconds", whole),
+            *summary,
+            ("report_types", arrow.list_(arrow.struct([("report_type", word), *summary]))),
+        ],
+    }
+    return {name: arrow.schema([("log_id", log_id), *columns]) for name, columns in fields.items()}
+
+
+def empty_table(name: str, log_ids: type, *, research: bool) -> pa.Table:
+    """Return one of `TABLES` without a row; `log_ids` is what its logs are called by."""
+    arrow = require("pyarrow", extra="cluster")
+    kind = arrow.int64() if log_ids is int else arrow.string()
+    return _schemas(kind, research)[name].empty_table()
+
+
+@dataclass(frozen=True, slots=True)
+class ManyMatches:
+    """What matching many logs found; docs/many-logs.md says what each column is."""
+
+    logs: pa.Table
+    """One row a log, by its id."""
+    matches: pa.Table
+    """One row for each key that was near, by log, then by what the row says."""
+    exposure_windows: pa.Table
+    """One row a window, likewise."""
+    daily_summaries: pa.Table
+    """One row for each day that counts, by log and date."""
+    diagnosis_keys: int
+    """How many different keys the files hold, revoked ones too."""
+    provenance: Provenance
+
+    def table(self, name: str) -> pa.Table:
+        """Return one of `TABLES` with its provenance."""
+        table = getattr(self, name)
+        told = {**self.provenance.to_json(), "diagnosis_keys": self.diagnosis_keys}
+        return table.replace_schema_metadata({METADATA_KEY: json.dumps(told).encode()})
+
+    def write(self, folder: Path) -> None:
+        """Write each table as ``<name>.parquet`` into a new folder, which appears whole or never.
+
+        Raises
+        ------
+        StoreError
+            When there is something of that name already, or it cannot be written.
+        """
+        parquet = require("pyarrow.parquet", extra="cluster")
+        check_new(folder)
+        partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        with translated(folder):
+            partial.mkdir(parents=True, mode=0o700)
+            try:
+                for name in TABLES:
+                    with (partial / f"{name}.parquet").open("wb") as file:
+                        parquet.write_table(self.table(name), file, compression="zstd")
+                        file.flush()
+                        os.fsync(file.fileno())
+                partial.rename(folder)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+
+    def levels(self) -> dict[str, int]:
+        """Return how many logs are at each level, the gravest first, ``none`` last."""
+        names = [each.name for each in self.provenance.configuration.classifications]
+        counts = dict.fromkeys([*names, NO_LEVEL], 0)
+        for entry in self.logs.column("level").value_counts().to_pylist():
+            counts[entry["values"]] += entry["counts"]
+        return counts
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``truyvet match-many --json`` prints."""
+        sums = _sums(self.logs)
+        return {
+            "version": JSON_VERSION,
+            "logs": self.logs.num_rows,
+            "sightings": sums["sightings"],
+            "suspect_sightings": sums["suspect_sightings"],
+            "diagnosis_keys": self.diagnosis_keys,
+            "matched_logs": self._matched_logs(),
+            "matches": self.matches.num_rows,
+            "matched_sightings": sums["matched_sightings"],
+            "exposure_windows": self.exposure_windows.num_rows,
+            "levels": self.levels(),
+            "preset": self.provenance.configuration.name,
+        }
+
+    def _matched_logs(self) -> int:
+        compute = require("pyarrow.compute", extra="cluster")
+        matched: int = compute.sum(compute.greater(self.logs.column("matched_keys"), 0)).as_py()
+        return matched or 0
+
+    def __str__(self) -> str:
+        """Return the table for a person."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        told = self.to_json()
+        checked = "checked" if self.provenance.signatures_checked else "not checked"
+        files = counted(len(self.provenance.key_files), "file")
+        left_out = told["suspect_sightings"]
+        suspect = f", {left_out:,} under a suspect clock left out" if left_out else ""
+        yield (f"Logs      {told['logs']:,} with {counted(told['sightings'], 'sighting')}{suspect}")
+        yield f"Keys      {told['diagnosis_keys']:,} in {files}, signatures {checked}"
+        matches = "1 match" if told["matches"] == 1 else f"{told['matches']:,} matches"
+        yield (
+            f"Matched   {counted(told['matched_logs'], 'log')}, {matches} of a log and a key,"
+            f" {counted(told['matched_sightings'], 'sighting')}"
+        )
+        yield ""
+        days = self._days_by_level()
+        rows: list[tuple[str, ...]] = [
+            (level, f"{logs:,}", f"{days.get(level, 0):,}")
+            for level, logs in told["levels"].items()
+        ]
+        yield from text_table(("Level", "Logs", "Days"), rows)
+        yield f"By {told['preset']}; a log is at the gravest level of its days."
+
+    def _days_by_level(self) -> dict[str, int]:
+        counts = self.daily_summaries.column("level").value_counts().to_pylist()
+        return {entry["values"]: entry["counts"] for entry in counts}
+
+
+def _sums(logs: Any) -> dict[str, int]:
+    compute = require("pyarrow.compute", extra="cluster")
+    names = ("sightings", "suspect_sightings", "matched_sightings")
+    return {name: compute.sum(logs.column(name)).as_py() or 0 for name in names}
+
+
+def check_new(folder: Path) -> None:
+    """Refuse a folder that is there already: results are never mixed.
+
+    Raises
+    ------
+    StoreError
+        When it is, unless it is an empty folder and not that in which we are.
+    """
+    with translated(folder):
+        empty = folder.name and folder.is_dir() and not any(folder.iterdir())
+        if folder.exists() and not empty:
+            raise StoreError(f"{folder} is there already: name a new folder, or remove it")
+
+
+def match_row(match: KeyMatch, file_names: Sequence[str], *, research: bool) -> dict[str, Any]:
+    """Return the columns of a key that was near."""
+    row: dict[str, Any] = {
+        "date": match.sightings[0].seen_at // 86400,
+        "report_type": match.key.report_type.name.lower(),
+        "identifiers": len({sighting.rpi for sighting in match.sightings}),
+        "sightings": len(match.sightings),
+    }
+    if research:
+        row |= {
+            # What is no text cannot stand in a column of text.
+            "file": file_names[match.file_number].encode(errors="backslashreplace").decode(),
+            "key_index": match.key_index,
+            "key_data": match.key.key_data,
+            "rolling_start_interval_number": match.key.rolling_start_interval_number,
+            "heard": [
+                {"rpi": sighting.rpi, "interval": interval, "seen_at": sighting.seen_at}
+                for sighting, interval in zip(match.sightings, match.intervals, strict=True)
+            ],
+        }
+    return row

@@ -1,0 +1,1 @@
+"""Matching in plain Python."""

@@ -1,0 +1,125 @@
+"""Keys against a log: the fast way to what `matcher.definition` defines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from matcher.definition import (
+    MAX_SECONDS_HEARD,
+    TOLERANCE_INTERVALS,
+    KeyMatch,
+    is_matchable,
+    is_within_tolerance,
+    revised,
+)
+from matcher.portable.derivation import derive_identifiers
+from matcher.portable.sightings import SightingIndex
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import ENIntervalNumber
+from tracing_core.store.sighting import Sighting
+
+__all__ = ["Join", "match_keys"]
+
+
+class Join:
+    """The matches of one log with key files that are given one after the other.
+
+    Each key is derived when it first appears and then only its 16 bytes are remembered, unless it
+    matched: a revision can retract or upgrade a match, and never makes one.
+    """
+
+    def __init__(self, log: SightingIndex) -> None:
+        self._log = log
+        self._seen: set[bytes] = set()
+        self._found: dict[bytes, KeyMatch] = {}
+        self._changed: set[bytes] = set()
+        self._files = 0
+
+    @property
+    def diagnosis_keys(self) -> int:
+        """How many different keys were given, revoked ones too."""
+        return len(self._seen)
+
+    def add(self, keys: Iterable[DiagnosisKey]) -> None:
+        """Take the next file: its ``keys``, then its ``revised_keys``."""
+        self.add_numbered(enumerate(keys))
+
+    def add_numbered(self, keys: Iterable[tuple[int, DiagnosisKey]]) -> None:
+        """Take the next file, or what is left of it, each key with its place there."""
+        for index, key in keys:
+            if key.key_data not in self._seen:
+                self._seen.add(key.key_data)
+                self._look_for(key, index)
+            elif key.key_data in self._found:
+                self._revise(key, index)
+        self._files += 1
+
+    def matches(self) -> list[KeyMatch]:
+        """Return the matches so far, in the order their keys first appeared."""
+        return [match for match in self._found.values() if is_matchable(match.key)]
+
+    def _look_for(self, key: DiagnosisKey, index: int) -> None:
+        first = key.rolling_start_interval_number - TOLERANCE_INTERVALS
+        end = key.end_interval_number + TOLERANCE_INTERVALS
+        if not is_matchable(key) or not self._log.heard_between(first, end):
+            return
+        rpis = derive_identifiers(key)
+        heard = self._log.heard(rpis)
+        if not heard:
+            return
+        pairs = []
+        for derived_for, rpi in enumerate(rpis, start=key.rolling_start_interval_number):
+            if rpi not in heard:
+                continue
+            pairs += [(position, derived_for, rpi) for position in self._counting(rpi, derived_for)]
+        if not pairs:
+            return
+        pairs.sort(key=lambda pair: (self._log.seen_at(pair[0]), pair[0]))
+        self._found[key.key_data] = KeyMatch(
+            key,
+            tuple(self._log.sighting(rpi, position) for position, _, rpi in pairs),
+            tuple(ENIntervalNumber(derived_for) for _, derived_for, _ in pairs),
+            file_number=self._files,
+            key_index=index,
+        )
+
+    def _counting(self, rpi: bytes, derived_for: int) -> list[int]:
+        positions = self._log.positions(rpi)
+        if not positions:
+            return []
+        last = min(map(self._log.seen_at, positions)) + MAX_SECONDS_HEARD
+        return [
+            position
+            for position in positions
+            if self._log.seen_at(position) <= last
+            and is_within_tolerance(self._log.interval(position), derived_for)
+        ]
+
+    def _revise(self, later: DiagnosisKey, index: int) -> None:
+        known = self._found[later.key_data]
+        revision = revised(known.key, later)
+        if revision is not None and later.key_data not in self._changed:
+            self._changed.add(later.key_data)
+            self._found[later.key_data] = replace(
+                known, key=revision, file_number=self._files, key_index=index
+            )
+
+
+def match_keys(
+    sightings: Iterable[Sighting] | SightingIndex, keys: Iterable[DiagnosisKey]
+) -> list[KeyMatch]:
+    """Return the keys that were near, in the order of first appearance.
+
+    Parameters
+    ----------
+    sightings
+        A log, in any order; an index of it saves time when it is asked again.
+    keys
+        The records of a batch in order, or of several; a key that is there twice counts once, as
+        it stands after revisions.
+    """
+    log = sightings if isinstance(sightings, SightingIndex) else SightingIndex(sightings)
+    join = Join(log)
+    join.add(keys)
+    return join.matches()

@@ -1,0 +1,166 @@
+"""A log of sightings, read from any of its forms, as columns that answer where an identifier is."""
+
+from __future__ import annotations
+
+import array
+import bisect
+from collections.abc import Iterable, Iterator, Sized
+from pathlib import Path
+
+from tracing_core.errors import InvalidLog, LogFault
+from tracing_core.protocol.interval import ENIntervalNumber, interval_number
+from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, read_json_lines, select_sightings
+from tracing_core.store.sqlite import beginning_of, open_readonly, translated
+
+__all__ = ["SightingIndex", "estimated_sightings", "is_database", "read_log"]
+
+_SQLITE = b"SQLite format 3\0"
+_GZIP = b"\x1f\x8b"
+_UNKNOWN = -1
+# A line and a row take 60 to 110 bytes, a gzipped line about 40.
+_SIGHTING_BYTES = 80
+
+
+def read_log(path: Path) -> Iterator[Sighting]:
+    """Read a log in its order: an agent's database, or JSON Lines, gzipped or not.
+
+    Which it is, its first bytes say, not its name. Nothing is written or removed.
+
+    Raises
+    ------
+    InvalidLog
+        When it is neither, or at the first line or row that cannot be read.
+    SchemaMismatch
+        When a newer version wrote the database.
+    StoreError
+        When it cannot be opened.
+    """
+    return _read_database(path) if is_database(path) else read_json_lines(path)
+
+
+def is_database(path: Path) -> bool:
+    """Tell by its first bytes whether a log is an agent's database; else it is JSON Lines.
+
+    Raises
+    ------
+    InvalidLog
+        When it is neither.
+    StoreError
+        When it cannot be opened.
+    """
+    with translated(path):
+        if path.is_fifo():  # which gives its bytes once, and here they are asked for again
+            wrong = f"{path} is no file: write it to one first"
+            raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
+        beginning = beginning_of(path)
+    if beginning.startswith(_SQLITE):
+        return True
+    text = beginning.lstrip()
+    if beginning.startswith(_GZIP) or text.startswith(b"{") or not text:
+        return False
+    hint = "; give the log first, then the key files" if beginning.startswith(b"PK") else ""
+    wrong = f"{path} is no log: neither an agent's database nor JSON Lines{hint}"
+    raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
+
+
+def estimated_sightings(log: Path | Iterable[Sighting]) -> int:
+    """Return about how many sightings a log holds, by its size; 0 if that does not tell."""
+    if isinstance(log, Path):
+        try:
+            return log.stat().st_size // _SIGHTING_BYTES
+        except OSError:
+            return 0  # reading it will say what is wrong
+    return len(log) if isinstance(log, Sized) else 0
+
+
+def _read_database(path: Path) -> Iterator[Sighting]:
+    db = open_readonly(path, [SIGHTING_TABLE])
+    try:
+        with translated(path):
+            yield from select_sightings(db)
+    finally:
+        db.close()
+
+
+class SightingIndex:
+    """The sightings of a log, found by identifier; about 30 bytes each beside the identifiers.
+
+    Sightings under a suspect clock are counted and left out: they never match, nor do they say
+    when an identifier was first heard.
+    """
+
+    def __init__(self, sightings: Iterable[Sighting]) -> None:
+        self.count = 0
+        """How many sightings the log holds."""
+        self.suspect_count = 0
+        """How many of them were left out."""
+        self.last_seen_at: int | None = None
+        """When the latest that was kept was heard (UTC Unix seconds); None without any."""
+        # A chain through `_before` links the sightings of one identifier, the last one first.
+        self._last: dict[bytes, int] = {}
+        self._before = array.array("q")
+        self._seen_at = array.array("q")
+        self._previous_scan_at = array.array("q")
+        self._aem = array.array("I")
+        self._rssi_dbm = array.array("b")
+        self._rssi_end = array.array("q", [0])
+        intervals: set[int] = set()
+        for sighting in sightings:
+            self.count += 1
+            if sighting.clock_suspect:
+                self.suspect_count += 1
+            else:
+                self._append(sighting)
+                intervals.add(interval_number(sighting.seen_at))
+        self._intervals = sorted(intervals)
+        if self._seen_at:
+            self.last_seen_at = max(self._seen_at)
+
+    def _append(self, sighting: Sighting) -> None:
+        previous = sighting.previous_scan_at
+        self._before.append(self._last.get(sighting.rpi, _UNKNOWN))
+        self._last[sighting.rpi] = len(self._seen_at)
+        self._seen_at.append(sighting.seen_at)
+        self._previous_scan_at.append(_UNKNOWN if previous is None else previous)
+        self._aem.append(int.from_bytes(sighting.aem))
+        self._rssi_dbm.extend(sighting.rssi_dbm)
+        self._rssi_end.append(len(self._rssi_dbm))
+
+    def heard_between(self, first: int, end: int) -> bool:
+        """Tell whether anything was heard in the intervals from `first` to before `end`."""
+        at = bisect.bisect_left(self._intervals, first)
+        return at < len(self._intervals) and self._intervals[at] < end
+
+    def heard(self, rpis: Iterable[bytes]) -> set[bytes]:
+        """Return those of the identifiers that were heard."""
+        return self._last.keys() & rpis
+
+    def positions(self, rpi: bytes) -> list[int]:
+        """Return where in the log an identifier is, in its order; empty if it was not heard."""
+        at = self._last.get(rpi, _UNKNOWN)
+        found = []
+        while at != _UNKNOWN:
+            found.append(at)
+            at = self._before[at]
+        found.reverse()
+        return found
+
+    def seen_at(self, position: int) -> int:
+        """Return when a sighting was heard (UTC Unix seconds)."""
+        return self._seen_at[position]
+
+    def interval(self, position: int) -> ENIntervalNumber:
+        """Return the interval a sighting was heard in."""
+        return interval_number(self._seen_at[position])
+
+    def sighting(self, rpi: bytes, position: int) -> Sighting:
+        """Return a sighting of an identifier as it was logged."""
+        previous = self._previous_scan_at[position]
+        samples = self._rssi_dbm[self._rssi_end[position] : self._rssi_end[position + 1]]
+        return Sighting(
+            rpi=rpi,
+            aem=self._aem[position].to_bytes(4),
+            rssi_dbm=tuple(samples),
+            seen_at=self._seen_at[position],
+            previous_scan_at=None if previous == _UNKNOWN else previous,
+        )

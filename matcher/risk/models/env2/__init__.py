@@ -1,0 +1,1 @@
+"""GAEN v2 daily summaries."""

@@ -1,0 +1,93 @@
+"""Matched sightings as the protocol tells them: windows of half an hour and the scans in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matcher.definition import KeyMatch, is_matchable
+from matcher.risk.attenuation import MeasuredSighting, measured_sightings
+from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.protocol.exposure_window import ExposureWindow, Infectiousness, ScanInstance
+from tracing_core.protocol.interval import utc_day
+
+__all__ = [
+    "DEFAULT_SECONDS_SINCE_LAST_SCAN",
+    "MAX_MINUTES_SINCE_LAST_SCAN",
+    "SCAN_GAP_SECONDS",
+    "WINDOW_SECONDS",
+    "exposure_windows",
+]
+
+WINDOW_SECONDS = 1800
+"""A window ends this long after its first sighting (``maxExposureWindowDurationMinutes``)."""
+
+SCAN_GAP_SECONDS = 25.5
+"""Sightings at most this far apart are of one scan: one and a half times the 4 seconds of a scan
+and the 13 it may be extended by."""
+
+MAX_MINUTES_SINCE_LAST_SCAN = 5
+DEFAULT_SECONDS_SINCE_LAST_SCAN = 120
+
+_Run = list[MeasuredSighting]
+
+
+def exposure_windows(match: KeyMatch, configuration: ExposureConfiguration) -> list[ExposureWindow]:
+    """Return the windows near one key, by time; none if the key is revoked or not infectious."""
+    infectiousness = configuration.infectiousness(match.key.days_since_onset_of_symptoms)
+    if infectiousness is Infectiousness.NONE or not is_matchable(match.key):
+        return []
+    report_type = match.key.report_type
+    if report_type is ReportType.UNKNOWN:
+        report_type = configuration.report_type_when_missing
+    windows = _runs(
+        measured_sightings(match),
+        lambda run, sighting: sighting.seen_at - run[0].seen_at < WINDOW_SECONDS,
+    )
+    return [
+        ExposureWindow(
+            date=utc_day(window[0].seen_at),
+            report_type=report_type,
+            infectiousness=infectiousness,
+            calibration_confidence=window[0].calibration_confidence,
+            scan_instances=_scan_instances(window),
+        )
+        for window in windows
+    ]
+
+
+def _runs(
+    sightings: Sequence[MeasuredSighting], continues: Callable[[_Run, MeasuredSighting], bool]
+) -> list[_Run]:
+    runs: list[_Run] = []
+    for sighting in sightings:
+        if runs and continues(runs[-1], sighting):
+            runs[-1].append(sighting)
+        else:
+            runs.append([sighting])
+    return runs
+
+
+def _scan_instances(window: _Run) -> tuple[ScanInstance, ...]:
+    scans = _runs(
+        window, lambda run, sighting: sighting.seen_at - run[-1].seen_at <= SCAN_GAP_SECONDS
+    )
+    return tuple(_scan_instance(scan) for scan in scans)
+
+
+def _scan_instance(scan: _Run) -> ScanInstance:
+    samples = [sample for sighting in scan for sample in sighting.attenuations_db]
+    return ScanInstance(
+        # The mean rounded half up, in whole numbers.
+        typical_attenuation_db=(2 * sum(samples) + len(samples)) // (2 * len(samples)),
+        min_attenuation_db=min(samples),
+        seconds_since_last_scan=_seconds_since_last_scan(scan[0]),
+    )
+
+
+def _seconds_since_last_scan(sighting: MeasuredSighting) -> int:
+    if not sighting.previous_scan_at:
+        return DEFAULT_SECONDS_SINCE_LAST_SCAN
+    minutes = sighting.seen_at // 60 - sighting.previous_scan_at // 60
+    # A scan before that lies in the future is a clock set back in between; it lends no time.
+    return 60 * max(0, min(MAX_MINUTES_SINCE_LAST_SCAN, minutes))

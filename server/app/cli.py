@@ -1,0 +1,425 @@
+"""The command `truyvet server`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from tracing_core.errors import InvalidValue, StoreError, TracingError
+
+if TYPE_CHECKING:
+    from server.config import Settings
+    from server.context import Server
+
+__all__ = ["server"]
+
+_WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys", "server.toml"}
+_OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"}
+_TEST_TYPES = ("confirmed", "likely", "negative")
+_HOST, _PORT = "127.0.0.1", 8080
+_BACKLOG = 1_024
+_GRACE_SECONDS = 10
+
+_DATABASE = f"{__name__}.database"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _default_home() -> str:
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
+    return str(Path(data) / "truyvet/server")
+
+
+def _keep_database(ctx: click.Context, _: click.Parameter, url: str | None) -> None:
+    ctx.meta[_DATABASE] = url
+
+
+def _home(command: Command) -> Command:
+    command = click.option(
+        "--database",
+        metavar="URL",
+        expose_value=False,
+        callback=_keep_database,
+        help="The database, as postgresql://HOST/NAME; `init` notes it in the home folder."
+        "  [default: SQLite, in the home folder]",
+    )(command)
+    return click.option(
+        "--home",
+        metavar="DIR",
+        envvar="TRUYVET_SERVER_HOME",
+        default=_default_home,
+        show_default="~/.local/share/truyvet/server",
+        # Whether it may be read is said in one line by whoever reads it.
+        type=click.Path(path_type=Path, file_okay=False, resolve_path=True, readable=False),
+        help="Folder of the database, the keys and the published files.",
+    )(command)
+
+
+def _json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def _settings(home: Path, **changes: Any) -> Settings:
+    from server.config import load_settings
+
+    url = click.get_current_context().meta.get(_DATABASE)
+    return load_settings(home, **changes, **({"database_url": url} if url else {}))
+
+
+def _open(home: Path) -> Server:
+    from server.context import Server
+    from tracing_core.clock import clock_from_environment
+
+    return Server.open(_settings(home), clock_from_environment())
+
+
+@click.group()
+def server() -> None:
+    """Run and operate a key server."""
+
+
+@server.command()
+@_home
+@click.option("--region", default="VN", show_default=True, help="The region keys are published in.")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="Where devices will reach this server; https unless it is this machine.",
+)
+@click.option(
+    "--contact",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    help="JSON: whom an exposed person turns to, in vi and en.",
+)
+@_json
+def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
+    """Set up a server: database, keys, region, first operator."""
+    operator_key, join = _set_up(home, region, url, contact)
+    if as_json:
+        answer = {"operator_key": operator_key, "join": join, "region": region, "home": str(home)}
+        click.echo(json.dumps(answer))
+        return
+    option = f" --home {home}"
+    click.echo(
+        f"The server for {region} is set up in {home}.\n\n"
+        f"1. Start it:            truyvet server run{option}{_where(url)}\n"
+        f"2. Issue a code:        truyvet server issue{option}\n"
+        f"3. Let devices join it: truyvet agent join {join}\n"
+        f"   (the line is also in {home / 'join.txt'})\n\n"
+        "Programs of your authority issue codes at /api/issue with this key in X-API-Key.\n"
+        "It is shown only now:   " + operator_key
+    )
+
+
+def _where(url: str) -> str:
+    """Return the options by which `run` serves an address of this machine."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        # A proxy stands in front, and knows where it passes requests on to.
+        return ""
+    host, port = parts.hostname, parts.port or 80
+    option = "" if host in (_HOST, "localhost") else f" --host {host}"
+    return option + ("" if port == _PORT else f" --port {port}")
+
+
+def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[str, str]:
+    from server.config import SETTINGS_FILE
+    from server.context import Server
+    from server.store.database import Database
+    from server.store.files import make_private_folder, unfinished, write_durably
+    from server.store.private_keys import KeyFolder
+    from server.store.storage import Storage
+    from server.trust.chain import begin_chain, join_line
+    from server.trust.config_document import current_config, set_contact
+    from server.verification.rules import replace_operator_key
+    from tracing_core.clock import clock_from_environment
+    from tracing_core.trust.documents import checked_address
+
+    if (home / SETTINGS_FILE).exists():
+        raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
+    found = {path.name for path in home.iterdir()} if home.exists() else set()
+    left = {name for name in found if unfinished(name) in _WRITTEN_BY_INIT}
+    others = found - left - _WRITTEN_BY_INIT
+    if not all(name.startswith("server.db") for name in others):
+        raise StoreError(
+            f"{home} holds other files: choose a folder that is empty or not yet there"
+        )
+    clock = clock_from_environment()
+    settings = _settings(home, region=region, url=url.rstrip("/"))
+    checked_address(settings.url)
+    make_private_folder(home)
+    for name in left:
+        (home / name).unlink(missing_ok=True)
+    set_contact(home, contact)
+    keys = KeyFolder(home)
+    begin_chain(keys, settings, clock.now())
+    current_config(keys, settings, clock.now())
+    made = Server(settings, clock, Database(settings.database), Storage(home), keys)
+    made.database.migrate()
+    operator_key = replace_operator_key(made)
+    made.close()
+    join = str(join_line(keys, settings))
+    write_durably(home / "join.txt", f"{join}\n".encode())
+    # Last, because its presence says that all the rest is there; TOML's strings are JSON's.
+    noted = {"region": settings.region, "url": settings.url}
+    # Not what the environment says, which may be where a password is kept.
+    if database_url := click.get_current_context().meta.get(_DATABASE):
+        noted["database_url"] = database_url
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
+    write_durably(home / SETTINGS_FILE, "".join(lines).encode())
+    return operator_key, join
+
+
+@server.command()
+@_home
+@click.option("--host", default=_HOST, show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=_PORT,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 picks a free one.",
+)
+@_json
+def run(home: Path, host: str, port: int, as_json: bool) -> None:
+    """Serve devices and operators until stopped.
+
+    Wrong codes and requests are counted by client. Behind a proxy, clients are told apart by the
+    header X-Forwarded-For, which the proxy must set itself. It is believed from 127.0.0.1 alone, or
+    else from the addresses in the environment variable FORWARDED_ALLOW_IPS, separated by commas.
+    """
+    import uvicorn
+
+    from server.app.app import create_app
+    from server.app.connection import bounded_protocol
+    from tracing_core.clock import clock_from_environment
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("uvicorn", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    settings = _settings(home)
+    app = create_app(settings, clock_from_environment())
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{listener.getsockname()[1]}"
+    click.echo(json.dumps({"url": url}) if as_json else f"Serving {home} at {url}; Ctrl-C stops.")
+    sys.stdout.flush()
+    config = uvicorn.Config(
+        app,
+        # Addresses are logged nowhere.
+        access_log=False,
+        log_config=None,
+        http=bounded_protocol(settings),
+        ws="none",
+        server_header=False,
+        limit_concurrency=settings.max_connections,
+        # The application states the time of its own clock.
+        date_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _stop(*_: object) -> NoReturn:
+    # The web server raises the signal again once it has stopped cleanly.
+    sys.exit(0)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "that is no name of a host"
+        raise TracingError(
+            f"cannot listen on {host} port {port}: {why}; choose another with --host or --port"
+        ) from error
+    return listener
+
+
+@server.command()
+@_home
+@click.option(
+    "--test-type",
+    type=click.Choice(_TEST_TYPES),
+    default="confirmed",
+    show_default=True,
+    help="What the test showed.",
+)
+@click.option(
+    "--symptom-date",
+    metavar="YYYY-MM-DD",
+    default="",
+    help="When symptoms began; unknown, the day of the test counts.",
+)
+@click.option("--test-date", metavar="YYYY-MM-DD", default="", help="When the test was made.")
+@click.option("--long", "is_long", is_flag=True, help="A code to be sent: longer, valid for a day.")
+@click.option(
+    "--count", type=click.IntRange(1, 1_000), default=1, show_default=True, help="How many."
+)
+@_json
+def issue(
+    home: Path,
+    test_type: str,
+    symptom_date: str,
+    test_date: str,
+    is_long: bool,
+    count: int,
+    as_json: bool,
+) -> None:
+    """Issue codes, one a line, each for one person's report."""
+    from server.http.problems import Refused
+    from server.verification.rules import issue_code
+    from tracing_core.http.verification import IssueRequest
+
+    opened = _open(home)
+    here = datetime.fromtimestamp(opened.clock.now()).astimezone().utcoffset() or timedelta()
+    request = IssueRequest(
+        symptom_date=symptom_date,
+        test_date=test_date,
+        test_type=test_type,
+        tz_offset=here.total_seconds() / 60,
+    )
+    for _ in range(count):
+        try:
+            made = issue_code(opened, request, is_long=is_long)
+        except Refused as error:
+            text = str(error)
+            for field, option in _OPTIONS_OF_FIELDS.items():
+                text = text.replace(field, option)
+            raise InvalidValue(text) from error
+        if as_json:
+            click.echo(json.dumps({"code": made.code, "expires_at": made.expires_at}))
+        else:
+            end = datetime.fromtimestamp(made.expires_at, UTC)
+            click.echo(f"{made.code}  valid until {end:%Y-%m-%d %H:%M} UTC")
+
+
+@server.command()
+@click.argument("file", type=click.File("rb"))
+@_home
+@_json
+def publish_keys(file: Any, home: Path, as_json: bool) -> None:
+    """Publish keys by an operator's right, without a code.
+
+    FILE is JSON as of /v1/publish: temporaryExposureKeys, symptomOnsetInterval; and reportType,
+    which is confirmed, likely or negative.
+    """
+    from server.publish.upload import take_upload
+    from server.verification.certificate import REPORT_TYPES, Claims
+    from tracing_core.http.publish_request import PublishRequest
+
+    try:
+        fields = json.load(file)
+        word = fields.pop("reportType", "confirmed")
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        raise InvalidValue(f"{file.name} must be a JSON object") from error
+    if word not in _TEST_TYPES:
+        raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative")
+    request = PublishRequest.from_json(fields)
+    response = take_upload(_open(home), request, Claims(REPORT_TYPES[word]), by_operator=True)
+    if as_json:
+        click.echo(json.dumps({"insertedExposures": 0, **response.to_json()}))
+        return
+    left_out = [*filter(None, response.error.split("; ")), *response.warnings]
+    taken = len(request.keys) - len(left_out)
+    # Keys that are not new were revised, or stand as they did.
+    click.echo(f"{taken} keys taken, {response.inserted_exposures} of them new")
+    for line in left_out:
+        click.echo(line, err=True)
+
+
+@server.command()
+@_home
+@_json
+def export(home: Path, as_json: bool) -> None:
+    """Write the key files due, as the running server does."""
+    from server.export.worker import run_due
+
+    files = run_due(_open(home))
+    click.echo(json.dumps({"files": files}) if as_json else f"{len(files)} files written")
+    if not as_json:
+        for name in files:
+            click.echo(name)
+
+
+@server.command()
+@_home
+@_json
+def cleanup(home: Path, as_json: bool) -> None:
+    """Delete what is too old, as the running server does."""
+    from dataclasses import asdict
+
+    from server.operation import retention as retention
+
+    removed = asdict(retention.run(_open(home)))
+    if as_json:
+        click.echo(json.dumps(removed))
+    else:
+        click.echo(", ".join(f"{number} {name}" for name, number in removed.items()) + " removed")
+
+
+@server.command()
+def openapi() -> None:
+    """Print the description of the HTTP interface."""
+    from server.app.app import openapi_document
+    from server.config import load_settings
+
+    document = openapi_document(load_settings(Path("/nonexistent")))
+    click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+@server.command()
+@click.argument("kind", type=click.Choice(["export", "config", "operator"]))
+@_home
+@_json
+def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
+    """Replace a signing key, or the operator's key.
+
+    Devices that joined follow a new signing key. A stolen export key is believed for 14 more days.
+    Who stole a configuration key, even one since replaced, can deceive every device that joins
+    later, because the line to join by stays the same: set up a new home, and have all devices join
+    by its line.
+    """
+    from server.trust.chain import rotate_config_key, rotate_export_key
+    from server.verification.rules import replace_operator_key
+
+    opened = _open(home)
+    if kind == "operator":
+        name = replace_operator_key(opened)
+    else:
+        rotate = rotate_export_key if kind == "export" else rotate_config_key
+        name = rotate(opened.keys, opened.settings, opened.clock.now())
+    click.echo(json.dumps({"key": name}) if as_json else f"the new {kind} key is {name}")
+
+
+@server.command()
+@_home
+@_json
+def join(home: Path, as_json: bool) -> None:
+    """Print the line that devices join this server by."""
+    from server.trust.chain import join_line
+
+    opened = _open(home)
+    line = str(join_line(opened.keys, opened.settings))
+    click.echo(json.dumps({"join": line}) if as_json else line)

@@ -1,0 +1,144 @@
+"""The bodies of the verification server under ``/api``: verify, certificate, issue, batch-issue.
+
+Names and error words are Google's. Dates are ``YYYY-MM-DD``; the server's rules check them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from tracing_core.errors import InvalidValue
+from tracing_core.http.json_body import JSONBody
+
+__all__ = [
+    "BatchIssueRequest",
+    "BatchIssueResponse",
+    "CertificateRequest",
+    "CertificateResponse",
+    "IssueRequest",
+    "IssueResponse",
+    "VerifyRequest",
+    "VerifyResponse",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest(JSONBody):
+    """A code that a person was given, to be exchanged for a token."""
+
+    code: Annotated[str, "code"] = field(repr=False)
+    accept: Annotated[tuple[str, ...], "accept"] = ()
+    """The test types the device can handle; empty means all but self-reported tests."""
+    nonce: Annotated[str, "nonce"] = field(default="", repr=False)
+    """Base64, for self-reported tests alone; "" if there is none."""
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResponse(JSONBody):
+    """A token, or why there is none."""
+
+    _ignores_unknown_fields: ClassVar[bool] = True
+
+    test_type: Annotated[str, "testtype"] = ""
+    """``confirmed``, ``likely``, ``negative`` or ``user-report``."""
+    symptom_date: Annotated[str, "symptomDate"] = ""
+    """When symptoms began; "" if unknown."""
+    test_date: Annotated[str, "testDate"] = ""
+    """When the test was made; "" if unknown."""
+    token: Annotated[str, "token"] = field(default="", repr=False)
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+    error: Annotated[str, "error"] = ""
+    error_code: Annotated[str, "errorCode"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequest(JSONBody):
+    """A token and the MAC of the keys to be uploaded, to be exchanged for a certificate."""
+
+    token: Annotated[str, "token"] = field(repr=False)
+    key_hmac: Annotated[str, "ekeyhmac"] = field(repr=False)
+    """Base64 of the MAC of `tracing_core.http.publish_request.key_hmac`."""
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateResponse(JSONBody):
+    """A certificate, or why there is none."""
+
+    _ignores_unknown_fields: ClassVar[bool] = True
+
+    certificate: Annotated[str, "certificate"] = field(default="", repr=False)
+    """A JWT signed with ES256."""
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+    error: Annotated[str, "error"] = ""
+    error_code: Annotated[str, "errorCode"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRequest(JSONBody):
+    """An operator's wish for a code.
+
+    Raises
+    ------
+    InvalidValue
+        When it names a phone: the server neither sends messages nor learns whom a code is for.
+    """
+
+    symptom_date: Annotated[str, "symptomDate"] = ""
+    """When symptoms began; "" if unknown."""
+    test_date: Annotated[str, "testDate"] = ""
+    """When the test was made; "" if unknown."""
+    test_type: Annotated[str, "testType"] = ""
+    """``confirmed``, ``likely`` or ``negative``."""
+    tz_offset: Annotated[float, "tzOffset"] = 0.0
+    """The operator's time zone, minutes east of UTC."""
+    uuid: Annotated[str, "uuid"] = ""
+    """The operator's handle on the code; "" lets the server choose one."""
+    external_issuer_id: Annotated[str, "externalIssuerID"] = field(default="", repr=False)
+    """Who at the authority asked; "" if that is nobody's business."""
+    phone: Annotated[str, "phone"] = field(default="", repr=False)
+    """Always "", whatever Google's servers do with it."""
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.phone:
+            raise InvalidValue("phone must be empty: this server sends no messages")
+
+
+@dataclass(frozen=True, slots=True)
+class IssueResponse(JSONBody):
+    """A code, or why there is none."""
+
+    _ignores_unknown_fields: ClassVar[bool] = True
+
+    uuid: Annotated[str, "uuid"] = ""
+    code: Annotated[str, "code"] = field(default="", repr=False)
+    expires_at: Annotated[str, "expiresAt"] = ""
+    """When the code ends, as RFC 1123 writes it (UTC)."""
+    expires_at_timestamp: Annotated[int, "expiresAtTimestamp"] = 0
+    """When the code ends (UTC Unix seconds); 0 if there is no code."""
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+    error: Annotated[str, "error"] = ""
+    error_code: Annotated[str, "errorCode"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchIssueRequest(JSONBody):
+    """Several wishes at once."""
+
+    codes: Annotated[tuple[IssueRequest, ...], "codes"]
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchIssueResponse(JSONBody):
+    """The answers, in the order of the wishes."""
+
+    _ignores_unknown_fields: ClassVar[bool] = True
+
+    codes: Annotated[tuple[IssueResponse, ...], "codes"] = ()
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+    error: Annotated[str, "error"] = ""
+    error_code: Annotated[str, "errorCode"] = ""

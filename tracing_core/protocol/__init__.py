@@ -1,0 +1,1 @@
+"""The Exposure Notification protocol."""

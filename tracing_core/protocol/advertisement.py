@@ -1,0 +1,108 @@
+"""Advertising data that carries an identifier (GAEN Bluetooth v1.2, "Advertising Payload")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tracing_core.errors import AdvertisementFault, InvalidAdvertisement, InvalidValue
+from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
+from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
+
+__all__ = ["FLAGS", "SERVICE_UUID", "Advertisement"]
+
+SERVICE_UUID = 0xFD6F
+"""The 16-bit UUID of the Exposure Notification service."""
+
+FLAGS = 0x1A
+"""Flags of the specification: LE General Discoverable; LE and BR/EDR at controller and host."""
+
+_AD_FLAGS = 0x01
+_AD_COMPLETE_UUIDS16 = 0x03
+_AD_SERVICE_DATA16 = 0x16
+_UUID = SERVICE_UUID.to_bytes(2, "little")
+
+
+def _structures(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        length = data[at]
+        if length == 0:
+            # Core specification, part 11: a zero length ends the significant part early.
+            return
+        if at + 1 + length > len(data):
+            raise InvalidAdvertisement(AdvertisementFault.TRUNCATED)
+        yield data[at + 1], data[at + 2 : at + 1 + length]
+        at += 1 + length
+
+
+@dataclass(frozen=True, slots=True)
+class Advertisement:
+    """An identifier and its metadata, as sent.
+
+    Raises
+    ------
+    InvalidValue
+        When a length is wrong.
+    """
+
+    rpi: bytes = field(repr=False)
+    """Rolling Proximity Identifier, 16 bytes."""
+    aem: bytes = field(repr=False)
+    """Associated Encrypted Metadata, 4 bytes."""
+
+    def __post_init__(self) -> None:
+        if len(self.rpi) != RPI_LENGTH or len(self.aem) != AEM_LENGTH:
+            raise InvalidValue("an advertisement has 16 bytes of identifier and 4 of metadata")
+
+    @property
+    def service_data(self) -> bytes:
+        """The 20 bytes of Service Data behind the UUID."""
+        return self.rpi + self.aem
+
+    def encode(self, *, flags: int | None = FLAGS) -> bytes:
+        """Return the advertising data: 31 bytes with Flags, 28 without (as Android sends)."""
+        head = b"" if flags is None else bytes([2, _AD_FLAGS, flags])
+        body = self.service_data
+        return (
+            head
+            + bytes([3, _AD_COMPLETE_UUIDS16])
+            + _UUID
+            + bytes([3 + len(body), _AD_SERVICE_DATA16])
+            + _UUID
+            + body
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Advertisement:
+        """Read received advertising data: structures in any order, with any Flags or none.
+
+        Raises
+        ------
+        InvalidAdvertisement
+            When it carries no identifier; `reason` says why. Heard advertising data is input, not
+            a fault: radios catch this and count it.
+        """
+        bodies = [
+            value[2:]
+            for kind, value in _structures(data)
+            if kind == _AD_SERVICE_DATA16 and value[:2] == _UUID
+        ]
+        if not bodies:
+            raise InvalidAdvertisement(AdvertisementFault.NO_SERVICE_DATA)
+        if len(bodies) > 1:
+            raise InvalidAdvertisement(AdvertisementFault.REPEATED)
+        return cls.from_service_data(bodies[0])
+
+    @classmethod
+    def from_service_data(cls, body: bytes) -> Advertisement:
+        """Read the Service Data behind the UUID, as operating systems hand it over.
+
+        Raises
+        ------
+        InvalidAdvertisement
+            When it is not 20 bytes.
+        """
+        if len(body) != RPI_LENGTH + AEM_LENGTH:
+            raise InvalidAdvertisement(AdvertisementFault.WRONG_LENGTH)
+        return cls(bytes(body[:RPI_LENGTH]), bytes(body[RPI_LENGTH:]))
