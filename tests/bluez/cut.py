@@ -28,7 +28,7 @@ from ble_agent.radio import open_radio
 from ble_agent.virtual_air.air import Air
 from ble_agent.virtual_air.scenario import AirMode, Place, Scenario, Waypoint
 from tests.ble_agent.agents import AgentProcess
-from tests.ble_agent.radio.air_trace import read_trace
+from tests.ble_agent.virtual_air.air_trace import read_trace
 from tests.bluez.disk import Disk
 from tests.bluez.judge import AGENT, Life, Verdict, judge
 from tests.server.running import RunningServer, answer

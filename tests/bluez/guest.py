@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ble_agent.agents import COMMAND, AgentProcess, clock_at, environment
-from tests.ble_agent.radio.air_trace import findings, identifiers, sent
+from tests.ble_agent.virtual_air.air_trace import findings, identifiers, sent
 from tests.bluez.measure import measure
 from tracing_core.protocol.advertisement import Advertisement
 

@@ -11,7 +11,7 @@ from typing import Any
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.store.database import open_store
 from matcher import SightingIndex, match_keys
-from tests.ble_agent.radio.air_trace import Line, findings, identifiers
+from tests.ble_agent.virtual_air.air_trace import Line, findings, identifiers
 from tracing_core.export_file import read_export
 from tracing_core.protocol.rolling_proximity_identifier import rpis_of
 from tracing_core.store.sighting import Sighting, select_sightings

@@ -10,7 +10,6 @@ from unittest.mock import ANY, patch
 
 from ble_agent.radio.replay.capture import read_capture
 from ble_agent.store.importers import leveldb
-from tests.ble_agent.importers.leveldb_writer import write_leveldb
 from tests.ble_agent.radio.captures import (
     Packet,
     extended_report,
@@ -18,6 +17,7 @@ from tests.ble_agent.radio.captures import (
     write_btsnoop,
     write_packet_logger,
 )
+from tests.ble_agent.store.importers.leveldb_writer import write_leveldb
 from tracing_core.errors import InvalidAdvertisement, InvalidLog, RadioError
 from tracing_core.protocol.advertisement import Advertisement
 

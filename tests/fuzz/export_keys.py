@@ -11,7 +11,7 @@ import pytest
 
 from matcher.columns.keys import KeyRecords, ParsedKeys, read_keys
 from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS
-from tests.ble_agent.importers.leveldb_writer import varint
+from tests.ble_agent.store.importers.leveldb_writer import varint
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import (
     ExportFile,

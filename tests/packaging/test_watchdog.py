@@ -15,8 +15,8 @@ import pytest
 
 from ble_agent.radio.mgmt.guardian import Guardian
 from tests.ble_agent.agents import COMMAND, air_process, clock_at, environment, side_by_side
-from tests.ble_agent.radio.airs import until
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
+from tests.ble_agent.virtual_air.airs import until
 from tracing_core.protocol.advertisement import Advertisement
 
 NOW = 1_800_000_000.0

@@ -10,7 +10,7 @@ import pytest
 
 from ble_agent.radio import Capabilities, Finding, Heard, open_radio
 from ble_agent.radio.auto import AutoRadio
-from tests.ble_agent.radio.airs import START, random_advertisement
+from tests.ble_agent.virtual_air.airs import START, random_advertisement
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
 from tracing_core.protocol.advertisement import Advertisement

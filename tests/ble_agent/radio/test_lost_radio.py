@@ -9,8 +9,8 @@ import pytest
 
 from ble_agent.virtual_air.air import Air
 from ble_agent.virtual_air.scenario import AirMode
-from tests.ble_agent.radio.air_trace import findings, identifiers, read_trace
-from tests.ble_agent.radio.airs import (
+from tests.ble_agent.virtual_air.air_trace import findings, identifiers, read_trace
+from tests.ble_agent.virtual_air.airs import (
     agent_on,
     air_of,
     pass_time,

@@ -18,7 +18,7 @@ from ble_agent.radio import open_radio
 from ble_agent.radio.hci.transport import _fault, _watch_socket
 from ble_agent.virtual_air.controller import VirtualController
 from ble_agent.virtual_air.scenario import AirMode
-from tests.ble_agent.radio.airs import (
+from tests.ble_agent.virtual_air.airs import (
     air_of,
     begin_scan,
     pass_time,

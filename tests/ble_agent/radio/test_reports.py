@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.reports import ReportReader
-from tests.ble_agent.radio.airs import random_advertisement
 from tests.ble_agent.radio.captures import extended_report, legacy_report
+from tests.ble_agent.virtual_air.airs import random_advertisement
 from tracing_core.errors import AdvertisementFault
 
 REPORTS = st.lists(

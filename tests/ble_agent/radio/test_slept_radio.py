@@ -6,7 +6,7 @@ import pytest
 from bumble import hci
 
 from ble_agent.radio import adapter as adapter_radio
-from tests.ble_agent.radio.airs import air_of, radio_on, random_advertisement, standing
+from tests.ble_agent.virtual_air.airs import air_of, radio_on, random_advertisement, standing
 from tracing_core.errors import RadioError
 
 
