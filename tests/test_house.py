@@ -13,7 +13,7 @@ import click
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("tracing_core", "ble_agent", "matcher", "server")
+PACKAGES = ("tracing_core", "ble_agent", "matcher", "server", "truyvet")
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
 # Text that would tie the project to one machine, or to whoever works on it.
@@ -182,7 +182,7 @@ HEAVY = {
 HEAVY_FOR_ALL_HELP = HEAVY | {"sqlite_utils", "cryptography", "google"}
 
 
-@pytest.mark.parametrize("package", ["tracing_core", "matcher", "ble_agent", "server"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_importing_a_package_imports_no_heavy_library(package: str) -> None:
     assert not imported_by(f"import {package}") & HEAVY
 

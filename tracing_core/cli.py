@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 import click
 
 from tracing_core.errors import TracingError
+from tracing_core.import_path import OWN_PACKAGES, hiding_file, put_own_packages_first
 
 __all__ = ["main", "truyvet"]
 
@@ -57,16 +58,18 @@ def truyvet() -> None:
 
 def main() -> None:
     """Run `truyvet`; an error of ours is one line on standard error and exit code 1."""
+    put_own_packages_first()
     try:
         truyvet.main(prog_name="truyvet")
     except TracingError as error:
         click.echo(f"truyvet: {error}", err=True)
         sys.exit(1)
     except ModuleNotFoundError as error:
+        _say_what_hides(error)
         extra = next((_EXTRAS[word] for word in sys.argv[1:] if word in _EXTRAS), None)
         library = (error.name or "").partition(".")[0]
         # A missing module of our own is a fault of the program, and told as such.
-        if extra is None or library in {"", "tracing_core", "ble_agent", "matcher", "server"}:
+        if extra is None or library in {"", *OWN_PACKAGES}:
             raise
         line = f"truyvet: {library} is not installed: pip install 'truyvet[{extra}]'"
         click.echo(line, err=True)
@@ -75,3 +78,15 @@ def main() -> None:
         # The reader of our output, such as `head`, went away; that is no fault.
         sys.stderr.close()
         sys.exit(0)
+
+
+def _say_what_hides(error: ModuleNotFoundError) -> None:
+    """Exit with one line if another file is imported instead of a package of ours."""
+    package = (error.name or "").partition(".")[0]
+    if package in OWN_PACKAGES and (file := hiding_file(package)):
+        click.echo(
+            f"truyvet: {file} hides truyvet's package {package}: rename that file, or remove its"
+            " folder from PYTHONPATH",
+            err=True,
+        )
+        sys.exit(1)
