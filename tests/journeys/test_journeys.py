@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.authority.membership import load_membership
 from ble_agent.demo.play import Play
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.run import conclude
 from ble_agent.demo.story import NAMES, Story
 from ble_agent.demo.truth import Trace
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from ble_agent.air.key_ring import KeyRing
-from ble_agent.authority.membership import load_membership
 from ble_agent.store.database import open_store
 from tracing_core.errors import InvalidSignature
 from tracing_core.export_file import find_exports, load_public_key, read_export

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ble_agent.demo.processes import Processes
 
 from ble_agent.demo import processes
+from ble_agent.demo.processes import Processes
 from tests.journeys.processes import wait_until_gone
 from tracing_core.clock import ScaledClock
 from tracing_core.errors import TracingError

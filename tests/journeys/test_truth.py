@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+
 from ble_agent.demo.picture import Picture, Told
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
 from ble_agent.demo.truth import (
@@ -20,7 +21,6 @@ from ble_agent.demo.truth import (
     scans,
     truth,
 )
-
 from ble_agent.virtual_air.scenario import Scenario
 from tracing_core.configuration.env2 import ExposureConfiguration
 
