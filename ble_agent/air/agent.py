@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.schedule import Action, Schedule
 from ble_agent.messages.catalogue import explain, say
-from ble_agent.radio import Radio
+from ble_agent.radio.protocol import Radio
 from ble_agent.service import notify
 from tracing_core.errors import RadioError, RadioFault, StoreBusy, StoreError, TracingError
 from tracing_core.protocol.advertisement import Advertisement

@@ -27,7 +27,8 @@ from ble_agent.exposures.check import owner_text, recall
 from ble_agent.exposures.checker import Checker
 from ble_agent.exposures.notifier import Notifier
 from ble_agent.messages.catalogue import date_text, explain, path_text, say
-from ble_agent.radio import Radio, open_radio
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Radio
 from ble_agent.service import notify
 from ble_agent.store.database import has_database, make_home, open_store
 from ble_agent.store.home import is_own_file

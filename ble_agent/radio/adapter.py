@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from ble_agent.radio import Capabilities, Finding, Heard
+from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.self_test import try_radio
 from tracing_core.clock import Clock

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from ble_agent.messages.catalogue import explain
-from ble_agent.radio import Capabilities, Finding, Heard, Radio, open_radio
+from ble_agent.radio.protocol import Capabilities, Finding, Heard, Radio
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
 from tracing_core.protocol.advertisement import Advertisement
@@ -49,12 +49,12 @@ class AutoRadio:
     clock
         The agent's clock.
     make
-        Makes a radio of a kind; `open_radio` unless a test says otherwise.
+        Makes a radio of a kind: `ble_agent.radio.opening.open_radio`.
     """
 
     exhausted = False
 
-    def __init__(self, clock: Clock, *, make: Callable[[str, Clock], Radio] = open_radio) -> None:
+    def __init__(self, clock: Clock, make: Callable[[str, Clock], Radio]) -> None:
         self.clock = clock
         self._make = make
         self._radios: dict[str, Radio] = {}

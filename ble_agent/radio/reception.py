@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from ble_agent.radio import Heard
+from ble_agent.radio.protocol import Heard
 from ble_agent.radio.reports import ReportReader
 from tracing_core.errors import AdvertisementFault, InvalidAdvertisement
 from tracing_core.protocol.advertisement import Advertisement

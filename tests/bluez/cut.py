@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ble_agent.radio import open_radio
+from ble_agent.radio.opening import open_radio
 from ble_agent.virtual_air.air import Air
 from ble_agent.virtual_air.scenario import AirMode, Place, Scenario, Waypoint
 from tests.ble_agent.agents import AgentProcess

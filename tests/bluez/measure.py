@@ -10,7 +10,8 @@ import secrets
 import time
 from collections.abc import Callable
 
-from ble_agent.radio import Heard, Radio, open_radio
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Heard, Radio
 from tracing_core.clock import Clock
 from tracing_core.protocol.advertisement import Advertisement
 

@@ -21,9 +21,9 @@ from bleak.exc import (
 )
 from bleak.uuids import normalize_uuid_16
 
-from ble_agent.radio import Capabilities
 from ble_agent.radio.adapter import AdapterRadio
 from ble_agent.radio.android.platform import AndroidPlatform, load_platform
+from ble_agent.radio.protocol import Capabilities
 from ble_agent.radio.quotation import hush, quote
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault

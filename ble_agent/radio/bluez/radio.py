@@ -20,15 +20,15 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
 from bleak.uuids import normalize_uuid_16
 
-from ble_agent.radio import (
+from ble_agent.radio.adapter import AdapterRadio
+from ble_agent.radio.bluez.advertisement import BluezAdvertisement
+from ble_agent.radio.bluez.service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
+from ble_agent.radio.protocol import (
     LONGEST_CONTROLLER_TIMEOUT_SECONDS,
     Capabilities,
     Finding,
     seconds_on_air,
 )
-from ble_agent.radio.adapter import AdapterRadio
-from ble_agent.radio.bluez.advertisement import BluezAdvertisement
-from ble_agent.radio.bluez.service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
 from ble_agent.radio.quotation import hush
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault

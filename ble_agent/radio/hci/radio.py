@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from bumble import hci, host
 from bumble.core import ProtocolError
 
-from ble_agent.radio import Capabilities
 from ble_agent.radio.adapter import AdapterRadio
 from ble_agent.radio.hci.commands import CommandSet, ExtendedCommands, LegacyCommands, draw_address
 from ble_agent.radio.hci.transport import close_hci, open_hci
+from ble_agent.radio.protocol import Capabilities
 from ble_agent.radio.quotation import hush
 from ble_agent.radio.reports import EVENT_LE_META
 from tracing_core.clock import Clock

@@ -15,12 +15,6 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
-from ble_agent.radio import (
-    LONGEST_CONTROLLER_TIMEOUT_SECONDS,
-    Capabilities,
-    Finding,
-    seconds_on_air,
-)
 from ble_agent.radio.adapter import SLEPT, AdapterRadio
 from ble_agent.radio.mgmt.channel import (
     NO_INDEX,
@@ -38,6 +32,12 @@ from ble_agent.radio.mgmt.channel import (
     read_tlvs,
 )
 from ble_agent.radio.mgmt.guardian import Guardian
+from ble_agent.radio.protocol import (
+    LONGEST_CONTROLLER_TIMEOUT_SECONDS,
+    Capabilities,
+    Finding,
+    seconds_on_air,
+)
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
 from tracing_core.protocol.advertisement import FLAGS, SERVICE_UUID, Advertisement

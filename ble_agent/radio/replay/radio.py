@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ble_agent.radio import Capabilities, Finding, Heard
+from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.replay.capture import PacketKind, read_capture
 from tracing_core.clock import Clock, ManualClock

@@ -26,7 +26,7 @@ from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.air.persistence import LateStore
 from ble_agent.air.schedule import CONTINUOUS, Schedule
-from ble_agent.radio import Capabilities, Finding, Heard
+from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.store.database import get_state, open_store
 from tracing_core.clock import ManualClock
 from tracing_core.errors import (

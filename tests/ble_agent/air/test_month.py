@@ -21,7 +21,7 @@ from random import Random
 from ble_agent.air.agent import Agent
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.radio import Capabilities, Heard
+from ble_agent.radio.protocol import Capabilities, Heard
 from ble_agent.air.schedule import Schedule
 from ble_agent.store.database import open_store
 from tracing_core.protocol.advertisement import Advertisement

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ble_agent.radio import Capabilities, Finding, Heard, open_radio
 from ble_agent.radio.auto import AutoRadio
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from tests.ble_agent.virtual_air.airs import START, random_advertisement
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
@@ -64,7 +65,7 @@ class Radios:
     def __init__(self) -> None:
         clock = ManualClock(START)
         self.mgmt, self.bluez = OneRadio("mgmt", clock), OneRadio("bluez", clock)
-        self.auto = AutoRadio(clock, make=self.make)
+        self.auto = AutoRadio(clock, self.make)
         self.made: list[str] = []
 
     def make(self, kind: str, clock: Clock) -> Any:

@@ -14,8 +14,8 @@ from bumble import hci
 from bumble.transport.common import ParserSource, Transport
 
 import ble_agent.radio.hci.radio as hci_module
-from ble_agent.radio import open_radio
 from ble_agent.radio.hci.transport import _fault, _watch_socket
+from ble_agent.radio.opening import open_radio
 from ble_agent.virtual_air.controller import VirtualController
 from ble_agent.virtual_air.scenario import AirMode
 from tests.ble_agent.virtual_air.airs import (

@@ -18,8 +18,8 @@ from ble_agent.air.agent import Agent
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.air.schedule import Schedule
-from ble_agent.radio import Heard, Radio
 from ble_agent.radio.hci.radio import HciRadio
+from ble_agent.radio.protocol import Heard, Radio
 from ble_agent.store.database import open_store
 from ble_agent.virtual_air.air import Air
 from ble_agent.virtual_air.scenario import AirMode, Place, Scenario, Waypoint

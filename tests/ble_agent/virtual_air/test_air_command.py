@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio import Heard
 from ble_agent.radio.hci.radio import HciRadio
+from ble_agent.radio.protocol import Heard
 from ble_agent.virtual_air.air import Air
 from ble_agent.virtual_air.scenario import Place, Scenario, Waypoint
 from tests.ble_agent.virtual_air.air_trace import findings, heard, identifiers, read_trace, sent
@@ -40,7 +40,7 @@ TRUYVET = [sys.executable, "-c", "from tracing_core.cli import main; main()"]
 # Sends one identifier after another for ever, as an agent whose loop never ends.
 SENDER = """
 import asyncio, secrets, sys
-from ble_agent.radio import open_radio
+from ble_agent.radio.opening import open_radio
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.clock import clock_from_environment
 async def main():

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from ble_agent.radio import Heard, open_radio
 from ble_agent.radio import adapter as adapter_radio
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Heard
 from tests.ble_agent.radio.android.fake_android import (
     SERVICE_UUID,
     Phone,

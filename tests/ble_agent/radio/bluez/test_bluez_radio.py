@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio import Finding, Heard, open_radio
 from ble_agent.radio import adapter as adapter_radio
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Finding, Heard
 from tests.ble_agent.radio.bluez.fake_bluez import ADVERTISER, MONITORS, FakeBluez, private_bus
 from tests.ble_agent.virtual_air.airs import (
     START,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bumble import hci
 
-from ble_agent.radio import Heard
+from ble_agent.radio.protocol import Heard
 from ble_agent.virtual_air.scenario import AirMode, Pair, Place, Waypoint
 from tests.ble_agent.virtual_air.air_trace import findings, heard, identifiers, read_trace, sent
 from tests.ble_agent.virtual_air.airs import (

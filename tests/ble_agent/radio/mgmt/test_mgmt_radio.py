@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ble_agent.radio import Heard, open_radio
 from ble_agent.radio import adapter as adapter_radio
 from ble_agent.radio.mgmt.channel import (
     MgmtCommand,
@@ -28,6 +27,8 @@ from ble_agent.radio.mgmt.channel import (
     read_tlvs,
 )
 from ble_agent.radio.mgmt.radio import MgmtRadio
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Heard
 from tests.ble_agent.radio.mgmt.fake_kernel import DEFAULTS, FakeKernel
 from tests.ble_agent.virtual_air.airs import (
     START,

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ble_agent.radio import Heard, open_radio
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Heard
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.replay.capture import CapturedPacket, PacketKind, read_capture
 from ble_agent.radio.replay.radio import ReplayRadio
