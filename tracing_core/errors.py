@@ -54,6 +54,7 @@ __all__ = [
     "LogFault",
     "MalformedExport",
     "MissingExtra",
+    "NotPossible",
     "PublishRejected",
     "RadioError",
     "RadioFault",
@@ -249,6 +250,22 @@ class RadioError(TracingError):
     def __init__(self, reason: RadioFault, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class NotPossible(TracingError):
+    """A command cannot be carried out in the state that this device is in.
+
+    Parameters
+    ----------
+    code
+        The stable word for programs, such as ``running`` or ``no_home``.
+    message
+        What is wrong and what to do.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ServerError(TracingError):

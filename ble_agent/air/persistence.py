@@ -10,7 +10,7 @@ from typing import Any, Self
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.store.database import get_state, make_home, open_store, set_state
-from ble_agent.store.home import running
+from ble_agent.store.home import exclusive_use
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioFault, StoreError
 from tracing_core.protocol.advertisement import Advertisement
@@ -64,7 +64,7 @@ class LateStore:
 
         Raises
         ------
-        ServerRefused
+        NotPossible
             When another agent is running in the folder (``running``).
         StoreError
             When something cannot be opened or written; a later call tries it again.
@@ -73,7 +73,7 @@ class LateStore:
             return self._key_ring
         make_home(self._home)
         if not self._is_locked:
-            self._stack.enter_context(running(self._home))
+            self._stack.enter_context(exclusive_use(self._home))
             self._is_locked = True
         with contextlib.ExitStack() as opening:
             db = opening.enter_context(open_store(self._home))

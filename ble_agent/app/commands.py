@@ -14,9 +14,9 @@ from typing import Any
 from ble_agent.air.agent import Agent
 from ble_agent.air.persistence import LateStore
 from ble_agent.air.schedule import CONTINUOUS, ScanTiming, Schedule
-from ble_agent.authority.client import ServerClient, refused
+from ble_agent.authority.client import ServerClient
 from ble_agent.authority.cover import CoverTraffic
-from ble_agent.authority.download import PART_NAME, KnownAnswers, PartialFile
+from ble_agent.authority.download import KnownAnswers, PartialFile
 from ble_agent.authority.membership import find_membership, load_membership
 from ble_agent.authority.membership import join as join_server
 from ble_agent.authority.report import report as report_keys
@@ -27,11 +27,12 @@ from ble_agent.exposures.check import owner_text, recall
 from ble_agent.exposures.checker import Checker
 from ble_agent.exposures.notifier import Notifier
 from ble_agent.messages.catalogue import date_text, explain, path_text, say
+from ble_agent.messages.refusals import not_possible
 from ble_agent.radio.opening import open_radio
 from ble_agent.radio.protocol import Radio
 from ble_agent.service import notify
 from ble_agent.store.database import has_database, make_home, open_store
-from ble_agent.store.home import is_own_file
+from ble_agent.store.home import PART_NAME, is_own_file
 from ble_agent.store.importers import import_log as import_foreign_log
 from tracing_core.clock import Clock, clock_from_environment
 from tracing_core.errors import (
@@ -68,7 +69,7 @@ _LONGEST_JOIN_FILE = 4096
 @contextmanager
 def _store(config: AgentConfig) -> Iterator[Database]:
     if not has_database(config.home):
-        raise refused("no_home")
+        raise not_possible("no_home")
     with open_store(config.home) as db:
         yield db
 
@@ -215,7 +216,7 @@ def report_question(config: AgentConfig) -> str:
         membership = load_membership(db)
         keys = reportable_keys(db, clock.now())
     if not keys:
-        raise refused("no_keys")
+        raise not_possible("no_keys")
     days = [
         datetime.datetime.fromtimestamp(
             interval_start(key.rolling_start_interval_number), datetime.UTC
@@ -248,7 +249,7 @@ def report(config: AgentConfig, code: str) -> _Answer:
 def export_log(config: AgentConfig, file: Path) -> _Answer:
     """Write the log to a file."""
     if is_own_file(config.home, file):
-        raise refused("own_file")
+        raise not_possible("own_file")
     with _store(config) as db:
         count = write_json_lines(file, select_sightings(db))
     return {"exported": count}, say("exported", config.lang, count=count, path=path_text(file))

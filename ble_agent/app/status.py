@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.air.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
-from ble_agent.authority.client import refused
 from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.config import AgentConfig
 from ble_agent.messages.catalogue import date_text, say
+from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME, get_state, has_database, open_store
 from ble_agent.store.home import is_running
 from ble_agent.store.tables import AGENT_TABLES
@@ -82,7 +82,7 @@ def _opened(home: Path) -> Iterator[Database]:
     """Open the database, only to read it where the disk cannot be written."""
     path = home / DATABASE_NAME
     if not has_database(home):
-        raise refused("no_home")
+        raise not_possible("no_home")
     with contextlib.ExitStack() as stack:
         try:
             db = stack.enter_context(open_store(home))
@@ -106,7 +106,7 @@ def status(config: AgentConfig) -> tuple[dict[str, Any], str]:
 
     Raises
     ------
-    ServerRefused
+    NotPossible
         When there is no agent in the home folder (``no_home``).
     StoreError
         When its database cannot even be read.

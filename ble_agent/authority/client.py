@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from ble_agent.authority.download import KnownAnswers, PartialFile
 from ble_agent.messages.catalogue import say
+from ble_agent.messages.refusals import refused
 from tracing_core.clock import Clock
 from tracing_core.errors import (
     InvalidValue,
@@ -48,7 +49,7 @@ from tracing_core.trust.documents import MAX_DOCUMENT_BYTES, JoinLine
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["CERTIFY", "PUBLISH", "VERIFY", "ServerClient", "Step", "refused"]
+__all__ = ["CERTIFY", "PUBLISH", "VERIFY", "ServerClient", "Step"]
 
 _MAX_ANSWER_BYTES = 64 << 10
 _MAX_TRUST_BYTES = 1 << 20
@@ -111,11 +112,6 @@ CERTIFY: Step[CertificateRequest, CertificateResponse] = Step(
 
 PUBLISH: Step[PublishRequest, PublishResponse] = Step("/v1/publish", 16_384, PublishResponse)
 """Uploads keys: 30 keys, a certificate and a revision token fill about half of its size."""
-
-
-def refused(code: str) -> ServerRefused:
-    """Return the error for one of our own words, with its English text."""
-    return ServerRefused(code, say(f"error_{code}", "en"))
 
 
 def _padded(request: _Request, size: int) -> bytes:

@@ -16,8 +16,8 @@ from random import Random
 from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient
 from ble_agent.authority.membership import find_membership
 from ble_agent.authority.report import ACCEPTED_TESTS
-from ble_agent.exposures.checker import in_thread
 from ble_agent.store.database import open_store
+from ble_agent.store.threads import in_thread
 from tracing_core.clock import Clock
 from tracing_core.errors import TracingError
 from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_hmac

@@ -11,10 +11,7 @@ from ble_agent.store.database import get_state, set_state
 from tracing_core.errors import StoreError
 from tracing_core.store.sqlite import Database, transaction, translated
 
-__all__ = ["PART_NAME", "KnownAnswers", "PartialFile"]
-
-PART_NAME = "download.part"
-"""The file in the home folder that holds the beginning of a key file."""
+__all__ = ["KnownAnswers", "PartialFile"]
 
 _MARK_BYTES = 32
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ble_agent.authority.client import ServerClient, refused
+from ble_agent.authority.client import ServerClient
+from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import forget_batches, get_state, set_state
 from tracing_core.errors import TracingError, TrustError
 from tracing_core.store.sqlite import Database, transaction
@@ -62,14 +63,14 @@ def load_membership(db: Database) -> Membership:
 
     Raises
     ------
-    ServerRefused
+    NotPossible
         When this device has joined nothing yet (``not_joined``).
     TrustError
         When the database was tampered with.
     """
     membership = find_membership(db)
     if membership is None:
-        raise refused("not_joined")
+        raise not_possible("not_joined")
     return membership
 
 

@@ -8,8 +8,9 @@ import secrets
 from typing import Any, NamedTuple
 
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient, refused
+from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient
 from ble_agent.authority.membership import load_membership
+from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import RETENTION_SECONDS, get_state, reserve_room, set_state
 from tracing_core.clock import Clock
 from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_hmac
@@ -58,6 +59,8 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
 
     Raises
     ------
+    NotPossible
+        When this device has joined nothing (``not_joined``) or has no keys (``no_keys``).
     ServerError
         When the server does not answer, or refuses code or keys.
     StoreError
@@ -66,7 +69,7 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
     membership = load_membership(db)
     keys = reportable_keys(db, clock.now())
     if not keys:
-        raise refused("no_keys")
+        raise not_possible("no_keys")
     state: dict[str, Any] = get_state(db, _STATE) or {}
     reported = _reported_before(keys, state, clock.now())
     accepted = (*ACCEPTED_TESTS, _NEGATIVE) if reported else ACCEPTED_TESTS

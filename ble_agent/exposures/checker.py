@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import TypeVar
 
-from ble_agent.authority.client import ServerClient, refused
-from ble_agent.authority.download import PART_NAME, KnownAnswers, PartialFile
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.download import KnownAnswers, PartialFile
 from ble_agent.authority.membership import find_membership, load_membership
 from ble_agent.exposures.check import CheckResult, check
 from ble_agent.exposures.notifier import Notifier, unseen_days
 from ble_agent.messages.catalogue import explain, say
+from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import open_store
+from ble_agent.store.home import PART_NAME
+from ble_agent.store.threads import in_thread
 from tracing_core.clock import Clock
 from tracing_core.errors import TracingError
 
-__all__ = ["Checker", "in_thread"]
+__all__ = ["Checker"]
 
 _logger = logging.getLogger(__name__)
-_T = TypeVar("_T")
 _UNJOINED_SECONDS = 4 * 3600.0
 _RETRY_SECONDS = 1800.0
 _FIRST_CHECK_SECONDS = (30.0, 300.0)
@@ -81,7 +79,7 @@ class Checker:
             with open_store(self._home) as db:
                 membership = find_membership(db)
                 if membership is None:
-                    fault = explain(refused("not_joined"), self._language)
+                    fault = explain(not_possible("not_joined"), self._language)
                     _logger.warning("%s", say("log_not_joined", self._language, fault=fault))
                     return seconds
                 seconds = float(membership.config.check_interval_seconds)
@@ -109,38 +107,3 @@ class Checker:
         if result.days:
             # The log is no place for days and strengths.
             _logger.info("there is something to read: truyvet agent check")
-
-
-async def in_thread(work: Callable[[], _T], cancelled: threading.Event) -> _T:
-    """Wait for work in a thread that never keeps the process from ending.
-
-    Being cancelled sets `cancelled`, which the work may look at.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_T] = loop.create_future()
-
-    def finish(result: _T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, failure = None, None
-        try:
-            result = work()
-        except BaseException as error:
-            failure = error
-        if not cancelled.is_set():
-            # The loop may have ended in between.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(finish, result, failure)
-
-    threading.Thread(target=run, name="check", daemon=True).start()
-    try:
-        return await done
-    except asyncio.CancelledError:
-        cancelled.set()
-        raise

@@ -17,6 +17,7 @@ from tracing_core.errors import (
     InvalidLog,
     InvalidSetting,
     LogFault,
+    NotPossible,
     RadioError,
     RadioFault,
     SchemaMismatch,
@@ -523,7 +524,7 @@ def explain(error: TracingError, language: str) -> str:
     English keeps an error's own text where it names a file or an adapter.
     """
     name = next((name for kind, name in _ERRORS if isinstance(error, kind)), "")
-    if isinstance(error, ServerRefused):
+    if isinstance(error, ServerRefused | NotPossible):
         name = f"error_{error.code}"
     elif isinstance(error, RadioError):
         name = f"error_{RadioFault(error.reason).name.lower()}"

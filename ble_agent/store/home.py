@@ -10,19 +10,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ble_agent.authority.client import refused
-from ble_agent.authority.download import PART_NAME
 from ble_agent.config import SETTINGS_FILE
 from ble_agent.messages.catalogue import path_text
+from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME
 from ble_agent.store.vault import KEY_FILE
 from tracing_core.errors import StoreError
 from tracing_core.store.sqlite import translated
 
-__all__ = ["LOCK_NAME", "erase_home", "is_own_file", "is_running", "running"]
+__all__ = ["LOCK_NAME", "PART_NAME", "erase_home", "exclusive_use", "is_own_file", "is_running"]
 
 LOCK_NAME = "agent.lock"
 """The file that a running agent holds locked."""
+
+PART_NAME = "download.part"
+"""The file that holds the beginning of a key file whose download broke off."""
 
 # What opens the keys goes first: from then on nobody can.
 _OURS = (
@@ -43,12 +45,12 @@ _CHUNK = bytes(1 << 20)
 
 
 @contextlib.contextmanager
-def running(home: Path) -> Iterator[None]:
+def exclusive_use(home: Path) -> Iterator[None]:
     """Be the only agent of a home folder; two would send the same identifiers.
 
     Raises
     ------
-    ServerRefused
+    NotPossible
         When another is running there (``running``).
     StoreError
         When the folder cannot be written.
@@ -76,7 +78,7 @@ def _lock(lock: int) -> None:
             return
         # `is_running` holds it for a moment.
         time.sleep(_LOCK_WAIT_SECONDS)
-    raise refused("running")
+    raise not_possible("running")
 
 
 def is_running(home: Path) -> bool:
@@ -109,7 +111,7 @@ def erase_home(home: Path) -> list[str]:
 
     Raises
     ------
-    ServerRefused
+    NotPossible
         When an agent is running there (``running``).
     StoreError
         When a file cannot be removed.
@@ -117,7 +119,7 @@ def erase_home(home: Path) -> list[str]:
     with translated(home):
         if not home.is_dir():
             return []
-    with running(home), translated(home):
+    with exclusive_use(home), translated(home):
         unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
         for path in [*unfinished, *(home / name for name in _OURS)]:
             if path.is_file() and not path.is_symlink():

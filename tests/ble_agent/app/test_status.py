@@ -19,7 +19,7 @@ from ble_agent.authority.membership import join
 from ble_agent.config import AgentConfig
 from ble_agent.messages.catalogue import say
 from ble_agent.store.database import open_store, set_state
-from ble_agent.store.home import running
+from ble_agent.store.home import exclusive_use
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tracing_core.clock import ManualClock
 from tracing_core.errors import RadioFault, StoreFull
@@ -65,7 +65,7 @@ def checks(home: Path, lang: str = "en") -> tuple[dict[str, bool], str]:
 
 def test_everything_works(tmp_path: Path, server: FakeServer, clock: ManualClock) -> None:
     work(tmp_path, server, clock)
-    with running(tmp_path):
+    with exclusive_use(tmp_path):
         found, text = checks(tmp_path)
     names = ["joined", "running", "radio", "scan", "check", "disk", "clock"]
     assert found == dict.fromkeys(names, True)

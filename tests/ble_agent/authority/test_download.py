@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ble_agent.authority.client import ServerClient
-from ble_agent.authority.download import PART_NAME, KnownAnswers, PartialFile
+from ble_agent.authority.download import KnownAnswers, PartialFile
 from ble_agent.authority.membership import join
 from ble_agent.exposures.check import CheckResult, check
 from ble_agent.store.database import open_store
-from ble_agent.store.home import erase_home
+from ble_agent.store.home import PART_NAME, erase_home
 from tests.ble_agent.authority.test_hostile_server import self_signed
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
 from tracing_core.clock import ManualClock

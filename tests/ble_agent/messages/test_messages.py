@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from ble_agent.authority.client import _WORDS, refused
+from ble_agent.authority.client import _WORDS
 from ble_agent.messages.catalogue import (
     LANGUAGES,
     MESSAGES,
@@ -15,6 +15,7 @@ from ble_agent.messages.catalogue import (
     explain,
     say,
 )
+from ble_agent.messages.refusals import not_possible, refused
 from tracing_core.errors import (
     InvalidJoinLine,
     InvalidKey,
@@ -86,7 +87,8 @@ ERRORS: list[TracingError] = [
     InvalidSignature("x"),
     *(InvalidLog("x", fault) for fault in LogFault),
     *(RadioError(reason, "x") for reason in RadioFault),
-    *(refused(word) for word in sorted({*_WORDS.values(), "not_joined", "no_home", "running"})),
+    *(not_possible(word) for word in ("not_joined", "no_home", "no_keys", "own_file", "running")),
+    *(refused(word) for word in sorted(set(_WORDS.values()))),
 ]
 
 
