@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from matcher.result import MatchResult
     from matcher.risk import (
         Assessment,
-        DailySummary,
-        ExposureSummary,
+        DayAssessment,
         assess,
         load_configuration,
         preset_names,
     )
+    from matcher.risk.models.env2 import DailySummary, ExposureSummary
 
 __all__ = [
     "Assessment",
     "DailySummary",
+    "DayAssessment",
     "ExposureSummary",
     "KeyMatch",
     "MatchResult",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DailySummary": "risk.models.env2",
+    "ExposureSummary": "risk.models.env2",
     "KeyMatch": "definition",
     "MatchResult": "result",
     "SightingIndex": "portable.sightings",

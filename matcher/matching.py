@@ -1,11 +1,11 @@
-"""A log against key files, from the files to the result."""
+"""Matching of one log with key files, from the files to the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
 from matcher.kernels.choice import THREADED_KEYS, available_threads, chosen_kernel, loaded_kernel
@@ -13,8 +13,7 @@ from matcher.key_files import KeyFiles, read_ahead
 from matcher.portable.join import Join
 from matcher.portable.sightings import SightingIndex, estimated_sightings, read_log
 from matcher.result import MatchResult
-from matcher.risk import assess
-from tracing_core.configuration.env2 import ExposureConfiguration
+from matcher.risk import RiskModel, RiskParameters, assess, load_model
 from tracing_core.errors import InvalidValue
 from tracing_core.protocol.interval import utc_day
 from tracing_core.store.sighting import Sighting
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["match"]
 
-_Progress = Callable[[str], None]
+_OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What either path finds."""
+class _Joined:
+    """The log and the keys after the join, by either path."""
 
     sightings: int
     suspect_sightings: int
@@ -46,15 +45,14 @@ def match(
     exports: Sequence[str | Path | ExportFile],
     *,
     public_keys: Sequence[EllipticCurvePublicKey] = (),
-    configuration: ExposureConfiguration | None = None,
+    configuration: RiskParameters | None = None,
+    model: RiskModel[Any] | None = None,
     today: int | None = None,
     research: bool = False,
     threads: int | None = None,
-    progress: _Progress | None = None,
+    progress: _OnStep | None = None,
 ) -> MatchResult:
-    """Find which published keys were near, and weigh it.
-
-    Nothing is changed; key files are read one at a time.
+    """Match a log with published keys and weigh the exposure; nothing is written.
 
     Parameters
     ----------
@@ -65,37 +63,38 @@ def match(
     public_keys
         If any are given, a file counts only if one of its signatures verifies with one of them.
     configuration
-        How exposures are weighed; None for `ExposureConfiguration.default`.
+        How exposures are weighed; None for the default of the model.
+    model
+        The risk model; None for the daily summaries of the protocol, version 2.
     today
-        The day (since the Unix epoch, UTC) that the age of exposures is counted from; None for the
-        day of the log's last sighting, so that an old log says what it said then.
+        Count ages back from this UTC day (since the Unix epoch); None for the log's last day.
     research
-        Also tell which keys matched, and when, in `MatchResult.to_json`.
+        Include which keys matched, and when, in `MatchResult.to_json`.
     threads
-        How many work at once in a large job; None for as many as there are processors.
+        Threads for a large job; None for one per CPU.
     progress
-        Called with a few words whenever a longer step begins.
+        Called with a few words at the start of each longer step.
 
     Raises
     ------
-    InvalidLog, StoreError, ExportFileError
-        When the log or a key file cannot be read, or a file not be trusted.
-    InvalidValue
-        When `threads` is not positive, or ``TRUYVET_KERNEL`` names what does not run here.
+    InvalidLog, StoreError, ExportFileError, InvalidValue
+        When the log, a key file, `threads` or ``TRUYVET_KERNEL`` cannot be used.
     """
-    report = progress or (lambda _: None)
     files = KeyFiles(exports, public_keys=public_keys)
-    found = _find(Path(log) if isinstance(log, str | Path) else log, files, threads, report)
-    configuration = configuration or ExposureConfiguration.default()
+    source = Path(log) if isinstance(log, str | Path) else log
+    joined = _join(source, files, threads, progress or (lambda _: None))
+    model = model or load_model()
+    configuration = configuration or model.default_parameters()
     if today is None:
-        today = utc_day(found.last_seen_at or 0)
+        today = utc_day(joined.last_seen_at or 0)
     return MatchResult(
-        sightings=found.sightings,
-        suspect_sightings=found.suspect_sightings,
+        sightings=joined.sightings,
+        suspect_sightings=joined.suspect_sightings,
         files=tuple(files.names),
-        diagnosis_keys=found.diagnosis_keys,
-        matches=tuple(found.matches),
-        assessment=assess(found.matches, configuration, today, in_order=research),
+        diagnosis_keys=joined.diagnosis_keys,
+        matches=tuple(joined.matches),
+        assessment=assess(joined.matches, configuration, today, model=model, in_order=research),
+        model=model,
         preset=configuration.name,
         today=today,
         signatures_checked=bool(public_keys),
@@ -103,30 +102,30 @@ def match(
     )
 
 
-def _find(
-    log: Path | Iterable[Sighting], files: KeyFiles, threads: int | None, report: _Progress
-) -> _Found:
-    """Go the way that suits the job's size."""
+def _join(
+    log: Path | Iterable[Sighting], files: KeyFiles, threads: int | None, on_step: _OnStep
+) -> _Joined:
+    """Join by the kernel for a job of this size, or by plain Python."""
     if threads is not None and threads < 1:
         raise InvalidValue(f"there must be 1 thread or more, not {threads}")
     keys = files.estimated_keys()
     sightings = estimated_sightings(log)
     kernel = loaded_kernel(lambda: chosen_kernel(keys, sightings))
     if kernel is None:
-        return _portable(log, files, report)
+        return _portable(log, files, on_step)
     if threads is None:
         threads = 1 if keys < THREADED_KEYS else available_threads()
-    return _fast(log, files, report, kernel, threads)
+    return _fast(log, files, on_step, kernel, threads)
 
 
-def _portable(log: Path | Iterable[Sighting], files: KeyFiles, report: _Progress) -> _Found:
-    report("reading the log")
+def _portable(log: Path | Iterable[Sighting], files: KeyFiles, on_step: _OnStep) -> _Joined:
+    on_step("reading the log")
     index = SightingIndex(read_log(log) if isinstance(log, Path) else log)
     join = Join(index)
     for number, file in enumerate(files, 1):
-        report(f"matching file {number} of {len(files)}")
+        on_step(f"matching file {number} of {len(files)}")
         join.add(file.keys())
-    return _Found(
+    return _Joined(
         index.count, index.suspect_count, index.last_seen_at, join.diagnosis_keys, join.matches()
     )
 
@@ -134,11 +133,11 @@ def _portable(log: Path | Iterable[Sighting], files: KeyFiles, report: _Progress
 def _fast(
     log: Path | Iterable[Sighting],
     files: KeyFiles,
-    report: _Progress,
+    on_step: _OnStep,
     kernel: Kernel,
     threads: int,
-) -> _Found:
-    report("reading the log")
+) -> _Joined:
+    on_step("reading the log")
     from matcher.columns.log import LogColumns, read_columns
     from matcher.columns.matches import FastJoin
 
@@ -146,9 +145,9 @@ def _fast(
     join = FastJoin(columns, kernel, threads=threads, expected_keys=files.estimated_keys())
     read = files.columns() if threads == 1 else read_ahead(files.columns())
     for number, file in enumerate(read, 1):
-        report(f"matching file {number} of {len(files)}")
+        on_step(f"matching file {number} of {len(files)}")
         join.add(file)
-    return _Found(
+    return _Joined(
         columns.count,
         columns.suspect_count,
         columns.last_seen_at,

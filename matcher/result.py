@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from matcher.definition import KeyMatch
-from matcher.risk import Assessment, DailySummary, ExposureSummary
+from matcher.risk import Assessment, DayAssessment, RiskModel
 from tracing_core.protocol.exposure_window import ExposureWindow
 
 __all__ = ["JSON_VERSION", "MatchResult", "counted", "day_json", "text_table", "window_json"]
@@ -35,6 +35,7 @@ class MatchResult:
     """Every key that was near, in the order of first appearance. They tell whom somebody met
     and when: not for the owner's screen."""
     assessment: Assessment
+    model: RiskModel[Any] = field(repr=False)
     preset: str
     """The name of the risk configuration."""
     today: int
@@ -66,7 +67,7 @@ class MatchResult:
             "matched_identifiers": self.matched_identifiers,
             "matched_sightings": self.matched_sightings,
             "exposure_windows": [window_json(window) for window in self.assessment.windows],
-            "daily_summaries": [day_json(day) for day in self.assessment.daily_summaries],
+            self.model.days_name: [day_json(day) for day in self.assessment.days],
             "risk": {
                 "preset": self.preset,
                 "level": self.assessment.level,
@@ -105,18 +106,30 @@ class MatchResult:
             f" {counted(self.matched_identifiers, 'identifier')},"
             f" {counted(self.matched_sightings, 'sighting')}"
         )
-        minutes = self.assessment.score / 60
-        yield f"Risk      {self.assessment.level} ({self.preset}, {minutes:.1f} weighted minutes)"
+        score, unit = self.model.score_text(self.assessment.score), self.model.score_unit
+        yield f"Risk      {self.assessment.level} ({self.preset}, {score} {unit})"
         yield ""
-        if self.assessment.daily_summaries:
-            rows = [_row(day, self.assessment.windows) for day in self.assessment.daily_summaries]
+        if self.assessment.days:
+            rows = [self._row(day) for day in self.assessment.days]
             yield from text_table(("Day", "Level", "Score", "Minutes", "Windows", "Nearest"), rows)
-            yield "Score is in weighted minutes, Nearest the least attenuation in dB."
+            yield f"Score is in {unit}, Nearest the least attenuation in dB."
         else:
             yield "No exposure counts."
         if self.research and self.matches:
             yield ""
             yield from self._research_lines()
+
+    def _row(self, day: DayAssessment) -> tuple[str, ...]:
+        windows = [window for window in self.assessment.windows if window.date == day.date]
+        nearest = min(scan.min_attenuation_db for each in windows for scan in each.scan_instances)
+        return (
+            _date(day.date),
+            day.level,
+            self.model.score_text(day.score),
+            f"{day.minutes:.0f}",
+            str(len(windows)),
+            str(nearest),
+        )
 
     def _research_lines(self) -> Iterator[str]:
         names = ("File", "Key", "Identifiers", "Sightings", "First interval", "Last interval")
@@ -158,38 +171,9 @@ def window_json(window: ExposureWindow) -> dict[str, Any]:
     }
 
 
-def _summary(summary: ExposureSummary) -> dict[str, Any]:
-    return {
-        "maximum_score": summary.maximum_score,
-        "score_sum": summary.score_sum,
-        "weighted_duration_sum": summary.weighted_duration_sum,
-    }
-
-
-def day_json(day: DailySummary) -> dict[str, Any]:
+def day_json(day: DayAssessment) -> dict[str, Any]:
     """Return a day as ``truyvet match --json`` prints it."""
-    return {
-        "date": _date(day.date),
-        "level": day.level,
-        "duration_seconds": day.duration_seconds,
-        **_summary(day.total),
-        "report_types": {
-            kind.name.lower(): _summary(summary) for kind, summary in day.by_report_type.items()
-        },
-    }
-
-
-def _row(day: DailySummary, windows: tuple[ExposureWindow, ...]) -> tuple[str, ...]:
-    of_day = [window for window in windows if window.date == day.date]
-    nearest = min(scan.min_attenuation_db for window in of_day for scan in window.scan_instances)
-    return (
-        _date(day.date),
-        day.level,
-        f"{day.total.score_sum / 60:.1f}",
-        f"{day.duration_seconds / 60:.0f}",
-        str(len(of_day)),
-        str(nearest),
-    )
+    return {"date": _date(day.date), "level": day.level, **day.detail.to_json()}
 
 
 def text_table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -292,12 +292,12 @@ def assess_stored(
     assessment = assess(matches, membership.config.risk, utc_day(clock.now()))
     days = tuple(
         ExposureDay(
-            date=_EPOCH + datetime.timedelta(days=summary.date),
-            level=summary.level,
-            score_seconds=summary.total.score_sum,
-            minutes=round(summary.duration_seconds / 60),
+            date=_EPOCH + datetime.timedelta(days=day.date),
+            level=day.level,
+            score_seconds=day.score,
+            minutes=round(day.minutes),
         )
-        for summary in assessment.daily_summaries
+        for day in assessment.days
     )
     return days, assessment.level
 

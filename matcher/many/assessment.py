@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
 from matcher.many.logs import LogId, Tally
-from matcher.many.result import empty_table, match_row
+from matcher.many.result import empty_table, match_row, table_names
 from matcher.portable.join import Join
 from matcher.portable.sightings import SightingIndex
-from matcher.result import day_json, window_json
-from matcher.risk import assess
-from tracing_core.configuration.env2 import NO_LEVEL, ExposureConfiguration
+from matcher.result import window_json
+from matcher.risk import RiskModel, RiskParameters, assess
+from matcher.risk.model import NO_LEVEL
 from tracing_core.errors import require
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.protocol.interval import utc_day
@@ -45,15 +45,14 @@ class Weighing:
     """How logs are weighed; picklable, as it travels to the workers."""
 
     files: tuple[str, ...]
-    configuration: ExposureConfiguration
+    model: RiskModel[Any]
+    configuration: RiskParameters
     today: int | None
     research: bool
 
     def weigh(self, logs: Sequence[LogTask]) -> dict[str, pa.Table]:
         """Return the rows of each table for some logs; of the table of logs, what matched."""
-        rows: dict[str, list[_Row]] = {
-            name: [] for name in ("logs", "matches", "exposure_windows", "daily_summaries")
-        }
+        rows: dict[str, list[_Row]] = {name: [] for name in table_names(self.model)}
         for log in logs:
             for name, found in self._weigh(log).items():
                 rows[name] += [{"log_id": log.log_id, **row} for row in found]
@@ -61,7 +60,7 @@ class Weighing:
         kind = type(logs[0].log_id)
         return {
             name: arrow.Table.from_pylist(
-                found, empty_table(name, kind, research=self.research).schema
+                found, empty_table(name, kind, self.model, research=self.research).schema
             )
             for name, found in rows.items()
         }
@@ -69,7 +68,7 @@ class Weighing:
     def _weigh(self, log: LogTask) -> dict[str, list[_Row]]:
         matches = _matches(log)
         today = utc_day(log.last_seen_at) if self.today is None else self.today
-        assessment = assess(matches, self.configuration, today, in_order=True)
+        assessment = assess(matches, self.configuration, today, model=self.model, in_order=True)
         windows = [{**window_json(one), "date": one.date} for one in assessment.windows]
         found = [match_row(match, self.files, research=self.research) for match in matches]
         if not self.research:
@@ -77,15 +76,7 @@ class Weighing:
             windows.sort(key=repr)
             found.sort(key=repr)
         days = [
-            {
-                **day_json(day),
-                "date": day.date,
-                "report_types": [
-                    {"report_type": name, **summary}
-                    for name, summary in day_json(day)["report_types"].items()
-                ],
-            }
-            for day in assessment.daily_summaries
+            {"date": day.date, "level": day.level, **day.detail.to_row()} for day in assessment.days
         ]
         told = {
             "matched_keys": len(found),
@@ -98,7 +89,7 @@ class Weighing:
             "logs": [told] if matches else [],
             "matches": found,
             "exposure_windows": windows,
-            "daily_summaries": days,
+            self.model.days_name: days,
         }
 
 
@@ -119,6 +110,7 @@ def weighed_tables(
     log_ids: Sequence[LogId],
     tally: Tally,
     weighed: Iterable[dict[str, pa.Table]],
+    model: RiskModel[Any],
     *,
     research: bool,
 ) -> dict[str, pa.Table]:
@@ -129,9 +121,9 @@ def weighed_tables(
     parts = list(weighed)
     tables = {
         name: arrow.concat_tables(
-            [empty_table(name, kind, research=research), *(part[name] for part in parts)]
+            [empty_table(name, kind, model, research=research), *(part[name] for part in parts)]
         )
-        for name in ("logs", "matches", "exposure_windows", "daily_summaries")
+        for name in table_names(model)
     }
     matched = tables["logs"]
     numbers = {log_id: number for number, log_id in enumerate(log_ids)}

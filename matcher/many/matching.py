@@ -34,7 +34,7 @@ from matcher.many.logs import (
     folder_parts,
 )
 from matcher.many.result import ManyMatches, Provenance
-from tracing_core.configuration.env2 import ExposureConfiguration
+from matcher.risk import RiskModel, RiskParameters, load_model
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.store.sighting import Sighting
@@ -83,7 +83,8 @@ def match_many(
     executor: Executor | None = None,
     workers: int | None = None,
     public_keys: Sequence[EllipticCurvePublicKey] = (),
-    configuration: ExposureConfiguration | None = None,
+    configuration: RiskParameters | None = None,
+    model: RiskModel[Any] | None = None,
     today: int | None = None,
     research: bool = False,
     memory: int = DEFAULT_MEMORY,
@@ -95,7 +96,7 @@ def match_many(
 
     Parameters
     ----------
-    exports, public_keys, configuration, research, progress
+    exports, public_keys, configuration, model, research, progress
         As for `matcher.match`.
     logs
         A Parquet file, a folder of them, a folder of logs in the forms that `matcher.match`
@@ -119,7 +120,8 @@ def match_many(
     """
     _check(workers, memory, side)
     report = progress or (lambda _: None)
-    configuration = configuration or ExposureConfiguration.default()
+    model = model or load_model()
+    configuration = configuration or model.default_parameters()
     parts = _parts(logs, memory, workers or available_threads())
     report("reading the key files")
     keys = _Keys(exports, public_keys)
@@ -132,7 +134,7 @@ def match_many(
         if isinstance(logs, ManyLogs):  # those without a sighting are in no part
             findings.append(_Findings(list(logs.log_ids), _no_tally(len(logs.log_ids)), {}))
         report(f"weighing {len(found)} logs")
-        return _result(findings, found, keys, configuration, today, research, running)
+        return _result(findings, found, keys, model, configuration, today, research, running)
 
 
 def _findings(
@@ -384,7 +386,8 @@ def _result(
     findings: list[_Findings],
     found: dict[LogId, _Found],
     keys: _Keys,
-    configuration: ExposureConfiguration,
+    model: RiskModel[Any],
+    configuration: RiskParameters,
     today: int | None,
     research: bool,
     running: _Map,
@@ -405,14 +408,20 @@ def _result(
         for log_id in log_ids
         if log_id in found
     ]
-    weighing = Weighing(tuple(keys.names), configuration, today, research)
+    weighing = Weighing(tuple(keys.names), model, configuration, today, research)
     batches = [tasks[at : at + _LOGS_AT_ONCE] for at in range(0, len(tasks), _LOGS_AT_ONCE)]
     # A few are weighed sooner than they are sent.
     results = (map if len(batches) < 2 else running)(weighing.weigh, batches)
+    tables = weighed_tables(log_ids, tally, results, model, research=research)
     return ManyMatches(
-        **weighed_tables(log_ids, tally, results, research=research),
+        tables["logs"],
+        tables["matches"],
+        tables["exposure_windows"],
+        tables[model.days_name],
         diagnosis_keys=keys.count,
-        provenance=Provenance(configuration, keys.digests, keys.signatures_checked, research),
+        provenance=Provenance(
+            model, configuration, keys.digests, keys.signatures_checked, research
+        ),
     )
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
 from matcher.result import counted, text_table
-from tracing_core.configuration.env2 import NO_LEVEL, ExposureConfiguration
+from matcher.risk import RiskModel, RiskParameters
+from matcher.risk.model import NO_LEVEL
+from matcher.risk.models import DEFAULT_MODEL
 from tracing_core.errors import StoreError, require
 from tracing_core.store.sqlite import translated
 
@@ -24,29 +26,30 @@ if TYPE_CHECKING:
 __all__ = [
     "JSON_VERSION",
     "METADATA_KEY",
-    "TABLES",
     "ManyMatches",
     "Provenance",
     "check_new",
     "empty_table",
     "match_row",
+    "table_names",
 ]
 
 JSON_VERSION = 1
 METADATA_KEY = b"truyvet"
 """Where in the metadata of each table's schema its provenance is, as JSON."""
 
-TABLES = ("logs", "matches", "exposure_windows", "daily_summaries")
-"""The tables, and the names of their files without ``.parquet``."""
 
-_SUMMARY = ("maximum_score", "score_sum", "weighted_duration_sum")
+def table_names(model: RiskModel[Any]) -> tuple[str, ...]:
+    """Return the names of the tables, and of their files without ``.parquet``."""
+    return ("logs", "matches", "exposure_windows", model.days_name)
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where results come from; every table carries it."""
 
-    configuration: ExposureConfiguration
+    model: RiskModel[Any]
+    configuration: RiskParameters
     key_files: Mapping[str, str | None]
     """SHA-256 of each key file, hexadecimal, by its name; None for one that was in memory."""
     signatures_checked: bool
@@ -54,9 +57,11 @@ class Provenance:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the metadata holds."""
+        others = {} if self.model.name == DEFAULT_MODEL else {"model": self.model.name}
         text = json.dumps(self.configuration.to_json(), sort_keys=True, separators=(",", ":"))
         return {
             "version": version("truyvet"),
+            **others,
             "configuration": {
                 "name": self.configuration.name,
                 "sha256": hashlib.sha256(text.encode()).hexdigest(),
@@ -69,11 +74,10 @@ class Provenance:
         }
 
 
-def _schemas(log_id: Any, research: bool) -> dict[str, Any]:
+def _schemas(log_id: Any, model: RiskModel[Any], research: bool) -> dict[str, Any]:
     arrow = require("pyarrow", extra="cluster")
     word, day = arrow.string(), arrow.date32()
     whole, seconds = arrow.int64(), arrow.float64()
-    summary = [(name, seconds) for name in _SUMMARY]
     scan = arrow.struct(
         [
             ("typical_attenuation_db", arrow.int32()),
@@ -116,22 +120,16 @@ def _schemas(log_id: Any, research: bool) -> dict[str, Any]:
             ("calibration_confidence", word),
             ("scan_instances", arrow.list_(scan)),
         ],
-        "daily_summaries": [
-            ("date", day),
-            ("level", word),
-            ("duration_seconds", whole),
-            *summary,
-            ("report_types", arrow.list_(arrow.struct([("report_type", word), *summary]))),
-        ],
+        model.days_name: [("date", day), ("level", word), *model.table_columns()],
     }
     return {name: arrow.schema([("log_id", log_id), *columns]) for name, columns in fields.items()}
 
 
-def empty_table(name: str, log_ids: type, *, research: bool) -> pa.Table:
-    """Return one of `TABLES` without a row; `log_ids` is what its logs are called by."""
+def empty_table(name: str, log_ids: type, model: RiskModel[Any], *, research: bool) -> pa.Table:
+    """Return one of the tables without a row; `log_ids` is the type of its logs' names."""
     arrow = require("pyarrow", extra="cluster")
     kind = arrow.int64() if log_ids is int else arrow.string()
-    return _schemas(kind, research)[name].empty_table()
+    return _schemas(kind, model, research)[name].empty_table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +142,22 @@ class ManyMatches:
     """One row for each key that was near, by log, then by what the row says."""
     exposure_windows: pa.Table
     """One row a window, likewise."""
-    daily_summaries: pa.Table
-    """One row for each day that counts, by log and date."""
+    days: pa.Table
+    """One row per day that counts, by log and date; its file has the model's name for days."""
     diagnosis_keys: int
     """How many different keys the files hold, revoked ones too."""
     provenance: Provenance
 
-    def table(self, name: str) -> pa.Table:
-        """Return one of `TABLES` with its provenance."""
-        table = getattr(self, name)
-        told = {**self.provenance.to_json(), "diagnosis_keys": self.diagnosis_keys}
-        return table.replace_schema_metadata({METADATA_KEY: json.dumps(told).encode()})
+    def tables(self) -> dict[str, pa.Table]:
+        """Return every table, with its provenance, by name."""
+        facts = {**self.provenance.to_json(), "diagnosis_keys": self.diagnosis_keys}
+        metadata = {METADATA_KEY: json.dumps(facts).encode()}
+        tables = (self.logs, self.matches, self.exposure_windows, self.days)
+        names = table_names(self.provenance.model)
+        return {
+            name: table.replace_schema_metadata(metadata)
+            for name, table in zip(names, tables, strict=True)
+        }
 
     def write(self, folder: Path) -> None:
         """Write each table as ``<name>.parquet`` into a new folder, which appears whole or never.
@@ -170,9 +173,9 @@ class ManyMatches:
         with translated(folder):
             partial.mkdir(parents=True, mode=0o700)
             try:
-                for name in TABLES:
+                for name, table in self.tables().items():
                     with (partial / f"{name}.parquet").open("wb") as file:
-                        parquet.write_table(self.table(name), file, compression="zstd")
+                        parquet.write_table(table, file, compression="zstd")
                         file.flush()
                         os.fsync(file.fileno())
                 partial.rename(folder)
@@ -182,7 +185,7 @@ class ManyMatches:
 
     def levels(self) -> dict[str, int]:
         """Return how many logs are at each level, the gravest first, ``none`` last."""
-        names = [each.name for each in self.provenance.configuration.classifications]
+        names = self.provenance.model.levels(self.provenance.configuration)
         counts = dict.fromkeys([*names, NO_LEVEL], 0)
         for entry in self.logs.column("level").value_counts().to_pylist():
             counts[entry["values"]] += entry["counts"]
@@ -237,7 +240,7 @@ class ManyMatches:
         yield f"By {told['preset']}; a log is at the gravest level of its days."
 
     def _days_by_level(self) -> dict[str, int]:
-        counts = self.daily_summaries.column("level").value_counts().to_pylist()
+        counts = self.days.column("level").value_counts().to_pylist()
         return {entry["values"]: entry["counts"] for entry in counts}
 
 

@@ -1,16 +1,18 @@
-"""From exposure windows to the level a person is told."""
+"""Risk: from matches to exposure windows, scores and levels."""
 
-from matcher.risk.assessment import Assessment, assess
+from matcher.risk.assessment import assess
 from matcher.risk.configuration import load_configuration, preset_names
-from matcher.risk.models.env2.daily_summaries import DailySummary, daily_summaries
-from matcher.risk.models.env2.summary import ExposureSummary
+from matcher.risk.model import Assessment, DayAssessment, RiskModel, RiskParameters
+from matcher.risk.models import load_model, model_names
 
 __all__ = [
     "Assessment",
-    "DailySummary",
-    "ExposureSummary",
+    "DayAssessment",
+    "RiskModel",
+    "RiskParameters",
     "assess",
-    "daily_summaries",
     "load_configuration",
+    "load_model",
+    "model_names",
     "preset_names",
 ]

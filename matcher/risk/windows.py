@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from matcher.definition import KeyMatch, is_matchable
 from matcher.risk.attenuation import MeasuredSighting, measured_sightings
-from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.protocol.diagnosis_key import ReportType
 from tracing_core.protocol.exposure_window import ExposureWindow, Infectiousness, ScanInstance
 from tracing_core.protocol.interval import utc_day
@@ -16,6 +16,7 @@ __all__ = [
     "MAX_MINUTES_SINCE_LAST_SCAN",
     "SCAN_GAP_SECONDS",
     "WINDOW_SECONDS",
+    "WindowMapping",
     "exposure_windows",
 ]
 
@@ -32,7 +33,18 @@ DEFAULT_SECONDS_SINCE_LAST_SCAN = 120
 _Run = list[MeasuredSighting]
 
 
-def exposure_windows(match: KeyMatch, configuration: ExposureConfiguration) -> list[ExposureWindow]:
+class WindowMapping(Protocol):
+    """How a diagnosis key becomes windows (``DiagnosisKeysDataMapping`` of the protocol)."""
+
+    @property
+    def report_type_when_missing(self) -> ReportType:
+        """The report type of a key that states none."""
+
+    def infectiousness(self, days_since_onset: int | None) -> Infectiousness:
+        """Return how infectious the key's owner was; None for an unknown day of onset."""
+
+
+def exposure_windows(match: KeyMatch, configuration: WindowMapping) -> list[ExposureWindow]:
     """Return the windows near one key, by time; none if the key is revoked or not infectious."""
     infectiousness = configuration.infectiousness(match.key.days_since_onset_of_symptoms)
     if infectiousness is Infectiousness.NONE or not is_matchable(match.key):

@@ -138,11 +138,11 @@ def test_today_is_the_log_s_last_day_unless_said() -> None:
     log = [heard(key(), START), heard(key("stranger"), START + 144 * 14)]
     later = heard(key("stranger"), START + 144 * 15)
     suspect = heard(key("stranger"), START + 144 * 99, suspect=True)
-    assert len(match(log, [export(key())]).assessment.daily_summaries) == 1
-    assert len(match([*log, suspect], [export(key())]).assessment.daily_summaries) == 1
-    assert match([*log, later], [export(key())]).assessment.daily_summaries == ()
+    assert len(match(log, [export(key())]).assessment.days) == 1
+    assert len(match([*log, suspect], [export(key())]).assessment.days) == 1
+    assert match([*log, later], [export(key())]).assessment.days == ()
     day = START // 144 + 14
-    assert len(match([*log, later], [export(key())], today=day).assessment.daily_summaries) == 1
+    assert len(match([*log, later], [export(key())], today=day).assessment.days) == 1
 
 
 @settings(max_examples=30)

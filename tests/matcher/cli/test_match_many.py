@@ -18,12 +18,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from matcher.many.result import TABLES
+from matcher.many.result import table_names
+from matcher.risk import load_model
 from tests.matcher.examples import START, heard, key
 from tests.matcher.many import examples as worlds
 from tracing_core.export_file import ExportFile, Signer, write_export
 
 BIN = Path(sys.executable).parent
+TABLES = table_names(load_model())
 PRIVATE = generate_private_key(SECP256R1())
 NEAR = [heard(key(), START + 6 * n, rssi=-40, previous=(START + 6 * n) * 600) for n in range(20)]
 LOGS: dict[Any, Any] = {

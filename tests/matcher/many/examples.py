@@ -116,7 +116,7 @@ def together(result: ManyMatches) -> tuple[list[dict[str, Any]], ...]:
             result.logs,
             result.matches,
             result.exposure_windows,
-            result.daily_summaries,
+            result.days,
         )
     )
     for row in (*windows, *days):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher import assess, load_configuration, match_keys
-from matcher.risk import daily_summaries, preset_names
+from matcher.risk import preset_names
+from matcher.risk.models.env2 import daily_summaries
 from tests.matcher import naive
 from tests.matcher.examples import START, heard, key
 from tracing_core.configuration.env2 import (
@@ -212,7 +213,7 @@ def test_the_first_classification_wins_and_the_gravest_day_is_the_level() -> Non
     far = key("binh", start=START + 144)
     log = [*near, heard(far, START + 150, previous=1)]
     assessment = assess(match_keys(log, [key(), far]), ExposureConfiguration.default(), DAY + 1)
-    assert [(day.date, day.level) for day in assessment.daily_summaries] == [
+    assert [(day.date, day.level) for day in assessment.days] == [
         (DAY, "high"),
         (DAY + 1, "low"),
     ]
@@ -236,7 +237,7 @@ def test_windows_are_shuffled_and_in_order_on_request() -> None:
 
 def test_nothing_is_no_exposure() -> None:
     assessment = assess([], ExposureConfiguration.default(), DAY)
-    assert (assessment.windows, assessment.daily_summaries) == ((), ())
+    assert (assessment.windows, assessment.days) == ((), ())
     assert (assessment.level, assessment.score) == ("none", 0.0)
 
 

@@ -8,7 +8,7 @@ from matcher.risk.models.env2.summary import ExposureSummary
 from tracing_core.configuration.env2 import NO_LEVEL, Classification
 from tracing_core.protocol.diagnosis_key import ReportType
 
-__all__ = ["gravest", "level_of"]
+__all__ = ["level_of", "worst"]
 
 
 def level_of(
@@ -23,7 +23,7 @@ def level_of(
     return NO_LEVEL
 
 
-def gravest(levels: Sequence[str], classifications: Sequence[Classification]) -> str:
+def worst(levels: Sequence[str], classifications: Sequence[Classification]) -> str:
     """Return the level among those of several days that stands first, else ``none``."""
     return next((level.name for level in classifications if level.name in levels), NO_LEVEL)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matcher.risk.models.env2.classification import level_of
 from matcher.risk.models.env2.summary import ExposureSummary
@@ -33,6 +34,28 @@ class DailySummary:
     """Over all report types: the greatest of the maxima, the sums of the sums."""
     by_report_type: Mapping[ReportType, ExposureSummary]
     """The same for each report type that has a window."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields of the day in JSON, after ``date`` and ``level``."""
+        return {
+            "duration_seconds": self.duration_seconds,
+            **self.total.to_json(),
+            "report_types": {
+                kind.name.lower(): summary.to_json()
+                for kind, summary in self.by_report_type.items()
+            },
+        }
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the same as columns of a table; the report types are a list there."""
+        return {
+            "duration_seconds": self.duration_seconds,
+            **self.total.to_json(),
+            "report_types": [
+                {"report_type": kind.name.lower(), **summary.to_json()}
+                for kind, summary in self.by_report_type.items()
+            ],
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 __all__ = ["ExposureSummary"]
 
@@ -17,3 +18,7 @@ class ExposureSummary:
     """The sum of the windows' scores."""
     weighted_duration_sum: float
     """The sum of the windows' durations, weighted by attenuation alone."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the three figures by name."""
+        return asdict(self)
