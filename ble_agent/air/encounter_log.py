@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Container
 from dataclasses import replace
 from random import Random, SystemRandom
-from typing import Any
 
 from ble_agent.air.clock_watch import ClockWatch
 from ble_agent.air.day_sample import DaySample, RecentlyHeard
@@ -18,12 +17,11 @@ from ble_agent.store.database import (
     compact,
     delete_old,
     forget,
-    forget_batches,
-    get_state,
+    forget_key_files,
     note_deletion,
-    set_state,
     truncate_log,
 )
+from ble_agent.store.state import SCAN, ScanState
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
@@ -158,7 +156,7 @@ class EncounterLog:
         self._clock = clock
         self._is_recording = is_recording
         self._random = random or SystemRandom()
-        self._state: dict[str, Any] = {}
+        self._state: ScanState = {}
         self._previous_scan_at: int | None = None
         self.watch = ClockWatch(clock)
         """Tells whether the clock can be believed."""
@@ -185,7 +183,7 @@ class EncounterLog:
             When it cannot be read or written; a later call tries it again.
         """
         with translated(path_of(db)):
-            state: dict[str, Any] = get_state(db, "scan") or {}
+            state: ScanState = SCAN.get(db) or {}
         if not self._is_recording:
             latest = self.watch.remember(state.get("clock"))
             self._previous_scan_at = self._previous_scan_at or state.get("at")
@@ -266,7 +264,7 @@ class EncounterLog:
                 if lost:
                     note_deletion(db)
                 self._state["dropped_samples"] = self._dropped_samples + lost
-                set_state(db, "scan", self._state)
+                SCAN.set(db, self._state)
                 self._compare_again(db)
                 deleted = delete_old(db, self.watch.steady_now()) > 0
         except BaseException:
@@ -281,4 +279,4 @@ class EncounterLog:
         """Let the next check use every key file anew if what is written was heard long ago."""
         latest = math.inf if self._is_recording else self._clock.now() - _LATE_SECONDS
         if any(sighting.seen_at < latest for sighting in self._unwritten):
-            forget_batches(db)
+            forget_key_files(db)

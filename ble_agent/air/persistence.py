@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.store.database import get_state, make_home, open_store, set_state
+from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import exclusive_use
+from ble_agent.store.state import RADIO, RadioState
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioFault, StoreError
 from tracing_core.protocol.advertisement import Advertisement
@@ -102,8 +103,8 @@ class LateStore:
 
 def note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
     """Note for `status` whether the radio works; a disk that fails is told of elsewhere."""
-    noted: dict[str, Any] = {"name": name, "fault": None if fault is None else fault.name.lower()}
+    noted: RadioState = {"name": name, "fault": None if fault is None else fault.name.lower()}
     with contextlib.suppress(StoreError), translated(path_of(db)):
-        if get_state(db, "radio") != noted:
+        if RADIO.get(db) != noted:
             with transaction(db):
-                set_state(db, "radio", noted)
+                RADIO.set(db, noted)

@@ -17,8 +17,9 @@ from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.config import AgentConfig
 from ble_agent.messages.catalogue import date_text, say
 from ble_agent.messages.refusals import not_possible
-from ble_agent.store.database import DATABASE_NAME, get_state, has_database, open_store
+from ble_agent.store.database import DATABASE_NAME, has_database, open_store
 from ble_agent.store.home import is_running
+from ble_agent.store.state import LAST_CHECK, RADIO, SCAN
 from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.clock import Clock, clock_from_environment
 from tracing_core.errors import SchemaMismatch, StoreError
@@ -69,9 +70,9 @@ class _Known:
         epoch = datetime.date(1970, 1, 1)
         return cls(
             find_membership(db),
-            get_state(db, "scan") or {},
-            get_state(db, "last_check") or {},
-            get_state(db, "radio") or {},
+            SCAN.get(db) or {},
+            LAST_CHECK.get(db) or {},
+            RADIO.get(db) or {},
             db.table("own_key").count,
             {epoch + datetime.timedelta(days=day): count for day, count in rows},
         )

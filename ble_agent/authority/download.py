@@ -7,7 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from ble_agent.store.database import get_state, set_state
+from ble_agent.store.state import AnswerState, StateValue, answer_value
 from tracing_core.errors import StoreError
 from tracing_core.store.sqlite import Database, transaction, translated
 
@@ -33,12 +33,12 @@ class KnownAnswers:
 
     def tag(self, url: str) -> str | None:
         """Return the ETag to send with a request; None if there is none."""
-        known = get_state(self._db, _name(url))
-        return None if known is None or known["url"] != url else str(known["tag"])
+        known = _place(url).get(self._db)
+        return None if known is None or known["url"] != url else known["tag"]
 
     def body(self, url: str) -> bytes | None:
         """Return the document that `tag` belongs to."""
-        known = get_state(self._db, _name(url))
+        known = _place(url).get(self._db)
         return None if known is None or known["url"] != url else known["body"].encode("latin-1")
 
     def keep(self, url: str, e_tag: str, body: bytes) -> None:
@@ -49,13 +49,12 @@ class KnownAnswers:
             return
         # It spares a download; where it cannot be written, the next one is whole.
         with contextlib.suppress(StoreError), transaction(self._db):
-            kept = {"url": url, "tag": f'"{tag}"', "body": body.decode("latin-1")}
-            set_state(self._db, _name(url), kept)
+            kept: AnswerState = {"url": url, "tag": f'"{tag}"', "body": body.decode("latin-1")}
+            _place(url).set(self._db, kept)
 
 
-def _name(url: str) -> str:
-    # One of a kind, whatever the server is called.
-    return f"answer {url.rpartition('/')[2]}"
+def _place(url: str) -> StateValue[AnswerState]:
+    return answer_value(url.rpartition("/")[2])
 
 
 class PartialFile:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from ble_agent.authority.client import ServerClient
 from ble_agent.messages.refusals import not_possible
-from ble_agent.store.database import forget_batches, get_state, set_state
+from ble_agent.store.database import forget_key_files
+from ble_agent.store.state import LAST_CHECK, MEMBERSHIP, NOTIFIED, REPORT
 from tracing_core.errors import TracingError, TrustError
 from tracing_core.store.sqlite import Database, transaction
 from tracing_core.trust.documents import JoinLine, SignedConfig, TrustDocument, verify_trust_chain
 
 __all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"]
-
-_STATE = "membership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def find_membership(db: Database) -> Membership | None:
     TrustError
         When the database was tampered with.
     """
-    state = get_state(db, _STATE)
+    state = MEMBERSHIP.get(db)
     if state is None:
         return None
     line = JoinLine.parse(state["line"])
@@ -98,10 +97,10 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
     membership = _fetched(client, line, before if same else None, now)
     with transaction(db):
         if not same:
-            forget_batches(db)
+            forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")
-            for name in ("report", "last_check", "notified"):
-                set_state(db, name, None)
+            for value in (REPORT, LAST_CHECK, NOTIFIED):
+                value.clear(db)
         _remember(db, membership)
     return membership
 
@@ -119,7 +118,8 @@ def refresh(db: Database, client: ServerClient, membership: Membership, now: flo
     newer = _fetched(client, membership.line, membership, now)
     if newer != membership:
         with transaction(db):
-            if get_state(db, _STATE)["line"] != str(membership.line):
+            known = MEMBERSHIP.get(db)
+            if known is None or known["line"] != str(membership.line):
                 raise TrustError("this device has joined another server meanwhile: try again")
             _remember(db, newer)
     return newer
@@ -145,9 +145,8 @@ def _fetched(
 
 
 def _remember(db: Database, membership: Membership) -> None:
-    set_state(
+    MEMBERSHIP.set(
         db,
-        _STATE,
         {
             "line": str(membership.line),
             "documents": membership.documents,

@@ -10,7 +10,8 @@ from typing import Any
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import Membership, load_membership, refresh
 from ble_agent.messages.catalogue import MESSAGES, date_text, say
-from ble_agent.store.database import RETENTION_SECONDS, additions, forget, set_state
+from ble_agent.store.database import RETENTION_SECONDS, additions, forget
+from ble_agent.store.state import LAST_CHECK
 from matcher import KeyMatch, SightingIndex, assess, match_keys
 from matcher.definition import is_matchable, revised
 from tracing_core.clock import Clock
@@ -131,7 +132,7 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     with transaction(db):
         is_current = additions(db) == added
         if is_current:
-            set_state(db, "last_check", {"at": int(clock.now()), "level": level, "days": len(days)})
+            LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
     if not is_current:
         return check(db, client, clock)
     return CheckResult(count, days, level, failure)

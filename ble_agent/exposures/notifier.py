@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ble_agent.exposures.check import ExposureDay
 from ble_agent.messages.catalogue import say
-from ble_agent.store.database import get_state, set_state
+from ble_agent.store.state import NOTIFIED
 from tracing_core.store.sqlite import Database, transaction
 
 __all__ = ["Notifier", "unseen_days"]
 
 _NAME = "truyvet"
-_STATE = "notified"
 _COMMAND_SECONDS = 30.0
 _DESKTOP_SECONDS = 10.0
 # Enough for a script to find its programs and the desktop, and nothing of ours.
@@ -37,12 +36,12 @@ def unseen_days(db: Database, days: Iterable[ExposureDay]) -> list[ExposureDay]:
         When that cannot be noted; then nobody is told, for it would be told again and again.
     """
     days = [day for day in days if day.level != "none"]
-    told: Mapping[str, str] = get_state(db, _STATE) or {}
+    told: Mapping[str, str] = NOTIFIED.get(db) or {}
     now = {day.date.isoformat(): day.level for day in days}
     new = [day for day in days if told.get(day.date.isoformat()) != day.level]
     if now != told:
         with transaction(db):
-            set_state(db, _STATE, now)
+            NOTIFIED.set(db, now)
     return new
 
 

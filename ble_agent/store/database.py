@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from ble_agent.store.state import ADDITIONS, COMPACTED_AT, REPORT, ROOM, TO_COMPACT
 from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.protocol.interval import INTERVAL_SECONDS
@@ -22,14 +21,12 @@ __all__ = [
     "compact",
     "delete_old",
     "forget",
-    "forget_batches",
-    "get_state",
+    "forget_key_files",
     "has_database",
     "make_home",
     "note_deletion",
     "open_store",
     "reserve_room",
-    "set_state",
     "truncate_log",
 ]
 
@@ -39,13 +36,9 @@ DATABASE_NAME = "agent.db"
 RETENTION_SECONDS = 14 * 86_400
 """Everything older is deleted; the protocol has no use for it (GAEN: 14 days)."""
 
-_COMPACTED = "compacted_at"
 _COMPACT_EVERY_SECONDS = 86_400
 
 _MOST_IN_MEMORY_BYTES = 24 << 20
-_TO_COMPACT = "to_compact"
-_ADDITIONS = "additions"
-_ROOM = "room"
 _ROOM_BYTES = 64 << 10
 _OLD_ROWS = (
     ("sighting", "seen_at"),
@@ -106,24 +99,6 @@ def open_store(home: Path) -> Iterator[Database]:
         db.conn.close()
 
 
-def get_state(db: Database, name: str) -> Any:
-    """Return what was remembered under a name; None if nothing was."""
-    row = db.conn.execute("SELECT value FROM state WHERE name = ?", [name]).fetchone()
-    return None if row is None else json.loads(row[0])
-
-
-def set_state(db: Database, name: str, value: Any) -> None:
-    """Remember something JSON can hold, inside the caller's transaction; None forgets it."""
-    if value is None:
-        db.conn.execute("DELETE FROM state WHERE name = ?", [name])
-    else:
-        db.conn.execute(
-            "INSERT INTO state (name, value) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            [name, json.dumps(value)],
-        )
-
-
 def delete_old(db: Database, now: float) -> int:
     """Delete what is older than 14 days, inside the caller's transaction; return how many rows.
 
@@ -131,9 +106,9 @@ def delete_old(db: Database, now: float) -> int:
     `truncate_log`, and may stay elsewhere in the file until `compact`.
     """
     oldest = int(now) - RETENTION_SECONDS
-    report = get_state(db, "report")
+    report = REPORT.get(db)
     if report and max(report.get("reported_at", 0), report.get("verified_at", 0)) < oldest:
-        set_state(db, "report", None)
+        REPORT.clear(db)
     count = sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in _OLD_ROWS
@@ -143,25 +118,24 @@ def delete_old(db: Database, now: float) -> int:
     return count
 
 
-def forget_batches(db: Database) -> None:
-    """Let the next check use every key file anew, inside the transaction that adds old sightings.
+def forget_key_files(db: Database) -> None:
+    """Mark every key file as unmatched; call it in the transaction that adds old sightings.
 
-    What they hold may match keys that were compared with the log before, or are right now:
-    `additions` tells.
+    A check that is under way sees by `additions` that its key files must be matched again.
     """
     db.conn.execute("DELETE FROM batch")
-    set_state(db, _ADDITIONS, additions(db) + 1)
+    ADDITIONS.set(db, additions(db) + 1)
 
 
 def additions(db: Database) -> int:
     """Return how often old sightings were added."""
-    return int(get_state(db, _ADDITIONS) or 0)
+    return ADDITIONS.get(db) or 0
 
 
 def note_deletion(db: Database) -> None:
     """Note, in the transaction that deletes or replaces, that the file must be compacted."""
-    if not get_state(db, _TO_COMPACT):
-        set_state(db, _TO_COMPACT, True)
+    if not TO_COMPACT.get(db):
+        TO_COMPACT.set(db, True)
 
 
 def compact(db: Database) -> bool:
@@ -181,7 +155,7 @@ def compact(db: Database) -> bool:
         When the disk has no room for a second copy, or cannot be written.
     """
     with translated(path_of(db)):
-        if not get_state(db, _TO_COMPACT):
+        if not TO_COMPACT.get(db):
             return True
         # In memory if it fits, since a temporary file would leave its blocks on the disk.
         size = Path(path_of(db)).stat().st_size
@@ -196,7 +170,7 @@ def compact(db: Database) -> bool:
     if not truncate_log(db):
         return False
     with transaction(db):
-        set_state(db, _TO_COMPACT, None)
+        TO_COMPACT.clear(db)
     return True
 
 
@@ -221,9 +195,10 @@ def reserve_room(db: Database) -> None:
     StoreBusy, StoreFull, StoreError
         When there is none.
     """
-    for value in ("." * _ROOM_BYTES, None):
-        with transaction(db):
-            set_state(db, _ROOM, value)
+    with transaction(db):
+        ROOM.set(db, "." * _ROOM_BYTES)
+    with transaction(db):
+        ROOM.clear(db)
     # The pages stay the database's, and the log's blocks are free again.
     truncate_log(db)
 
@@ -237,10 +212,10 @@ def forget(db: Database, now: float) -> int:
         count = delete_old(db, now)
     # A day that somebody reads or the disk is full all along is made up for later.
     with contextlib.suppress(StoreBusy, StoreFull):
-        is_due = not 0 <= now - (get_state(db, _COMPACTED) or 0) < _COMPACT_EVERY_SECONDS
-        if is_due and get_state(db, _TO_COMPACT) and compact(db):
+        is_due = not 0 <= now - (COMPACTED_AT.get(db) or 0) < _COMPACT_EVERY_SECONDS
+        if is_due and TO_COMPACT.get(db) and compact(db):
             with transaction(db):
-                set_state(db, _COMPACTED, int(now))
+                COMPACTED_AT.set(db, int(now))
         elif count:
             truncate_log(db)
     return count

@@ -91,7 +91,7 @@ def listen_in(*, is_unsafe: bool) -> None:
 
     commit, next_advertisement = EncounterLog.commit, KeyRing.next_advertisement
     take_batch, open_database = exposure_check.take_batch, store.open_database
-    forget_batches = encounter_log.forget_batches
+    forget_key_files = encounter_log.forget_key_files
 
     def tell_commit(log: EncounterLog, scan: Scan) -> int:
         heard = scan.sightings(None, clock_suspect=False)
@@ -115,7 +115,7 @@ def listen_in(*, is_unsafe: bool) -> None:
 
     def tell_forgetting(db: Any) -> None:
         tell(forgetting=True)
-        forget_batches(db)
+        forget_key_files(db)
 
     def open_unsafely(*arguments: Any) -> Any:
         return open_database(*arguments, synchronous="OFF")
@@ -123,7 +123,7 @@ def listen_in(*, is_unsafe: bool) -> None:
     EncounterLog.commit = tell_commit  # type: ignore[method-assign]
     KeyRing.next_advertisement = tell_advertisement  # type: ignore[method-assign]
     exposure_check.take_batch = tell_batch
-    encounter_log.forget_batches = tell_forgetting
+    encounter_log.forget_key_files = tell_forgetting
     if is_unsafe:
         store.open_database = open_unsafely  # type: ignore[assignment]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ble_agent.store.database import RETENTION_SECONDS, forget_batches
+from ble_agent.store.database import RETENTION_SECONDS, forget_key_files
 from ble_agent.store.importers.leveldb import is_leveldb
 from ble_agent.store.importers.microg import MICROG_COLUMNS, MICROG_TABLE, MicroG
 from ble_agent.store.importers.own_log import OwnLog
@@ -165,7 +165,7 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
                     report.kept += 1
                     insert_sightings(db, [sighting])
             if report.kept:
-                forget_batches(db)
+                forget_key_files(db)
             if dry_run:
                 raise _DryRun
     return report

@@ -8,7 +8,6 @@ import itertools
 import logging
 import resource
 import signal
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +26,8 @@ from ble_agent.air.key_ring import KeyRing
 from ble_agent.air.persistence import LateStore
 from ble_agent.air.schedule import CONTINUOUS, Schedule
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
-from ble_agent.store.database import get_state, open_store
+from ble_agent.store.database import open_store
+from ble_agent.store.state import RADIO
 from tracing_core.clock import ManualClock
 from tracing_core.errors import (
     AdvertisementFault,
@@ -231,18 +231,14 @@ async def test_status_learns_of_an_adapter_that_could_not_even_be_opened(tmp_pat
         with pytest.raises(RadioError):
             await agent.run()
     with open_store(tmp_path) as db:
-        assert get_state(db, "radio")["fault"] == "no_adapter"
+        assert RADIO.get(db)["fault"] == "no_adapter"
 
 
-def test_a_disk_that_cannot_even_be_read_is_no_fault_of_the_radio(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unreadable(*_: object) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
-
+def test_a_disk_that_cannot_even_be_read_is_no_fault_of_the_radio(tmp_path: Path) -> None:
     with LateStore(tmp_path, EagerClock(START)) as store:
         store.open()
-        monkeypatch.setattr(late_store, "get_state", unreadable)
+        with open_store(tmp_path) as db:
+            db.execute("DROP TABLE state")
         store.note_radio("scripted", None)
 
 

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ble_agent.air import encounter_log
 from ble_agent.air.clock_watch import ClockWatch
 from ble_agent.air.encounter_log import EncounterLog, Scan
-from ble_agent.store.database import forget, get_state, open_store
+from ble_agent.store.database import forget, open_store
+from ble_agent.store.state import SCAN
 from tracing_core.clock import ManualClock
 from tracing_core.errors import StoreBusy, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
@@ -212,7 +213,7 @@ def test_a_flood_in_one_scan_is_bounded_and_counted(tmp_path: Path, monkeypatch)
         log = EncounterLog(db, clock)
         assert hear(log, clock, 1, 1, 1, 1, 1, *range(2, 100)) == 50
         rows = list(select_sightings(db))
-        dropped = get_state(db, "scan")["dropped_samples"]
+        dropped = SCAN.get(db)["dropped_samples"]
     assert len(rows) == 50
     # Chance decides whether the one heard five times stays; of it three samples do.
     samples = sorted(len(row.rssi_dbm) for row in rows)

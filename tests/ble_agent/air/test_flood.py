@@ -13,7 +13,8 @@ import pytest
 from ble_agent.air import day_sample, encounter_log
 from ble_agent.air.encounter_log import EncounterLog, Scan
 from ble_agent.radio.reception import Reception
-from ble_agent.store.database import get_state, open_store
+from ble_agent.store.database import open_store
+from ble_agent.store.state import SCAN
 from tests.ble_agent.radio.captures import legacy_report
 from tracing_core.clock import ManualClock
 from tracing_core.protocol.advertisement import Advertisement
@@ -118,7 +119,7 @@ def test_a_day_of_flood_keeps_what_was_there_and_who_is_heard_again(
         rows = list(select_sightings(db))
         assert [row.rpi for row in rows[: len(before)]] == before
         assert len([row for row in rows if START <= row.seen_at < START + DAY]) == 1000
-        dropped = get_state(db, "scan")["dropped_samples"]
+        dropped = SCAN.get(db)["dropped_samples"]
     # Every packet is either in the log or counted.
     assert sum(len(row.rssi_dbm) for row in rows) + dropped == 10 * 30 * 4 + 100 * (3 * 4 + 500)
     heard = people_in(tmp_path)
@@ -189,7 +190,8 @@ sys.modules.update(dict.fromkeys(["numpy", "numba", "rich"]))
 from pathlib import Path
 from random import Random
 from ble_agent.air.encounter_log import EncounterLog
-from ble_agent.store.database import get_state, open_store
+from ble_agent.store.database import open_store
+from ble_agent.store.state import SCAN
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.clock import ManualClock
 
@@ -212,7 +214,7 @@ with open_store(Path(sys.argv[1])) as db:
         log.commit(scan)
     (kept,) = db.conn.execute("SELECT count(*) FROM sighting WHERE rpi < zeroblob(14)").fetchone()
     (rows,) = db.conn.execute("SELECT count(*) FROM sighting").fetchone()
-    print(kilobytes() - before, rows, kept, get_state(db, "scan")["dropped_samples"])
+    print(kilobytes() - before, rows, kept, SCAN.get(db)["dropped_samples"])
 """
 
 
@@ -247,7 +249,7 @@ def test_a_burst_of_twenty_thousand_packets_in_a_scan_loses_none(tmp_path: Path)
                 scan.hear(heard.advertisement, heard.rssi_dbm, heard.heard_at)
         log.commit(scan)
         rows = list(select_sightings(db))
-        assert get_state(db, "scan")["dropped_samples"] == 0
+        assert SCAN.get(db)["dropped_samples"] == 0
     assert len(rows) == 300
     assert sum(len(row.rssi_dbm) for row in rows) == 20_000
     assert not reception.rejected

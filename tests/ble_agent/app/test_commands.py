@@ -22,8 +22,9 @@ from ble_agent.app.cli import agent as agent_command
 from ble_agent.config import AgentConfig, load_config
 from ble_agent.messages.catalogue import explain
 from ble_agent.service import notify
-from ble_agent.store.database import DATABASE_NAME, get_state, open_store, set_state
+from ble_agent.store.database import DATABASE_NAME, open_store
 from ble_agent.store.home import LOCK_NAME
+from ble_agent.store.state import LAST_CHECK, NOTIFIED, REPORT
 from tests.ble_agent.agents import AgentProcess, clock_at, environment
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
@@ -77,8 +78,9 @@ def test_joining_another_authority_asks_first_and_says_what_goes(
     with open_store(agent.home) as db, transaction(db):
         insert_sightings(db, [ROW])
         db.execute("INSERT INTO batch VALUES ('1.zip', 1)")
-        for name in ("last_check", "notified", "report"):
-            set_state(db, name, {"at": int(NOW)})
+        LAST_CHECK.set(db, {"at": int(NOW), "level": "none", "days": 0})
+        NOTIFIED.set(db, {"2027-01-14": "low"})
+        REPORT.set(db, {"reported_at": int(NOW)})
     assert agent.answer("join", server.line)["region"] == "VN"
     with fake_server() as other:
         for lang, words in (("en", "All that was heard"), ("vi", "Mọi tín hiệu đã thu")):
@@ -94,7 +96,7 @@ def test_joining_another_authority_asks_first_and_says_what_goes(
     with open_store(agent.home) as db:
         assert db.table("batch").count == 0
         assert db.table("sighting").count == 1
-        assert [get_state(db, name) for name in ("last_check", "notified", "report")] == [None] * 3
+        assert [value.get(db) for value in (LAST_CHECK, NOTIFIED, REPORT)] == [None] * 3
 
 
 def test_the_list_of_commands_is_whole(agent: AgentProcess) -> None:

@@ -18,8 +18,9 @@ from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join
 from ble_agent.config import AgentConfig
 from ble_agent.messages.catalogue import say
-from ble_agent.store.database import open_store, set_state
+from ble_agent.store.database import open_store
 from ble_agent.store.home import exclusive_use
+from ble_agent.store.state import LAST_CHECK
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tracing_core.clock import ManualClock
 from tracing_core.errors import RadioFault, StoreFull
@@ -53,7 +54,7 @@ def work(home: Path, server: FakeServer, clock: ManualClock) -> None:
         scan.hear(Advertisement(bytes(16), bytes(4)), -60, clock.now())
         log.commit(scan)
         with transaction(db):
-            set_state(db, "last_check", {"at": int(NOW), "level": "none", "days": 0})
+            LAST_CHECK.set(db, {"at": int(NOW), "level": "none", "days": 0})
 
 
 def checks(home: Path, lang: str = "en") -> tuple[dict[str, bool], str]:

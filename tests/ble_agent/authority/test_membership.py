@@ -14,7 +14,8 @@ from ble_agent.authority.membership import (
     load_membership,
     refresh,
 )
-from ble_agent.store.database import get_state, open_store, set_state
+from ble_agent.store.database import open_store
+from ble_agent.store.state import MEMBERSHIP
 from tests.ble_agent.fake_server import FakeServer, fake_server, new_key
 from tracing_core.errors import NotPossible, ServerUnreachable, TrustError
 from tracing_core.store.sqlite import Database, transaction
@@ -123,11 +124,11 @@ def test_a_configuration_not_signed_or_expired_is_refused(db: Database, server: 
 
 def test_a_tampered_database_is_not_believed(db: Database, server: FakeServer) -> None:
     joined(db, server)
-    state = get_state(db, "membership")
+    state = MEMBERSHIP.get(db)
     other = FakeServer()
     state["documents"] = other.documents
     with transaction(db):
-        set_state(db, "membership", json.loads(json.dumps(state)))
+        MEMBERSHIP.set(db, json.loads(json.dumps(state)))
     with pytest.raises(TrustError):
         load_membership(db)
 
@@ -167,9 +168,9 @@ def test_joining_mends_what_is_remembered_and_cannot_be_read(
     db: Database, server: FakeServer, name: str
 ) -> None:
     membership = joined(db, server)
-    broken = get_state(db, "membership") | {name: ["x"] if name == "documents" else "x"}
+    broken = MEMBERSHIP.get(db) | {name: ["x"] if name == "documents" else "x"}
     with transaction(db):
-        set_state(db, "membership", broken)
+        MEMBERSHIP.set(db, broken)
     with pytest.raises(TrustError):
         load_membership(db)
     assert joined(db, server) == membership

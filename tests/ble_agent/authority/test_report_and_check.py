@@ -13,7 +13,8 @@ import pytest
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient
 from ble_agent.authority.report import _is_fresh, report
-from ble_agent.store.database import get_state, make_home, open_store
+from ble_agent.store.database import make_home, open_store
+from ble_agent.store.state import REPORT
 from tests.ble_agent.agents import AgentProcess, clock_at
 from tests.server.running import RunningServer, command
 from tests.server.running import clock_at as server_clock_at
@@ -171,7 +172,7 @@ def test_a_report_that_broke_off_goes_on_with_the_same_code(
             with pytest.raises(ServerUnreachable):
                 report(db, client, clock, code)
         assert report(db, client, clock, code) == (1, False)
-        assert get_state(db, "report")["revision_token"]
+        assert REPORT.get(db)["revision_token"]
         with pytest.raises(ServerRefused, match="used already"):
             report(db, client, clock, code)
         # The keys of today may be sent again, with the revision token kept from the first time.

@@ -11,7 +11,8 @@ import pytest
 from ble_agent.air.persistence import LateStore
 from ble_agent.authority.client import ServerClient
 from ble_agent.exposures.check import check
-from ble_agent.store.database import get_state, open_store, set_state
+from ble_agent.store.database import open_store
+from ble_agent.store.state import SCAN
 from tests.ble_agent.authority.test_hostile_server import self_signed
 from tests.ble_agent.exposures.test_exposure_check import YESTERDAY, met
 from tests.ble_agent.fake_server import FakeServer, fake_server
@@ -140,8 +141,8 @@ def test_a_device_that_is_off_every_night_forgets_too(tmp_path: Path) -> None:
 def test_a_database_of_before_goes_by_the_latest_time_it_noted(tmp_path: Path) -> None:
     started(tmp_path, ManualClock(NOW), hours=5)
     with open_store(tmp_path) as db, transaction(db):
-        scan = get_state(db, "scan")
+        scan = SCAN.get(db)
         scan["clock"] = {name: scan["clock"][name] for name in ("latest", "suspect_scans")}
-        set_state(db, "scan", scan)
+        SCAN.set(db, scan)
     started(tmp_path, ManualClock(NOW + 365 * DAY))
     assert kept_before(tmp_path, NOW + DAY) == (6, 1)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from ble_agent.store.database import forget, get_state, note_deletion, open_store
+from ble_agent.store.database import forget, note_deletion, open_store
+from ble_agent.store.state import COMPACTED_AT
 from tracing_core.store.sighting import Sighting, insert_sightings
 from tracing_core.store.sqlite import transaction
 
@@ -45,7 +46,7 @@ def test_old_rows_amid_younger_ones_leave_no_copy_in_the_files(tmp_path: Path) -
 def test_the_file_is_rewritten_once_a_day_and_not_more(tmp_path: Path) -> None:
     with open_store(tmp_path) as db:
         forget(db, START)
-        assert get_state(db, "compacted_at") is None, "nothing was deleted"
+        assert COMPACTED_AT.get(db) is None, "nothing was deleted"
         times = (
             (0, START),
             (DAY - 1, START),
@@ -58,7 +59,7 @@ def test_the_file_is_rewritten_once_a_day_and_not_more(tmp_path: Path) -> None:
             with transaction(db):
                 note_deletion(db)
             forget(db, START + later)
-            assert get_state(db, "compacted_at") == expected
+            assert COMPACTED_AT.get(db) == expected
 
 
 def test_a_reader_puts_rewriting_off_and_stops_nothing(tmp_path: Path) -> None:
@@ -72,4 +73,4 @@ def test_a_reader_puts_rewriting_off_and_stops_nothing(tmp_path: Path) -> None:
         assert forget(db, START + 15 * DAY) == 1
         reader.conn.execute("ROLLBACK")
         forget(db, START + 15 * DAY)
-        assert get_state(db, "compacted_at") == START + 15 * DAY
+        assert COMPACTED_AT.get(db) == START + 15 * DAY

@@ -1,0 +1,158 @@
+"""Progress of a report: what the server has granted so far, as it is kept in the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from ble_agent.store.database import RETENTION_SECONDS
+from ble_agent.store.state import REPORT, ReportState
+from tracing_core.store.sqlite import Database, transaction
+
+__all__ = ["ReportProgress"]
+
+# Certificates are valid for a quarter of an hour at Google's server and at ours.
+_CERTIFICATE_SECONDS = 600
+_TOKEN_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportProgress:
+    """Steps of a report that are done; fields of later steps are empty or None.
+
+    Times are UTC Unix seconds.
+    """
+
+    code: str = ""
+    token: str = ""
+    """What the code was exchanged for."""
+    test_type: str = ""
+    onset: int = 0
+    """First interval of the day of the symptoms' onset; 0 if unknown."""
+    verified_at: int | None = None
+    certificate: str = ""
+    secret: str = ""
+    """Key of the MAC over the keys, in base64."""
+    starts: tuple[int, ...] = ()
+    """First intervals of the keys that the certificate is for."""
+    certified_at: int | None = None
+    revision_token: str = ""
+    """Right to change the keys of a report that was made."""
+    reported_at: int | None = None
+    taken_back: int | None = None
+    """First interval of the newest key that was taken back."""
+
+    @classmethod
+    def load(cls, db: Database) -> Self:
+        """Return the progress that the database holds; an empty one if there is none."""
+        return cls.from_json(REPORT.get(db) or {})
+
+    def save(self, db: Database) -> Self:
+        """Store the progress in a transaction of its own, and return it."""
+        state = self.to_json()
+        with transaction(db):
+            if state:
+                REPORT.set(db, state)
+            else:
+                REPORT.clear(db)
+        return self
+
+    @classmethod
+    def from_json(cls, state: ReportState) -> Self:
+        """Read what `to_json` returned."""
+        return cls(
+            code=state.get("code", ""),
+            token=state.get("token", ""),
+            test_type=state.get("test_type", ""),
+            onset=state.get("onset", 0),
+            verified_at=state.get("verified_at"),
+            certificate=state.get("certificate", ""),
+            secret=state.get("secret", ""),
+            starts=tuple(state.get("starts", ())),
+            certified_at=state.get("certified_at"),
+            revision_token=state.get("revision_token", ""),
+            reported_at=state.get("reported_at"),
+            taken_back=state.get("taken_back"),
+        )
+
+    def to_json(self) -> ReportState:
+        """Return the fields of the steps that are done."""
+        state: ReportState = {}
+        if self.revision_token:
+            state["revision_token"] = self.revision_token
+        if self.reported_at is not None:
+            state["reported_at"] = self.reported_at
+        if self.taken_back is not None:
+            state["taken_back"] = self.taken_back
+        if self.verified_at is not None:
+            state |= {
+                "code": self.code,
+                "token": self.token,
+                "test_type": self.test_type,
+                "onset": self.onset,
+                "verified_at": self.verified_at,
+            }
+        if self.certified_at is not None:
+            state |= {
+                "certificate": self.certificate,
+                "secret": self.secret,
+                "starts": list(self.starts),
+                "certified_at": self.certified_at,
+            }
+        return state
+
+    def has_token(self, code: str, now: float) -> bool:
+        """Check whether a code was exchanged for a token that is still valid."""
+        return self.code == code and _is_fresh(self.verified_at, _TOKEN_SECONDS, now)
+
+    def has_certificate(self, now: float) -> bool:
+        """Check whether there is a certificate that is still valid."""
+        return _is_fresh(self.certified_at, _CERTIFICATE_SECONDS, now)
+
+    def right_to_revise(self, now: float) -> str:
+        """Return the revision token while any of its keys can still be published, else ""."""
+        return self.revision_token if now - (self.reported_at or 0) < RETENTION_SECONDS else ""
+
+    def verified(self, code: str, token: str, test_type: str, onset: int, now: float) -> Self:
+        """Return the progress after a code was exchanged; an earlier report's rights stay."""
+        return replace(
+            self._rights(),
+            code=code,
+            token=token,
+            test_type=test_type,
+            onset=onset,
+            verified_at=int(now),
+        )
+
+    def certified(self, certificate: str, secret: str, starts: tuple[int, ...], now: float) -> Self:
+        """Return the progress after a certificate for some keys was granted."""
+        return replace(
+            self, certificate=certificate, secret=secret, starts=starts, certified_at=int(now)
+        )
+
+    def published(self, revision_token: str, now: float) -> Self:
+        """Return what remains after the keys were published."""
+        done = type(self)(taken_back=self.taken_back)
+        if not revision_token:
+            return done
+        return replace(done, revision_token=revision_token, reported_at=int(now))
+
+    def revoked(self, revision_token: str) -> Self:
+        """Return what remains after the keys were taken back."""
+        return type(self)(
+            revision_token=revision_token,
+            reported_at=self.reported_at,
+            taken_back=max(self.starts),
+        )
+
+    def _rights(self) -> Self:
+        return type(self)(
+            revision_token=self.revision_token,
+            reported_at=self.reported_at,
+            taken_back=self.taken_back,
+        )
+
+
+def _is_fresh(moment: int | None, seconds: int, now: float) -> bool:
+    # After the clock was set back, nothing is known of the age.
+    return moment is not None and 0 <= now - moment < seconds

@@ -1,0 +1,169 @@
+"""Registry of the values that the agent keeps by name in the table ``state``, as JSON.
+
+Every name in use is listed here, with what writes it and what its JSON holds. Names and fields
+stay as they are: a home made by an older version must go on working.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Generic, NotRequired, TypedDict, TypeVar
+
+from tracing_core.store.sqlite import Database
+
+__all__ = [
+    "ADDITIONS",
+    "COMPACTED_AT",
+    "LAST_CHECK",
+    "MEMBERSHIP",
+    "NOTIFIED",
+    "RADIO",
+    "REPORT",
+    "ROOM",
+    "SCAN",
+    "TO_COMPACT",
+    "AnswerState",
+    "LastCheckState",
+    "MembershipState",
+    "RadioState",
+    "ReportState",
+    "ScanState",
+    "StateValue",
+    "answer_value",
+]
+
+_T = TypeVar("_T")
+
+
+class StateValue(Generic[_T]):
+    """One named value of the database."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get(self, db: Database) -> _T | None:
+        """Return the value; None if it was never set, or was cleared."""
+        row = db.conn.execute("SELECT value FROM state WHERE name = ?", [self.name]).fetchone()
+        value: _T | None = None if row is None else json.loads(row[0])
+        return value
+
+    def set(self, db: Database, value: _T) -> None:
+        """Store the value, inside the caller's transaction."""
+        db.conn.execute(
+            "INSERT INTO state (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [self.name, json.dumps(value)],
+        )
+
+    def clear(self, db: Database) -> None:
+        """Remove the value, inside the caller's transaction."""
+        db.conn.execute("DELETE FROM state WHERE name = ?", [self.name])
+
+
+class AnswerState(TypedDict):
+    """A document of the server that need not be sent again."""
+
+    url: str
+    tag: str
+    """The ETag, in quotes."""
+    body: str
+    """Its bytes, as Latin-1."""
+
+
+class LastCheckState(TypedDict):
+    """The last check that ended well."""
+
+    at: int
+    """Time of its end, in UTC Unix seconds."""
+    level: str
+    """The highest level of any day, or ``none``."""
+    days: int
+    """Number of days with an exposure."""
+
+
+class MembershipState(TypedDict):
+    """The server that this device joined, and what it has proved."""
+
+    line: str
+    documents: Sequence[str]
+    config: str
+
+
+class RadioState(TypedDict):
+    """The radio last used."""
+
+    name: str
+    fault: str | None
+    """Name of the `RadioFault` in lower case; None if the radio works."""
+
+
+class ReportState(TypedDict, total=False):
+    """A report under way, and the right to change one that was made."""
+
+    code: str
+    token: str
+    test_type: str
+    onset: int
+    """First interval of the day of the symptoms' onset; 0 if unknown."""
+    verified_at: int
+    certificate: str
+    secret: str
+    """Key of the MAC over the keys, in base64."""
+    starts: list[int]
+    """First intervals of the keys that the certificate is for."""
+    certified_at: int
+    revision_token: str
+    reported_at: int
+    taken_back: int
+    """First interval of the newest key that was taken back."""
+
+
+class ScanState(TypedDict):
+    """The encounter log's account of its scans."""
+
+    at: NotRequired[int]
+    """Time of the last scan, in UTC Unix seconds; missing if there were only recordings."""
+    clock: NotRequired[dict[str, float]]
+    """`ble_agent.air.clock_watch.ClockWatch.state`; missing like ``at``."""
+    dropped_samples: NotRequired[int]
+    """Samples left out because there were too many at once."""
+
+
+MEMBERSHIP: StateValue[MembershipState] = StateValue("membership")
+"""Written by `ble_agent.authority.membership`."""
+
+REPORT: StateValue[ReportState] = StateValue("report")
+"""Written by `ble_agent.authority.report` at each step of a report."""
+
+LAST_CHECK: StateValue[LastCheckState] = StateValue("last_check")
+"""Written by `ble_agent.exposures.check`; read by the status."""
+
+NOTIFIED: StateValue[dict[str, str]] = StateValue("notified")
+"""Levels by date (YYYY-MM-DD) that the owner was notified of; `ble_agent.exposures.notifier`."""
+
+RADIO: StateValue[RadioState] = StateValue("radio")
+"""Written by `ble_agent.air.persistence`; read by the status."""
+
+SCAN: StateValue[ScanState] = StateValue("scan")
+"""Written by `ble_agent.air.encounter_log` with each scan; read by the status."""
+
+COMPACTED_AT: StateValue[int] = StateValue("compacted_at")
+"""Time (UTC Unix seconds) of the last compaction by `ble_agent.store.database.forget`."""
+
+TO_COMPACT: StateValue[bool] = StateValue("to_compact")
+"""True while the file may hold deleted bytes; set by `ble_agent.store.database.note_deletion`."""
+
+ADDITIONS: StateValue[int] = StateValue("additions")
+"""How often old sightings were added; counted by `ble_agent.store.database.forget_key_files`."""
+
+ROOM: StateValue[str] = StateValue("room")
+"""Filler that reserves pages; never left behind by `ble_agent.store.database.reserve_room`."""
+
+
+def answer_value(document: str) -> StateValue[AnswerState]:
+    """Return the place of a document by the last part of its URL; `ble_agent.authority.download`.
+
+    There is one per kind of document, whatever the server is called.
+    """
+    return StateValue(f"answer {document}")

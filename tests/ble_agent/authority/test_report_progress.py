@@ -1,0 +1,69 @@
+"""Progress of a report, from the database's JSON and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from ble_agent.authority.report_progress import ReportProgress
+from ble_agent.store.state import ReportState
+
+NOW = 1_800_000_000
+
+VERIFIED: ReportState = {
+    "code": "12345678",
+    "token": "T",
+    "test_type": "confirmed",
+    "onset": 0,
+    "verified_at": NOW,
+}
+CERTIFIED: ReportState = {
+    **VERIFIED,
+    "certificate": "C",
+    "secret": "c2VjcmV0",
+    "starts": [2_999_808, 2_999_952],
+    "certified_at": NOW + 1,
+}
+RIGHTS: ReportState = {"revision_token": "R", "reported_at": NOW}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        VERIFIED,
+        CERTIFIED,
+        RIGHTS,
+        {"taken_back": 2_999_808},
+        {"reported_at": NOW, "taken_back": 2_999_808},
+        {**RIGHTS, **CERTIFIED},
+    ],
+)
+def test_what_older_versions_wrote_is_read_and_written_alike(state: ReportState) -> None:
+    assert ReportProgress.from_json(state).to_json() == state
+
+
+def test_each_step_keeps_the_rights_of_an_earlier_report() -> None:
+    before = ReportProgress.from_json(RIGHTS)
+    verified = before.verified("12345678", "T", "negative", 0, NOW)
+    certified = verified.certified("C", "c2VjcmV0", (2_999_808, 2_999_952), NOW)
+    assert certified.right_to_revise(NOW) == "R"
+    assert certified.published("S", NOW + 9).to_json() == {
+        "revision_token": "S",
+        "reported_at": NOW + 9,
+    }
+    assert certified.published("", NOW + 9).to_json() == {}
+    assert certified.revoked("S").to_json() == {
+        "revision_token": "S",
+        "reported_at": NOW,
+        "taken_back": 2_999_952,
+    }
+
+
+def test_what_was_granted_is_used_only_while_it_is_valid() -> None:
+    progress = ReportProgress.from_json(CERTIFIED)
+    assert progress.has_token("12345678", NOW + 86_399)
+    assert not progress.has_token("12345678", NOW + 86_400)
+    assert not progress.has_token("87654321", NOW)
+    assert not progress.has_token("12345678", NOW - 1)
+    assert progress.has_certificate(NOW + 600)
+    assert not progress.has_certificate(NOW + 601)
