@@ -1,30 +1,30 @@
-"""The key server seen from a device: bounded requests, and answers that can only be read.
+"""Client of the key server: bounded requests, and answers that can only be read.
 
-Nothing an answer holds makes the device upload, reveal or delete anything; the owner's commands
-alone do.
+Nothing in an answer makes the device upload, reveal or delete anything; only the owner's commands
+do.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import math
 import random
-import secrets
-import socket
-import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from ble_agent.authority.download import KnownAnswers, PartialFile
-from ble_agent.messages.catalogue import say
+from ble_agent.authority.requests import Step, padded_body, refusal
+from ble_agent.authority.transport import (
+    HTTPTransport,
+    Timeouts,
+    Transport,
+    origin_of,
+    unreachable,
+)
 from ble_agent.messages.refusals import refused
 from tracing_core.clock import Clock
 from tracing_core.errors import (
@@ -37,27 +37,17 @@ from tracing_core.errors import (
 )
 from tracing_core.export_file import MAX_EXPORT_BYTES, MAX_INDEX_BYTES, read_index
 from tracing_core.http.json_body import JSONBody
-from tracing_core.http.publish_request import PublishRequest, PublishResponse
-from tracing_core.http.verification import (
-    CertificateRequest,
-    CertificateResponse,
-    VerifyRequest,
-    VerifyResponse,
-)
+from tracing_core.http.publish_request import PublishRequest
+from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.trust.documents import MAX_DOCUMENT_BYTES, JoinLine
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["CERTIFY", "PUBLISH", "VERIFY", "ServerClient", "Step"]
+__all__ = ["ServerClient"]
 
 _MAX_ANSWER_BYTES = 64 << 10
 _MAX_TRUST_BYTES = 1 << 20
-_CONNECT_SECONDS = 10.0
-_READ_SECONDS = 30.0
-# A server that sends one byte now and then must not hold a device for ever.
-_ANSWER_SECONDS = 120.0
-_DOWNLOAD_SECONDS = 600.0
 _MAX_REDIRECTS = 3
 _MAX_RESUMPTIONS = 5
 # Matching tolerates two hours; a clock further off would make every comparison wrong.
@@ -67,102 +57,17 @@ _CLOCK_TOLERANCE_SECONDS = 7_200
 # first alone, which Google's servers know too.
 _COVER = "X-Chaff"
 _EARNEST = "X-Plain"
-# A device takes milliseconds between one answer and the next request, and how many depends on what
-# it does; more than that, drawn at random, hides it.
-_PACE_SECONDS = (0.3, 0.9)
 _MIRRORED_FAULTS = ("server", "maintenance_mode", "too_many_requests", "not_found")
 
-_WORDS = {
-    "code_expired": "code_expired",
-    "code_invalid": "code_used",  # Google's word for a code that was exchanged before
-    "code_not_found": "code_unknown",
-    "code_user_unauthorized": "code_unknown",
-    "hmac_invalid": "answer",
-    "internal_error": "server",
-    "internal_server_error": "server",
-    "invalid_test_type": "invalid_test_type",
-    "maintenance_mode": "maintenance_mode",
-    "quota_exceeded": "too_many_requests",
-    "token_expired": "token_expired",
-    "token_invalid": "token_expired",
-    "unparsable_request": "answer",
-    "unsupported_test_type": "invalid_test_type",
-}
 _Answer = TypeVar("_Answer", bound=JSONBody)
 _Request = TypeVar("_Request", VerifyRequest, CertificateRequest, PublishRequest)
-
-
-@dataclass(frozen=True, slots=True)
-class Step(Generic[_Request, _Answer]):
-    """One request of the three that a report takes."""
-
-    path: str
-    request_bytes: int
-    """Every request is padded to this size, or to a multiple."""
-    answer: type[_Answer]
-
-
-VERIFY: Step[VerifyRequest, VerifyResponse] = Step("/api/verify", 2_048, VerifyResponse)
-"""Exchanges a code for a token."""
-
-CERTIFY: Step[CertificateRequest, CertificateResponse] = Step(
-    "/api/certificate", 2_048, CertificateResponse
-)
-"""Exchanges a token and the MAC of keys for a certificate."""
-
-PUBLISH: Step[PublishRequest, PublishResponse] = Step("/v1/publish", 16_384, PublishResponse)
-"""Uploads keys: 30 keys, a certificate and a revision token fill about half of its size."""
-
-
-def _padded(request: _Request, size: int) -> bytes:
-    """Return a request's body, padded to a multiple of a size by letters nobody can foretell."""
-
-    def encode(letters: str) -> bytes:
-        filled = replace(request, padding=letters)
-        return json.dumps(filled.to_json(), separators=(",", ":")).encode()
-
-    short = len(encode("x")) - 1
-    missing = -short % size or size
-    return encode(base64.urlsafe_b64encode(secrets.token_bytes(missing)).decode()[:missing])
-
-
-def _refusal(status: int, code: str) -> ServerError:
-    if code in _WORDS:
-        return refused(_WORDS[code])
-    if status == 429:
-        return refused("too_many_requests")
-    if status == 404:
-        return refused("not_found")
-    if status >= 500:
-        return refused("maintenance_mode" if status == 503 else "server")
-    return refused("keys_refused" if code else "answer")
-
-
-def _is_certificate_fault(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _code_of(data: bytes) -> str:
-    """Return the word an error's body gives, "" if it gives none."""
-    try:
-        fields: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        return ""
-    code = (fields.get("errorCode") or fields.get("code")) if isinstance(fields, dict) else None
-    return code if isinstance(code, str) else ""
-
-
-def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+# Timeouts are of real time, also where the agent's clock is another one.
+_real_time = Clock()
 
 
 def _continues(response: httpx2.Response, start: int) -> bool:
-    told = response.headers.get("Content-Range", "")
-    return response.status_code == 206 and told.startswith(f"bytes {start}-")
+    sent = response.headers.get("Content-Range", "")
+    return response.status_code == 206 and sent.startswith(f"bytes {start}-")
 
 
 class ServerClient:
@@ -171,17 +76,21 @@ class ServerClient:
     Parameters
     ----------
     url
-        Where the server is: https, or http on this machine.
+        Address of the server: https, or http on this machine.
     clock
-        Tells the time that the server's is compared with.
+        Clock of this device, which is compared with the server's.
     cancelled
-        Asked between the parts of an answer; True ends it as if the network had gone.
+        Called between the parts of an answer; True ends it as if the network had gone.
     known
-        Documents this device has, which need not be sent again; None if there are none.
+        Documents that need not be sent again; None if there are none.
     partial
-        Where the beginning of a key file is kept when its download breaks off.
+        Place for the beginning of a key file whose download breaks off.
     is_cover
-        Whether its uploads only pretend; nothing else tells them from others.
+        Whether its uploads are cover reports; nothing else tells them from others.
+    timeouts
+        How long to wait.
+    transport
+        What requests are sent through; None makes an `HTTPTransport`.
 
     Raises
     ------
@@ -200,6 +109,8 @@ class ServerClient:
         known: KnownAnswers | None = None,
         partial: PartialFile | None = None,
         is_cover: bool = False,
+        timeouts: Timeouts | None = None,
+        transport: Transport | None = None,
     ) -> None:
         # The rules for an address are those of the line it came in.
         self.url = JoinLine(url.rstrip("/"), "0" * 64).url
@@ -208,20 +119,12 @@ class ServerClient:
         self._known = known
         self._partial = partial or PartialFile(None)
         self._kind = _COVER if is_cover else _EARNEST
+        self._timeouts = timeouts or Timeouts()
         self._next_post = -math.inf
-        self._connection: socket.socket | None = None
-        self.mirrors: tuple[str, ...] = ()
-        """Where the index and key files are too, for when the server itself does not answer."""
         self.confirms_clock = False
-        """Whether the server has answered, and told a time near this device's."""
+        """Whether the server has answered, with a time near this device's."""
         self._httpx2 = require("httpx2", extra="agent")
-        self._client: httpx2.Client = self._httpx2.Client(
-            timeout=self._httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-            # A proxy of the environment is the owner's choice, but not for this very machine.
-            trust_env=urlsplit(self.url).scheme == "https",
-            # Nothing compressed: a bomb must not unfold. Nothing that tells devices apart either.
-            headers={"Accept-Encoding": "identity", "User-Agent": "truyvet"},
-        )
+        self._transport: Transport = transport or HTTPTransport(self.url, self._timeouts)
 
     def __enter__(self) -> Self:
         return self
@@ -232,8 +135,7 @@ class ServerClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._client.close()
-        self._note_connection(None)
+        self._transport.close()
 
     def trust_documents(self) -> list[str]:
         """Fetch the server's trust documents, oldest first, not yet verified.
@@ -264,21 +166,38 @@ class ServerClient:
         except UnicodeDecodeError as error:
             raise refused("answer") from error
 
-    def index(self, region: str) -> list[str]:
+    def index(self, region: str, mirrors: Sequence[str] = ()) -> list[str]:
         """Fetch the names of a region's key files, oldest first.
+
+        Parameters
+        ----------
+        region
+            The region's name.
+        mirrors
+            Addresses that serve the same, for when the server itself does not answer.
 
         Raises
         ------
         ServerError
-            When it does not answer, or with something that is no index.
+            When it does not answer, or with something that is not an index.
         """
+        path = f"/exports/{region}/index.txt"
         try:
-            return read_index(self._get_public(f"/exports/{region}/index.txt", self._get_index))
+            return read_index(self._get_public(path, self._get_index, mirrors))
         except MalformedExport as error:
             raise refused("answer") from error
 
-    def key_file(self, region: str, name: str) -> bytes:
+    def key_file(self, region: str, name: str, mirrors: Sequence[str] = ()) -> bytes:
         """Fetch a key file that the index names, not yet verified.
+
+        Parameters
+        ----------
+        region
+            The region's name.
+        name
+            The file's name, as `index` returned it.
+        mirrors
+            Addresses that serve the same, for when the server itself does not answer.
 
         Raises
         ------
@@ -287,7 +206,7 @@ class ServerClient:
         """
         # Google's server names files from one folder above the index.
         path = name if name.startswith(f"{region}/") else f"{region}/{name}"
-        return self._get_public(f"/exports/{path}", self._get_file)
+        return self._get_public(f"/exports/{path}", self._get_file, mirrors)
 
     def post(self, step: Step[_Request, _Answer], request: _Request) -> _Answer:
         """Take a step of a report.
@@ -298,18 +217,18 @@ class ServerClient:
             When the server does not answer, or refuses what it is sent.
         """
         headers = {"Content-Type": "application/json", self._kind: "1"}
-        url, body = self.url + step.path, _padded(request, step.request_bytes)
+        url, body = self.url + step.path, padded_body(request, step.request_bytes)
         self._pace()
-        with self._exchange("POST", url, content=body, headers=headers) as response:
+        with self._transport.exchange("POST", url, headers=headers, content=body) as response:
             if response.is_redirect:
                 raise refused("redirected")
-            data = self._read(response, _MAX_ANSWER_BYTES, _ANSWER_SECONDS)
+            data = self._read(response, _MAX_ANSWER_BYTES)
         try:
             return step.answer.from_bytes(data)
         except InvalidValue as error:
             raise refused("answer") from error
 
-    def _get_public(self, path: str, get: Callable[[str], bytes]) -> bytes:
+    def _get_public(self, path: str, get: Callable[[str], bytes], mirrors: Sequence[str]) -> bytes:
         """Get what mirrors have too, from the server if it can; signatures make all of them equal.
 
         Raises
@@ -322,7 +241,7 @@ class ServerClient:
         except ServerError as error:
             if isinstance(error, ServerRefused) and error.code not in _MIRRORED_FAULTS:
                 raise
-            for mirror in random.sample(self.mirrors, len(self.mirrors)):
+            for mirror in random.sample(mirrors, len(mirrors)):
                 with contextlib.suppress(ServerError):
                     return get(mirror + path)
             raise
@@ -334,7 +253,7 @@ class ServerClient:
         return self._get_document(self.url + path, limit)
 
     def _get_document(self, url: str, limit: int) -> bytes:
-        """Get a document; one that this device has is only asked for by its hash."""
+        """Get a document; the hash of one that this device has spares sending it again."""
         tag = self._known.tag(url) if self._known else None
         headers = {"If-None-Match": tag} if tag else {}
         with self._redirected(url, headers) as response:
@@ -343,14 +262,14 @@ class ServerClient:
                 known = self._known.body(url)
                 if known is not None:
                     return known
-            body = self._read(response, limit, _ANSWER_SECONDS)
+            body = self._read(response, limit)
         if self._known:
             self._known.keep(url, response.headers.get("ETag", ""), body)
         return body
 
     def _get_file(self, url: str) -> bytes:
         """Get a file; where it breaks off it is resumed, as long as more and more comes."""
-        deadline = Clock().monotonic() + _DOWNLOAD_SECONDS
+        deadline = _real_time.monotonic() + self._timeouts.download_seconds
         have = self._partial.begin(url)
         for _ in range(_MAX_RESUMPTIONS):
             try:
@@ -368,13 +287,13 @@ class ServerClient:
             else:
                 self._partial.discard()
                 return data
-        raise ServerUnreachable(say("error_server_unreachable", "en"))
+        raise unreachable()
 
     def _get_rest(self, url: str, have: bytes, deadline: float) -> bytes:
         headers = {"Range": f"bytes={len(have)}-"} if have else {}
         with self._redirected(url, headers) as response:
             if response.status_code not in (200, 206):
-                return self._read(response, MAX_EXPORT_BYTES, _ANSWER_SECONDS)
+                return self._read(response, MAX_EXPORT_BYTES)
             self._check_answer(response)
             if not (have and _continues(response, len(have))):
                 have = b""
@@ -390,7 +309,7 @@ class ServerClient:
     @contextlib.contextmanager
     def _redirected(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._exchange("GET", url, headers=headers) as response:
+            with self._transport.exchange("GET", url, headers=headers) as response:
                 if not response.has_redirect_location:
                     yield response
                     return
@@ -398,90 +317,54 @@ class ServerClient:
         raise refused("redirected")
 
     def _pace(self) -> None:
-        """Wait until some time after the request before, so that the work between does not show."""
-        now = time.monotonic()
+        """Wait until a random time after the last upload, so that the work between stays hidden."""
+        now = _real_time.monotonic()
         if now < self._next_post:
             time.sleep(self._next_post - now)
-        self._next_post = time.monotonic() + random.SystemRandom().uniform(*_PACE_SECONDS)
+        pause = random.SystemRandom().uniform(*self._timeouts.pace_seconds)
+        self._next_post = _real_time.monotonic() + pause
 
     def _same_origin(self, response: httpx2.Response) -> str:
         try:
             target = response.url.join(response.headers["Location"])
         except (self._httpx2.InvalidURL, ValueError) as error:
             raise refused("answer") from error
-        if _origin(target) != _origin(response.url):
+        if origin_of(target) != origin_of(response.url):
             raise refused("redirected")
         return str(target)
-
-    @contextlib.contextmanager
-    def _exchange(self, method: str, url: str, **options: Any) -> Iterator[httpx2.Response]:
-        # Its own timeouts are of each byte of an answer's head.
-        patience = threading.Timer(_ANSWER_SECONDS, self._hang_up)
-        patience.daemon = True
-        patience.start()
-        options["extensions"] = {"trace": self._trace}
-        try:
-            with self._client.stream(method, url, **options) as response:
-                patience.cancel()
-                yield response
-        except self._httpx2.TransportError as error:
-            if _is_certificate_fault(error):
-                raise refused("certificate") from error
-            raise ServerUnreachable(say("error_server_unreachable", "en")) from error
-        except (self._httpx2.HTTPError, self._httpx2.InvalidURL) as error:
-            raise refused("answer") from error
-        finally:
-            patience.cancel()
-
-    def _trace(self, event: str, facts: Mapping[str, Any]) -> None:
-        if event.endswith(".connect_tcp.complete"):
-            # A copy goes on meaning this connection when TLS takes the socket over.
-            self._note_connection(facts["return_value"].get_extra_info("socket").dup())
-
-    def _note_connection(self, connection: socket.socket | None) -> None:
-        before, self._connection = self._connection, connection
-        if before is not None:
-            before.close()
-
-    def _hang_up(self) -> None:
-        connection = self._connection
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
     def _check_answer(self, response: httpx2.Response) -> None:
         self._check_clock(response)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise refused("answer")
 
-    def _read(self, response: httpx2.Response, limit: int, seconds: float) -> bytes:
+    def _read(self, response: httpx2.Response, limit: int) -> bytes:
         self._check_answer(response)
         failed = response.status_code != 200
-        deadline = Clock().monotonic() + seconds
+        deadline = _real_time.monotonic() + self._timeouts.answer_seconds
         data = b"".join(self._parts(response, _MAX_ANSWER_BYTES if failed else limit, deadline))
         if failed:
-            raise _refusal(response.status_code, _code_of(data))
+            raise refusal(response.status_code, data)
         return data
 
     def _parts(self, response: httpx2.Response, limit: int, deadline: float) -> Iterator[bytes]:
-        real_clock = Clock()
         size = 0
         for part in response.iter_raw():
             size += len(part)
             if size > limit:
                 raise refused("too_large")
-            if self._cancelled() or real_clock.monotonic() > deadline:
-                raise ServerUnreachable(say("error_server_unreachable", "en"))
+            if self._cancelled() or _real_time.monotonic() > deadline:
+                raise unreachable()
             yield part
 
     def _check_clock(self, response: httpx2.Response) -> None:
-        if _origin(response.url) != _origin(self._httpx2.URL(self.url)):
+        if origin_of(response.url) != origin_of(self._httpx2.URL(self.url)):
             # A mirror may hand on an answer of hours ago.
             return
         try:
-            told = parsedate_to_datetime(response.headers["Date"]).timestamp()
+            sent_at = parsedate_to_datetime(response.headers["Date"]).timestamp()
         except (KeyError, ValueError, OverflowError):
             return
-        if abs(told - self._clock.now()) > _CLOCK_TOLERANCE_SECONDS:
+        if abs(sent_at - self._clock.now()) > _CLOCK_TOLERANCE_SECONDS:
             raise refused("clock_wrong")
         self.confirms_clock = True

@@ -13,9 +13,10 @@ import threading
 from pathlib import Path
 from random import Random
 
-from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient
+from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import find_membership
 from ble_agent.authority.report import ACCEPTED_TESTS
+from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
 from ble_agent.store.database import open_store
 from ble_agent.store.threads import in_thread
 from tracing_core.clock import Clock

@@ -9,9 +9,10 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient
+from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import load_membership
 from ble_agent.authority.report_progress import ReportProgress
+from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
 from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import reserve_room
 from tracing_core.clock import Clock

@@ -108,9 +108,8 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
         # By a clock that is hours or years off, nothing may be deleted.
         if client.confirms_clock:
             forget(db, clock.now())
-    client.mirrors = membership.mirrors
     sightings = SightingIndex(select_sightings(db))
-    names = client.index(membership.trust.region)
+    names = client.index(membership.trust.region, membership.mirrors)
     _forget_batches(db, names, clock)
     done = {name for (name,) in db.conn.execute("SELECT name FROM batch")}
     new = [name for name in dict.fromkeys(names) if name not in done]
@@ -119,7 +118,7 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     count = 0
     for name in new[:_MAX_FILES_A_CHECK]:
         try:
-            data = client.key_file(membership.trust.region, name)
+            data = client.key_file(membership.trust.region, name, membership.mirrors)
             export = read_export_bytes(data, public_keys=public_keys, name=name)
         except (ExportFileError, ServerRefused) as error:
             # One bad file must not keep the others from the owner.

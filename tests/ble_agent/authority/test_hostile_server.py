@@ -23,8 +23,10 @@ from hypothesis import strategies as st
 
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.authority import client as server_client
-from ble_agent.authority.client import VERIFY, ServerClient
+from ble_agent.authority.client import ServerClient
 from ble_agent.authority.report import report
+from ble_agent.authority.requests import VERIFY
+from ble_agent.authority.transport import Timeouts
 from ble_agent.exposures.check import check
 from ble_agent.store.database import DATABASE_NAME
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
@@ -166,12 +168,9 @@ def test_a_code_is_never_sent_to_where_a_redirect_leads(server: FakeServer) -> N
     assert [path for _, path, _ in server.asked] == ["/api/verify"]
 
 
-def test_an_answer_that_trickles_in_is_given_up(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server_client, "_ANSWER_SECONDS", 0.0)
+def test_an_answer_that_trickles_in_is_given_up(server: FakeServer) -> None:
     with (
-        ServerClient(server.url, server.clock) as client,
+        ServerClient(server.url, server.clock, timeouts=Timeouts(answer_seconds=0.0)) as client,
         pytest.raises(ServerError, match="does not answer"),
     ):
         client.trust_documents()
@@ -180,10 +179,7 @@ def test_an_answer_that_trickles_in_is_given_up(
 @pytest.mark.parametrize(
     "beginning", [b"HTTP/1.1 200 OK\r\nX: ", b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb"]
 )
-def test_a_head_that_trickles_in_is_given_up(
-    beginning: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server_client, "_ANSWER_SECONDS", 0.2)
+def test_a_head_that_trickles_in_is_given_up(beginning: bytes) -> None:
     is_over = threading.Event()
 
     def trickle(listener: socket.socket) -> None:
@@ -200,7 +196,9 @@ def test_a_head_that_trickles_in_is_given_up(
         url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         try:
             with (
-                ServerClient(url, ManualClock(NOW)) as client,
+                ServerClient(
+                    url, ManualClock(NOW), timeouts=Timeouts(answer_seconds=0.2)
+                ) as client,
                 pytest.raises(ServerError, match="does not answer"),
             ):
                 client.trust_documents()

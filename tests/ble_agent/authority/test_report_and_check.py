@@ -11,14 +11,17 @@ from urllib.parse import urlsplit
 import pytest
 
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.authority.client import CERTIFY, PUBLISH, VERIFY, ServerClient
-from ble_agent.authority.report import _is_fresh, report
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.report import report
+from ble_agent.authority.report_progress import ReportProgress
+from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
+from ble_agent.authority.transport import HTTPTransport, Timeouts
 from ble_agent.store.database import make_home, open_store
 from ble_agent.store.state import REPORT
 from tests.ble_agent.agents import AgentProcess, clock_at
 from tests.server.running import RunningServer, command
 from tests.server.running import clock_at as server_clock_at
-from tracing_core.clock import ManualClock, ScaledClock
+from tracing_core.clock import ScaledClock
 from tracing_core.errors import ServerRefused, ServerUnreachable
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
@@ -180,10 +183,9 @@ def test_a_report_that_broke_off_goes_on_with_the_same_code(
 
 
 def test_what_was_granted_by_a_clock_that_was_set_back_since_is_not_fresh() -> None:
-    clock = ManualClock(NOON)
-    fresh = [_is_fresh({"at": NOON - age}, "at", 600, clock) for age in (0, 599, 600, -1)]
-    assert fresh == [True, True, False, False]
-    assert not _is_fresh({}, "at", 600, clock)
+    made = [ReportProgress(certified_at=NOON - age) for age in (0, 599, 600, -1)]
+    assert [each.has_certificate(NOON) for each in made] == [True, True, False, False]
+    assert not ReportProgress().has_certificate(NOON)
 
 
 def test_a_negative_test_takes_back_what_was_reported_and_what_was_told(
@@ -235,22 +237,25 @@ def _fail_once(client: ServerClient, failing: object) -> None:
 
 
 def test_uploads_are_of_equal_size_whatever_they_hold(
-    shared: RunningServer, clock: ScaledClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: RunningServer, clock: ScaledClock, tmp_path: Path
 ) -> None:
     sizes: list[tuple[str, int]] = []
-    exchange = ServerClient._exchange
 
-    def recorded(self: ServerClient, method: str, url: str, **options: Any) -> Any:
-        sizes.append((urlsplit(url).path, len(options["content"])))
-        return exchange(self, method, url, **options)
+    class Recording(HTTPTransport):
+        def exchange(self, method: str, url: str, **options: Any) -> Any:
+            sizes.append((urlsplit(url).path, len(options["content"])))
+            return super().exchange(method, url, **options)
 
-    monkeypatch.setattr(ServerClient, "_exchange", recorded)
     for name, days in (("an", 1), ("binh", 14)):
         agent = device(tmp_path, shared, name, clock)
         for day in range(days):
             send(agent, NOON - day * DAY)
         for _ in range(2):
-            with open_store(agent.home) as db, ServerClient(shared.url, clock) as client:
+            transport = Recording(shared.url, Timeouts())
+            with (
+                open_store(agent.home) as db,
+                ServerClient(shared.url, clock, transport=transport) as client,
+            ):
                 assert report(db, client, clock, shared.issue()) == (days, False)
     assert set(sizes) == {
         (VERIFY.path, 2048),

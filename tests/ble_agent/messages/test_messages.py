@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from ble_agent.authority.client import _WORDS
+from ble_agent.authority.requests import REFUSALS
 from ble_agent.messages.catalogue import (
     LANGUAGES,
     MESSAGES,
@@ -88,7 +88,7 @@ ERRORS: list[TracingError] = [
     *(InvalidLog("x", fault) for fault in LogFault),
     *(RadioError(reason, "x") for reason in RadioFault),
     *(not_possible(word) for word in ("not_joined", "no_home", "no_keys", "own_file", "running")),
-    *(refused(word) for word in sorted(set(_WORDS.values()))),
+    *(refused(word) for word in sorted(set(REFUSALS.values()))),
 ]
 
 

@@ -1,0 +1,165 @@
+"""HTTP transport to a server: one exchange at a time, with an end to every wait."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.refusals import refused
+from tracing_core.errors import ServerUnreachable, require
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["HTTPTransport", "Origin", "Timeouts", "Transport", "origin_of", "unreachable"]
+
+Origin = tuple[str, str, int | None]
+"""Scheme, host and port of a URL, as the HTTP library normalises them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a client waits, in seconds."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    """Between two parts of an answer."""
+    answer_seconds: float = 120.0
+    """For the head of an answer, and for all of a document.
+
+    A server that sends one byte now and then must not hold a device for ever.
+    """
+    download_seconds: float = 600.0
+    """For all of a key file."""
+    pace_seconds: tuple[float, float] = (0.3, 0.9)
+    """Least and longest time between two uploads, drawn at random.
+
+    A device takes milliseconds between an answer and its next request, and how many depends on
+    what it does. A longer random time hides that.
+    """
+
+
+class Transport(Protocol):
+    """What `ble_agent.authority.client.ServerClient` sends its requests through."""
+
+    def exchange(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
+    ) -> AbstractContextManager[httpx2.Response]:
+        """Send a request; the context holds the answer, with its body still to be read.
+
+        Raises
+        ------
+        ServerError
+            When there is no answer, or one that is not HTTP; also while the body is read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+def unreachable() -> ServerUnreachable:
+    """Return the error for a server that does not answer."""
+    return ServerUnreachable(say("error_server_unreachable", "en"))
+
+
+def origin_of(url: httpx2.URL) -> Origin:
+    """Return the origin of a URL."""
+    return url.scheme, url.host, url.port
+
+
+class HTTPTransport:
+    """A `Transport` of the HTTP library.
+
+    The library's own timeouts are per byte while the head of an answer arrives. So a timer shuts
+    the connection down when the head takes too long.
+
+    Parameters
+    ----------
+    url
+        Base of the server's URLs.
+    timeouts
+        How long to wait.
+
+    Raises
+    ------
+    MissingExtra
+        When the HTTP library is not installed.
+    """
+
+    def __init__(self, url: str, timeouts: Timeouts) -> None:
+        self._httpx2 = require("httpx2", extra="agent")
+        self._timeouts = timeouts
+        self._connection: socket.socket | None = None
+        self._client: httpx2.Client = self._httpx2.Client(
+            timeout=self._httpx2.Timeout(timeouts.read_seconds, connect=timeouts.connect_seconds),
+            # A proxy of the environment is the owner's choice, but not for this very machine.
+            trust_env=urlsplit(url).scheme == "https",
+            # No compression, so that no bomb unfolds; and nothing that tells devices apart.
+            headers={"Accept-Encoding": "identity", "User-Agent": "truyvet"},
+        )
+
+    @contextlib.contextmanager
+    def exchange(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
+    ) -> Iterator[httpx2.Response]:
+        """Send a request, as `Transport.exchange` describes."""
+        patience = threading.Timer(self._timeouts.answer_seconds, self._hang_up)
+        patience.daemon = True
+        patience.start()
+        try:
+            with self._client.stream(
+                method,
+                url,
+                headers=headers,
+                content=content or None,
+                extensions={"trace": self._trace},
+            ) as response:
+                patience.cancel()
+                yield response
+        except self._httpx2.TransportError as error:
+            if _is_certificate_fault(error):
+                raise refused("certificate") from error
+            raise unreachable() from error
+        except (self._httpx2.HTTPError, self._httpx2.InvalidURL) as error:
+            raise refused("answer") from error
+        finally:
+            patience.cancel()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+        self._note_connection(None)
+
+    def _trace(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event.endswith(".connect_tcp.complete"):
+            # A duplicate stays valid when TLS takes the socket over.
+            self._note_connection(facts["return_value"].get_extra_info("socket").dup())
+
+    def _note_connection(self, connection: socket.socket | None) -> None:
+        before, self._connection = self._connection, connection
+        if before is not None:
+            before.close()
+
+    def _hang_up(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def _is_certificate_fault(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
