@@ -2,10 +2,11 @@
 # Usage: packaging/fresh-debian.sh SUITE [COMMAND...]
 #
 # Proves the README's commands on a Debian that has only what the README asks for: makes a minimal
-# root of SUITE (bookworm, trixie) with mmdebstrap, clones what is committed here into it, and runs
+# root of SUITE (bookworm, trixie, forky) with mmdebstrap, clones what is committed here into it, and runs
 # each COMMAND (`make demo` and `make test` unless others are given) there as an ordinary user; as
 # root with AS_ROOT=1. Must itself run as root. How pip finds packages here is handed on when it
-# runs, and kept nowhere.
+# runs, and kept nowhere. With OLD_MIRROR=1 a suite is taken from a mirror that stands still, whose
+# signature is right and whose date has passed.
 set -euo pipefail
 
 suite=${1:?usage: $0 SUITE [COMMAND...]}
@@ -18,7 +19,8 @@ command -v mmdebstrap >/dev/null || { echo 'mmdebstrap is missing: apt install m
 root=$(mktemp -d "${TMPDIR:-/tmp}/fresh-$suite.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 packages=python3,python3-venv,git,make,ca-certificates
-mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$root"
+dated=(${OLD_MIRROR:+"--aptopt=Acquire::Check-Valid-Until \"false\""})
+mmdebstrap --quiet "${dated[@]}" --variant=minbase --include="$packages" "$suite" "$root"
 
 # What this machine trusts and where its pip looks must hold there too.
 [ ! -e /etc/resolv.conf ] || cp -L /etc/resolv.conf "$root/etc/resolv.conf"

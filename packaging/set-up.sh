@@ -10,12 +10,12 @@ fail() {
 }
 
 supported() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 command -v git >/dev/null || fail 'git is missing: sudo apt install git'
 python=
-for name in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+for name in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
     if supported "$name"; then
         python=$name
         break
@@ -25,7 +25,7 @@ if [ -z "$python" ]; then
     found=${PYTHON:-python3}
     command -v "$found" >/dev/null ||
         fail "$found is missing: sudo apt install python3 python3-venv"
-    fail "$found is $("$found" -V 2>&1), not 3.11 to 3.13: install one and run make PYTHON=python3.13"
+    fail "$found is $("$found" -V 2>&1), not 3.11 to 3.14: install one and run make PYTHON=python3.13"
 fi
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     fail 'python3-venv is missing: sudo apt install python3-venv'
