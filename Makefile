@@ -1,58 +1,76 @@
-# Everything here sets itself up: it needs python3 (3.11 to 3.13), python3-venv, git and make.
+# Everything here sets itself up: it needs python3 (3.11 to 3.14), python3-venv, git and make.
+# `make` or `make help` lists the targets. These variables change what they do:
 #
-#   make demo    play the whole story on this machine
-#   make test    run the tests
-#   make test-bluez  run the agent's radios on a real kernel and bluetoothd, in a virtual machine;
-#                building it needs root once
-#   make check   run the linters and see that lock and generated files are up to date
-#   make bench   measure against rivals
-#   make lock    compile requirements.lock anew
-#   make generate    write the generated files anew
-#   make clean   remove the environment and every cache
-#
-# PYTHON=python3.12 chooses an interpreter, TESTS="tests/matcher -k revoked" some tests,
-# DEMO="--out story --seed 7" the demo's options, MODES=legacy one kind of virtual machine; MODES=cut
-# cuts its power ten times while an agent writes.
+#   PYTHON=python3.12                   the interpreter (remove .venv first)
+#   TESTS="tests/matcher -k revoked"    the tests that `test` and `cov` run
+#   DEMO="--out story --seed 7"         options of the demo
+#   MUTATE="matcher/definition.py"      files and options of `mutate`
+#   MODES=legacy                        one kind of virtual machine; MODES=cut cuts its power
+#                                       ten times while an agent writes
 
 SHELL := /bin/sh
 BIN := .venv/bin
 WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# Fast tests start no process, compile no kernel and send nothing through the virtual air.
+FAST := tests/test_house.py tests/test_words.py tests/tracing_core tests/matcher/portable \
+	tests/matcher/risk tests/matcher/test_match.py tests/matcher/test_vectors.py \
+	tests/ble_agent/messages tests/ble_agent/air/test_schedule.py \
+	tests/ble_agent/air/test_key_ring.py tests/ble_agent/virtual_air/test_scenario.py \
+	tests/server/publish/test_publish_rules.py tests/server/publish/test_revision_token.py \
+	tests/server/operation/test_clock_watch.py
 export PYTHON
 
-.PHONY: demo test test-bluez check bench lock generate clean
+.PHONY: help demo test test-fast test-bluez cov mutate check bench lock generate clean
 
-demo: .venv/installed
+help: ## list these targets (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/installed ## play the whole story on this machine
 	@$(BIN)/truyvet demo $(DEMO)
 
-test: .venv/installed
+test: .venv/installed ## run the tests; TESTS="tests/matcher -k revoked" runs some
 	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler \
 		dbus-daemon=dbus-daemon systemd-analyze=systemd qemu-aarch64=qemu-user \
 		aarch64-linux-gnu-gcc="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" \
 		pg_lsclusters=postgresql
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@$(PYTEST) $(TESTS)
 
-test-bluez: .venv/installed
+test-fast: .venv/installed ## run the tests that take under a minute
+	@HYPOTHESIS_PROFILE=quick $(PYTEST) -q -m "not slow" $(FAST)
+
+test-bluez: .venv/installed ## run the radios on a real kernel, in a virtual machine built as root
 	@tests/bluez/run.sh .cache/bluez-vm $(MODES)
 
-check: .venv/installed
+cov: .venv/installed ## report which lines the tests run (Numba's kernels are not measured)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadfile $(TESTS) || true
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report
+
+mutate: .venv/installed ## change the pure files a little and count the changes no test notices
+	@$(BIN)/python packaging/mutate.py $(MUTATE)
+
+check: .venv/installed ## run the linters; see that the lock and generated files are up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python packaging/lock.py --check
 	@$(BIN)/python packaging/generate.py --check
 
-bench: .venv/installed
+bench: .venv/installed ## measure against rivals
 	@$(BIN)/python -m benchmarks
 
-lock: .venv/installed
+lock: .venv/installed ## compile requirements.lock from pyproject.toml
 	@$(BIN)/python packaging/lock.py
 
-generate: .venv/installed
+generate: .venv/installed ## write the generated files
 	@$(BIN)/python packaging/generate.py
 
-clean:
+clean: ## remove the environment and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache
+	rm -f .coverage .coverage.*
 
 .venv/installed: requirements.lock pyproject.toml
 	@packaging/set-up.sh .venv

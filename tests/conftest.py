@@ -1,7 +1,8 @@
 """How properties are tried, and what may be skipped.
 
-Few examples by default, many with HYPOTHESIS_PROFILE=thorough. With TRUYVET_NO_SKIPS set, as in
-continuous integration, a run that skips anything but the tests on recordings has failed.
+Few examples by default, many with HYPOTHESIS_PROFILE=thorough, hardly any with "quick".
+With TRUYVET_NO_SKIPS set, as in continuous integration, a run that skips anything but the tests on
+recordings has failed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 settings.register_profile("default", max_examples=100, **_CALM)
+settings.register_profile("quick", max_examples=20, **_CALM)
 settings.register_profile("thorough", max_examples=2000, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -97,12 +97,12 @@ def check_command(text: str) -> None:
         # As packaging/raspberry-pi/truyvet-agent does.
         words[:1] = ["truyvet", "agent"] if words[0] == "truyvet-agent" else ["truyvet"]
     if words[0] == "make":
-        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert next(word for word in words[1:] if "=" not in word) in targets
     elif words[0] == "truyvet":
         parse(words[1:])
     else:
-        assert words[0] in OTHER_COMMANDS, f"{words[0]} is no command a reader has"
+        assert words[0] in OTHER_COMMANDS, f"{words[0]} is not a command a reader has"
 
 
 @pytest.mark.parametrize(("document", "text"), commands())

@@ -182,6 +182,7 @@ HEAVY = {
 HEAVY_FOR_ALL_HELP = HEAVY | {"sqlite_utils", "cryptography", "google"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_importing_a_package_imports_no_heavy_library(package: str) -> None:
     assert not imported_by(f"import {package}") & HEAVY
@@ -200,6 +201,7 @@ def test_the_agent_and_the_core_need_no_numpy() -> None:
     imported_by(f"{absent}import {', '.join(names)}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [[], ["agent"], ["server"], ["match"], ["demo"], ["air"]])
 def test_help_imports_no_heavy_library(command: list[str]) -> None:
     statement = (

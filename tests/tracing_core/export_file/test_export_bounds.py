@@ -90,6 +90,7 @@ def test_many_members_are_refused_unread():
     assert refused(crowd, "2 members|plain zip") < 1 << 20
 
 
+@pytest.mark.slow
 def test_a_second_directory_of_64_bits_is_refused_unread():
     crowd = zipped(*[(f"member{at}", b"") for at in range(20_000)])
     start, size = directory(crowd), end_record(crowd) - directory(crowd)
@@ -195,6 +196,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "field",
     ["3a00", "4200", "3200", "3a02" + "0a00", "3a14" + "0a10" + "61" * 16 + "4801", "f80700"],

@@ -194,6 +194,7 @@ def test_a_migration_that_fails_leaves_nothing(path):
     db.close()
 
 
+@pytest.mark.slow
 def test_many_processes_may_create_it_at_once(path):
     code = (
         "import sys; from pathlib import Path;"
@@ -353,6 +354,7 @@ def test_deleted_rows_leave_the_file(db, path):
         assert secret.encode() not in file.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["", "import numpy; "])
 def test_numpy_is_neither_imported_nor_hidden_from_others(before):
     program = (
