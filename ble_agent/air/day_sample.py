@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from random import Random
 
 from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting, insert_sightings
-from tracing_core.store.sqlite import Database
 
 __all__ = ["MAX_SIGHTINGS_PER_DAY", "DaySample", "RecentlyHeard"]
 

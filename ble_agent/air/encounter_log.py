@@ -25,8 +25,9 @@ from ble_agent.store.state import SCAN, ScanState
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting
-from tracing_core.store.sqlite import Database, path_of, transaction, translated
+from tracing_core.store.sqlite import path_of, transaction, translated
 
 __all__ = ["MAX_IDENTIFIERS_PER_SCAN", "MAX_SAMPLES_PER_IDENTIFIER", "EncounterLog", "Scan"]
 

@@ -23,7 +23,8 @@ from tracing_core.protocol.temporary_exposure_key import (
     TemporaryExposureKey,
     derive_aemk,
 )
-from tracing_core.store.sqlite import Database, path_of, transaction, translated
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import path_of, transaction, translated
 
 __all__ = ["KeyRing"]
 

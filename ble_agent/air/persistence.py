@@ -16,7 +16,8 @@ from tracing_core.clock import Clock
 from tracing_core.errors import RadioFault, StoreError
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
-from tracing_core.store.sqlite import Database, path_of, transaction, translated
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import path_of, transaction, translated
 
 __all__ = ["LateStore", "note_radio"]
 

@@ -45,8 +45,9 @@ from tracing_core.errors import (
 )
 from tracing_core.protocol.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.protocol.interval import interval_start
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import select_sightings, write_json_lines
-from tracing_core.store.sqlite import Database, translated
+from tracing_core.store.sqlite import translated
 from tracing_core.trust.documents import JoinLine
 
 __all__ = [

@@ -23,8 +23,9 @@ from ble_agent.store.state import LAST_CHECK, RADIO, SCAN
 from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.clock import Clock, clock_from_environment
 from tracing_core.errors import SchemaMismatch, StoreError
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import SIGHTING_TABLE
-from tracing_core.store.sqlite import Database, open_readonly, translated
+from tracing_core.store.sqlite import open_readonly, translated
 
 __all__ = ["Check", "status"]
 
@@ -73,7 +74,7 @@ class _Known:
             SCAN.get(db) or {},
             LAST_CHECK.get(db) or {},
             RADIO.get(db) or {},
-            db.table("own_key").count,
+            db.count("own_key"),
             {epoch + datetime.timedelta(days=day): count for day, count in rows},
         )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ble_agent.store.state import AnswerState, StateValue, answer_value
 from tracing_core.errors import StoreError
-from tracing_core.store.sqlite import Database, transaction, translated
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction, translated
 
 __all__ = ["KnownAnswers", "PartialFile"]
 

@@ -9,7 +9,8 @@ from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import forget_key_files
 from ble_agent.store.state import LAST_CHECK, MEMBERSHIP, NOTIFIED, REPORT
 from tracing_core.errors import TracingError, TrustError
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 from tracing_core.trust.documents import JoinLine, SignedConfig, TrustDocument, verify_trust_chain
 
 __all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"]

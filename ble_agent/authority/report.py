@@ -20,7 +20,7 @@ from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.protocol.interval import interval_number
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
-from tracing_core.store.sqlite import Database
+from tracing_core.store.database import Database
 
 __all__ = ["ACCEPTED_TESTS", "Reported", "report", "reportable_keys"]
 

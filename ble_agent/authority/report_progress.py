@@ -7,7 +7,8 @@ from typing import Self
 
 from ble_agent.store.database import RETENTION_SECONDS
 from ble_agent.store.state import REPORT, ReportState
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 
 __all__ = ["ReportProgress"]
 

@@ -20,8 +20,9 @@ from tracing_core.errors import ExportFileError, ServerRefused, ServerUnreachabl
 from tracing_core.export_file import ExportFile, read_export_bytes
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.protocol.interval import utc_day
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import select_sightings
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.sqlite import transaction
 from tracing_core.trust.documents import Contact
 
 __all__ = [

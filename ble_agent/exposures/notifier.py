@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ble_agent.exposures.check import ExposureDay
 from ble_agent.messages.catalogue import say
 from ble_agent.store.state import NOTIFIED
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 
 __all__ = ["Notifier", "unseen_days"]
 

@@ -11,8 +11,9 @@ from ble_agent.store.state import ADDITIONS, COMPACTED_AT, REPORT, ROOM, TO_COMP
 from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.protocol.interval import INTERVAL_SECONDS
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import SIGHTING_TABLE
-from tracing_core.store.sqlite import Database, open_database, path_of, transaction, translated
+from tracing_core.store.sqlite import open_database, path_of, transaction, translated
 
 __all__ = [
     "DATABASE_NAME",

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Generic, NotRequired, TypedDict, TypeVar
 
-from tracing_core.store.sqlite import Database
+from tracing_core.store.database import Database
 
 __all__ = [
     "ADDITIONS",

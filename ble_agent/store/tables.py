@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tracing_core.store.sqlite import Database, Migrations
+from tracing_core.store.database import Database
+from tracing_core.store.migrations import Migrations
 
 __all__ = ["AGENT_TABLES"]
 

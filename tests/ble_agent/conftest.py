@@ -11,7 +11,7 @@ from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join
 from ble_agent.store.database import open_store
 from tests.ble_agent.fake_server import FakeServer, fake_server
-from tracing_core.store.sqlite import Database
+from tracing_core.store.database import Database
 from tracing_core.trust.documents import JoinLine
 
 

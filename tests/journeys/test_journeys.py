@@ -65,7 +65,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 def sightings_of(home: Path) -> list[Sighting]:
     with closing(open_readonly(home / "agent.db", [SIGHTING_TABLE]).conn) as connection:
-        from tracing_core.store.sqlite import Database
+        from tracing_core.store.database import Database
 
         return list(select_sightings(Database(connection)))
 

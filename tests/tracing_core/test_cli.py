@@ -25,7 +25,7 @@ HEAVY = {
     "pydantic",
     "rich",
     "sqlalchemy",
-    "sqlite_utils",
+    "sqlite3",
     "uvicorn",
 }
 

@@ -17,7 +17,9 @@ from typing import Any
 from tracing_core.errors import InvalidLog, InvalidValue, LogFault
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
-from tracing_core.store.sqlite import Database, Migrations, path_of, translated
+from tracing_core.store.database import Database
+from tracing_core.store.migrations import Migrations
+from tracing_core.store.sqlite import path_of, translated
 
 __all__ = [
     "LONGEST_LINE",

@@ -1,8 +1,8 @@
 """SQLite as this project uses it: durable, private, and with errors a person can act on.
 
-The traps this hides: `sqlite_utils.Database.atomic` begins deferred transactions, which fail at
-once when another connection wrote in between, so writers here begin IMMEDIATE; WAL with
-``synchronous=NORMAL`` loses hours in a power cut when commits are rare, so FULL is the default.
+The traps this hides: a deferred transaction fails at once when another connection wrote in
+between, so writers here begin IMMEDIATE; WAL with ``synchronous=NORMAL`` loses hours in a power cut
+when commits are rare, so FULL is the default.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import contextlib
 import errno
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tracing_core.errors import (
     SchemaMismatch,
@@ -24,23 +22,10 @@ from tracing_core.errors import (
     StoreFull,
     StoreReadOnly,
 )
-
-if TYPE_CHECKING or "numpy" in sys.modules:
-    from sqlite_utils import Database
-    from sqlite_utils.migrations import Migrations
-else:
-    # sqlite-utils imports numpy wherever it is installed, to store its numbers, of which we have
-    # none; that would cost every command a tenth of a second and the agent 20 MB.
-    sys.modules["numpy"] = None
-    try:
-        from sqlite_utils import Database
-        from sqlite_utils.migrations import Migrations
-    finally:
-        del sys.modules["numpy"]
+from tracing_core.store.database import Database
+from tracing_core.store.migrations import Migrations
 
 __all__ = [
-    "Database",
-    "Migrations",
     "beginning_of",
     "create_private",
     "open_database",
@@ -143,9 +128,7 @@ def translated(path: str | Path) -> Iterator[None]:
 
 def _check_schema(db: Database, migrations: Sequence[Migrations], path: Path) -> None:
     for known in migrations:
-        applied = known.applied(db)
-        # A set that knows every applied migration has exactly the others pending.
-        if len(applied) + len(known.pending(db)) > len(known._migrations):
+        if known.unknown(db):
             text = f"{path} was written by a newer version of truyvet: install that version"
             raise SchemaMismatch(text, str(path))
 

@@ -23,8 +23,9 @@ from ble_agent.store.importers.ramble import RAMBLE_COLUMNS, Ramble
 from ble_agent.store.importers.source import Refusal, Source, Tally
 from ble_agent.store.importers.sqlite_source import columns_of, opened_database
 from tracing_core.errors import InvalidLog, LogFault
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting, insert_sightings
-from tracing_core.store.sqlite import Database, beginning_of, path_of, transaction, translated
+from tracing_core.store.sqlite import beginning_of, path_of, transaction, translated
 
 __all__ = [
     "FUTURE_SECONDS",

@@ -41,8 +41,8 @@ from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.protocol.interval import interval_number, rolling_start
 from tracing_core.protocol.rolling_proximity_identifier import derive_rpi
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting, select_sightings
-from tracing_core.store.sqlite import Database
 
 START = 1_800_000_000.0
 
@@ -390,7 +390,7 @@ async def test_a_recording_is_played_to_its_end_without_waiting(tmp_path: Path) 
     assert radio.identifiers == []
     with open_store(tmp_path) as db:
         assert len(list(select_sightings(db))) == 5
-        assert db.table("own_key").count == 0
+        assert db.count("own_key") == 0
 
 
 async def test_a_damaged_recording_is_an_error_and_not_played_again(tmp_path: Path) -> None:

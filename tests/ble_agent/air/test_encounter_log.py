@@ -16,8 +16,9 @@ from ble_agent.store.state import SCAN
 from tracing_core.clock import ManualClock
 from tracing_core.errors import StoreBusy, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import select_sightings
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.sqlite import transaction
 
 DAY = 86_400
 START = 19_000 * DAY + 40_000
@@ -313,7 +314,7 @@ TestEncounterLogMachine.settings = settings(max_examples=25, stateful_step_count
 
 
 def batches(db: Database) -> int:
-    return int(db.table("batch").count)
+    return int(db.count("batch"))
 
 
 def test_what_is_written_late_is_compared_with_keys_that_were_used_meanwhile(

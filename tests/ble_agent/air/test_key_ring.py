@@ -20,7 +20,8 @@ from tracing_core.protocol.associated_encrypted_metadata import Metadata, decryp
 from tracing_core.protocol.interval import interval_number, interval_start, rolling_start
 from tracing_core.protocol.rolling_proximity_identifier import derive_rpi, rpis_of
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey, derive_aemk
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 
 DAY = 86_400
 MIDNIGHT = 19_000 * DAY

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.ble_agent.agents import environment
 
-# Everything an installation for a Pi does not have is hidden, since sqlite-utils imports numpy
+# Everything an installation for a Pi does not have is hidden, since a library may import numpy
 # where it finds it.
 MONTH = """
 import asyncio, json, sys

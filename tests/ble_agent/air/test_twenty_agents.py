@@ -30,8 +30,8 @@ from tracing_core.protocol.associated_encrypted_metadata import Metadata, encryp
 from tracing_core.protocol.interval import interval_number
 from tracing_core.protocol.rolling_proximity_identifier import rpis_of
 from tracing_core.protocol.temporary_exposure_key import derive_aemk
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import select_sightings
-from tracing_core.store.sqlite import Database
 
 # Half an hour before UTC midnight, so that keys change too.
 START = 20_000 * 86_400 - 1800.0

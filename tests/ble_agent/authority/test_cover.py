@@ -29,7 +29,7 @@ from tests.server.running import clock_at as server_clock_at
 from tracing_core.clock import ScaledClock
 from tracing_core.errors import ServerRefused
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
-from tracing_core.store.sqlite import Database
+from tracing_core.store.database import Database
 from tracing_core.trust.documents import JoinLine
 
 DAY = 86_400

@@ -20,7 +20,7 @@ from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
 from tracing_core.clock import ManualClock
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
-from tracing_core.store.sqlite import Database
+from tracing_core.store.database import Database
 from tracing_core.trust.documents import JoinLine
 
 NOW = 1_800_000_000.0

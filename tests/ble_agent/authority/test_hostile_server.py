@@ -34,8 +34,9 @@ from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerError, ServerRefused, TracingError, TrustError
 from tracing_core.http.verification import VerifyRequest
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting, insert_sightings
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.sqlite import transaction
 
 NOW = 1_800_000_000.0
 
@@ -138,8 +139,8 @@ def test_a_bad_key_file_is_named_and_fetched_again_next_time(
         assert failure is not None
         assert "\n" not in str(failure)
         assert ("GET", "/exports/VN/1.zip", 0) in server.asked
-    assert db.table("batch").count == 0
-    assert db.table("sighting").count == 1
+    assert db.count("batch") == 0
+    assert db.count("sighting") == 1
 
 
 def test_a_key_file_larger_than_any_is_not_read(

@@ -18,7 +18,8 @@ from ble_agent.store.database import open_store
 from ble_agent.store.state import MEMBERSHIP
 from tests.ble_agent.fake_server import FakeServer, fake_server, new_key
 from tracing_core.errors import NotPossible, ServerUnreachable, TrustError
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 from tracing_core.trust.documents import JoinLine
 
 
@@ -139,10 +140,10 @@ def test_joining_another_server_forgets_what_the_first_one_published(
     joined(db, server)
     db.execute("INSERT INTO batch VALUES ('a.zip', 1)")
     joined(db, server)
-    assert db.table("batch").count == 1
+    assert db.count("batch") == 1
     with fake_server() as other:
         joined(db, other)
-        assert db.table("batch").count == 0
+        assert db.count("batch") == 0
         assert load_membership(db).line.fingerprint == other.fingerprint
 
 

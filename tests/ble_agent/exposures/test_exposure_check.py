@@ -29,8 +29,9 @@ from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.protocol.interval import interval_start
 from tracing_core.protocol.rolling_proximity_identifier import rpis_of
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey, derive_aemk
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting, insert_sightings, select_sightings
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.sqlite import transaction
 from tracing_core.trust.documents import JoinLine
 
 DAY = 86_400
@@ -187,15 +188,15 @@ def test_an_unreachable_server_and_a_clock_far_ahead_delete_nothing(
     clock = ManualClock(NOW)
     log = EncounterLog(db, clock)
     log.commit(log.begin())
-    before = db.table("sighting").count
+    before = db.count("sighting")
     clock.jump(NOW + 60 * DAY)
     log.commit(log.begin())
     with ServerClient("http://127.0.0.1:9", clock) as client, pytest.raises(ServerUnreachable):
         check(db, client, clock)
-    assert db.table("sighting").count == before
+    assert db.count("sighting") == before
     clock.advance(DAY + 1)
     log.commit(log.begin())
-    assert db.table("sighting").count == 0
+    assert db.count("sighting") == 0
 
 
 @pytest.mark.parametrize("same_file", [True, False], ids=["in one file", "in a later file"])
@@ -303,5 +304,5 @@ def test_a_check_killed_at_any_moment_matches_each_file_exactly_once(tmp_path: P
         assert kills > 2
         subprocess.run(command, env=environment(clock), check=True, stdout=subprocess.DEVNULL)
         with open_store(tmp_path) as db:
-            assert db.table("matched_key").count == len(keys)
-            assert db.table("batch").count == len(keys)
+            assert db.count("matched_key") == len(keys)
+            assert db.count("batch") == len(keys)

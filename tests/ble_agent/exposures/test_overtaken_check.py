@@ -13,7 +13,7 @@ from ble_agent.store.importers import import_log
 from tests.ble_agent.exposures.test_exposure_check import NOW, checked, met, stranger
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key
 from tracing_core.errors import ServerUnreachable, TrustError
-from tracing_core.store.sqlite import Database
+from tracing_core.store.database import Database
 from tracing_core.trust.documents import JoinLine
 
 
@@ -60,6 +60,6 @@ def test_who_joins_another_server_during_a_check_belongs_to_that_one(
         with pytest.raises(TrustError):
             checked(db, server)
         assert str(load_membership(db).line) == other.line
-        assert db.table("matched_key").count == 0
+        assert db.count("matched_key") == 0
         other.add_file("1.zip", [key])
         assert checked(db, other).level == "high"

@@ -20,8 +20,9 @@ from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerError, ServerRefused
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import select_sightings
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.sqlite import transaction
 
 DAY = 86_400
 NOW = 1_800_000_000.0

@@ -10,9 +10,9 @@ import pytest
 
 from tests.tracing_core.refusals import check_one_line
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreDamaged, StoreError, StoreFull
+from tracing_core.store.migrations import Migrations
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings, write_json_lines
 from tracing_core.store.sqlite import (
-    Migrations,
     beginning_of,
     open_database,
     open_readonly,
@@ -106,7 +106,7 @@ def test_a_commit_that_is_refused_leaves_no_transaction_open(db):
     with pytest.raises(StoreError, match="FOREIGN KEY"), transaction(db):
         db.execute("INSERT INTO b VALUES (1)")
     assert not db.conn.in_transaction
-    assert db.table("b").count == 0
+    assert db.count("b") == 0
 
 
 def test_the_write_lock_is_held_from_the_start(db, path, monkeypatch):
@@ -190,7 +190,8 @@ def test_a_migration_that_fails_leaves_nothing(path):
     with pytest.raises(StoreError, match="nowhere"):
         open_database(path, [broken])
     db = open_database(path, [NOTES])
-    assert "half" not in db.table_names()
+    names = db.conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    assert ("half",) not in names.fetchall()
     db.close()
 
 
@@ -207,7 +208,7 @@ def test_many_processes_may_create_it_at_once(path):
     started = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(4)]
     assert [process.communicate()[1] for process in started] == [b""] * 4
     db = open_readonly(path, [SIGHTING_TABLE])
-    assert db.table("sighting").count == 4
+    assert db.count("sighting") == 4
     db.close()
 
 
@@ -365,3 +366,45 @@ def test_numpy_is_neither_imported_nor_hidden_from_others(before):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [str(bool(before)), "2"]
+
+
+IMPORTS_AT_ONCE = """
+import importlib, sys, threading
+
+faults = []
+
+def import_elsewhere():
+    try:
+        importlib.import_module("numpy")
+    except ImportError as error:
+        faults.append(str(error))
+    else:
+        del sys.modules["numpy"]
+
+names = set()
+
+def beside(event, arguments):
+    if event == "import" and threading.current_thread() is threading.main_thread():
+        thread = threading.Thread(target=import_elsewhere)
+        thread.start()
+        thread.join()
+        names.add(arguments[0])
+
+sys.addaudithook(beside)
+import tracing_core.store.sqlite
+print("sqlite3" in names, faults)
+"""
+
+
+def test_other_threads_may_import_numpy_meanwhile(tmp_path):
+    # A thread imports it at each import that ours makes, as a slow one does by chance.
+    (tmp_path / "numpy.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS_AT_ONCE],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "True []\n"

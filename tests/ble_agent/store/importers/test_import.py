@@ -34,13 +34,14 @@ from tests.ble_agent.store.importers.foreign_logs import (
     write_ramble,
 )
 from tracing_core.errors import InvalidLog, LogFault, StoreDamaged, StoreError, TracingError
+from tracing_core.store.database import Database
 from tracing_core.store.sighting import (
     Sighting,
     insert_sightings,
     select_sightings,
     write_json_lines,
 )
-from tracing_core.store.sqlite import Database, transaction
+from tracing_core.store.sqlite import transaction
 
 DAY = 86_400
 NOW = 20_800 * DAY + 50_000
@@ -120,17 +121,17 @@ def test_every_format_is_known_by_its_content_and_added_once(
     assert trial.format == name.replace("gzipped", "json-lines")
     assert (trial.kept, trial.known, trial.refused.total()) == (count, 0, 0)
     assert list(select_sightings(db)) == []
-    assert db.table("batch").count == 1
+    assert db.count("batch") == 1
     assert import_log(db, path, NOW).to_json() == trial.to_json()
     rows = list(select_sightings(db))
     assert len(rows) == count
     # What was matched before is matched again, since the log has grown.
-    assert db.table("batch").count == 0
+    assert db.count("batch") == 0
     db.execute("INSERT INTO batch VALUES ('old.zip', 1)")
     again = import_log(db, path, NOW)
     assert (again.read, again.kept, again.known) == (trial.read, 0, count)
     assert list(select_sightings(db)) == rows
-    assert db.table("batch").count == 1
+    assert db.count("batch") == 1
 
 
 def test_a_log_of_ours_keeps_every_fact(db: Database, tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_what_is_too_old_or_in_the_future_stays_out(
             "refused": report.refused[Refusal.FUTURE],
         }
         assert fates == {**dict.fromkeys(fates, 0), fate: 1}
-    assert db.table("sighting").count == (3 if fate == "kept" else 0)
+    assert db.count("sighting") == (3 if fate == "kept" else 0)
 
 
 def test_nothing_of_a_damaged_log_is_added(db: Database, tmp_path: Path) -> None:
@@ -388,7 +389,7 @@ def test_any_values_are_read_or_counted(rows: Sequence[Any], as_microg: bool) ->
         with open_store(Path(name)) as db:
             report = import_log(db, path, NOW)
             assert report.read >= report.refused.total() - report.refused[Refusal.FUTURE]
-            assert db.table("sighting").count == report.kept
+            assert db.count("sighting") == report.kept
             assert import_log(db, path, NOW).kept == 0
 
 
@@ -414,7 +415,7 @@ def test_damaged_databases_are_read_or_refused_in_one_line(
                 kept = import_log(db, path, NOW).kept
             except TracingError as error:
                 assert "\n" not in str(error)  # noqa: PT017
-            assert db.table("sighting").count == kept
+            assert db.count("sighting") == kept
 
 
 @settings(max_examples=60, deadline=None)
@@ -426,7 +427,7 @@ def test_any_values_of_play_services_are_read_or_counted(
         path = write_play_services(Path(folder) / "db", entries)
         with open_store(Path(folder)) as db, contextlib.suppress(InvalidLog):
             report = import_log(db, path, NOW)
-            assert db.table("sighting").count == report.kept
+            assert db.count("sighting") == report.kept
 
 
 def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
