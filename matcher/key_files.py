@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from matcher.inputs import KeyFilesLike, as_key_files
 from tracing_core.export_file import (
     MAX_EXPORT_BYTES,
     ExportFile,
@@ -50,25 +51,27 @@ class KeyFiles:
 
     Raises
     ------
+    InvalidValue
+        When one is neither a path nor an object.
     ExportFileError
         When a path does not exist or a folder holds no key file.
     """
 
     def __init__(
         self,
-        exports: Sequence[str | Path | ExportFile],
+        exports: KeyFilesLike,
         *,
         public_keys: Sequence[EllipticCurvePublicKey] = (),
     ) -> None:
         self._public_keys = public_keys
         self._files: list[tuple[str, Path | ExportFile]] = []
         paths: list[Path] = []
-        for number, export in enumerate(exports):
+        for number, export in enumerate(as_key_files(exports)):
             if isinstance(export, ExportFile):
                 self._find(paths)
                 self._files.append((f"exports[{number}]", export))
             else:
-                paths.append(Path(export))
+                paths.append(export)
         self._find(paths)
 
     def _find(self, paths: list[Path]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
+from matcher.inputs import KeyFilesLike, LogLike, as_log
 from matcher.kernels.choice import THREADED_KEYS, available_threads, chosen_kernel, loaded_kernel
 from matcher.key_files import KeyFiles, read_ahead
 from matcher.portable.join import Join
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
     from matcher.kernels.processor import Kernel
-    from tracing_core.export_file import ExportFile
 
 __all__ = ["match"]
 
@@ -41,8 +41,8 @@ class _Joined:
 
 
 def match(
-    log: str | Path | Iterable[Sighting],
-    exports: Sequence[str | Path | ExportFile],
+    log: LogLike,
+    exports: KeyFilesLike,
     *,
     public_keys: Sequence[EllipticCurvePublicKey] = (),
     configuration: RiskParameters | None = None,
@@ -57,7 +57,7 @@ def match(
     Parameters
     ----------
     log
-        An agent's database or JSON Lines (gzipped or not), or sightings in any order.
+        An agent's database or JSON Lines (gzipped or not), a table or `Sighting` objects.
     exports
         Key files, folders or indices of them, or files already read; later ones revise earlier.
     public_keys
@@ -78,11 +78,11 @@ def match(
     Raises
     ------
     InvalidLog, StoreError, ExportFileError, InvalidValue
-        When the log, a key file, `threads` or ``TRUYVET_KERNEL`` cannot be used.
+        When the log, a key file, `threads` or ``TRUYVET_KERNEL`` cannot be used, or `log` or
+        `exports` is of another type.
     """
     files = KeyFiles(exports, public_keys=public_keys)
-    source = Path(log) if isinstance(log, str | Path) else log
-    joined = _join(source, files, threads, progress or (lambda _: None))
+    joined = _join(as_log(log), files, threads, progress or (lambda _: None))
     model = model or load_model()
     configuration = configuration or model.default_parameters()
     if today is None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matcher.columns.columns import MOST_SIGHTINGS
+from matcher.inputs import KeyFilesLike
 from matcher.kernels.choice import available_threads, loaded_kernel, require_numba
 from matcher.kernels.processor import KERNELS, Kernel, choose_kernel
 from matcher.key_files import KeyFiles
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
     from matcher.columns.columns import KeyColumns
     from matcher.columns.keys import KeyRecords
-    from tracing_core.export_file import ExportFile
 
 __all__ = ["DEFAULT_MEMORY", "match_many"]
 
@@ -77,7 +77,7 @@ class _Findings(NamedTuple):
 
 
 def match_many(
-    exports: Sequence[str | Path | ExportFile],
+    exports: KeyFilesLike,
     logs: str | Path | ManyLogs,
     *,
     executor: Executor | None = None,
@@ -205,7 +205,7 @@ class _Keys:
 
     def __init__(
         self,
-        exports: Sequence[str | Path | ExportFile],
+        exports: KeyFilesLike,
         public_keys: Sequence[EllipticCurvePublicKey],
     ) -> None:
         numpy = require("numpy", extra="matcher")

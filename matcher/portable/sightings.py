@@ -21,7 +21,7 @@ _UNKNOWN = -1
 _SIGHTING_BYTES = 80
 
 
-def read_log(path: Path) -> Iterator[Sighting]:
+def read_log(path: str | Path) -> Iterator[Sighting]:
     """Read a log in its order: an agent's database, or JSON Lines, gzipped or not.
 
     Which it is, its first bytes say, not its name. Nothing is written or removed.
@@ -35,6 +35,7 @@ def read_log(path: Path) -> Iterator[Sighting]:
     StoreError
         When it cannot be opened.
     """
+    path = Path(path)
     return _read_database(path) if is_database(path) else read_json_lines(path)
 
 

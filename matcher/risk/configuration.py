@@ -23,7 +23,7 @@ def preset_names() -> list[str]:
     return sorted(file.name.removesuffix(".json") for file in _PRESETS.iterdir())
 
 
-def load_configuration(name_or_path: str) -> ExposureConfiguration:
+def load_configuration(name_or_path: str | Path) -> ExposureConfiguration:
     """Load a preset by its name, else a file in the JSON form of `ExposureConfiguration`.
 
     Raises
@@ -33,7 +33,7 @@ def load_configuration(name_or_path: str) -> ExposureConfiguration:
     StoreError
         When the file cannot be read.
     """
-    if name_or_path in preset_names():
+    if str(name_or_path) in preset_names():
         text = (_PRESETS / f"{name_or_path}.json").read_bytes()
     else:
         text = _read(Path(name_or_path))

@@ -234,7 +234,9 @@ def read_verified(
     return _verified(data, export_sig, public_keys, str(path))
 
 
-def read_export(path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = ()) -> ExportFile:
+def read_export(
+    path: str | Path, *, public_keys: Sequence[EllipticCurvePublicKey] = ()
+) -> ExportFile:
     """Read a key file: a zip, or an ``export.bin`` with its ``export.sig`` beside it.
 
     Raises
@@ -246,4 +248,4 @@ def read_export(path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = (
     ExportFileError
         When it cannot be read.
     """
-    return parse_export(read_verified(path, public_keys=public_keys))
+    return parse_export(read_verified(Path(path), public_keys=public_keys))

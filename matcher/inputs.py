@@ -1,0 +1,91 @@
+"""What matching takes as logs and key files, and its one form of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sized
+from pathlib import Path
+from typing import TypeAlias
+
+from matcher.tables.sightings import ArrowTable, SightingTable, is_table
+from tracing_core.errors import InvalidValue
+from tracing_core.export_file import ExportFile
+from tracing_core.store.sighting import Sighting
+
+__all__ = ["KeyFilesLike", "LogLike", "as_key_files", "as_log"]
+
+_A_LOG = "a path, a DataFrame, an Arrow table or Sighting objects"
+_A_KEY_FILE = "a path or an ExportFile"
+
+LogLike: TypeAlias = str | os.PathLike[str] | ArrowTable | Iterable[Sighting]
+"""A log: a path, a pandas DataFrame or Arrow table of sightings, or sightings in any order."""
+
+KeyFilesLike: TypeAlias = (
+    str | os.PathLike[str] | ExportFile | Iterable[str | os.PathLike[str] | ExportFile]
+)
+"""One key file or many: paths of files, folders or indices, or files already read."""
+
+
+def as_log(log: LogLike) -> Path | Iterable[Sighting]:
+    """Return the path of a log, or its sightings.
+
+    Raises
+    ------
+    InvalidValue
+        When it is of no type that a log can have.
+    InvalidLog
+        When a table lacks a column, or has one that it should not have.
+    MissingExtra
+        When it is a table, and pyarrow is not installed.
+    """
+    if isinstance(log, str | os.PathLike):
+        return Path(log)
+    if is_table(log):
+        return SightingTable(log)
+    if isinstance(log, bytes | bytearray | dict) or not isinstance(log, Iterable):
+        raise InvalidValue(f"a log is {_A_LOG}, not {_kind(log)}")
+    checked = _checked(log)
+    # What has a length says how large the job is; it is checked at once and stays what it is.
+    if isinstance(log, Sized):
+        for _ in checked:
+            pass
+        return log
+    return checked
+
+
+def _checked(log: Iterable[Sighting]) -> Iterator[Sighting]:
+    for number, sighting in enumerate(log):
+        if not isinstance(sighting, Sighting):
+            raise InvalidValue(
+                f"a log is {_A_LOG}: its item {number} is {_kind(sighting)}, not a Sighting"
+            )
+        yield sighting
+
+
+def as_key_files(exports: KeyFilesLike) -> list[Path | ExportFile]:
+    """Return key files as a list; a text is one path.
+
+    Raises
+    ------
+    InvalidValue
+        When one is neither a path nor an `ExportFile`.
+    """
+    if isinstance(exports, str | os.PathLike | ExportFile):
+        exports = [exports]
+    if isinstance(exports, bytes | bytearray | dict) or not isinstance(exports, Iterable):
+        raise InvalidValue(f"a key file is {_A_KEY_FILE}, not {_kind(exports)}; give one or many")
+    files: list[Path | ExportFile] = []
+    for number, export in enumerate(exports):
+        if isinstance(export, ExportFile):
+            files.append(export)
+        elif isinstance(export, str | os.PathLike):
+            files.append(Path(export))
+        else:
+            raise InvalidValue(f"exports[{number}] is {_kind(export)}, not {_A_KEY_FILE}")
+    return files
+
+
+def _kind(value: object) -> str:
+    """Return what something is, without its content."""
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

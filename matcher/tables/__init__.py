@@ -1,0 +1,1 @@
+"""Tables of Arrow and pandas: sightings in, results out."""
