@@ -20,11 +20,11 @@ from random import SystemRandom
 from sqlalchemy import Connection
 
 from server.context import Server
-from server.export import store
-from server.export.padding import UploadModel, draw_count, draw_padding
+from server.export import schedule, store
+from server.export.padding import PaddingKey, UploadModel, draw_count, draw_padding
 from server.export.windows import Window, due_windows, window_of
 from server.operation.metrics import EXPORTS_WRITTEN
-from server.publish.rules import BACKFILLED_RISK
+from server.store import diagnosis_keys
 from server.store.files import locked, write_durably
 from tracing_core.export_file import ExportFile, Signer, write_export, write_index
 from tracing_core.protocol.diagnosis_key import ReportType
@@ -90,7 +90,7 @@ def run_due(server: Server) -> list[str]:
             EXPORTS_WRITTEN.inc(len(names))
             written += names
         with server.database.begin() as conn:
-            store.release_schedule(conn, settings.region, holder)
+            schedule.release_schedule(conn, settings.region, holder)
     return written
 
 
@@ -100,8 +100,8 @@ def publish_index(server: Server) -> None:
     index_name = f"{region}/{INDEX_NAME}"
     with server.database.begin() as conn:
         # Held to the end, so that no other process publishes a file or an index in between.
-        store.lock_schedule(conn, region)
-        names = store.file_names(conn, region)
+        schedule.lock_schedule(conn, region)
+        names = store.key_file_names(conn, region)
         index = write_index(names).encode("ascii")
         found = server.storage.read(index_name)
         if found is None or b"".join(found.chunks) != index:
@@ -126,9 +126,9 @@ def _folder_held(server: Server) -> Iterator[str]:
 
 def _hold(server: Server, conn: Connection, holder: str) -> int | None:
     settings, now = server.settings, server.clock.now()
-    first = store.first_created_at(conn, settings.region)
+    first = diagnosis_keys.first_created_at(conn, settings.region)
     start = now if first is None else min(first, now)
-    return store.hold_schedule(
+    return schedule.hold_schedule(
         conn,
         settings.region,
         holder,
@@ -144,14 +144,19 @@ def _export(server: Server, holder: str, window: Window) -> list[str] | None:
     with server.database.begin() as conn:
         if _hold(server, conn, holder) is None:
             return None
-        store.postpone_keys_in_use(
-            conn, region, window, server.clock.now(), settings.truncate_window_seconds
+        diagnosis_keys.postpone_keys_in_use(
+            conn,
+            region,
+            *window,
+            now=server.clock.now(),
+            truncate_seconds=settings.truncate_window_seconds,
         )
-        batch_id, is_new = store.begin_batch(conn, region, window)
+        window_id, is_new = store.begin_window(conn, region, window)
         if is_new:
             random = SystemRandom()
             count = draw_count(settings.export_padding_keys, settings.export_padding_spread, random)
-            store.add_padding(conn, region, draw_padding(count, window, _model(server), random))
+            padding = draw_padding(count, window, _model(server), random)
+            diagnosis_keys.insert_keys(conn, region, map(_stored, padding))
     staged = dict(_stage(server, window))
     with server.database.begin() as conn:
         if _hold(server, conn, holder) is None:
@@ -159,8 +164,8 @@ def _export(server: Server, holder: str, window: Window) -> list[str] | None:
             return None
         for name, file in staged.items():
             server.storage.publish(file, name)
-        store.add_files(conn, batch_id, list(staged))
-        store.set_exported_until(conn, region, window.end)
+        store.add_key_files(conn, window_id, list(staged))
+        schedule.set_exported_until(conn, region, window.end)
     return list(staged)
 
 
@@ -171,10 +176,16 @@ def _model(server: Server) -> UploadModel:
             _REPORT_TYPES[name]: weight
             for name, weight in settings.export_padding_report_types.items()
         },
-        transmission_risk_levels=BACKFILLED_RISK,
+        transmission_risk_levels=diagnosis_keys.BACKFILLED_RISK,
         default_onset_days=settings.default_symptom_onset_days,
         max_days_since_onset=settings.max_days_since_onset,
         truncate_seconds=settings.truncate_window_seconds,
+    )
+
+
+def _stored(padding: PaddingKey) -> diagnosis_keys.NewKey:
+    return diagnosis_keys.NewKey(
+        padding.key, padding.created_at, padding.revised, padding.revised_at, is_padding=True
     )
 
 
@@ -187,8 +198,8 @@ def _stage(server: Server, window: Window) -> Iterator[tuple[str, str]]:
         for key in server.keys.export_keys(server.clock.now())
     ]
     with server.database.read() as conn:
-        created = store.created_keys(conn, region, window)
-        revised = store.revised_keys(conn, region, window)
+        created = diagnosis_keys.created_keys(conn, region, *window)
+        revised = diagnosis_keys.revised_keys(conn, region, *window)
         for number in itertools.count():
             keys = list(itertools.islice(created, limit))
             revised_keys = list(itertools.islice(revised, limit - len(keys)))

@@ -15,7 +15,7 @@ from prometheus_client import (
 )
 
 from server.context import CurrentServer
-from server.export.store import exported_until
+from server.export.schedule import exported_until
 from server.verification.rules import check_operator_key
 
 __all__ = [

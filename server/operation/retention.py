@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.context import Server
-from server.export.store import delete_batches_begun_before
+from server.export.store import delete_windows_begun_before
 from server.export.worker import publish_index
 from server.store.diagnosis_keys import delete_keys_created_before
 from server.trust.chain import retire_export_keys
@@ -42,7 +42,7 @@ def run(server: Server) -> Removed:
     with server.database.begin() as conn:
         removed = Removed(
             keys=delete_keys_created_before(conn, oldest),
-            batches=delete_batches_begun_before(conn, oldest),
+            batches=delete_windows_begun_before(conn, oldest),
             codes=delete_expired(conn, int(now) - settings.forget_codes_seconds),
         )
         # Codes end at any minute, and hold no key: what is left of them goes with the next window.

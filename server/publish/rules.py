@@ -12,23 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from server.config import Settings
+from server.store.diagnosis_keys import BACKFILLED_RISK
 from server.verification.certificate import Claims
 from tracing_core.errors import InvalidKey, PublishRejected
 from tracing_core.http.publish_request import PublishRequest
-from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.protocol.interval import interval_number, interval_start, utc_day
 
-__all__ = ["BACKFILLED_RISK", "RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
+__all__ = ["RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
 
 _DAY_SECONDS = 86_400
 _FARTHEST_EAST_INTERVALS = 14 * 6
-
-BACKFILLED_RISK = {
-    ReportType.CONFIRMED_TEST: 2,
-    ReportType.CONFIRMED_CLINICAL_DIAGNOSIS: 4,
-    ReportType.REVOKED: 6,
-}
-"""Transmission risk level of keys whose client stated none; 0 for other report types."""
 
 
 @dataclass(frozen=True, slots=True)

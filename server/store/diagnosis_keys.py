@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -17,24 +18,45 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    and_,
+    case,
     delete,
+    func,
     insert,
+    not_,
     select,
     update,
 )
 
 from server.store.database import metadata
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.protocol.interval import INTERVAL_SECONDS
 
 __all__ = [
+    "BACKFILLED_RISK",
+    "EMBARGO_SECONDS",
     "NewKey",
     "StoredKey",
+    "created_keys",
     "delete_keys_created_before",
     "diagnosis_key",
     "find_keys",
+    "first_created_at",
     "insert_keys",
+    "postpone_keys_in_use",
     "revise_key",
+    "revised_keys",
 ]
+
+EMBARGO_SECONDS = 7_200
+"""How long after its last interval a key must not leave: devices accept its identifiers so long."""
+
+BACKFILLED_RISK = {
+    ReportType.CONFIRMED_TEST: 2,
+    ReportType.CONFIRMED_CLINICAL_DIAGNOSIS: 4,
+    ReportType.REVOKED: 6,
+}
+"""Transmission risk level of keys whose client stated none; 0 for other report types."""
 
 diagnosis_key = Table(
     "diagnosis_key",
@@ -61,6 +83,7 @@ or for a key still in use the end of its use. All times are UTC Unix seconds."""
 
 _K = diagnosis_key.c
 _VARIABLES_AT_ONCE = 500
+_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +92,13 @@ class NewKey:
 
     key: DiagnosisKey
     created_at: int
-    """Start of its window (UTC Unix seconds)."""
+    """Start of the window in which it may first leave (UTC Unix seconds)."""
+    revised: DiagnosisKey | None = None
+    """As it will have been revised, for padding; None if never."""
+    revised_at: int | None = None
+    """Start of the window of that revision (UTC Unix seconds)."""
+    is_padding: bool = False
+    """True for a key that nobody used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +127,32 @@ def _first(row: Row[Any]) -> DiagnosisKey:
 
 
 def insert_keys(conn: Connection, region: str, keys: Iterable[NewKey]) -> None:
-    """Add published keys, none of which is there yet."""
+    """Add keys, none of which is stored yet."""
     rows = [
         {
             "key_data": new.key.key_data,
             "region": region,
             "rolling_start_interval_number": new.key.rolling_start_interval_number,
             "rolling_period": new.key.rolling_period,
-            "transmission_risk_level": new.key.transmission_risk_level,
-            "report_type": int(new.key.report_type),
-            "days_since_onset": new.key.days_since_onset_of_symptoms,
+            **_statement(new.key, ""),
             "created_at": new.created_at,
-            "is_padding": False,
+            "revised_at": new.revised_at,
+            **_statement(new.revised, "revised_"),
+            "is_padding": new.is_padding,
         }
         for new in keys
     ]
     if rows:
         conn.execute(insert(diagnosis_key), rows)
+
+
+def _statement(key: DiagnosisKey | None, prefix: str) -> dict[str, int | None]:
+    """Return the columns that a revision changes."""
+    return {
+        f"{prefix}report_type": None if key is None else int(key.report_type),
+        f"{prefix}days_since_onset": None if key is None else key.days_since_onset_of_symptoms,
+        f"{prefix}transmission_risk_level": None if key is None else key.transmission_risk_level,
+    }
 
 
 def find_keys(conn: Connection, key_data: Sequence[bytes]) -> dict[bytes, StoredKey]:
@@ -146,6 +184,84 @@ def revise_key(conn: Connection, revised: DiagnosisKey, revised_at: int) -> None
             revised_transmission_risk_level=revised.transmission_risk_level,
         )
     )
+
+
+def first_created_at(conn: Connection, region: str) -> int | None:
+    """Return when the region's first stored key may leave (UTC Unix seconds), None without keys."""
+    moment: int | None = conn.execute(
+        select(func.min(_K.created_at)).where(_K.region == region)
+    ).scalar_one()
+    return moment
+
+
+def postpone_keys_in_use(
+    conn: Connection, region: str, start: int, end: int, *, now: float, truncate_seconds: int
+) -> int:
+    """Move a window's keys that must not leave yet to the window in which they may; count them."""
+    leaves_at = (_K.rolling_start_interval_number + _K.rolling_period) * INTERVAL_SECONDS
+    leaves_at = leaves_at + EMBARGO_SECONDS
+    # Cut up: a key created in a window leaves after the window's end, never before its moment.
+    whole = (leaves_at + truncate_seconds - 1) // truncate_seconds * truncate_seconds
+    result = conn.execute(
+        update(diagnosis_key)
+        .where(_in(_K.created_at, start, end), _K.region == region, leaves_at > int(now))
+        .values(created_at=whole)
+    )
+    return result.rowcount
+
+
+def created_keys(conn: Connection, region: str, start: int, end: int) -> Iterator[DiagnosisKey]:
+    """Read the keys of a window, padding included, sorted by key data, as known at its end.
+
+    A key that was taken back before it ever left stays here.
+    """
+    taken_back = and_(_revised_by(end), _K.revised_report_type == int(ReportType.REVOKED))
+    return _read(conn, end, _K.region == region, _in(_K.created_at, start, end), not_(taken_back))
+
+
+def revised_keys(conn: Connection, region: str, start: int, end: int) -> Iterator[DiagnosisKey]:
+    """Read the keys that left in an earlier window and were revised in this one, sorted."""
+    return _read(
+        conn,
+        end,
+        _K.region == region,
+        _in(_K.revised_at, start, end),
+        _K.created_at < start,
+    )
+
+
+def _in(column: Column[Any], start: int, end: int) -> ColumnElement[bool]:
+    return and_(column >= start, column < end)
+
+
+def _revised_by(moment: int) -> ColumnElement[bool]:
+    return and_(_K.revised_at.is_not(None), _K.revised_at < moment)
+
+
+def _read(conn: Connection, end: int, *conditions: ColumnElement[bool]) -> Iterator[DiagnosisKey]:
+    is_revised = _revised_by(end)
+    names = ("report_type", "days_since_onset", "transmission_risk_level")
+    query = (
+        select(
+            _K.key_data,
+            _K.rolling_start_interval_number,
+            _K.rolling_period,
+            *(case((is_revised, _K[f"revised_{name}"]), else_=_K[name]) for name in names),
+        )
+        .where(*conditions)
+        .order_by(_K.key_data)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
+    rows = conn.execute(query)
+    for data, start, period, report_type, days_since_onset, level in rows:
+        yield DiagnosisKey(
+            data,
+            start,
+            period,
+            report_type=ReportType(report_type),
+            days_since_onset_of_symptoms=days_since_onset,
+            transmission_risk_level=level,
+        )
 
 
 def delete_keys_created_before(conn: Connection, moment: int) -> int:

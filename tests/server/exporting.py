@@ -23,9 +23,9 @@ _STEPS = frozenset(
         "publish",
         "delete",
         "begin",
-        "begin_batch",
-        "add_padding",
-        "add_files",
+        "begin_window",
+        "insert_keys",
+        "add_key_files",
         "set_exported_until",
     ]
 )

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.export import store, worker
+from server.export import worker
 from server.export.padding import UploadModel, draw_count, draw_padding
 from server.export.windows import Window
-from server.publish.rules import BACKFILLED_RISK
 from server.publish.upload import take_upload
-from server.store.diagnosis_keys import diagnosis_key
+from server.store.diagnosis_keys import BACKFILLED_RISK, created_keys, diagnosis_key, revised_keys
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
@@ -219,5 +218,5 @@ def test_reading_a_window_again_gives_the_same_keys_padding_included(two_days):
     for _, export in exported(server):
         window = Window(export.start_timestamp, export.end_timestamp)
         with server.database.read() as conn:
-            assert list(store.created_keys(conn, "VN", window)) == list(export.keys)
-            assert list(store.revised_keys(conn, "VN", window)) == list(export.revised_keys)
+            assert list(created_keys(conn, "VN", *window)) == list(export.keys)
+            assert list(revised_keys(conn, "VN", *window)) == list(export.revised_keys)

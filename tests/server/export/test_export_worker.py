@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from server.context import Server
-from server.export import store, worker
+from server.export import schedule, worker
 from server.export.worker import run_due
 from server.publish.upload import take_upload
 from server.store.diagnosis_keys import NewKey, diagnosis_key, insert_keys, revise_key
@@ -244,7 +244,7 @@ def test_another_node_waits_for_the_one_that_exports_and_takes_over_when_it_died
     publish(server, key())
     clock.advance(6 * HOUR)
     with server.database.begin() as conn:
-        store.hold_schedule(
+        schedule.hold_schedule(
             conn, "VN", "another node", begin=1_750_003_200, now=NOW, held_until=clock.now() + 600
         )
     assert run_due(server) == []
@@ -261,7 +261,7 @@ def test_a_node_that_lost_its_right_publishes_nothing(server, clock, monkeypatch
         staged = list(stage(server, window))
         clock.advance(3_600)
         with server.database.begin() as conn:
-            store.hold_schedule(
+            schedule.hold_schedule(
                 conn, "VN", "another", begin=0, now=clock.now(), held_until=clock.now() + 600
             )
         return staged

@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from server.context import Server
-from server.export.padding import PaddingKey
-from server.export.store import add_padding, begin_batch
+from server.export.store import begin_window
 from server.export.windows import Window
 from server.operation.metrics import REGISTRY
 from server.publish.upload import take_upload
-from server.store.diagnosis_keys import StoredKey, find_keys
+from server.store.diagnosis_keys import NewKey, StoredKey, find_keys, insert_keys
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
@@ -213,13 +212,14 @@ def test_padding_is_answered_as_real_keys_are(
 ) -> None:
     real, invented = key(), key()
     token = publish(server, LIKELY, real).revision_token
-    padding = PaddingKey(DiagnosisKey(invented.key_data, TODAY - 144, report_type=LIKELY), HOUR)
+    invented_key = DiagnosisKey(invented.key_data, TODAY - 144, report_type=LIKELY)
+    padding = NewKey(invented_key, HOUR, is_padding=True)
     if days_until_revised is not None:
         revised = replace(padding.key, report_type=CONFIRMED)
         moment = HOUR + 86_400 * days_until_revised
         padding = replace(padding, revised=revised, revised_at=moment)
     with server.database.begin() as conn:
-        add_padding(conn, "VN", [padding])
+        insert_keys(conn, "VN", [padding])
     if days_until_revised == -1:
         publish(server, CONFIRMED, real, token=token)
 
@@ -237,7 +237,7 @@ def test_a_clock_set_back_opens_no_window_that_has_left(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     server = open_server(tmp_path / "home", clock)
     with server.database.begin() as conn:
-        begin_batch(conn, "VN", Window(HOUR - 3600, HOUR))
+        begin_window(conn, "VN", Window(HOUR - 3600, HOUR))
     clock.jump(NOW - 7200)
     one = key(TODAY - 288)
     publish(server, CONFIRMED, one)
@@ -249,7 +249,7 @@ def test_keys_that_would_wait_for_years_are_not_said_to_be_taken(tmp_path: Path)
     clock = ManualClock(NOW)
     server = open_server(tmp_path / "home", clock)
     with server.database.begin() as conn:
-        begin_batch(conn, "VN", Window(HOUR - 3600, HOUR))
+        begin_window(conn, "VN", Window(HOUR - 3600, HOUR))
     clock.jump(HOUR - 86_401)
     one = key(TODAY - 144 * 3)
     with pytest.raises(StoreError, match="set the clock right") as caught:
