@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import Annotated
 
 from fastapi import Depends, Request
 
 from server.config import SETTINGS_FILE, Settings
+from server.counters import Counters
 from server.store.database import Database
+from server.store.key_folder import KeyFolder
+from server.store.local_storage import LocalStorage
+from server.store.private_keys import PrivateKeys
+from server.store.storage import Storage
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError
-
-if TYPE_CHECKING:
-    from server.store.private_keys import KeyFolder
-    from server.store.storage import Storage
 
 __all__ = ["CurrentServer", "Server"]
 
@@ -28,8 +29,15 @@ class Server:
     database: Database
     storage: Storage
     """The published files."""
-    keys: KeyFolder
+    keys: PrivateKeys
     """The private keys."""
+    counters: Counters = field(default_factory=Counters)
+    """What it has counted since it started."""
+
+    @property
+    def region(self) -> str:
+        """The region it serves; routes, commands and the worker pass it to the domains."""
+        return self.settings.region
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock) -> Server:
@@ -40,9 +48,6 @@ class Server:
         StoreError
             When it was never initialised, or for another region, or cannot be used.
         """
-        from server.store.private_keys import KeyFolder
-        from server.store.storage import Storage
-
         home = settings.home
         if not (home / SETTINGS_FILE).exists():
             raise StoreError(f"{home} is not set up: run 'truyvet server init --home {home}' first")
@@ -50,7 +55,7 @@ class Server:
         keys.check_region(settings.region)
         database = Database(settings.database)
         database.migrate()
-        return cls(settings, clock, database, Storage(home), keys)
+        return cls(settings, clock, database, LocalStorage(home), keys)
 
     def close(self) -> None:
         """Close the database."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from tracing_core.errors import InvalidValue, StoreError, TracingError
+from tracing_core.errors import InvalidValue, TracingError
 
 if TYPE_CHECKING:
     from server.config import Settings
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["server"]
 
-_WRITTEN_BY_INIT = {"contact.json", "exports", "join.txt", "keys", "server.toml"}
 _OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"}
 _TEST_TYPES = ("confirmed", "likely", "negative")
 _HOST, _PORT = "127.0.0.1", 8080
@@ -107,7 +106,17 @@ def server() -> None:
 @_json
 def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
     """Set up a server: database, keys, region, first operator."""
-    operator_key, join = _set_up(home, region, url, contact)
+    from server.app.home import JOIN_FILE, set_up_home
+    from tracing_core.clock import clock_from_environment
+
+    operator_key, join = set_up_home(
+        home,
+        clock_from_environment(),
+        region=region,
+        url=url,
+        contact=contact,
+        database_url=click.get_current_context().meta.get(_DATABASE),
+    )
     if as_json:
         answer = {"operator_key": operator_key, "join": join, "region": region, "home": str(home)}
         click.echo(json.dumps(answer))
@@ -118,7 +127,7 @@ def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool)
         f"1. Start it:            truyvet server run{option}{_where(url)}\n"
         f"2. Issue a code:        truyvet server issue{option}\n"
         f"3. Let devices join it: truyvet agent join {join}\n"
-        f"   (the line is also in {home / 'join.txt'})\n\n"
+        f"   (the line is also in {home / JOIN_FILE})\n\n"
         "Programs of your authority issue codes at /api/issue with this key in X-API-Key.\n"
         "It is shown only now:   " + operator_key
     )
@@ -133,54 +142,6 @@ def _where(url: str) -> str:
     host, port = parts.hostname, parts.port or 80
     option = "" if host in (_HOST, "localhost") else f" --host {host}"
     return option + ("" if port == _PORT else f" --port {port}")
-
-
-def _set_up(home: Path, region: str, url: str, contact: Path | None) -> tuple[str, str]:
-    from server.config import SETTINGS_FILE
-    from server.context import Server
-    from server.store.database import Database
-    from server.store.files import make_private_folder, unfinished, write_durably
-    from server.store.private_keys import KeyFolder
-    from server.store.storage import Storage
-    from server.trust.chain import begin_chain, join_line
-    from server.trust.config_document import current_config, set_contact
-    from server.verification.rules import replace_operator_key
-    from tracing_core.clock import clock_from_environment
-    from tracing_core.trust.documents import checked_address
-
-    if (home / SETTINGS_FILE).exists():
-        raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
-    found = {path.name for path in home.iterdir()} if home.exists() else set()
-    left = {name for name in found if unfinished(name) in _WRITTEN_BY_INIT}
-    others = found - left - _WRITTEN_BY_INIT
-    if not all(name.startswith("server.db") for name in others):
-        raise StoreError(
-            f"{home} holds other files: choose a folder that is empty or not yet there"
-        )
-    clock = clock_from_environment()
-    settings = _settings(home, region=region, url=url.rstrip("/"))
-    checked_address(settings.url)
-    make_private_folder(home)
-    for name in left:
-        (home / name).unlink(missing_ok=True)
-    set_contact(home, contact)
-    keys = KeyFolder(home)
-    begin_chain(keys, settings, clock.now())
-    current_config(keys, settings, clock.now())
-    made = Server(settings, clock, Database(settings.database), Storage(home), keys)
-    made.database.migrate()
-    operator_key = replace_operator_key(made)
-    made.close()
-    join = str(join_line(keys, settings))
-    write_durably(home / "join.txt", f"{join}\n".encode())
-    # Last, because its presence says that all the rest is there; TOML's strings are JSON's.
-    noted = {"region": settings.region, "url": settings.url}
-    # Not what the environment says, which may be where a password is kept.
-    if database_url := click.get_current_context().meta.get(_DATABASE):
-        noted["database_url"] = database_url
-    lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
-    write_durably(home / SETTINGS_FILE, "".join(lines).encode())
-    return operator_key, join
 
 
 @server.command()
@@ -288,7 +249,7 @@ def issue(
     as_json: bool,
 ) -> None:
     """Issue codes, one a line, each for one person's report."""
-    from server.http.problems import Refused
+    from server.errors import Refused
     from server.verification.rules import issue_code
     from tracing_core.http.verification import IssueRequest
 
@@ -304,10 +265,8 @@ def issue(
         try:
             made = issue_code(opened, request, is_long=is_long)
         except Refused as error:
-            text = str(error)
-            for field, option in _OPTIONS_OF_FIELDS.items():
-                text = text.replace(field, option)
-            raise InvalidValue(text) from error
+            option = _OPTIONS_OF_FIELDS.get(error.field, error.field)
+            raise InvalidValue(f"{option} {error.what}".strip()) from error
         if as_json:
             click.echo(json.dumps({"code": made.code, "expires_at": made.expires_at}))
         else:
@@ -337,7 +296,9 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
     if word not in _TEST_TYPES:
         raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative")
     request = PublishRequest.from_json(fields)
-    response = take_upload(_open(home), request, Claims(REPORT_TYPES[word]), by_operator=True)
+    opened = _open(home)
+    claims = Claims(REPORT_TYPES[word])
+    response = take_upload(opened, opened.region, request, claims, by_operator=True)
     if as_json:
         click.echo(json.dumps({"insertedExposures": 0, **response.to_json()}))
         return
@@ -354,9 +315,10 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
 @_json
 def export(home: Path, as_json: bool) -> None:
     """Write the key files due, as the running server does."""
-    from server.export.worker import run_due
+    from server.export.exporter import run_due
 
-    files = run_due(_open(home))
+    opened = _open(home)
+    files = run_due(opened, opened.region)
     click.echo(json.dumps({"files": files}) if as_json else f"{len(files)} files written")
     if not as_json:
         for name in files:
@@ -370,9 +332,10 @@ def cleanup(home: Path, as_json: bool) -> None:
     """Delete what is too old, as the running server does."""
     from dataclasses import asdict
 
-    from server.operation import retention as retention
+    from server.operation import retention
 
-    removed = asdict(retention.run(_open(home)))
+    opened = _open(home)
+    removed = asdict(retention.run(opened, opened.region))
     if as_json:
         click.echo(json.dumps(removed))
     else:
@@ -405,11 +368,13 @@ def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
     from server.verification.rules import replace_operator_key
 
     opened = _open(home)
+    now = opened.clock.now()
     if kind == "operator":
         name = replace_operator_key(opened)
+    elif kind == "export":
+        name = rotate_export_key(opened.keys, opened.region, opened.settings, now)
     else:
-        rotate = rotate_export_key if kind == "export" else rotate_config_key
-        name = rotate(opened.keys, opened.settings, opened.clock.now())
+        name = rotate_config_key(opened.keys, opened.region, now)
     click.echo(json.dumps({"key": name}) if as_json else f"the new {kind} key is {name}")
 
 
@@ -421,5 +386,5 @@ def join(home: Path, as_json: bool) -> None:
     from server.trust.chain import join_line
 
     opened = _open(home)
-    line = str(join_line(opened.keys, opened.settings))
+    line = str(join_line(opened.keys, opened.settings.url))
     click.echo(json.dumps({"join": line}) if as_json else line)

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from server.context import CurrentServer
+from server.errors import Refused
+from server.export.exporter import INDEX_NAME
 from server.export.store import is_published
-from server.export.worker import INDEX_NAME
 from server.http.answers import content_tag, matches_tag
-from server.http.problems import Refused
 from server.store.storage import StoredFile
 
 __all__ = ["export_router"]
@@ -47,14 +47,14 @@ def _headers(file: StoredFile, e_tag: str, max_age: int) -> dict[str, str]:
 
 
 def _absent() -> Refused:
-    return Refused("not_found", "there is no such file: read the index again", status=404)
+    return Refused("not_found", "there is no such file: read the index again")
 
 
 def _index(
     server: CurrentServer, request: Request, region: str, if_none_match: IfNoneMatch = None
 ) -> Response:
     """List the key files of a region, oldest first: paths below ``/exports/``, one a line."""
-    is_ours = region == server.settings.region
+    is_ours = region == server.region
     file = server.storage.read(f"{region}/{INDEX_NAME}") if is_ours else None
     if is_ours and file is None:
         # Before the first export there is nothing to list, which is no error.

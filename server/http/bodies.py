@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from server.http.problems import Refused
+from server.http.problems import UnreadableBody
 
 __all__ = ["Body", "Chaff"]
 
@@ -14,12 +14,12 @@ __all__ = ["Body", "Chaff"]
 async def _read(request: Request) -> bytes:
     limit = request.app.state.settings.max_body_bytes
     if not request.headers.get("content-type", "").lower().startswith("application/json"):
-        raise Refused("", "the content type must be application/json", status=415)
+        raise UnreadableBody("the content type must be application/json", status=415)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise Refused("", f"the body must be at most {limit} bytes", status=413)
+            raise UnreadableBody(f"the body must be at most {limit} bytes", status=413)
     return bytes(body)
 
 

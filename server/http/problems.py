@@ -1,4 +1,4 @@
-"""What a client is told when something is wrong: one shape, one stable word, no secrets."""
+"""Error answers: one shape, one stable word, no secrets."""
 
 from __future__ import annotations
 
@@ -14,37 +14,45 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from server.config import Settings
+from server.errors import Refused
 from server.http.answers import padded
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError, TracingError
 
-__all__ = ["Refused", "add_handlers", "answered"]
+__all__ = ["UnreadableBody", "add_handlers", "answered", "status_of"]
 
 _log = logging.getLogger(__name__)
 
 
-class Refused(TracingError):
-    """A request is answered with an error.
+_STATUS = {
+    "unauthorized": 401,
+    "not_found": 404,
+    "uuid_already_exists": 409,
+    "unsupported_test_type": 412,
+    "quota_exceeded": 429,
+    "internal_server_error": 500,
+}
+"""HTTP status of each code of a refusal; 400 for every other."""
+
+
+class UnreadableBody(TracingError):
+    """A request has a body that is not one of ours.
 
     Parameters
     ----------
-    code
-        The stable word that goes to the client; "" stands for "this is no request of ours", which
-        each of Google's two servers has its own word for.
     message
-        What is wrong, for a person; it holds no key.
+        What is wrong, for a person.
     status
         The HTTP status.
-    retry_after
-        Seconds after which to try again; None if trying again is of no use.
     """
 
-    def __init__(
-        self, code: str, message: str, *, status: int = 400, retry_after: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
-        self.code = code
         self.status = status
-        self.retry_after = retry_after
+
+
+def status_of(refusal: Refused) -> int:
+    """Return the HTTP status that answers a refusal."""
+    return _STATUS.get(refusal.code, 400)
 
 
 def answered(
@@ -88,8 +96,11 @@ def _internal(request: Request) -> str:
 
 def _refused(request: Request, error: Refused) -> JSONResponse:
     headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    code = error.code or _unreadable(request)
-    return _answer(request, error.status, code, str(error), headers)
+    return _answer(request, status_of(error), error.code, str(error), headers)
+
+
+def _unreadable_body(request: Request, error: UnreadableBody) -> JSONResponse:
+    return _answer(request, error.status, _unreadable(request), str(error))
 
 
 def _publish_rejected(request: Request, error: PublishRejected) -> JSONResponse:
@@ -125,6 +136,7 @@ def _unexpected(request: Request, _error: Exception) -> JSONResponse:
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of a route in the shape that Google's servers use."""
     app.add_exception_handler(Refused, _refused)  # type: ignore[arg-type]
+    app.add_exception_handler(UnreadableBody, _unreadable_body)  # type: ignore[arg-type]
     app.add_exception_handler(PublishRejected, _publish_rejected)  # type: ignore[arg-type]
     app.add_exception_handler(InvalidValue, _invalid_value)  # type: ignore[arg-type]
     app.add_exception_handler(StoreError, _store_error)  # type: ignore[arg-type]

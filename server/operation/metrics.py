@@ -1,4 +1,4 @@
-"""Counters of the server, for Prometheus. No label tells one client from another."""
+"""The route of the counters, for Prometheus."""
 
 from __future__ import annotations
 
@@ -6,40 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 from fastapi.responses import Response
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    generate_latest,
-)
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from server.context import CurrentServer
 from server.export.schedule import exported_until
 from server.verification.rules import check_operator_key
 
-__all__ = [
-    "EXPORTS_WRITTEN",
-    "EXPORT_AGE_SECONDS",
-    "KEYS_PUBLISHED",
-    "KEYS_REJECTED",
-    "REGISTRY",
-    "metrics_router",
-]
-
-REGISTRY = CollectorRegistry()
-"""The process's counters."""
-
-KEYS_PUBLISHED = Counter("truyvet_keys_published", "Keys taken from uploads.", registry=REGISTRY)
-KEYS_REJECTED = Counter(
-    "truyvet_keys_rejected", "Keys or uploads refused, by rule.", ["rule"], registry=REGISTRY
-)
-EXPORTS_WRITTEN = Counter("truyvet_exports_written", "Key files published.", registry=REGISTRY)
-EXPORT_AGE_SECONDS = Gauge(
-    "truyvet_export_age_seconds",
-    "Seconds since the end of the last exported window.",
-    registry=REGISTRY,
-)
+__all__ = ["metrics_router"]
 
 
 def _metrics(
@@ -54,10 +27,10 @@ def _metrics(
     bearer = (authorization or "").removeprefix("Bearer ")
     check_operator_key(server, x_api_key or bearer)
     with server.database.read() as conn:
-        moment = exported_until(conn, server.settings.region)
+        moment = exported_until(conn, server.region)
     if moment is not None:
-        EXPORT_AGE_SECONDS.set(server.clock.now() - moment)
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+        server.counters.export_age_seconds.set(server.clock.now() - moment)
+    return Response(generate_latest(server.counters.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def metrics_router() -> APIRouter:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.context import Server
+from server.export.exporter import publish_index
 from server.export.store import delete_windows_begun_before
-from server.export.worker import publish_index
 from server.store.diagnosis_keys import delete_keys_created_before
 from server.trust.chain import retire_export_keys
 from server.verification.store import delete_expired
@@ -26,7 +26,7 @@ class Removed:
     """Codes and tokens."""
 
 
-def run(server: Server) -> Removed:
+def run(server: Server, region: str) -> Removed:
     """Delete everything older than it may be, from the rows, the files, and the bytes of both.
 
     A window goes with the oldest key that may be new in it, so no file outlives such a key; one
@@ -48,7 +48,7 @@ def run(server: Server) -> Removed:
         # Codes end at any minute, and hold no key: what is left of them goes with the next window.
         if removed.keys or removed.batches:
             server.database.note_deletion(conn)
-    publish_index(server)
-    retire_export_keys(server.keys, settings, now)
+    publish_index(server, region)
+    retire_export_keys(server.keys, region, now)
     server.database.compact()
     return removed

@@ -38,7 +38,7 @@ def _publish(
             raise PublishRejected(
                 "unknown_health_authority_id", "this server serves another authority", status=401
             )
-        response = take_upload(server, request, claims, is_cover=is_chaff)
+        response = take_upload(server, server.region, request, claims, is_cover=is_chaff)
         # Google's clients read the count even where it is zero.
         return {"insertedExposures": response.inserted_exposures, **response.to_json()}
 

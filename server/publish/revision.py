@@ -45,12 +45,12 @@ class RevisableKey(NamedTuple):
         return "RevisableKey(…)"
 
 
-def _associated(settings: Settings) -> bytes:
-    return f"truyvet revision token {settings.region}".encode()
+def _associated(region: str) -> bytes:
+    return f"truyvet revision token {region}".encode()
 
 
 def seal_token(
-    keys: Iterable[RevisableKey], secret: SecretKey, settings: Settings, now: float
+    keys: Iterable[RevisableKey], secret: SecretKey, region: str, settings: Settings, now: float
 ) -> str:
     """Make a token for those keys that could still be published again."""
     oldest = interval_number(now - settings.max_key_age_seconds)
@@ -63,12 +63,12 @@ def seal_token(
     )
     plain = b"".join(entries) + bytes(_ENTRY.size * missing)
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    sealed = AESGCM(secret.secret).encrypt(nonce, plain, _associated(settings))
+    sealed = AESGCM(secret.secret).encrypt(nonce, plain, _associated(region))
     name = secret.key_id.encode()
     return base64.b64encode(bytes([len(name)]) + name + nonce + sealed).decode()
 
 
-def open_token(text: str, secret: SecretKey, settings: Settings) -> frozenset[RevisableKey]:
+def open_token(text: str, secret: SecretKey, region: str) -> frozenset[RevisableKey]:
     """Return the keys of a token.
 
     Raises
@@ -84,7 +84,7 @@ def open_token(text: str, secret: SecretKey, settings: Settings) -> frozenset[Re
     body = data[len(head) :]
     try:
         plain = AESGCM(secret.secret).decrypt(
-            body[:_NONCE_BYTES], body[_NONCE_BYTES:], _associated(settings)
+            body[:_NONCE_BYTES], body[_NONCE_BYTES:], _associated(region)
         )
         entries = [RevisableKey(*entry) for entry in _ENTRY.iter_unpack(plain)]
     except (InvalidTag, ValueError, struct.error) as error:

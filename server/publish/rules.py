@@ -74,14 +74,22 @@ def _refuse(message: str) -> PublishRejected:
     return PublishRejected("bad_request", message)
 
 
-def _keep(upload: Upload, reason: Callable[[Candidate], str | None], into: list[str]) -> None:
+def _lose(upload: Upload, rule: Rule, number: int, why: str, into: list[str]) -> None:
+    into.append(f"key {number} {why}")
+    upload.lost[rule.__name__] += 1
+
+
+def _keep(
+    upload: Upload, rule: Rule, reason: Callable[[Candidate], str | None], *, into: list[str]
+) -> None:
+    """Keep the keys that a rule has no reason against; note the others under the rule's name."""
     kept = []
     for each in upload.keys:
         why = reason(each)
         if why is None:
             kept.append(each)
         else:
-            into.append(f"key {each.number} {why}")
+            _lose(upload, rule, each.number, why, into)
     upload.keys = kept
 
 
@@ -111,7 +119,8 @@ def keys_are_of_the_protocol(upload: Upload) -> None:
                 transmission_risk_level=sent.transmission_risk_level,
             )
         except InvalidKey as error:
-            upload.dropped.append(f"key {number} cannot be taken: {error}")
+            why = f"cannot be taken: {error}"
+            _lose(upload, keys_are_of_the_protocol, number, why, upload.dropped)
         else:
             upload.keys.append(Candidate(number, key, created_at))
 
@@ -126,7 +135,7 @@ def keys_are_distinct(upload: Upload) -> None:
         seen.add(each.key.key_data)
         return None
 
-    _keep(upload, reason, upload.dropped)
+    _keep(upload, keys_are_distinct, reason, into=upload.dropped)
 
 
 def keys_are_not_too_old(upload: Upload) -> None:
@@ -136,7 +145,7 @@ def keys_are_not_too_old(upload: Upload) -> None:
     def reason(each: Candidate) -> str | None:
         return "cannot be taken: it is too old" if each.key.end_interval_number < oldest else None
 
-    _keep(upload, reason, upload.dropped)
+    _keep(upload, keys_are_not_too_old, reason, into=upload.dropped)
 
 
 def keys_are_not_of_the_future(upload: Upload) -> None:
@@ -146,7 +155,7 @@ def keys_are_not_of_the_future(upload: Upload) -> None:
         is_future = each.key.rolling_start_interval_number > upload.interval
         return "cannot be taken: it begins in the future" if is_future else None
 
-    _keep(upload, reason, upload.dropped)
+    _keep(upload, keys_are_not_of_the_future, reason, into=upload.dropped)
 
 
 def a_key_is_left(upload: Upload) -> None:
@@ -181,7 +190,7 @@ def keys_are_near_the_onset(upload: Upload) -> None:
         is_far = abs(days(each)) > limit
         return f"is more than {limit} days from the onset and was left out" if is_far else None
 
-    _keep(upload, reason, upload.warnings)
+    _keep(upload, keys_are_near_the_onset, reason, into=upload.warnings)
     upload.keys = [
         replace(each, key=replace(each.key, days_since_onset_of_symptoms=days(each)))
         for each in upload.keys
@@ -259,11 +268,8 @@ def apply_rules(upload: Upload) -> None:
         When a rule refuses the whole upload.
     """
     for rule in RULES:
-        before = len(upload.dropped) + len(upload.warnings)
         try:
             rule(upload)
         except PublishRejected:
             upload.lost[rule.__name__] += len(upload.request.keys)
             raise
-        if lost := len(upload.dropped) + len(upload.warnings) - before:
-            upload.lost[rule.__name__] += lost

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from server.config import Settings
 from server.context import Server
 from server.export.store import closed_until
-from server.operation.metrics import KEYS_PUBLISHED, KEYS_REJECTED
 from server.publish.revision import RevisableKey, open_token, seal_token
 from server.publish.rules import Candidate, Upload, apply_rules
 from server.store.database import kept_if
@@ -48,11 +46,11 @@ class _Right:
         )
 
 
-def _right(server: Server, token: str) -> _Right:
+def _right(server: Server, region: str, token: str) -> _Right:
     if not token:
         return _Right(is_token_needed=True)
     try:
-        keys = open_token(token, server.keys.revision_key(), server.settings)
+        keys = open_token(token, server.keys.revision_key(), region)
     except InvalidValue:
         # Only keys that are stored already need the token, and most uploads have none.
         keys = frozenset()
@@ -88,9 +86,9 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> b
     return True
 
 
-def _store(conn: Connection, settings: Settings, upload: Upload, right: _Right) -> list[NewKey]:
+def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list[NewKey]:
     # A window that has left takes no more keys, even when the clock went back.
-    open_since = closed_until(conn, settings.region)
+    open_since = closed_until(conn, region)
     if open_since > upload.now + _LONGEST_WAIT_SECONDS:
         # Nobody may be told that keys are taken which would warn nobody.
         raise StoreError(
@@ -109,7 +107,7 @@ def _store(conn: Connection, settings: Settings, upload: Upload, right: _Right) 
         elif _is_revision(old, each, right, upload.now):
             # A key that is still held back must not leave early by being revised.
             revise_key(conn, each.key, max(created_at, old.created_at))
-    insert_keys(conn, settings.region, inserted)
+    insert_keys(conn, region, inserted)
     return inserted
 
 
@@ -124,6 +122,7 @@ def _disguised(request: PublishRequest) -> PublishRequest:
 
 def take_upload(
     server: Server,
+    region: str,
     request: PublishRequest,
     claims: Claims,
     *,
@@ -152,15 +151,18 @@ def take_upload(
     finally:
         for rule, number in upload.lost.items():
             if not is_cover:
-                KEYS_REJECTED.labels(rule).inc(number)
-    right = _Right(is_token_needed=False) if by_operator else _right(server, request.revision_token)
+                server.counters.keys_rejected.labels(rule).inc(number)
+    right = _Right(is_token_needed=False)
+    if not by_operator:
+        right = _right(server, region, request.revision_token)
     with server.database.begin() as conn, kept_if(conn, not is_cover):
-        inserted = _store(conn, server.settings, upload, right)
-    KEYS_PUBLISHED.inc(0 if is_cover else len(inserted))
+        inserted = _store(conn, region, upload, right)
+    server.counters.keys_published.inc(0 if is_cover else len(inserted))
     return PublishResponse(
         revision_token=seal_token(
             [*right.revisable, *(RevisableKey.of(new.key) for new in inserted)],
             server.keys.revision_key(),
+            region,
             server.settings,
             now,
         ),

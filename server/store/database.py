@@ -147,16 +147,16 @@ class Database:
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
         # Parameters hold keys, so no error may show them. Connections are as many as requests at
         # once, which are bounded elsewhere.
-        self._engine: Engine = create_engine(
+        self.engine: Engine = create_engine(
             parsed, hide_parameters=True, max_overflow=-1, **options
         )
         # Whoever lets go of the database lets go of its connections too.
-        weakref.finalize(self, self._engine.dispose)
+        weakref.finalize(self, self.engine.dispose)
         if self._is_sqlite:
-            event.listen(self._engine, "connect", _prepare_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            event.listen(self._engine, "begin", _begin_postgresql)
+            event.listen(self.engine, "begin", _begin_postgresql)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -188,7 +188,7 @@ class Database:
         StoreBusy, StoreFull, StoreError
             When the database cannot; nothing of the block is kept.
         """
-        with self._turn(), self._translated(), self._engine.begin() as connection:
+        with self._turn(), self._translated(), self.engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -200,7 +200,7 @@ class Database:
         StoreBusy, StoreError
             When the database cannot be read.
         """
-        with self._translated(), self._engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             yield connection.execution_options(**_READ_ONLY)
 
     def migrate(self) -> None:
@@ -252,7 +252,7 @@ class Database:
         if not self._is_sqlite:
             return
         with self._turn(), self._translated(), translated(self.name):
-            pooled = self._engine.raw_connection()
+            pooled = self.engine.raw_connection()
             try:
                 connection: Any = pooled.driver_connection
                 if connection.execute("PRAGMA user_version").fetchone()[0]:
@@ -290,4 +290,4 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self.engine.dispose()

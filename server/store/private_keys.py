@@ -1,48 +1,22 @@
-"""The folder of the server's private keys.
-
-One file a key, and ``keys.json``, which says what each is for; replacing that file is the one step
-that makes a change hold. A key file it does not name is what a crash left, and is removed.
-Every process reads the folder anew when it changed, so a rotation needs no restart.
-"""
+"""The server's private keys, as an interface, and what is recorded about them."""
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-
-from server.store.files import locked, make_private_folder, write_durably
-from tracing_core.errors import StoreError
-from tracing_core.store.sqlite import translated
 
 __all__ = [
     "ExportKey",
-    "KeyFolder",
     "KeyRecord",
     "Manifest",
     "NamedKey",
+    "PrivateKeys",
     "SecretKey",
     "SignedDocument",
 ]
-
-_MANIFEST = "keys.json"
-_LOCK = ".lock"
-_SECRET_BYTES = 32
-
-T = TypeVar("T")
 
 
 class NamedKey(NamedTuple):
@@ -142,189 +116,74 @@ class Manifest:
         }
 
 
-class KeyFolder:
-    """The private keys of a home folder, in ``HOME/keys``.
+class PrivateKeys(Protocol):
+    """The private keys of one region, and the documents they have signed.
 
-    Nothing is read or made before a method is called.
+    Every process sees a change of another at its next call.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.folder = home / "keys"
-        self._read: tuple[tuple[int, int], Manifest] | None = None
-        self._loaded: dict[str, Any] = {}
-
     def create(self, region: str) -> None:
-        """Make the folder and every first key; keys that are there stay as they are.
+        """Make every first key; existing keys stay as they are.
 
         Raises
         ------
         StoreError
-            When the folder cannot be written, or its keys are of another region.
+            When they cannot be stored, or were made for another region.
         """
-        make_private_folder(self.folder)
-        with locked(self.folder / _LOCK):
-            if (self.folder / _MANIFEST).exists():
-                self.check_region(region)
-                return
-            manifest = Manifest(region, (KeyRecord("v1"),), 1, 1, 1, 1)
-            for name in sorted(manifest.file_names()):
-                self.make(name)
-            self._write(manifest)
 
     def check_region(self, region: str) -> None:
         """Check that the keys were made for a region.
 
-        Devices ask for that one, and follow no chain of trust into another.
-
         Raises
         ------
         StoreError
-            When they were made for another, or the folder was never set up.
+            When they were made for another one, or do not exist.
         """
-        if (made_for := self.manifest().export_key_id) != region:
-            raise StoreError(
-                f"{self.folder} is of region {made_for}: set the region so again, or set up"
-                f" another home for {region}"
-            )
 
     def manifest(self) -> Manifest:
-        """Read which keys there are.
+        """Return which keys there are.
 
         Raises
         ------
         StoreError
-            When the folder was never set up, or holds something else.
+            When there are none, or they cannot be read.
         """
-        path = self.folder / _MANIFEST
-        try:
-            found = path.stat()
-            stamp = (found.st_ino, found.st_mtime_ns)
-            if self._read is None or self._read[0] != stamp:
-                fields = json.loads(path.read_bytes())
-                fields["export"] = tuple(KeyRecord(**record) for record in fields["export"])
-                fields["documents"] = tuple(fields["documents"])
-                if fields["signed_config"] is not None:
-                    fields["signed_config"] = SignedDocument(**fields["signed_config"])
-                self._read = stamp, Manifest(**fields)
-            return self._read[1]
-        except FileNotFoundError as error:
-            raise StoreError(
-                f"{self.folder} holds no keys: run 'truyvet server init' first"
-            ) from error
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise StoreError(f"{path} cannot be read: restore it from a copy") from error
 
     def update(self, change: Callable[[Manifest], Manifest]) -> Manifest:
-        """Change which keys there are, in one step that no other process sees half of.
+        """Change which keys there are, in one step of which no other process sees a half.
 
-        `change` makes the key files its manifest adds, by `make`; those that it no longer names are
+        `change` makes the keys that its manifest adds, by `make`; those it no longer names are
         removed last.
 
         Raises
         ------
         StoreError
-            When the folder cannot be read or written.
+            When the keys cannot be read or written.
         """
-        with locked(self.folder / _LOCK):
-            manifest = change(self.manifest())
-            if manifest != self.manifest():
-                self._write(manifest)
-            return manifest
-
-    def export_keys(self, now: float) -> list[ExportKey]:
-        """Return the keys that sign key files at a moment, oldest first."""
-        return self._current(
-            lambda manifest: [
-                ExportKey(manifest.export_key_id, record.version, self.load(record.file))
-                for record in manifest.export
-                if record.is_used_at(now)
-            ]
-        )
-
-    def config_key(self) -> ec.EllipticCurvePrivateKey:
-        """Return the key that signs trust documents and settings."""
-        return self._current(lambda manifest: self.load(manifest.config_file))
-
-    def certificate_key(self) -> NamedKey:
-        """Return the key that signs verification certificates."""
-        name = f"certificate-{self.manifest().certificate}"
-        return NamedKey(name, self.load(f"{name}.pem"))
-
-    def revision_key(self) -> SecretKey:
-        """Return the key that seals revision tokens (AES-256)."""
-        return self._secret(f"revision-{self.manifest().revision}")
-
-    def code_key(self) -> SecretKey:
-        """Return the key that codes and tokens are hashed with (HMAC-SHA256)."""
-        return self._secret(f"code-{self.manifest().code}")
-
-    def _current(self, read: Callable[[Manifest], T]) -> T:
-        # Another process may remove a key between our reading of its name and of its file.
-        while True:
-            manifest = self.manifest()
-            try:
-                return read(manifest)
-            except StoreError:
-                if self.manifest() is manifest:
-                    raise
 
     def load(self, name: str) -> ec.EllipticCurvePrivateKey:
-        """Read a private key by the name of its file.
+        """Return a private key by the name that the manifest has for it.
 
         Raises
         ------
         StoreError
-            When the file is no P-256 private key.
+            When it is not a P-256 private key.
         """
-        key = self._loaded.get(name)
-        if key is None:
-            path = self.folder / name
-            with translated(path):
-                text = path.read_bytes()
-            try:
-                key = load_pem_private_key(text, password=None)
-            except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-                raise StoreError(f"{path} is no private key: restore it from a copy") from error
-            if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-                raise StoreError(f"{path} is no P-256 private key: restore it from a copy")
-            self._loaded[name] = key
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        return key
 
     def make(self, name: str) -> None:
-        """Make a key file that the manifest about to be written names."""
-        self._loaded.pop(name, None)
-        if name.endswith(".pem"):
-            data = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-            )
-        else:
-            data = base64.b64encode(secrets.token_bytes(_SECRET_BYTES))
-        write_durably(self.folder / name, data)
+        """Make a key that the manifest about to be written names."""
 
-    def _secret(self, name: str) -> SecretKey:
-        file = f"{name}.key"
-        secret = self._loaded.get(file)
-        if secret is None:
-            path = self.folder / file
-            with translated(path):
-                text = path.read_bytes()
-            try:
-                secret = base64.b64decode(text, validate=True)
-            except ValueError as error:
-                raise StoreError(f"{path} is no key: restore it from a copy") from error
-            if len(secret) != _SECRET_BYTES:
-                raise StoreError(f"{path} is no key: restore it from a copy")
-            self._loaded[file] = secret
-        return SecretKey(name, secret)
+    def export_keys(self, now: float) -> list[ExportKey]:
+        """Return the keys that sign key files at a moment (UTC Unix seconds), oldest first."""
 
-    def _write(self, manifest: Manifest) -> None:
-        text = json.dumps(asdict(manifest), indent=1)
-        write_durably(self.folder / _MANIFEST, text.encode())
-        named = manifest.file_names() | {_MANIFEST, _LOCK}
-        with translated(self.folder):
-            for path in self.folder.iterdir():
-                if path.name not in named:
-                    path.unlink()
-        # Not gone through, since requests load keys meanwhile; those that stay are read again.
-        self._loaded = {}
+    def config_key(self) -> ec.EllipticCurvePrivateKey:
+        """Return the key that signs trust documents and the configuration."""
+
+    def certificate_key(self) -> NamedKey:
+        """Return the key that signs verification certificates."""
+
+    def revision_key(self) -> SecretKey:
+        """Return the key that seals revision tokens (AES-256)."""
+
+    def code_key(self) -> SecretKey:
+        """Return the key that codes and tokens are hashed with (HMAC-SHA256)."""

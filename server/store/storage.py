@@ -1,27 +1,14 @@
-"""The published files: written whole, put on the disk, and only then given their name."""
+"""The place that holds the published files, as an interface."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from server.store.files import sync_folder
-from tracing_core.errors import StoreError, StoreFull, require
-
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
+from typing import Protocol
 
 __all__ = ["Storage", "StoredFile"]
-
-_STAGING = ".staging"
-_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +25,34 @@ class StoredFile:
     """Its bytes, to be read once; a file deleted meanwhile is still read to its end."""
 
 
-class Storage:
-    """The folder ``HOME/exports``, through the interface of an object store.
+class Storage(Protocol):
+    """Published files by name, such as ``VN/index.txt``.
 
-    A name is a path within it, such as ``VN/index.txt``.
+    A file is staged first, where no client is served it, and then published under its name.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.folder = home / "exports"
-        self._store: ObjectStore | None = None
+    def exclusive_use(self) -> AbstractContextManager[str]:
+        """Wait until no other process that shares this storage's place exports into it.
+
+        Returns
+        -------
+        context manager of str
+            The name of this place, which stays the same between runs: at most 32 characters.
+
+        Raises
+        ------
+        StoreError
+            When the place cannot be written.
+        """
 
     def stage(self, data: bytes) -> str:
-        """Write a file whole and onto the disk, where nobody is served it; return its staged name.
+        """Write a whole file durably, without publishing it; return its staged name.
 
         Raises
         ------
         StoreFull, StoreError
             When it cannot be written.
         """
-        obstore = require("obstore", extra="server")
-        staged = f"{_STAGING}/{secrets.token_hex(16)}"
-        with self._translated(staged):
-            obstore.put(self._open(), staged, data, use_multipart=False)
-            # An object store's promise of atomicity is about readers; the disk is ours to see to.
-            descriptor = os.open(self.folder / staged, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        return staged
 
     def publish(self, staged: str, name: str) -> None:
         """Give a staged file its name in one step, in place of any file that had it.
@@ -74,22 +60,16 @@ class Storage:
         Raises
         ------
         StoreError
-            When it cannot be renamed.
+            When it cannot be published.
         """
-        obstore = require("obstore", extra="server")
-        with self._translated(name):
-            obstore.rename(self._open(), staged, name)
-            folder = (self.folder / name).parent
-            sync_folder(folder)
-            sync_folder(folder.parent)
 
     def read(self, name: str, *, start: int = 0) -> StoredFile | None:
-        """Open a published file; None if there is none.
+        """Open a published file; None if it does not exist.
 
         Parameters
         ----------
         name
-            Its path.
+            Its name.
         start
             The byte to begin with, less than its size.
 
@@ -98,64 +78,21 @@ class Storage:
         StoreError
             When it cannot be read.
         """
-        obstore = require("obstore", extra="server")
-        with self._translated(name):
-            options: Any = {"range": {"offset": start}} if start else None
-            try:
-                result = obstore.get(self._open(), name, options=options)
-            except FileNotFoundError:
-                return None
-            return StoredFile(
-                size=result.meta["size"],
-                e_tag=result.meta["e_tag"],
-                modified_at=result.meta["last_modified"],
-                chunks=iter(result.stream(min_chunk_size=_CHUNK_BYTES)),
-            )
 
     def names(self, region: str) -> set[str]:
-        """Return the names of a region's files, the index too."""
-        obstore = require("obstore", extra="server")
-        with self._translated(region):
-            return {meta["path"] for meta in obstore.list(self._open(), prefix=region).collect()}
+        """Return the names of a region's published files, its index included."""
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete files; one that is gone already is no fault.
+        """Delete files, published or staged; a missing one is not an error.
 
         Raises
         ------
         StoreError
             When one cannot be deleted.
         """
-        obstore = require("obstore", extra="server")
-        for name in names:
-            with self._translated(name), contextlib.suppress(FileNotFoundError):
-                obstore.delete(self._open(), name)
 
     def clear_staging(self) -> None:
-        """Delete what writers that died left; only for who knows that no other writer lives."""
-        with self._translated(_STAGING):
-            # Directly, because an object store hides its own unfinished files.
-            for path in (self.folder / _STAGING).glob("*"):
-                path.unlink(missing_ok=True)
+        """Delete staged files that writers left when they died.
 
-    def _open(self) -> ObjectStore:
-        if self._store is None:
-            stores = require("obstore.store", extra="server")
-            store: ObjectStore = stores.LocalStore(self.folder, mkdir=True)
-            self._store = store
-        return self._store
-
-    @contextlib.contextmanager
-    def _translated(self, name: str) -> Iterator[None]:
-        exceptions = require("obstore.exceptions", extra="server")
-        try:
-            yield
-        except (exceptions.BaseError, OSError) as error:
-            # The store's own errors carry the system's only as text.
-            if os.strerror(errno.ENOSPC) in str(error):
-                raise StoreFull(
-                    f"the disk that holds {self.folder} is full: free some space, nothing was lost"
-                ) from error
-            raise StoreError(
-                f"{self.folder / name} cannot be used: check the disk and the folder's owner"
-            ) from error
+        Only for a caller that knows that no other writer is alive.
+        """

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
 
 from server.context import CurrentServer
+from server.errors import Refused
 from server.http.answers import content_tag, matches_tag
-from server.http.problems import Refused
 from server.trust.config_document import current_config
 
 __all__ = ["trust_router"]
@@ -39,9 +39,9 @@ def _trust(server: CurrentServer, if_none_match: IfNoneMatch = None) -> Response
 
 def _config(server: CurrentServer, region: str, if_none_match: IfNoneMatch = None) -> Response:
     """Return what devices of a region are to follow: risk, contact and pace, as a JWS."""
-    if region != server.settings.region:
-        raise Refused("not_found", "this server serves another region", status=404)
-    document = current_config(server.keys, server.settings, server.clock.now())
+    if region != server.region:
+        raise Refused("not_found", "this server serves another region")
+    document = current_config(server.keys, region, server.settings, server.clock.now())
     return _tagged(Response(document, media_type=_JOSE, headers=_HEADERS), if_none_match)
 
 

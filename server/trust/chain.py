@@ -12,7 +12,7 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from server.config import Settings
-from server.store.private_keys import KeyFolder, KeyRecord, Manifest
+from server.store.private_keys import KeyRecord, Manifest, PrivateKeys
 from tracing_core.errors import StoreError
 from tracing_core.export_file import MAX_SIGNATURES
 from tracing_core.trust.documents import ExportVerificationKey, JoinLine, TrustDocument, fingerprint
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def begin_chain(keys: KeyFolder, settings: Settings, now: float) -> None:
+def begin_chain(keys: PrivateKeys, region: str, now: float) -> None:
     """Make every first key and the first trust document; what is there stays as it is.
 
     Raises
@@ -34,19 +34,19 @@ def begin_chain(keys: KeyFolder, settings: Settings, now: float) -> None:
     StoreError
         When the folder cannot be written.
     """
-    keys.create(settings.region)
+    keys.create(region)
 
     def change(manifest: Manifest) -> Manifest:
         if manifest.documents:
             return manifest
         key = keys.load(manifest.config_file)
         manifest = replace(manifest, fingerprint=fingerprint(key.public_key()))
-        return _with_document(keys, manifest, settings, now, signed_by=key)
+        return _with_document(keys, manifest, region, now, signed_by=key)
 
     keys.update(change)
 
 
-def join_line(keys: KeyFolder, settings: Settings) -> JoinLine:
+def join_line(keys: PrivateKeys, url: str) -> JoinLine:
     """Return the line that agents join this server by; it stays the same through all rotations.
 
     Raises
@@ -54,10 +54,10 @@ def join_line(keys: KeyFolder, settings: Settings) -> JoinLine:
     TrustError
         When the server's address is one that agents refuse.
     """
-    return JoinLine(settings.url.rstrip("/"), keys.manifest().fingerprint)
+    return JoinLine(url.rstrip("/"), keys.manifest().fingerprint)
 
 
-def rotate_export_key(keys: KeyFolder, settings: Settings, now: float) -> str:
+def rotate_export_key(keys: PrivateKeys, region: str, settings: Settings, now: float) -> str:
     """Make a new key for key files; the old ones sign on for as long as files are kept.
 
     Returns
@@ -80,12 +80,12 @@ def rotate_export_key(keys: KeyFolder, settings: Settings, now: float) -> str:
         keys.make(new.file)
         signer = keys.load(manifest.config_file)
         manifest = replace(manifest, export=(*old, new))
-        return _with_document(keys, manifest, settings, now, signed_by=signer)
+        return _with_document(keys, manifest, region, now, signed_by=signer)
 
     return keys.update(change).export[-1].version
 
 
-def retire_export_keys(keys: KeyFolder, settings: Settings, now: float) -> None:
+def retire_export_keys(keys: PrivateKeys, region: str, now: float) -> None:
     """Drop the keys for key files whose time is over, from the folder and from trust."""
 
     def left(manifest: Manifest) -> tuple[KeyRecord, ...]:
@@ -96,13 +96,13 @@ def retire_export_keys(keys: KeyFolder, settings: Settings, now: float) -> None:
             return manifest
         signer = keys.load(manifest.config_file)
         manifest = replace(manifest, export=left(manifest))
-        return _with_document(keys, manifest, settings, now, signed_by=signer)
+        return _with_document(keys, manifest, region, now, signed_by=signer)
 
     if left(keys.manifest()) != keys.manifest().export:
         keys.update(change)
 
 
-def rotate_config_key(keys: KeyFolder, settings: Settings, now: float) -> str:
+def rotate_config_key(keys: PrivateKeys, region: str, now: float) -> str:
     """Replace the key that signs trust documents and configuration; the old one is destroyed.
 
     Returns
@@ -115,15 +115,15 @@ def rotate_config_key(keys: KeyFolder, settings: Settings, now: float) -> str:
         signer = keys.load(manifest.config_file)
         manifest = replace(manifest, config=manifest.config + 1)
         keys.make(manifest.config_file)
-        return _with_document(keys, manifest, settings, now, signed_by=signer)
+        return _with_document(keys, manifest, region, now, signed_by=signer)
 
     return fingerprint(keys.load(keys.update(change).config_file).public_key())
 
 
 def _with_document(
-    keys: KeyFolder,
+    keys: PrivateKeys,
     manifest: Manifest,
-    settings: Settings,
+    region: str,
     now: float,
     *,
     signed_by: EllipticCurvePrivateKey,
@@ -131,7 +131,7 @@ def _with_document(
     """Add the document that says which keys the manifest holds."""
     document = TrustDocument(
         sequence=len(manifest.documents) + 1,
-        region=settings.region,
+        region=region,
         issued_at=int(now),
         config_key=keys.load(manifest.config_file).public_key(),
         export_keys=tuple(

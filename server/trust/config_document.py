@@ -17,7 +17,7 @@ from typing import Any
 
 from server.config import Settings
 from server.store.files import write_durably
-from server.store.private_keys import KeyFolder, Manifest, SignedDocument
+from server.store.private_keys import Manifest, PrivateKeys, SignedDocument
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 from tracing_core.store.sqlite import translated
@@ -76,7 +76,7 @@ def set_contact(home: Path, file: Path | None) -> None:
     write_durably(target, data)
 
 
-def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
+def current_config(keys: PrivateKeys, region: str, settings: Settings, now: float) -> str:
     """Return the configuration as a JWS, signed anew first if need be.
 
     That is when anything changed or half its life is over. If what the operator wrote cannot be
@@ -92,12 +92,12 @@ def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
         contact, risk = _read_files(settings.home)
 
         def change(manifest: Manifest) -> Manifest:
-            digest = _digest(keys, manifest, settings, contact, risk)
+            digest = _digest(keys, manifest, region, settings, contact, risk)
             if _is_current(manifest.signed_config, digest, now):
                 return manifest
             sequence = 1 if manifest.signed_config is None else manifest.signed_config.sequence + 1
             config = SignedConfig(
-                region=settings.region,
+                region=region,
                 sequence=sequence,
                 issued_at=int(now),
                 expires_at=int(now) + settings.config_seconds,
@@ -112,7 +112,7 @@ def current_config(keys: KeyFolder, settings: Settings, now: float) -> str:
             signed = SignedDocument(sequence, digest, renew_at, document)
             return replace(manifest, signed_config=signed)
 
-        digest = _digest(keys, keys.manifest(), settings, contact, risk)
+        digest = _digest(keys, keys.manifest(), region, settings, contact, risk)
         if not _is_current(last, digest, now):
             last = keys.update(change).signed_config
         _tell.cache_clear()
@@ -143,12 +143,17 @@ def _read_files(home: Path) -> tuple[bytes, bytes | None]:
 
 
 def _digest(
-    keys: KeyFolder, manifest: Manifest, settings: Settings, contact: bytes, risk: bytes | None
+    keys: PrivateKeys,
+    manifest: Manifest,
+    region: str,
+    settings: Settings,
+    contact: bytes,
+    risk: bytes | None,
 ) -> str:
     key = fingerprint(keys.load(manifest.config_file).public_key())
     said = [
         key,
-        settings.region,
+        region,
         settings.health_authority_id,
         settings.check_interval_seconds,
         settings.config_seconds,

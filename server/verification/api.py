@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import JSONResponse
 
 from server.context import CurrentServer, Server
+from server.errors import Refused
 from server.http.answers import padded
 from server.http.bodies import Body, Chaff
-from server.http.problems import Refused, answered
+from server.http.problems import answered, status_of
 from server.http.schemas import request_schema, response_schemas
 from server.verification.limits import Address, Limits
 from server.verification.rules import (
@@ -119,7 +120,7 @@ def _batch_issue(server: CurrentServer, body: Body) -> JSONResponse:
     if problem is None:
         return _answer(server, answer)
     failed = replace(answer, error=str(problem), error_code=problem.code)
-    return padded(server.settings, failed.to_json(), problem.status)
+    return padded(server.settings, failed.to_json(), status_of(problem))
 
 
 def verification_router() -> APIRouter:

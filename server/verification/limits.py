@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from server.config import Settings
-from server.http.problems import Refused
+from server.errors import Refused
 from tracing_core.clock import Clock
 
 __all__ = ["Address", "ClientLimits", "Limits"]
@@ -44,6 +44,21 @@ class ClientLimits:
         # Apart, so that many who merely ask do not push out who is banned.
         self._banned_until: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """How many clients are remembered for their requests."""
+        return len(self._clients)
+
+    @property
+    def banned(self) -> int:
+        """How many clients are remembered because they were banned."""
+        return len(self._banned_until)
+
+    @property
+    def names(self) -> frozenset[bytes]:
+        """What clients are remembered by: a hash of each."""
+        return frozenset(self._clients) | frozenset(self._banned_until)
 
     def _name(self, address: str) -> bytes:
         try:
@@ -80,7 +95,6 @@ class ClientLimits:
                 raise Refused(
                     "quota_exceeded",
                     "too many wrong codes: try again later",
-                    status=429,
                     retry_after=int(banned_until - now) + 1,
                 )
         self.count_request(address)
@@ -103,7 +117,6 @@ class ClientLimits:
                 raise Refused(
                     "quota_exceeded",
                     "too many requests: try again in a minute",
-                    status=429,
                     retry_after=int(client.minute_began + _MINUTE - now) + 1,
                 )
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from server.config import Settings
 from server.context import Server
-from server.http.problems import Refused
+from server.errors import Refused
 from server.store.database import kept_if
 from server.verification.certificate import sign_certificate
 from server.verification.store import (
@@ -104,7 +104,7 @@ def check_operator_key(server: Server, key: str | None) -> None:
     # The keyed hash is looked up, so the time it takes tells nothing about the key.
     with server.database.read() as conn:
         if not is_operator_key(conn, keyed_hash(server, "operator", key or "")):
-            raise Refused("unauthorized", "X-API-Key is no operator's key", status=401)
+            raise Refused("unauthorized", "X-API-Key is not a valid operator key")
 
 
 def _day(name: str, text: str, time_zone_minutes: float, settings: Settings, now: float) -> None:
@@ -113,18 +113,18 @@ def _day(name: str, text: str, time_zone_minutes: float, settings: Settings, now
         if day.isoformat() != text:
             raise ValueError(text)
     except ValueError as error:
-        raise Refused("unparsable_request", f"{name} must be YYYY-MM-DD") from error
+        raise Refused("unparsable_request", "must be YYYY-MM-DD", field=name) from error
     if abs(time_zone_minutes) > _MAX_TIME_ZONE_MINUTES:
-        raise Refused("unparsable_request", "tzOffset must be -840 to 840 minutes")
+        raise Refused("unparsable_request", "must be -840 to 840 minutes", field="tzOffset")
     # Clients disagree on which side of Greenwich is positive, so a day ahead is taken either way.
     present = datetime.fromtimestamp(now, UTC)
     latest = (present + timedelta(minutes=abs(time_zone_minutes))).date()
     earliest = (present - timedelta(seconds=settings.max_test_age_seconds)).date()
     if day > latest:
-        raise Refused("invalid_date", f"{name} lies in the future: today is {latest}")
+        raise Refused("invalid_date", f"is in the future: today is {latest}", field=name)
     if day < earliest:
         days = settings.max_test_age_seconds // 86_400
-        raise Refused("invalid_date", f"{name} must be within the last {days} days")
+        raise Refused("invalid_date", f"must be within the last {days} days", field=name)
 
 
 def _subject(request: IssueRequest, settings: Settings, now: float) -> Subject:
@@ -133,11 +133,11 @@ def _subject(request: IssueRequest, settings: Settings, now: float) -> Subject:
             _day(name, text, request.tz_offset, settings, now)
     test_type = request.test_type.lower()
     if test_type == "user-report":
-        raise Refused(
-            "unsupported_test_type", "this server takes no reports without a test", status=412
-        )
+        raise Refused("unsupported_test_type", "this server takes no reports without a test")
     if test_type not in _TEST_TYPES:
-        raise Refused("invalid_test_type", "testType must be confirmed, likely or negative")
+        raise Refused(
+            "invalid_test_type", "must be confirmed, likely or negative", field="testType"
+        )
     return Subject(test_type, request.symptom_date or None, request.test_date or None)
 
 
@@ -156,9 +156,9 @@ def _handle(conn: Connection, uuid: str) -> str:
     try:
         handle = str(UUID(uuid))
     except ValueError as error:
-        raise Refused("unparsable_request", "uuid must be a UUID") from error
+        raise Refused("unparsable_request", "must be a UUID", field="uuid") from error
     if has_uuid(conn, handle):
-        raise Refused("uuid_already_exists", "a code with this uuid was issued", status=409)
+        raise Refused("uuid_already_exists", "a code with this uuid was issued before")
     return handle
 
 
@@ -184,7 +184,7 @@ def issue_code(server: Server, request: IssueRequest, *, is_long: bool = False) 
             if not has_code(conn, code_hash):
                 insert_code(conn, code_hash, handle, subject, expires_at)
                 return IssuedCode(code, handle, expires_at)
-    raise Refused("internal_server_error", "no code is free: try again", status=500)
+    raise Refused("internal_server_error", "no code is free: try again")
 
 
 def _accepted(types: Sequence[str]) -> set[str]:
@@ -193,7 +193,7 @@ def _accepted(types: Sequence[str]) -> set[str]:
     try:
         return set[str]().union(*(_ACCEPTS[each.lower()] for each in types))
     except KeyError as error:
-        raise Refused("invalid_test_type", "accept names a test type nobody knows") from error
+        raise Refused("invalid_test_type", "names an unknown test type", field="accept") from error
 
 
 def _refusal_of_code(found: Voucher | None, accepted: set[str], now: float) -> Refused | None:
@@ -204,9 +204,7 @@ def _refusal_of_code(found: Voucher | None, accepted: set[str], now: float) -> R
     if found.expires_at <= now:
         return Refused("code_expired", "this code has expired: ask for a new one")
     if found.subject.test_type not in accepted:
-        return Refused(
-            "unsupported_test_type", "this program cannot handle such a test", status=412
-        )
+        return Refused("unsupported_test_type", "this program cannot handle such a test")
     return None
 
 
@@ -271,9 +269,9 @@ def exchange_token(server: Server, request: CertificateRequest, *, is_cover: boo
     try:
         mac = decode_base64(request.key_hmac)
     except InvalidValue as error:
-        raise Refused("hmac_invalid", "ekeyhmac must be base64") from error
+        raise Refused("hmac_invalid", "must be base64", field="ekeyhmac") from error
     if len(mac) != _MAC_BYTES:
-        raise Refused("hmac_invalid", f"ekeyhmac must be {_MAC_BYTES} bytes")
+        raise Refused("hmac_invalid", f"must be {_MAC_BYTES} bytes", field="ekeyhmac")
     token_hash = keyed_hash(server, "token", request.token)
     with server.database.begin() as conn:
         found = find_token(conn, NOBODYS_HASH if is_cover else token_hash)

@@ -12,7 +12,7 @@ from types import FrameType
 
 from server.config import load_settings
 from server.context import Server
-from server.export.worker import run_due
+from server.export.exporter import run_due
 from tracing_core.clock import ManualClock, ScaledClock
 
 __all__ = ["export_and_die", "export_for_ever", "export_once"]
@@ -42,7 +42,7 @@ def export_for_ever(
     server = replace(opened, clock=ScaledClock(told=told, real=time.time(), rate=rate))
     ready.send(told)
     while True:
-        run_due(server)
+        run_due(server, "VN")
 
 
 def export_once(home: Path, clock: str, ready: Connection, changes: dict[str, object]) -> None:
@@ -50,7 +50,7 @@ def export_once(home: Path, clock: str, ready: Connection, changes: dict[str, ob
     server = Server.open(load_settings(home, **changes), ScaledClock.parse(clock))
     unit = 1 if sys.platform == "darwin" else 1024
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    names = run_due(server)
+    names = run_due(server, "VN")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     ready.send((names, after - before))
     server.close()
@@ -72,6 +72,6 @@ def export_and_die(
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(count)
-    run_due(server)
+    run_due(server, "VN")
     sys.setprofile(None)
     ready.send("survived")

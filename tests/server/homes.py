@@ -6,7 +6,7 @@ from pathlib import Path
 
 from server.config import SETTINGS_FILE, Settings, load_settings
 from server.context import Server
-from server.store.private_keys import KeyFolder
+from server.store.key_folder import KeyFolder
 from server.verification.rules import keyed_hash
 from server.verification.store import replace_operator_keys
 from tracing_core.clock import Clock, ManualClock

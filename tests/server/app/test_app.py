@@ -6,19 +6,23 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
-from server.app.app import create_app, openapi_document
+from server.app.app import Application, create_app, openapi_document
 from server.config import Settings
 from server.context import Server
+from server.publish.upload import take_upload
+from server.verification.certificate import Claims
 from tests.server.homes import (
     NOW,
     OPERATOR_KEY,
+    days_of_keys,
     make_home,
     make_settings,
     open_server,
+    upload_of,
 )
 from tracing_core.clock import ManualClock
+from tracing_core.protocol.diagnosis_key import ReportType
 
 DOCUMENT = Path(__file__).parents[3] / "docs/api/openapi.json"
 DEVICE_PATHS = ("/api/verify", "/api/certificate", "/v1/publish")
@@ -27,11 +31,11 @@ OPERATOR = {"X-API-Key": OPERATOR_KEY}
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[FastAPI]:
+def app(tmp_path: Path) -> Iterator[Application]:
     open_server(tmp_path / "home").close()
     app = create_app(_settings(tmp_path), ManualClock(NOW))
     yield app
-    app.state.server.close()
+    app.server.close()
 
 
 def _settings(tmp_path: Path, **changes: object) -> Settings:
@@ -39,7 +43,7 @@ def _settings(tmp_path: Path, **changes: object) -> Settings:
 
 
 @pytest.fixture
-async def http(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def http(app: Application) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
@@ -92,9 +96,9 @@ async def test_only_json_is_read_and_only_so_much(http: httpx2.AsyncClient, path
 
 @pytest.mark.parametrize("path", DEVICE_PATHS)
 async def test_nobody_may_ask_without_end_not_even_pretending(
-    http: httpx2.AsyncClient, app: FastAPI, path: str
+    http: httpx2.AsyncClient, app: Application, path: str
 ) -> None:
-    limit = app.state.settings.verify_requests_per_minute
+    limit = app.server.settings.verify_requests_per_minute
     answers = [await http.post(path, json={}, headers={"X-Chaff": "1"}) for _ in range(limit + 1)]
     assert 429 not in {answer.status_code for answer in answers[:-1]}
     assert (answers[-1].status_code, code_of(answers[-1])) == (429, "quota_exceeded")
@@ -201,7 +205,7 @@ async def test_guessing_is_stopped(tmp_path: Path) -> None:
         response = await http.post("/api/verify", json={"code": "1"})
         assert (response.status_code, code_of(response)) == (429, "quota_exceeded")
         assert 3590 < int(response.headers["retry-after"]) <= 3601
-    app.state.server.close()
+    app.server.close()
 
 
 async def test_refusals_are_as_long_as_answers(http: httpx2.AsyncClient) -> None:
@@ -224,7 +228,7 @@ async def test_nobody_is_sent_elsewhere_with_what_they_bring(http: httpx2.AsyncC
 
 
 async def test_a_device_that_lost_its_network_is_no_error(
-    app: FastAPI, caplog: pytest.LogCaptureFixture
+    app: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
     scope = {
         "type": "http",
@@ -246,9 +250,9 @@ async def test_a_device_that_lost_its_network_is_no_error(
 
 
 async def test_a_failing_database_is_a_500(
-    http: httpx2.AsyncClient, app: FastAPI, caplog: pytest.LogCaptureFixture
+    http: httpx2.AsyncClient, app: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server: Server = app.state.server
+    server: Server = app.server
     with server.database.begin() as conn:
         conn.exec_driver_sql("DROP TABLE verification_code")
     response = await http.post("/api/verify", json={"code": "12345678"})
@@ -279,3 +283,20 @@ def test_the_description_of_the_interface_is_current(tmp_path: Path) -> None:
     assert committed == openapi_document(_settings(tmp_path)), (
         "run: truyvet server openapi > docs/api/openapi.json"
     )
+
+
+async def test_two_servers_in_one_process_count_apart(tmp_path: Path) -> None:
+    answers = []
+    for name, keys in (("one", 3), ("other", 0)):
+        opened = open_server(tmp_path / name)
+        opened.close()
+        app = create_app(opened.settings, ManualClock(NOW))
+        if keys:
+            claims = Claims(ReportType.CONFIRMED_TEST)
+            take_upload(app.server, "VN", upload_of(*days_of_keys(keys)), claims)
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+            answers.append((await http.get("/metrics", headers=OPERATOR)).text)
+        app.server.close()
+    assert "truyvet_keys_published_total 3.0" in answers[0]
+    assert "truyvet_keys_published_total 0.0" in answers[1]

@@ -36,7 +36,7 @@ def test_every_option_says_what_it_is_for() -> None:
     ("arguments", "text"),
     [
         (["issue", "--symptom-date", "2020-01-01"], "--symptom-date must be within the last 28"),
-        (["issue", "--symptom-date", "2999-01-01"], "--symptom-date lies in the future: today is "),
+        (["issue", "--symptom-date", "2999-01-01"], "--symptom-date is in the future: today is "),
         (["issue", "--symptom-date", "soon"], "--symptom-date must be YYYY-MM-DD"),
         (["issue", "--test-date", "2025-13-01"], "--test-date must be YYYY-MM-DD"),
         (["init", "--region", "a/b"], "--region: must be 1 to 16 letters, digits, - and _"),
@@ -199,4 +199,4 @@ def test_a_code_may_be_of_today_where_the_day_has_begun(
 
     assert json.loads(issue("2026-11-24").output)["code"]
     refused = str(issue("2026-11-25").exception)
-    assert refused == "--symptom-date lies in the future: today is 2026-11-24"
+    assert refused == "--symptom-date is in the future: today is 2026-11-24"

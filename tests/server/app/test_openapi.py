@@ -33,7 +33,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesis.Ba
     limits = {"verify_requests_per_minute": 10**9, "max_consecutive_code_failures": 10**9}
     app = create_app(make_settings(home, **limits), ManualClock(NOW))
     yield schemathesis.openapi.from_asgi("/openapi.json", app)
-    app.state.server.close()
+    app.server.close()
 
 
 @pytest.mark.parametrize(("path", "method", "mode"), _OPERATIONS)

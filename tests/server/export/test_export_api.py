@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from server.app.app import create_app
-from server.export.worker import run_due
+from server.export.exporter import run_due
 from server.trust.chain import begin_chain, rotate_config_key
 from server.trust.config_document import set_contact
 from tests.server.homes import NOW, OPERATOR_KEY, open_server
@@ -25,14 +25,14 @@ def exported(tmp_path_factory):
     clock = ManualClock(NOW)
     home = tmp_path_factory.mktemp("api") / "home"
     server = open_server(home, clock, export_padding_keys=20, export_padding_spread=2)
-    begin_chain(server.keys, server.settings, NOW)
+    begin_chain(server.keys, "VN", NOW)
     set_contact(home, None)
-    run_due(server)
+    run_due(server, "VN")
     clock.advance(10 * 3_600)
-    assert len(run_due(server)) == 2
+    assert len(run_due(server, "VN")) == 2
     app = create_app(server.settings, clock)
     yield TestClient(app), server
-    app.state.server.close()
+    app.server.close()
     server.close()
 
 
@@ -79,7 +79,7 @@ def test_before_the_first_export_the_index_is_empty(tmp_path):
     app = create_app(server.settings, server.clock)
     answer = TestClient(app).get("/exports/VN/index.txt")
     assert (answer.status_code, answer.content) == (200, b"")
-    app.state.server.close()
+    app.server.close()
     server.close()
 
 
@@ -125,15 +125,15 @@ def test_strange_names_are_not_found(exported, region, name):
 def test_an_unlisted_file_of_the_folder_is_not_served(exported):
     client, server = exported
     name = "VN/1750003200-1750017600-00002.zip"
-    (server.storage.folder / name).write_bytes(b"half")
+    (server.settings.home / "exports" / name).write_bytes(b"half")
     assert client.get(f"/exports/{name}").status_code == 404
-    run_due(server)
-    assert not (server.storage.folder / name).exists()
+    run_due(server, "VN")
+    assert not (server.settings.home / "exports" / name).exists()
 
 
 def test_a_device_can_follow_trust_and_configuration(exported):
     client, server = exported
-    rotate_config_key(server.keys, server.settings, NOW)
+    rotate_config_key(server.keys, "VN", NOW)
     documents = client.get("/v1/trust").json()["documents"]
     pinned = server.keys.manifest().fingerprint
     trusted = verify_trust_chain(documents, fingerprint=pinned, last=None)

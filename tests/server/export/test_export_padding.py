@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.export import worker
+from server.export import exporter
 from server.export.padding import UploadModel, draw_count, draw_padding
 from server.export.windows import Window
 from server.publish.upload import take_upload
@@ -78,7 +78,7 @@ def report_like_people(server, clock, people, random):
         if random.random() < 0.8:
             keys.append(key(TODAY))
         onset = TODAY - 144 * random.choice([1, 2, 3, 4, 5, 6, 8, 12])
-        take_upload(server, upload_of(*keys), Claims(kind, random.choice([0, onset])))
+        take_upload(server, "VN", upload_of(*keys), Claims(kind, random.choice([0, onset])))
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +88,7 @@ def two_days(tmp_path_factory):
     server = open_server(tmp_path_factory.mktemp("padding") / "home", clock)
     report_like_people(server, clock, 60, Random(7))
     clock.jump(NOW + 2 * 86_400)
-    with pytest.MonkeyPatch.context() as patch:
-        random = Random(5)
-        patch.setattr(worker, "SystemRandom", lambda: random)
-        worker.run_due(server)
+    exporter.run_due(server, "VN", random=Random(5))
     with server.database.read() as conn:
         rows = conn.execute(diagnosis_key.select()).all()
     yield server, {row.key_data: row.is_padding for row in rows}
@@ -99,14 +96,14 @@ def two_days(tmp_path_factory):
 
 
 def exported(server):
-    for path in find_exports([server.storage.folder / "VN"]):
+    for path in find_exports([server.settings.home / "exports" / "VN"]):
         yield path, read_export(path)
 
 
 def test_padding_and_real_keys_set_the_same_fields(two_days):
     server, is_padding = two_days
     fields = defaultdict(set)
-    for path in find_exports([server.storage.folder / "VN"]):
+    for path in find_exports([server.settings.home / "exports" / "VN"]):
         data = unpack(path.read_bytes(), path.name)[0][16:]
         for message in export_pb2.TemporaryExposureKeyExport.FromString(data).keys:
             names = frozenset(field.name for field, _ in message.ListFields())
@@ -169,12 +166,10 @@ def test_padding_does_not_depend_on_the_real_keys(tmp_path, monkeypatch):
     for people in (0, 1, 40):
         clock = ManualClock(NOW)
         server = open_server(tmp_path / str(people), clock)
-        worker.run_due(server)
+        exporter.run_due(server, "VN")
         report_like_people(server, clock, people, Random(people))
-        random = Random(3)
-        monkeypatch.setattr(worker, "SystemRandom", lambda random=random: random)
         clock.jump(NOW + 86_400)
-        assert worker.run_due(server)
+        assert exporter.run_due(server, "VN", random=Random(3))
         with server.database.read() as conn:
             rows = conn.execute(diagnosis_key.select().where(diagnosis_key.c.is_padding)).all()
         invented.append([row[1:] for row in rows])
@@ -185,9 +180,9 @@ def test_padding_does_not_depend_on_the_real_keys(tmp_path, monkeypatch):
 def test_windows_without_a_report_have_padding_of_the_same_size(tmp_path):
     clock = ManualClock(NOW)
     server = open_server(tmp_path / "home", clock, export_padding_spread=40)
-    worker.run_due(server)
+    exporter.run_due(server, "VN")
     clock.advance(3 * 86_400)
-    names = worker.run_due(server)
+    names = exporter.run_due(server, "VN")
     assert len(names) == 17
     sizes = [len(export.keys) for _, export in exported(server)]
     assert all(300 < size < 3_500 for size in sizes)
@@ -198,9 +193,9 @@ def test_windows_without_a_report_have_padding_of_the_same_size(tmp_path):
 def test_padding_is_revised_later_too(tmp_path):
     clock = ManualClock(NOW)
     server = open_server(tmp_path / "home", clock)
-    worker.run_due(server)
+    exporter.run_due(server, "VN")
     clock.advance(6 * 86_400)
-    worker.run_due(server)
+    exporter.run_due(server, "VN")
     published = {}
     revised = Counter()
     for _, export in exported(server):

@@ -16,7 +16,7 @@ import pytest
 
 from server.config import load_settings
 from server.context import Server
-from server.export.worker import run_due
+from server.export.exporter import run_due
 from server.store.diagnosis_keys import NewKey, insert_keys
 from tests.server.exporting import export_and_die, export_for_ever, export_once
 from tests.server.homes import NOW, TODAY, open_server
@@ -147,7 +147,7 @@ def test_an_export_killed_at_any_step_is_finished_by_the_next(tmp_path, processe
         seen: dict[str, str] = {}
         check_listed(copy, public_key, seen)
         server = Server.open(load_settings(copy, **few), ManualClock(NOW + 3 * HOUR))
-        run_due(server)
+        run_due(server, "VN")
         server.close()
         check_listed(copy, public_key, seen)
         check_complete(copy, public_key, created)

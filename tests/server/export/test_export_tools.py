@@ -10,7 +10,7 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from server.export.worker import run_due
+from server.export.exporter import run_due
 from server.publish.upload import take_upload
 from server.trust.chain import begin_chain, rotate_export_key
 from server.verification.certificate import Claims
@@ -32,13 +32,13 @@ def unzipped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tools")
     clock = ManualClock(NOW)
     server = open_server(folder / "home", clock, export_padding_spread=10)
-    begin_chain(server.keys, server.settings, NOW)
-    rotate_export_key(server.keys, server.settings, NOW)
+    begin_chain(server.keys, "VN", NOW)
+    rotate_export_key(server.keys, "VN", server.settings, NOW)
     claims = Claims(ReportType.CONFIRMED_TEST, TODAY - 144)
-    take_upload(server, upload_of(*KEYS, key(TODAY - 144 * 8, 30)), claims)
+    take_upload(server, "VN", upload_of(*KEYS, key(TODAY - 144 * 8, 30)), claims)
     clock.advance(6 * 3_600)
-    (name,) = run_due(server)
-    archive = server.storage.folder / name
+    (name,) = run_due(server, "VN")
+    archive = server.settings.home / "exports" / name
     subprocess.run(["unzip", "-q", archive, "-d", folder / "out"], check=True)
     yield folder / "out", server
     server.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.config import load_settings
-from server.export.worker import run_due
+from server.export.exporter import run_due
 from server.operation import retention as cleanup
 from server.publish.upload import take_upload
 from server.store.diagnosis_keys import NewKey, diagnosis_key, insert_keys
@@ -51,11 +51,13 @@ def test_no_byte_of_a_key_outlives_14_days(tmp_path, clock):
         today = TODAY + int((clock.now() - NOW) // DAY) * 144
         for _ in range(3):
             keys = [key(today - 144 * ago) for ago in range(1, 8)]
-            take_upload(server, upload_of(*keys), Claims(ReportType.CONFIRMED_TEST, today - 288))
+            take_upload(
+                server, "VN", upload_of(*keys), Claims(ReportType.CONFIRMED_TEST, today - 288)
+            )
             published |= dict.fromkeys((each.key_data for each in keys), clock.now())
         clock.advance(4 * HOUR)
-        run_due(server)
-        cleanup.run(server)
+        run_due(server, "VN")
+        cleanup.run(server, "VN")
     # The process still holds the database open, as a running server does.
     found = all_bytes(home)
     with server.database.read() as conn:
@@ -73,20 +75,20 @@ def test_no_byte_of_a_key_outlives_14_days(tmp_path, clock):
 
 def test_files_and_index_lines_go_with_the_oldest_key_they_may_hold(tmp_path, clock):
     server = open_server(tmp_path / "home", clock, **FEW)
-    run_due(server)
+    run_due(server, "VN")
     clock.advance(DAY)
-    names = run_due(server)
-    folder = server.storage.folder
+    names = run_due(server, "VN")
+    folder = server.settings.home / "exports"
     clock.jump(int(names[0].split("/")[1].split("-")[0]) + 14 * DAY)
-    cleanup.run(server)
+    cleanup.run(server, "VN")
     assert (folder / names[0]).exists()
     clock.advance(1)
-    removed = cleanup.run(server)
+    removed = cleanup.run(server, "VN")
     assert removed.batches == 1
     assert not (folder / names[0]).exists()
     assert read_index((folder / "VN/index.txt").read_bytes()) == names[1:]
     clock.advance(14 * DAY)
-    cleanup.run(server)
+    cleanup.run(server, "VN")
     assert {path.name for path in (folder / "VN").iterdir()} == {"index.txt"}
     assert (folder / "VN/index.txt").read_bytes() == b""
     server.close()
@@ -94,12 +96,12 @@ def test_files_and_index_lines_go_with_the_oldest_key_they_may_hold(tmp_path, cl
 
 def test_exports_go_on_after_a_long_sleep(tmp_path, clock):
     server = open_server(tmp_path / "home", clock, **FEW)
-    run_due(server)
+    run_due(server, "VN")
     clock.advance(40 * DAY)
-    cleanup.run(server)
-    names = run_due(server)
+    cleanup.run(server, "VN")
+    names = run_due(server, "VN")
     assert 80 <= len(names) <= 84
-    assert cleanup.run(server).batches == 0
+    assert cleanup.run(server, "VN").batches == 0
     server.close()
 
 
@@ -108,9 +110,9 @@ def test_codes_are_known_as_expired_for_two_days_and_then_gone(tmp_path, clock):
     with server.database.begin() as conn:
         insert_code(conn, bytes(32), "a", Subject("confirmed"), int(NOW) + 900)
     clock.advance(2 * DAY + 900)
-    assert cleanup.run(server).codes == 0
+    assert cleanup.run(server, "VN").codes == 0
     clock.advance(1)
-    assert cleanup.run(server).codes == 1
+    assert cleanup.run(server, "VN").codes == 1
     with server.database.read() as conn:
         assert find_code(conn, bytes(32)) is None
     server.close()
@@ -121,13 +123,13 @@ def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, cloc
     home = tmp_path / "home"
     server = open_server(home, clock, **FEW)
     sent = key()
-    take_upload(server, upload_of(sent), Claims(ReportType.CONFIRMED_TEST, TODAY - 144))
+    take_upload(server, "VN", upload_of(sent), Claims(ReportType.CONFIRMED_TEST, TODAY - 144))
     clock.advance(15 * DAY)
     with server.database.read() as reader:
         reader.execute(diagnosis_key.select()).fetchone()
         with pytest.raises(StoreBusy, match="removed later"):
-            cleanup.run(server)
-    assert cleanup.run(server).keys == 0
+            cleanup.run(server, "VN")
+    assert cleanup.run(server, "VN").keys == 0
     assert sent.key_data not in all_bytes(home)
     server.close()
 
@@ -149,11 +151,11 @@ def test_no_copy_of_a_row_is_made_outside_the_home(tmp_path, clock, monkeypatch,
         }
 
     seen, before = set(), open_files()
-    connection = server.database._engine.raw_connection()
+    connection = server.database.engine.raw_connection()
     connection.driver_connection.set_progress_handler(lambda: seen.update(open_files()), 100_000)
     connection.close()
     clock.advance(15 * DAY)
-    assert cleanup.run(server).keys == 1
+    assert cleanup.run(server, "VN").keys == 1
     unnamed = {path for path in seen - before if path.endswith("(deleted)")}
     assert {Path(path).parent for path in unnamed} == ({home} if is_large else set())
     assert len(seen) > len(unnamed)
@@ -166,15 +168,15 @@ def test_no_copy_of_a_row_is_made_outside_the_home(tmp_path, clock, monkeypatch,
 def test_a_retired_key_is_gone_from_the_folder(tmp_path, clock):
     home = tmp_path / "home"
     server = open_server(home, clock)
-    begin_chain(server.keys, server.settings, NOW)
+    begin_chain(server.keys, "VN", NOW)
     set_contact(home, None)
-    current_config(server.keys, server.settings, NOW)
-    rotate_export_key(server.keys, server.settings, NOW)
+    current_config(server.keys, "VN", server.settings, NOW)
+    rotate_export_key(server.keys, "VN", server.settings, NOW)
     clock.advance(14 * DAY - 1)
-    cleanup.run(server)
+    cleanup.run(server, "VN")
     assert (home / "keys/export-v1.pem").exists()
     clock.advance(1)
-    cleanup.run(server)
+    cleanup.run(server, "VN")
     assert not (home / "keys/export-v1.pem").exists()
     assert (home / "keys/export-v2.pem").exists()
     server.close()

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from sqlalchemy import event
 
-from server.app.app import create_app
+from server.app.app import Application, create_app
 from server.context import Server
-from server.http.problems import Refused
-from server.operation.metrics import REGISTRY
+from server.errors import Refused
 from server.publish.api import _publish
 from server.verification.api import _certificate, _verify
 from server.verification.limits import ClientLimits
@@ -47,12 +45,12 @@ class Work(NamedTuple):
 class Reporter:
     """Sends the three requests of a report straight to the routes, and looks at the work."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.server: Server = app.state.server
-        self.limits: ClientLimits = app.state.limits
+    def __init__(self, app: Application) -> None:
+        self.server: Server = app.server
+        self.limits: ClientLimits = app.limits
         self.answers: list[dict[str, object]] = []
         self._statements: list[str] = []
-        engine = self.server.database._engine
+        engine = self.server.database.engine
         event.listen(engine, "before_cursor_execute", self._note)
         event.listen(engine, "commit", lambda _: self._statements.append("COMMIT"))
 
@@ -142,7 +140,7 @@ def reporter(tmp_path: Path) -> Iterator[Reporter]:
     reporter.report(is_chaff=True)
     reporter.report()
     yield reporter
-    app.state.server.close()
+    app.server.close()
 
 
 def test_a_pretence_does_the_same_work_as_a_report(reporter: Reporter) -> None:
@@ -189,15 +187,16 @@ def test_a_pretence_is_told_nothing_and_changes_nothing(reporter: Reporter) -> N
     reporter.verify(reporter.code())
     reporter.certify(reporter.answers[-1]["token"], keys)
     certificate = reporter.answers[-1]["certificate"]
-    before, counted = reporter.rows(), REGISTRY.collect()
-    samples = [sample for each in counted for sample in each.samples]
+    registry = reporter.server.counters.registry
+    before = reporter.rows()
+    samples = [sample for each in registry.collect() for sample in each.samples]
     # Even with what would be granted in earnest.
     reporter.verify(code, is_chaff=True)
     reporter.certify(token, keys, is_chaff=True)
     reporter.publish(certificate, keys, is_chaff=True)
     assert [set(each) for each in reporter.answers[-3:]] == [{"padding"}] * 3
     assert reporter.rows() == before
-    assert [sample for each in REGISTRY.collect() for sample in each.samples] == samples
+    assert [sample for each in registry.collect() for sample in each.samples] == samples
     # It is all as good as before.
     reporter.verify(code)
     reporter.certify(token, keys)

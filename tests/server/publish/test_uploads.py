@@ -8,7 +8,6 @@ import pytest
 from server.context import Server
 from server.export.store import begin_window
 from server.export.windows import Window
-from server.operation.metrics import REGISTRY
 from server.publish.upload import take_upload
 from server.store.diagnosis_keys import NewKey, StoredKey, find_keys, insert_keys
 from server.verification.certificate import Claims
@@ -37,7 +36,7 @@ def publish(
     by_operator: bool = False,
 ) -> PublishResponse:
     request = upload_of(*keys, revision_token=token)
-    return take_upload(server, request, Claims(report_type), by_operator=by_operator)
+    return take_upload(server, "VN", request, Claims(report_type), by_operator=by_operator)
 
 
 def stored(server: Server, key: PublishedKey) -> StoredKey | None:
@@ -78,6 +77,8 @@ def test_dropped_keys_make_a_partial_failure(server: Server) -> None:
 
 
 def test_keys_are_counted_by_the_rule_that_took_them_away(server: Server) -> None:
+    registry = server.counters.registry
+
     def counted() -> list[float]:
         rules = (
             "keys_are_of_the_protocol",
@@ -85,13 +86,13 @@ def test_keys_are_counted_by_the_rule_that_took_them_away(server: Server) -> Non
             "not_too_many_keys_begin_together",
         )
         return [
-            REGISTRY.get_sample_value("truyvet_keys_rejected_total", {"rule": rule}) or 0
+            registry.get_sample_value("truyvet_keys_rejected_total", {"rule": rule}) or 0
             for rule in rules
         ]
 
     before = counted()
     far = upload_of(key(), key(period=0), key(TODAY), symptom_onset_interval=TODAY - 144 * 15)
-    take_upload(server, far, Claims(CONFIRMED))
+    take_upload(server, "VN", far, Claims(CONFIRMED))
     code_of(server, CONFIRMED, *(key(period=length) for length in range(1, 5)))
     assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 4]
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, func, select
 
 from server.app.app import create_app
 from server.context import Server
-from server.export.worker import run_due
-from server.http.problems import Refused
+from server.errors import Refused
+from server.export.exporter import run_due
 from server.operation import retention as cleanup
 from server.publish.upload import take_upload
 from server.store.database import Database
@@ -89,7 +89,7 @@ def test_a_code_and_a_token_are_exchanged_once(servers: list[Server]) -> None:
 def test_the_same_upload_at_once_is_taken_once_and_told_to_all(servers: list[Server]) -> None:
     for _ in range(5):
         upload = upload_of(*days_of_keys(14))
-        answers = at_once(servers, lambda server: take_upload(server, upload, CONFIRMED))  # noqa: B023
+        answers = at_once(servers, lambda server: take_upload(server, "VN", upload, CONFIRMED))  # noqa: B023
         taken = [each.inserted_exposures for each in answers if isinstance(each, PublishResponse)]
         assert sorted(taken) == [0, 0, 0, 14]
 
@@ -105,19 +105,19 @@ def test_pretences_leave_nothing_and_grant_nothing(servers: list[Server]) -> Non
     before = rows(server)
     exchange_code(server, VerifyRequest("00000000"), is_cover=True)
     exchange_token(server, CertificateRequest("x", MAC), is_cover=True)
-    take_upload(server, upload_of(*days_of_keys(14)), CONFIRMED, is_cover=True)
+    take_upload(server, "VN", upload_of(*days_of_keys(14)), CONFIRMED, is_cover=True)
     with pytest.raises(Refused):
         exchange_code(server, VerifyRequest("00000000"))
     assert rows(server) == before
 
 
 def test_windows_are_exported_and_forgotten(servers: list[Server], clock: ManualClock) -> None:
-    run_due(servers[0])
-    take_upload(servers[0], upload_of(*days_of_keys(14)), CONFIRMED)
+    run_due(servers[0], "VN")
+    take_upload(servers[0], "VN", upload_of(*days_of_keys(14)), CONFIRMED)
     clock.advance(86_400)
-    assert sum(len(run_due(server)) for server in servers) >= 5
+    assert sum(len(run_due(server, "VN")) for server in servers) >= 5
     clock.advance(15 * 86_400)
-    removed = cleanup.run(servers[1])
+    removed = cleanup.run(servers[1], "VN")
     assert removed.keys >= 14
     assert removed.batches >= 5
 
@@ -149,7 +149,7 @@ def test_a_name_that_no_text_can_hold_is_a_file_that_is_not_there(servers: list[
     app = create_app(servers[0].settings, ManualClock(NOW))
     response = TestClient(app).get("/exports/VN/a%00.zip")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
-    app.state.server.close()
+    app.server.close()
 
 
 @pytest.mark.parametrize(

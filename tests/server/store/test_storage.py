@@ -7,17 +7,17 @@ import obstore.exceptions
 import pytest
 
 from server.store.files import locked, make_private_folder, write_durably
-from server.store.storage import Storage
+from server.store.local_storage import LocalStorage
 from tracing_core.errors import StoreError, StoreFull
 
 
-def content(storage: Storage, name: str) -> bytes | None:
+def content(storage: LocalStorage, name: str) -> bytes | None:
     file = storage.read(name)
     return None if file is None else b"".join(file.chunks)
 
 
 def test_a_staged_file_is_nowhere_until_it_is_published(tmp_path):
-    storage = Storage(tmp_path)
+    storage = LocalStorage(tmp_path)
     staged = storage.stage(b"keys")
     assert storage.names("VN") == set()
     storage.publish(staged, "VN/1.zip")
@@ -27,7 +27,7 @@ def test_a_staged_file_is_nowhere_until_it_is_published(tmp_path):
 
 
 def test_a_reader_keeps_the_file_it_opened(tmp_path):
-    storage = Storage(tmp_path)
+    storage = LocalStorage(tmp_path)
     storage.publish(storage.stage(b"a" * 10_000_000), "VN/1.zip")
     old = storage.read("VN/1.zip")
     storage.publish(storage.stage(b"b"), "VN/1.zip")
@@ -41,16 +41,16 @@ def test_a_reader_keeps_the_file_it_opened(tmp_path):
 
 
 def test_leftovers_of_the_store_itself_are_cleared(tmp_path):
-    storage = Storage(tmp_path)
+    storage = LocalStorage(tmp_path)
     staged = storage.stage(b"keys")
     (storage.folder / f"{staged}#1").write_bytes(b"half")
     storage.clear_staging()
     assert list((storage.folder / ".staging").iterdir()) == []
-    Storage(tmp_path / "fresh").clear_staging()
+    LocalStorage(tmp_path / "fresh").clear_staging()
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
-    storage = Storage(tmp_path)
+    storage = LocalStorage(tmp_path)
     synced = []
 
     def sync(descriptor: int) -> None:
@@ -65,7 +65,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
 def test_a_disk_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "exports").write_text("a file where the folder should be")
-    storage = Storage(tmp_path)
+    storage = LocalStorage(tmp_path)
     with pytest.raises(StoreError, match="check the disk"):
         storage.stage(b"keys")
 
@@ -80,7 +80,7 @@ def test_a_full_disk_says_so(tmp_path, monkeypatch):
 
     monkeypatch.setattr(obstore, "put", put)
     with pytest.raises(StoreFull, match="free some space"):
-        Storage(tmp_path).stage(b"keys")
+        LocalStorage(tmp_path).stage(b"keys")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

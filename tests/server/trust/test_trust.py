@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from server.context import Server
-from server.store.private_keys import KeyFolder
+from server.store.key_folder import KeyFolder
 from server.trust.chain import (
     begin_chain,
     join_line,
@@ -36,14 +36,14 @@ def settings(tmp_path):
 @pytest.fixture
 def keys(settings):
     keys = KeyFolder(settings.home)
-    begin_chain(keys, settings, NOW)
+    begin_chain(keys, settings.region, NOW)
     set_contact(settings.home, None)
     return keys
 
 
 def joined(keys, settings):
     """What a device believes that joins now."""
-    pinned = join_line(keys, settings).fingerprint
+    pinned = join_line(keys, settings.url).fingerprint
     return verify_trust_chain(keys.manifest().documents, fingerprint=pinned, last=None)
 
 
@@ -66,7 +66,7 @@ def test_only_the_owner_can_read_the_folder_and_its_files(keys):
 
 def test_setting_up_twice_changes_nothing(keys, settings):
     before = {path.name: path.read_bytes() for path in keys.folder.iterdir()}
-    begin_chain(KeyFolder(settings.home), settings, NOW + 1)
+    begin_chain(KeyFolder(settings.home), settings.region, NOW + 1)
     assert before == {path.name: path.read_bytes() for path in keys.folder.iterdir()}
 
 
@@ -95,7 +95,7 @@ def test_a_damaged_file_says_what_to_do(keys, settings, name):
 def test_what_a_crash_left_is_removed_by_the_next_change(keys, settings):
     (keys.folder / ".export-v2.pem.0123456789abcdef").write_bytes(b"half")
     (keys.folder / "export-v2.pem").write_bytes(b"whole, but nobody heard of it")
-    assert rotate_export_key(keys, settings, NOW) == "v2"
+    assert rotate_export_key(keys, settings.region, settings, NOW) == "v2"
     assert len(keys.export_keys(NOW)) == 2
     assert not list(keys.folder.glob(".export*"))
 
@@ -103,15 +103,15 @@ def test_what_a_crash_left_is_removed_by_the_next_change(keys, settings):
 def test_another_process_sees_a_rotation_at_once(keys, settings):
     other = KeyFolder(settings.home)
     assert len(other.export_keys(NOW)) == 1
-    rotate_export_key(keys, settings, NOW)
-    rotate_config_key(keys, settings, NOW)
+    rotate_export_key(keys, settings.region, settings, NOW)
+    rotate_config_key(keys, settings.region, NOW)
     assert [each.version for each in other.export_keys(NOW)] == ["v1", "v2"]
     assert other.config_key().private_numbers() == keys.config_key().private_numbers()
 
 
 def test_rotations_at_the_same_time_all_take_place(keys, settings):
     def rotate():
-        rotate_config_key(KeyFolder(settings.home), settings, NOW)
+        rotate_config_key(KeyFolder(settings.home), settings.region, NOW)
 
     threads = [threading.Thread(target=rotate) for _ in range(6)]
     for thread in threads:
@@ -147,7 +147,7 @@ def test_another_region_is_refused_before_devices_lose_the_server(settings):
     changed = settings.model_copy(update={"region": "XX"})
     for use in (
         lambda: Server.open(changed, ManualClock(NOW)),
-        lambda: begin_chain(KeyFolder(settings.home), changed, NOW),
+        lambda: begin_chain(KeyFolder(settings.home), changed.region, NOW),
     ):
         with pytest.raises(StoreError, match="is of region VN: set the region so again") as caught:
             use()
@@ -158,9 +158,9 @@ def test_a_device_follows_every_rotation_from_wherever_it_was(keys, settings):
     seen = [joined(keys, settings)]
     for number in range(6):
         if number % 2:
-            rotate_config_key(keys, settings, NOW + number)
+            rotate_config_key(keys, settings.region, NOW + number)
         else:
-            rotate_export_key(keys, settings, NOW + number)
+            rotate_export_key(keys, settings.region, settings, NOW + number)
         seen.append(joined(keys, settings))
     documents = keys.manifest().documents
     for last in seen:
@@ -171,46 +171,46 @@ def test_a_device_follows_every_rotation_from_wherever_it_was(keys, settings):
 
 
 def test_the_line_to_join_by_stays_the_same(keys, settings):
-    before = str(join_line(keys, settings))
+    before = str(join_line(keys, settings.url))
     assert before.startswith("http://127.0.0.1:8080#")
-    rotate_config_key(keys, settings, NOW)
-    assert str(join_line(keys, settings)) == before
+    rotate_config_key(keys, settings.region, NOW)
+    assert str(join_line(keys, settings.url)) == before
 
 
 def test_a_document_signed_by_a_stranger_is_refused(keys, settings, tmp_path):
     last = joined(keys, settings)
     stranger_settings = make_settings(make_home(tmp_path / "stranger"))
     stranger = KeyFolder(stranger_settings.home)
-    begin_chain(stranger, stranger_settings, NOW)
-    rotate_config_key(stranger, stranger_settings, NOW)
+    begin_chain(stranger, stranger_settings.region, NOW)
+    rotate_config_key(stranger, stranger_settings.region, NOW)
     with pytest.raises(TrustError):
         verify_trust_chain(stranger.manifest().documents[1:], fingerprint=None, last=last)
 
 
 def test_an_old_export_key_signs_on_until_its_files_are_gone(keys, settings):
-    rotate_export_key(keys, settings, NOW)
+    rotate_export_key(keys, settings.region, settings, NOW)
     later = NOW + settings.retention_seconds
     assert [each.version for each in keys.export_keys(later - 1)] == ["v1", "v2"]
     assert [each.version for each in keys.export_keys(later)] == ["v2"]
-    retire_export_keys(keys, settings, later - 1)
+    retire_export_keys(keys, settings.region, later - 1)
     assert joined(keys, settings).sequence == 2
-    retire_export_keys(keys, settings, later)
+    retire_export_keys(keys, settings.region, later)
     assert [each.key_version for each in joined(keys, settings).export_keys] == ["v2"]
-    retire_export_keys(keys, settings, later + DAY)
+    retire_export_keys(keys, settings.region, later + DAY)
     assert joined(keys, settings).sequence == 3
-    assert rotate_export_key(keys, settings, later) == "v3"
+    assert rotate_export_key(keys, settings.region, settings, later) == "v3"
 
 
 def test_more_keys_than_a_file_can_have_signatures_are_refused(keys, settings):
     for _ in range(9):
-        rotate_export_key(keys, settings, NOW)
+        rotate_export_key(keys, settings.region, settings, NOW)
     with pytest.raises(StoreError, match="wait until one retires"):
-        rotate_export_key(keys, settings, NOW)
+        rotate_export_key(keys, settings.region, settings, NOW)
     assert len(keys.export_keys(NOW)) == 10
 
 
 def config(keys, settings, now=NOW):
-    document = current_config(keys, settings, now)
+    document = current_config(keys, settings.region, settings, now)
     return SignedConfig.verify(document, keys.config_key().public_key(), now=now)
 
 
@@ -225,8 +225,8 @@ def test_the_configuration_says_what_the_operator_wrote(keys, settings):
 
 
 def test_it_is_signed_anew_when_something_changed_and_only_then(keys, settings):
-    first = current_config(keys, settings, NOW)
-    assert current_config(keys, settings, NOW + DAY) == first
+    first = current_config(keys, settings.region, settings, NOW)
+    assert current_config(keys, settings.region, settings, NOW + DAY) == first
     contact = {"en": {"name": "Ministry", "phone": "115", "url": "https://example.org"}}
     (settings.home / CONTACT_FILE).write_text(json.dumps(contact))
     changed = config(keys, settings)
@@ -235,7 +235,7 @@ def test_it_is_signed_anew_when_something_changed_and_only_then(keys, settings):
     (settings.home / RISK_FILE).write_text(json.dumps(risk))
     weighed = config(keys, settings)
     assert weighed.risk.name == "ours"
-    rotate_config_key(keys, settings, NOW)
+    rotate_config_key(keys, settings.region, NOW)
     resigned = config(keys, settings)
     renewed = config(keys, settings, NOW + settings.config_seconds // 2)
     slower = settings.model_copy(update={"check_interval_seconds": 7_200})
@@ -245,26 +245,26 @@ def test_it_is_signed_anew_when_something_changed_and_only_then(keys, settings):
 
 
 def test_a_file_that_cannot_be_used_leaves_the_last_good_configuration(keys, settings, caplog):
-    good = current_config(keys, settings, NOW)
+    good = current_config(keys, settings.region, settings, NOW)
     for text in ("{", "[]", '{"xx": {"name": "a"}}', '{"en": {"name": ""}}', "null"):
         (settings.home / CONTACT_FILE).write_text(text)
-        assert current_config(keys, settings, NOW) == good
+        assert current_config(keys, settings.region, settings, NOW) == good
     assert str(settings.home / CONTACT_FILE) in caplog.text
     set_contact(settings.home, None)
     (settings.home / RISK_FILE).write_text("{}")
-    assert current_config(keys, settings, NOW) == good
+    assert current_config(keys, settings.region, settings, NOW) == good
 
 
 def test_a_file_that_cannot_be_used_is_logged_once_however_many_devices_ask(keys, settings, caplog):
     contact = settings.home / CONTACT_FILE
-    good = current_config(keys, settings, NOW), contact.read_bytes()
+    good = current_config(keys, settings.region, settings, NOW), contact.read_bytes()
     for broken in (1, 2):
         contact.write_text("{")
         for _ in range(3):
-            assert current_config(keys, settings, NOW) == good[0]
+            assert current_config(keys, settings.region, settings, NOW) == good[0]
         assert caplog.text.count(str(contact)) == broken
         contact.write_bytes(good[1])
-        assert current_config(keys, settings, NOW) == good[0]
+        assert current_config(keys, settings.region, settings, NOW) == good[0]
 
 
 def test_a_misspelt_word_of_a_contact_is_named(tmp_path, settings):
@@ -295,7 +295,7 @@ def test_a_folder_that_cannot_be_written_says_so(keys, settings, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     before = (keys.folder / "keys.json").read_bytes()
     with pytest.raises(StoreError, match="free some space"):
-        rotate_export_key(keys, settings, NOW)
+        rotate_export_key(keys, settings.region, settings, NOW)
     monkeypatch.undo()
     assert (keys.folder / "keys.json").read_bytes() == before
     assert joined(keys, settings).sequence == 1

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import server.app.app
 import server.verification.rules
+from server.app.app import create_app
 from server.context import Server
-from server.http.problems import Refused
+from server.errors import Refused
 from server.verification.rules import exchange_code, exchange_token, issue_code
 from server.verification.store import Subject
 from tests.server.homes import NOW, open_server
@@ -142,15 +142,16 @@ async def test_the_worker_goes_on_after_a_failure_and_stops_when_asked(
     clock = ManualClock(NOW)
     calls = []
 
-    def fail(_: Server) -> None:
+    def fail(_: Server, region: str) -> None:
+        assert region == "VN"
         calls.append(clock.now())
         raise StoreError("the disk is full") if len(calls) == 1 else ValueError("a mistake")
 
-    monkeypatch.setattr(server.app.app, "run_due", fail)
-    monkeypatch.setattr(server.app.app, "_SHORTEST_PAUSE_SECONDS", 0)
-    app = server.app.app.create_app(open_server(tmp_path / "home").settings, clock)
+    monkeypatch.setattr("server.operation.worker.run_due", fail)
+    settings = open_server(tmp_path / "home").settings
+    app = create_app(settings, clock, shortest_pause_seconds=0)
     with caplog.at_level(logging.ERROR):
-        async with app.router.lifespan_context(app):
+        async with app.routes.router.lifespan_context(app.routes):
             while len(calls) < 3:
                 await asyncio.sleep(0.001)
                 clock.advance(60)

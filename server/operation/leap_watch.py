@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracing_core.clock import Clock
 
-__all__ = ["ClockWatch"]
+__all__ = ["LeapWatch"]
 
 # Corrections after a start without a battery are of hours. A leap of less deletes and publishes
 # hardly anything before its time.
@@ -12,7 +12,7 @@ _LARGE_LEAP_SECONDS = 86_400
 _SECONDS_UNTIL_BELIEVED = 86_400
 
 
-class ClockWatch:
+class LeapWatch:
     """Sees the wall clock leap ahead, by the monotonic clock, which nobody sets.
 
     What passed between two runs may have been time or a leap, and is taken for time. A clock that

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from server.app.app import _run_due_work
 from server.context import Server
-from server.operation.clock_watch import ClockWatch
+from server.operation.leap_watch import LeapWatch
+from server.operation.worker import run_due_work
 from server.publish.upload import take_upload
 from server.store.diagnosis_keys import find_keys
 from server.verification.certificate import Claims
@@ -35,10 +35,10 @@ def server(tmp_path: Path, clock: ManualClock) -> Iterator[Server]:
 def test_nothing_is_exported_or_deleted_on_the_word_of_a_clock_that_leapt_ahead(
     server: Server, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch = ClockWatch(clock)
+    watch = LeapWatch(clock)
     one = key()
-    _run_due_work(server, watch)
-    take_upload(server, upload_of(one), Claims(ReportType.CONFIRMED_TEST))
+    run_due_work(server, watch)
+    take_upload(server, "VN", upload_of(one), Claims(ReportType.CONFIRMED_TEST))
 
     def is_stored() -> bool:
         with server.database.read() as conn:
@@ -47,22 +47,22 @@ def test_nothing_is_exported_or_deleted_on_the_word_of_a_clock_that_leapt_ahead(
     for _ in range(2):
         clock.jump(NOW + YEAR + 3_600)
         with caplog.at_level(logging.ERROR):
-            _run_due_work(server, watch)
+            run_due_work(server, watch)
         assert "leapt ahead by 365 days" in caplog.text
         assert is_stored()
         caplog.clear()
         clock.jump(NOW + 600)
-        _run_due_work(server, watch)
+        run_due_work(server, watch)
         assert server.storage.names("VN") == {"VN/index.txt"}
         assert caplog.text == ""
     clock.advance(DAY)
-    _run_due_work(server, watch)
+    run_due_work(server, watch)
     assert len(server.storage.names("VN")) > 1
     assert is_stored()
 
 
 def test_a_clock_that_stays_ahead_for_a_day_is_believed(clock: ManualClock) -> None:
-    watch = ClockWatch(clock)
+    watch = LeapWatch(clock)
     clock.jump(NOW + YEAR)
     assert watch.leap_seconds() == YEAR
     clock.advance(DAY - 1)
@@ -74,7 +74,7 @@ def test_a_clock_that_stays_ahead_for_a_day_is_believed(clock: ManualClock) -> N
 
 
 def test_a_clock_that_went_back_may_be_set_right_again(clock: ManualClock) -> None:
-    watch = ClockWatch(clock)
+    watch = LeapWatch(clock)
     clock.jump(NOW - YEAR)
     assert watch.leap_seconds() == 0
     clock.jump(NOW)
@@ -88,11 +88,11 @@ def test_a_clock_that_went_back_may_be_set_right_again(clock: ManualClock) -> No
 
 
 def test_small_leaps_long_waits_and_fast_clocks_are_no_leaps(clock: ManualClock) -> None:
-    watch = ClockWatch(clock)
+    watch = LeapWatch(clock)
     for _ in range(20):
         clock.jump(clock.now() + DAY)
         assert watch.leap_seconds() == 0
         clock.advance(90 * DAY)
         assert watch.leap_seconds() == 0
-    fast = ClockWatch(ScaledClock(told=NOW, real=0, rate=1e6))
+    fast = LeapWatch(ScaledClock(told=NOW, real=0, rate=1e6))
     assert fast.leap_seconds() == fast.leap_seconds() == 0

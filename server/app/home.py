@@ -1,0 +1,109 @@
+"""The set-up of a home folder: database, keys, first operator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from server.config import SETTINGS_FILE, load_settings
+from server.context import Server
+from server.store.database import Database
+from server.store.files import make_private_folder, unfinished, write_durably
+from server.store.key_folder import KeyFolder
+from server.store.local_storage import LocalStorage
+from server.trust.chain import begin_chain, join_line
+from server.trust.config_document import current_config, set_contact
+from server.verification.rules import replace_operator_key
+from tracing_core.clock import Clock
+from tracing_core.errors import StoreError
+from tracing_core.trust.documents import checked_address
+
+__all__ = ["JOIN_FILE", "NewHome", "set_up_home"]
+
+JOIN_FILE = "join.txt"
+"""Name of the file in the home folder that holds the line by which devices join."""
+
+_WRITTEN_BY_SET_UP = {"contact.json", "exports", JOIN_FILE, "keys", SETTINGS_FILE}
+
+
+class NewHome(NamedTuple):
+    """What the operator of a new home is given."""
+
+    operator_key: str
+    """The key for ``/api/issue``; it is stored only as a hash."""
+    join: str
+    """The line by which devices join."""
+
+
+def set_up_home(
+    home: Path,
+    clock: Clock,
+    *,
+    region: str,
+    url: str,
+    contact: Path | None = None,
+    database_url: str | None = None,
+) -> NewHome:
+    """Set up a home folder; one that an interrupted set-up left is completed.
+
+    Parameters
+    ----------
+    home
+        A folder that is empty or does not exist.
+    clock
+        What the server tells the time by.
+    region
+        The region to publish keys for.
+    url
+        Where devices will reach the server.
+    contact
+        Whom an exposed person turns to; see `server.trust.config_document.set_contact`.
+    database_url
+        The database, noted in the home folder; None for SQLite there.
+
+    Raises
+    ------
+    StoreError
+        When the folder is set up already, holds other files, or cannot be written.
+    TrustError
+        When agents would refuse the URL.
+    """
+    left = _left_by_interrupted_set_up(home)
+    noted = {"region": region, "url": url.rstrip("/")}
+    # Not what the environment says, which may be where a password is kept.
+    if database_url:
+        noted["database_url"] = database_url
+    settings = load_settings(home, **noted)
+    checked_address(settings.url)
+    make_private_folder(home)
+    for name in left:
+        (home / name).unlink(missing_ok=True)
+    set_contact(home, contact)
+    keys = KeyFolder(home)
+    begin_chain(keys, region, clock.now())
+    current_config(keys, region, settings, clock.now())
+    made = Server(settings, clock, Database(settings.database), LocalStorage(home), keys)
+    made.database.migrate()
+    operator_key = replace_operator_key(made)
+    made.close()
+    join = str(join_line(keys, settings.url))
+    write_durably(home / JOIN_FILE, f"{join}\n".encode())
+    # Last, because its presence says that all the rest is there; TOML's strings are JSON's.
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
+    write_durably(home / SETTINGS_FILE, "".join(lines).encode())
+    return NewHome(operator_key, join)
+
+
+def _left_by_interrupted_set_up(home: Path) -> set[str]:
+    """Return the names of half-written files; refuse a folder that is set up or holds others."""
+    if (home / SETTINGS_FILE).exists():
+        raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
+    found = {path.name for path in home.iterdir()} if home.exists() else set()
+    left = {name for name in found if unfinished(name) in _WRITTEN_BY_SET_UP}
+    others = found - left - _WRITTEN_BY_SET_UP
+    if not all(name.startswith("server.db") for name in others):
+        raise StoreError(
+            f"{home} holds other files: choose a folder that is empty or does not exist"
+        )
+    return left

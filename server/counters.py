@@ -1,0 +1,32 @@
+"""Counters of one running server. No label distinguishes one client from another."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+__all__ = ["Counters"]
+
+
+class Counters:
+    """What one server has counted since it started; every server has its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        """All of them, as Prometheus collects them."""
+        self.keys_published = Counter(
+            "truyvet_keys_published", "Keys taken from uploads.", registry=self.registry
+        )
+        self.keys_rejected = Counter(
+            "truyvet_keys_rejected",
+            "Keys or uploads refused, by rule.",
+            ["rule"],
+            registry=self.registry,
+        )
+        self.exports_written = Counter(
+            "truyvet_exports_written", "Key files published.", registry=self.registry
+        )
+        self.export_age_seconds = Gauge(
+            "truyvet_export_age_seconds",
+            "Seconds since the end of the last exported window.",
+            registry=self.registry,
+        )

@@ -1,0 +1,32 @@
+"""The error of a request that a domain refuses."""
+
+from __future__ import annotations
+
+from tracing_core.errors import TracingError
+
+__all__ = ["Refused"]
+
+
+class Refused(TracingError):
+    """A request breaks a rule.
+
+    Parameters
+    ----------
+    code
+        The stable word for it, which goes to the client.
+    what
+        What is wrong, for a person; it holds no key. With a `field`, it continues from its name.
+    field
+        The JSON field at fault; "" if there is none.
+    retry_after
+        Seconds after which to try again; None if trying again is of no use.
+    """
+
+    def __init__(
+        self, code: str, what: str, *, field: str = "", retry_after: int | None = None
+    ) -> None:
+        super().__init__(f"{field} {what}" if field else what)
+        self.code = code
+        self.what = what
+        self.field = field
+        self.retry_after = retry_after

@@ -1,0 +1,25 @@
+"""Probes: the route by which others see that the server works."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+
+from server.context import CurrentServer
+
+__all__ = ["probe_router"]
+
+
+def _health(server: CurrentServer) -> JSONResponse:
+    """Check that the server works and its database answers."""
+    with server.database.read() as conn:
+        conn.execute(text("SELECT 1"))
+    return JSONResponse({"status": "ok"})
+
+
+def probe_router() -> APIRouter:
+    """Make the routes of the probes."""
+    router = APIRouter(tags=["operation"])
+    router.add_api_route("/healthz", _health, operation_id="healthz", methods=["GET"])
+    return router

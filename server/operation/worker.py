@@ -1,0 +1,65 @@
+"""The background worker: due exports and deletions, while the web application runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from server.context import Server
+from server.export.exporter import run_due
+from server.operation import retention
+from server.operation.leap_watch import LeapWatch
+from tracing_core.errors import TracingError
+
+__all__ = ["SHORTEST_PAUSE_SECONDS", "run_due_work", "work_until"]
+
+SHORTEST_PAUSE_SECONDS = 0.2
+"""Least time between two rounds; a clock a thousand times as fast must leave time for others."""
+
+_log = logging.getLogger(__name__)
+
+
+def run_due_work(server: Server, watch: LeapWatch) -> None:
+    """Export and delete what is due, unless the clock leapt ahead; errors are only logged."""
+    if leap := watch.leap_seconds():
+        _log.error(
+            "the clock leapt ahead by %d days, so nothing is exported or deleted until it is set"
+            " back or a day has passed: if it is right now, restart the server",
+            leap // 86_400,
+        )
+        return
+    for name, work in (("export", run_due), ("cleanup", retention.run)):
+        try:
+            work(server, server.region)
+        except TracingError as error:
+            _log.error("%s: %s", name, error)
+        except Exception:
+            # The next round may succeed, and uploads must be taken meanwhile.
+            _log.exception("%s failed", name)
+
+
+async def work_until(
+    stopping: asyncio.Event,
+    server: Server,
+    *,
+    shortest_pause_seconds: float = SHORTEST_PAUSE_SECONDS,
+) -> None:
+    """Do the due work again and again until an event is set."""
+    watch = LeapWatch(server.clock)
+    while not stopping.is_set():
+        await asyncio.to_thread(run_due_work, server, watch)
+        waits = {
+            asyncio.create_task(stopping.wait()),
+            asyncio.create_task(_pause(server, shortest_pause_seconds)),
+        }
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _pause(server: Server, shortest_pause_seconds: float) -> None:
+    await asyncio.sleep(shortest_pause_seconds)
+    await server.clock.sleep(server.settings.worker_interval_seconds)

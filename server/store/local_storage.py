@@ -1,0 +1,162 @@
+"""The published files: written whole, put on the disk, and only then given their name."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from server.store.files import locked, sync_folder, write_durably
+from server.store.storage import StoredFile
+from tracing_core.errors import StoreError, StoreFull, require
+from tracing_core.store.sqlite import translated
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+__all__ = ["LocalStorage"]
+
+_STAGING = ".staging"
+_LOCK = ".lock"
+_NODE = ".node"
+_CHUNK_BYTES = 64 * 1024
+
+
+class LocalStorage:
+    """The folder ``HOME/exports``, through the interface of an object store.
+
+    A name is a path within it, such as ``VN/index.txt``.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "exports"
+        self._store: ObjectStore | None = None
+
+    @contextlib.contextmanager
+    def exclusive_use(self) -> Iterator[str]:
+        """Lock the folder, and yield the name of the node it stands for."""
+        with translated(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / _LOCK):
+            node = self.folder / _NODE
+            with translated(node):
+                if not node.exists():
+                    write_durably(node, secrets.token_hex(16).encode())
+                name = node.read_text()
+            yield name
+
+    def stage(self, data: bytes) -> str:
+        """Write a file whole and onto the disk, where nobody is served it; return its staged name.
+
+        Raises
+        ------
+        StoreFull, StoreError
+            When it cannot be written.
+        """
+        obstore = require("obstore", extra="server")
+        staged = f"{_STAGING}/{secrets.token_hex(16)}"
+        with self._translated(staged):
+            obstore.put(self._open(), staged, data, use_multipart=False)
+            # An object store's promise of atomicity is about readers; the disk is ours to see to.
+            descriptor = os.open(self.folder / staged, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        return staged
+
+    def publish(self, staged: str, name: str) -> None:
+        """Give a staged file its name in one step, in place of any file that had it.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be renamed.
+        """
+        obstore = require("obstore", extra="server")
+        with self._translated(name):
+            obstore.rename(self._open(), staged, name)
+            folder = (self.folder / name).parent
+            sync_folder(folder)
+            sync_folder(folder.parent)
+
+    def read(self, name: str, *, start: int = 0) -> StoredFile | None:
+        """Open a published file; None if there is none.
+
+        Parameters
+        ----------
+        name
+            Its path.
+        start
+            The byte to begin with, less than its size.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be read.
+        """
+        obstore = require("obstore", extra="server")
+        with self._translated(name):
+            options: Any = {"range": {"offset": start}} if start else None
+            try:
+                result = obstore.get(self._open(), name, options=options)
+            except FileNotFoundError:
+                return None
+            return StoredFile(
+                size=result.meta["size"],
+                e_tag=result.meta["e_tag"],
+                modified_at=result.meta["last_modified"],
+                chunks=iter(result.stream(min_chunk_size=_CHUNK_BYTES)),
+            )
+
+    def names(self, region: str) -> set[str]:
+        """Return the names of a region's files, the index too."""
+        obstore = require("obstore", extra="server")
+        with self._translated(region):
+            return {meta["path"] for meta in obstore.list(self._open(), prefix=region).collect()}
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete files; one that is gone already is no fault.
+
+        Raises
+        ------
+        StoreError
+            When one cannot be deleted.
+        """
+        obstore = require("obstore", extra="server")
+        for name in names:
+            with self._translated(name), contextlib.suppress(FileNotFoundError):
+                obstore.delete(self._open(), name)
+
+    def clear_staging(self) -> None:
+        """Delete what writers that died left; only for who knows that no other writer lives."""
+        with self._translated(_STAGING):
+            # Directly, because an object store hides its own unfinished files.
+            for path in (self.folder / _STAGING).glob("*"):
+                path.unlink(missing_ok=True)
+
+    def _open(self) -> ObjectStore:
+        if self._store is None:
+            stores = require("obstore.store", extra="server")
+            store: ObjectStore = stores.LocalStore(self.folder, mkdir=True)
+            self._store = store
+        return self._store
+
+    @contextlib.contextmanager
+    def _translated(self, name: str) -> Iterator[None]:
+        exceptions = require("obstore.exceptions", extra="server")
+        try:
+            yield
+        except (exceptions.BaseError, OSError) as error:
+            # The store's own errors carry the system's only as text.
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise StoreFull(
+                    f"the disk that holds {self.folder} is full: free some space, nothing was lost"
+                ) from error
+            raise StoreError(
+                f"{self.folder / name} cannot be used: check the disk and the folder's owner"
+            ) from error
