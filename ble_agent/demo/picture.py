@@ -9,7 +9,8 @@ from html import escape
 from itertools import pairwise
 
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
-from ble_agent.demo.truth import Trace, scans
+from ble_agent.demo.truth import scans
+from ble_agent.virtual_air.trace import Trace
 from tracing_core.configuration.env2 import NO_LEVEL
 
 __all__ = ["Picture", "Told"]

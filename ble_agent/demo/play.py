@@ -13,7 +13,8 @@ from typing import Any
 
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.story import AFFECTED, NAMES, RATE, SECONDS, TRANSMIT_DBM, Story
-from ble_agent.demo.truth import Trace, Truth, fault, read_trace, truth
+from ble_agent.demo.truth import Truth, fault, truth
+from ble_agent.virtual_air.trace import Trace, read_trace
 from tracing_core.clock import ScaledClock
 from tracing_core.configuration.env2 import ExposureConfiguration
 

@@ -21,7 +21,7 @@ from ble_agent.demo.play import Outcome, Play
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
 from ble_agent.demo.table import show_table
-from ble_agent.demo.truth import Trace
+from ble_agent.virtual_air.trace import Trace
 from tracing_core.errors import MissingExtra, StoreError, TracingError
 
 __all__ = ["conclude", "run"]

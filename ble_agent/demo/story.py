@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["AFFECTED", "NAMES", "RATE", "SECONDS", "TRANSMIT_DBM", "Story", "Waypoint"]
+from ble_agent.virtual_air.scenario import Place, Waypoint
+
+__all__ = ["AFFECTED", "NAMES", "RATE", "SECONDS", "TRANSMIT_DBM", "Story"]
 
 AFFECTED = "an"
 """Who will test positive."""
@@ -39,16 +40,6 @@ start = {start}
 """
 _FAR_M = 300.0
 _WALK_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Waypoint:
-    """Where somebody is at a moment; between two of them they go straight on."""
-
-    seconds: float
-    """Seconds of the story's clock since everybody set out."""
-    x_m: float
-    y_m: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +98,7 @@ class Story:
 
     def place(self, name: str, seconds: float) -> tuple[float, float]:
         """Tell where somebody is, in metres."""
-        path = self.paths[name]
-        for before, after in itertools.pairwise(path):
-            if before.seconds <= seconds < after.seconds:
-                part = (seconds - before.seconds) / (after.seconds - before.seconds)
-                return (
-                    before.x_m + part * (after.x_m - before.x_m),
-                    before.y_m + part * (after.y_m - before.y_m),
-                )
-        nearest = path[0] if seconds < path[0].seconds else path[-1]
-        return nearest.x_m, nearest.y_m
+        return Place(name, self.paths[name]).at(seconds)
 
     def distance_m(self, one: str, other: str, seconds: float) -> float:
         """Tell how far two people are from each other, in metres."""

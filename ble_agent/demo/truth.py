@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from ble_agent.virtual_air.trace import HeardRun, Trace
 from tracing_core.configuration.env2 import NO_LEVEL, ExposureConfiguration
 from tracing_core.protocol.diagnosis_key import ReportType
 
-__all__ = ["Heard", "Scan", "Sent", "Trace", "Truth", "fault", "read_trace", "scans", "truth"]
+__all__ = ["HeardScan", "Truth", "fault", "scans", "truth"]
 
 # The protocol's figures, stated anew on purpose: the truth must not come from the code it judges.
 _ONE_SCAN_SECONDS = 25.5
@@ -30,41 +29,7 @@ _DOUBT_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """An unbroken run of equal advertisements."""
-
-    sender: str
-    address: str
-    data: str
-    first: float
-    last: float
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An unbroken run of advertisements that reached somebody who was listening."""
-
-    sender: str
-    receiver: str
-    first: float
-    last: float
-    count: int
-    rssi_min: float
-    rssi_mean: float
-    rssi_max: float
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """Everything that happened on the air; times are UTC Unix seconds of the story's clock."""
-
-    sent: tuple[Sent, ...]
-    heard: tuple[Heard, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
+class HeardScan:
     """What one person's radio heard of another in one scan."""
 
     first: float
@@ -95,30 +60,16 @@ class Truth:
     """The levels of risk that agree with the trace: one, unless a threshold lies in between."""
 
 
-def read_trace(path: Path) -> Trace:
-    """Read the trace that `truyvet air` wrote."""
-    sent, heard = [], []
-    for line in path.read_text().splitlines():
-        fields: dict[str, Any] = json.loads(line)
-        kind = fields.pop("kind")
-        if kind == "sent":
-            sent.append(Sent(**fields))
-        elif kind == "heard":
-            names = Heard.__slots__
-            heard.append(Heard(**{name: fields[name] for name in names}))
-    return Trace(tuple(sent), tuple(heard))
-
-
-def scans(runs: Iterable[Heard]) -> list[Scan]:
+def scans(runs: Iterable[HeardRun]) -> list[HeardScan]:
     """Join the runs of one scan, whatever identifiers they carried."""
-    joined: list[list[Heard]] = []
+    joined: list[list[HeardRun]] = []
     for run in sorted(runs, key=lambda run: run.first):
         if joined and run.first - max(seen.last for seen in joined[-1]) <= _ONE_SCAN_SECONDS:
             joined[-1].append(run)
         else:
             joined.append([run])
     return [
-        Scan(
+        HeardScan(
             first=part[0].first,
             last=max(run.last for run in part),
             count=sum(run.count for run in part),
@@ -131,7 +82,7 @@ def scans(runs: Iterable[Heard]) -> list[Scan]:
     ]
 
 
-def _minutes(scan: Scan, earlier: Sequence[Scan]) -> tuple[int, int]:
+def _minutes(scan: HeardScan, earlier: Sequence[HeardScan]) -> tuple[int, int]:
     """How many minutes a scan may stand for, given what its receiver heard before of anybody."""
     last = max((before.first for before in earlier if before.last < scan.first), default=None)
     if last is None:
@@ -146,7 +97,7 @@ def _minutes(scan: Scan, earlier: Sequence[Scan]) -> tuple[int, int]:
 
 
 def _weights(
-    scan: Scan, transmit_dbm: int, configuration: ExposureConfiguration
+    scan: HeardScan, transmit_dbm: int, configuration: ExposureConfiguration
 ) -> tuple[float, float]:
     """Return the least and the most weight that a scan's attenuation may have."""
     config = configuration.daily_summaries

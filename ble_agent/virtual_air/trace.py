@@ -1,22 +1,28 @@
-"""What a virtual air saw, as JSON Lines: the truth that agents' logs are held against.
+"""The trace of a virtual air, as JSON Lines: the truth that agents' logs are held against.
 
-It holds addresses and identifiers in the clear, of invented devices.
+One line per run of equal packets, written when the run ends. A trace holds addresses and
+identifiers in the clear, of invented devices.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from tracing_core.errors import StoreError
 
-__all__ = ["Run", "Trace"]
+__all__ = ["HeardRun", "Run", "SentRun", "Trace", "TraceWriter", "read_trace"]
+
+
+_Run = TypeVar("_Run", "SentRun", "HeardRun")
 
 
 class Run:
-    """Equal packets in an unbroken row, from one sender and, if heard, at one receiver."""
+    """A run under way: equal packets from one sender and, if heard, at one receiver."""
 
     __slots__ = ("count", "first", "last", "rssi_max", "rssi_min", "rssi_sum")
 
@@ -44,8 +50,59 @@ class Run:
             self.rssi_max = rssi_dbm
 
 
+@dataclass(frozen=True, slots=True)
+class SentRun:
+    """A finished run of equal packets from one sender; times are UTC Unix seconds."""
+
+    sender: str
+    address: str
+    data: str
+    """Advertising data, in hexadecimal."""
+    first: float
+    last: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeardRun:
+    """The part of a run that one receiver heard in one scan; strengths are in dBm."""
+
+    sender: str
+    receiver: str
+    first: float
+    last: float
+    count: int
+    rssi_min: float
+    rssi_mean: float
+    rssi_max: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
-    """A file that takes a line for every run when the run ends; None keeps nothing.
+    """Everything that happened on the air; times are UTC Unix seconds of the air's clock."""
+
+    sent: tuple[SentRun, ...]
+    heard: tuple[HeardRun, ...]
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace that `TraceWriter` wrote."""
+    sent, heard = [], []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        fields: dict[str, Any] = json.loads(line)
+        if fields["kind"] == "sent":
+            sent.append(_from_fields(SentRun, fields))
+        elif fields["kind"] == "heard":
+            heard.append(_from_fields(HeardRun, fields))
+    return Trace(tuple(sent), tuple(heard))
+
+
+def _from_fields(kind: type[_Run], fields: dict[str, Any]) -> _Run:
+    return kind(**{field.name: fields[field.name] for field in dataclasses.fields(kind)})
+
+
+class TraceWriter:
+    """Writes a line for every run when the run ends; without a path it writes nothing.
 
     Raises
     ------

@@ -20,8 +20,8 @@ from ble_agent.demo.play import Play
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.run import conclude
 from ble_agent.demo.story import NAMES, Story
-from ble_agent.demo.truth import Trace
 from ble_agent.store.database import open_store
+from ble_agent.virtual_air.trace import Trace
 from tracing_core.errors import InvalidSignature
 from tracing_core.export_file import find_exports, load_public_key, read_export
 from tracing_core.protocol.advertisement import Advertisement

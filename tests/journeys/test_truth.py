@@ -11,17 +11,9 @@ import pytest
 
 from ble_agent.demo.picture import Picture, Told
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
-from ble_agent.demo.truth import (
-    Heard,
-    Sent,
-    Trace,
-    Truth,
-    fault,
-    read_trace,
-    scans,
-    truth,
-)
+from ble_agent.demo.truth import Truth, fault, scans, truth
 from ble_agent.virtual_air.scenario import Scenario
+from ble_agent.virtual_air.trace import HeardRun, SentRun, Trace, read_trace
 from tracing_core.configuration.env2 import ExposureConfiguration
 
 BEGAN = 1_795_226_400.0
@@ -30,12 +22,12 @@ CONFIGURATION = ExposureConfiguration.default()
 
 def heard(
     minute: float, rssi: float, *, by: str = "binh", of: str = "an", count: int = 16
-) -> Heard:
+) -> HeardRun:
     first = BEGAN + minute * 60
-    return Heard(of, by, first, first + 4, count, rssi - 2, rssi, rssi + 2)
+    return HeardRun(of, by, first, first + 4, count, rssi - 2, rssi, rssi + 2)
 
 
-def truth_of(*runs: Heard, of: str = "binh") -> Truth:
+def truth_of(*runs: HeardRun, of: str = "binh") -> Truth:
     return truth(Trace((), runs), of, "an", transmit_dbm=0, configuration=CONFIGURATION)
 
 
@@ -123,8 +115,8 @@ def test_the_trace_of_the_air_is_read(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     trace = read_trace(path)
-    assert trace.sent == (Sent("an", "a", "00", 1.0, 2.0, 3),)
-    assert trace.heard == (Heard("an", "binh", 1.0, 2.0, 3, -62, -60.5, -58),)
+    assert trace.sent == (SentRun("an", "a", "00", 1.0, 2.0, 3),)
+    assert trace.heard == (HeardRun("an", "binh", 1.0, 2.0, 3, -62, -60.5, -58),)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -156,7 +148,7 @@ def test_the_picture_says_who_was_told_what_and_what_is_not_true() -> None:
     }
     picture = Picture(
         Story.tell(1),
-        Trace((Sent("an", "a", "00", BEGAN, BEGAN + 900, 9),), (heard(5, -60),)),
+        Trace((SentRun("an", "a", "00", BEGAN, BEGAN + 900, 9),), (heard(5, -60),)),
         began=BEGAN,
         told=told,
         steps=[("now", "this"), ("later", "that")],
