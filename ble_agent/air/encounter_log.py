@@ -60,15 +60,29 @@ class Scan:
         Identifiers that earlier scans heard: these stay first when there are too many.
     random
         Which of equals stay.
+    clock_suspect
+        Whether the clock was suspect when the scan began.
+    clock_jumps
+        How often the clock had jumped by then.
     """
 
     def __init__(
-        self, started_at: float, recent: Container[Advertisement] = (), random: Random | None = None
+        self,
+        started_at: float,
+        recent: Container[Advertisement] = (),
+        random: Random | None = None,
+        *,
+        clock_suspect: bool = False,
+        clock_jumps: int = 0,
     ) -> None:
         # The clock of a device that never had the time may even be before 1970.
         self._started_at = max(0, int(started_at))
         self._recent = recent
         self._random = random or SystemRandom()
+        self.clock_suspect = clock_suspect
+        """Whether the clock was suspect when the scan began."""
+        self.clock_jumps = clock_jumps
+        """How often the clock had jumped by then."""
         self.dropped_samples = 0
         """Samples beyond the bounds."""
         self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
@@ -162,8 +176,7 @@ class EncounterLog:
         self.watch = ClockWatch(clock)
         """Tells whether the clock can be believed."""
         self._dropped_samples = 0
-        self._suspect = False
-        self._jumps = 0
+        self._day: DaySample | None = None
         self._recent = RecentlyHeard()
         self._unwritten: list[Sighting] = []
         self._heard_again: set[Advertisement] = set()
@@ -202,9 +215,14 @@ class EncounterLog:
 
     def begin(self) -> Scan:
         """Begin a scan."""
-        self._suspect = self.watch.is_suspect()
-        self._jumps = self.watch.jumps
-        return Scan(self._clock.now(), self._recent, self._random)
+        suspect = self.watch.is_suspect()
+        return Scan(
+            self._clock.now(),
+            self._recent,
+            self._random,
+            clock_suspect=suspect,
+            clock_jumps=self.watch.jumps,
+        )
 
     def commit(self, scan: Scan) -> int:
         """Write a scan and delete what is older than 14 days, in one transaction.
@@ -221,7 +239,8 @@ class EncounterLog:
             next scan that can be.
         """
         # A clock set during the scan, either way, leaves open when its packets came.
-        suspect = self.watch.is_suspect() or self._suspect or self.watch.jumps != self._jumps
+        suspect = self.watch.is_suspect()
+        suspect = suspect or scan.clock_suspect or self.watch.jumps != scan.clock_jumps
         self.watch.count_scan(suspect)
         previous = self._previous_scan_at
         if self.watch.jumped_since_scan() or (previous is not None and previous > scan.at):
@@ -235,9 +254,9 @@ class EncounterLog:
         self._previous_scan_at = scan.at
         if not self._is_recording:
             self._state |= {"at": scan.at, "clock": self.watch.state}
-        if self._db is None:
+        if self._db is None or self._day is None:
             raise StoreFull(say("error_store_full", "en"))
-        self._write(self._db)
+        self._write(self._db, self._day)
         return len(heard)
 
     def tidy(self) -> None:
@@ -258,10 +277,10 @@ class EncounterLog:
                 self._truncated_at = now
                 self._to_truncate = not truncate_log(self._db)
 
-    def _write(self, db: Database) -> None:
+    def _write(self, db: Database, day: DaySample) -> None:
         try:
             with transaction(db):
-                lost = self._day.write(self._unwritten, self._heard_again, self._clock.now())
+                lost = day.write(self._unwritten, self._heard_again, self._clock.now())
                 if lost:
                     note_deletion(db)
                 self._state["dropped_samples"] = self._dropped_samples + lost
@@ -269,7 +288,7 @@ class EncounterLog:
                 self._compare_again(db)
                 deleted = delete_old(db, self.watch.steady_now()) > 0
         except BaseException:
-            self._day.reset()
+            day.reset()
             raise
         self._dropped_samples += lost
         self._to_truncate |= deleted or lost > 0
