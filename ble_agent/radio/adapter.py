@@ -6,35 +6,51 @@ import abc
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
+from ble_agent.radio.real_time import Timeouts, slept_seconds
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.self_test import try_radio
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault
 from tracing_core.protocol.advertisement import Advertisement
 
-__all__ = ["SLEPT", "AdapterRadio"]
+__all__ = ["SLEPT", "AdapterRadio", "Opening", "retrieve"]
 
 SLEPT = "the device slept; the identifier changes"
 """Why an adapter is opened anew after suspend: the system would go on with the old identifier
 under a new address."""
 
 _logger = logging.getLogger(__name__)
-_AWAKE_CLOCK = time.CLOCK_MONOTONIC
-_WHOLE_CLOCK = getattr(time, "CLOCK_BOOTTIME", _AWAKE_CLOCK)
 # Two clocks are not read at the same instant.
 _SHORTEST_SLEEP_SECONDS = 1.0
-_UNPLUGGING_SECONDS = 1.0
+_TIMEOUTS = Timeouts()
 
 
-def _slept_seconds() -> float:
-    """Return how long this device has been suspended since it was started; 0 where none tells."""
-    return time.clock_gettime(_WHOLE_CLOCK) - time.clock_gettime(_AWAKE_CLOCK)
+def retrieve(task: asyncio.Future[Any]) -> None:
+    """Retrieve the exception of a finished task, or asyncio logs it as never retrieved."""
+    if not task.cancelled():
+        task.exception()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One opening of an adapter, until it is closed."""
+
+    lost: asyncio.Future[str]
+    """Done, with the reason, as soon as the adapter must be opened again."""
+    undo: contextlib.AsyncExitStack
+    """How each thing opened is closed."""
+    slept_before: float
+    """How long the device had been suspended by then, in seconds."""
+
+
+def _ignore(_: Heard) -> None:
+    """Drop what is heard before anyone scans."""
 
 
 class AdapterRadio(abc.ABC):
@@ -45,15 +61,29 @@ class AdapterRadio(abc.ABC):
     name
         What the owner calls it.
     clock
-        The agent's clock; scans last by it. Timeouts of whatever answers are in real time.
+        The agent's clock; scans last by it.
+    timeouts
+        How long the adapter may take, in real time.
+    slept
+        Returns how long the device has been suspended since it started, in seconds.
     """
 
     exhausted = False
     _outlives_sleep = False
 
-    def __init__(self, name: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        timeouts: Timeouts = _TIMEOUTS,
+        slept: Callable[[], float] = slept_seconds,
+    ) -> None:
         self.name = name
         self.clock = clock
+        self._timeouts = timeouts
+        self._slept = slept
+        self._opening: Opening | None = None
+        self._heard: Callable[[Heard], None] = _ignore
         self._reception = Reception()
         self.rejected = self._reception.rejected
         self._lock = asyncio.Lock()
@@ -87,16 +117,31 @@ class AdapterRadio(abc.ABC):
         """Hear no more, also after a start that failed in the middle."""
 
     @property
+    def _lost(self) -> asyncio.Future[str]:
+        assert self._opening is not None
+        return self._opening.lost
+
+    @property
+    def _undo(self) -> contextlib.AsyncExitStack:
+        assert self._opening is not None
+        return self._opening.undo
+
+    @property
+    def may_be_unplugged(self) -> bool:
+        """Whether the adapter went off a moment ago, and may yet turn out to be unplugged."""
+        return self._deciding is not None
+
+    @property
     def without_rssi(self) -> int:
         """How many identifiers came without a signal strength."""
         return self._reception.without_rssi
 
     async def __aenter__(self) -> Self:
-        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._undo = contextlib.AsyncExitStack()
+        self._opening = Opening(
+            asyncio.get_running_loop().create_future(), contextlib.AsyncExitStack(), self._slept()
+        )
         self._undo.callback(self._decide)
         self._listening = False
-        self._slept_before = _slept_seconds()
         try:
             await self._open()
         except BaseException:
@@ -113,7 +158,7 @@ class AdapterRadio(abc.ABC):
         async with self._undo:
             if self._deciding is not None:
                 # A command may have failed before it is known why the adapter is off.
-                await asyncio.wait({self._lost}, timeout=_UNPLUGGING_SECONDS)
+                await asyncio.wait({self._lost}, timeout=self._timeouts.unplugging_seconds)
             try:
                 if not self._lost.done():
                     async with self._lock:
@@ -177,8 +222,7 @@ class AdapterRadio(abc.ABC):
         except asyncio.CancelledError:
             # Only what has been started to its end can be stopped.
             await asyncio.wait({starting})
-            if not starting.cancelled():
-                starting.exception()  # Taken, so that nobody complains that it was not.
+            retrieve(starting)
             raise
 
     async def _deafen(self) -> None:
@@ -202,7 +246,7 @@ class AdapterRadio(abc.ABC):
         """
         if self._deciding is None:
             loop = asyncio.get_running_loop()
-            self._deciding = loop.call_later(_UNPLUGGING_SECONDS, self._decide)
+            self._deciding = loop.call_later(self._timeouts.unplugging_seconds, self._decide)
 
     def _decide(self) -> None:
         deciding, self._deciding = self._deciding, None
@@ -218,7 +262,8 @@ class AdapterRadio(abc.ABC):
             self._lost.set_result(why)
 
     def _check(self) -> None:
-        slept = _slept_seconds() - self._slept_before
+        assert self._opening is not None
+        slept = self._slept() - self._opening.slept_before
         if slept > _SHORTEST_SLEEP_SECONDS and not self._outlives_sleep:
             self._lose(SLEPT)
         if self._lost.done():

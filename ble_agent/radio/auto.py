@@ -61,6 +61,7 @@ class AutoRadio:
         self._radio: Radio | None = None
         self._kind = ""
         self._unfit: dict[str, RadioError | MissingExtra] = {}
+        self._failures: dict[str, RadioError | MissingExtra] = {}
 
     @property
     def name(self) -> str:

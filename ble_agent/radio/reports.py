@@ -43,6 +43,11 @@ class ReportReader:
         """Events that ended before what they announced."""
         self._pending: dict[bytes, bytes] = {}
 
+    @property
+    def pending_bytes(self) -> int:
+        """How much of unfinished advertisements it holds."""
+        return sum(map(len, self._pending.values()))
+
     def read(self, event: bytes) -> Iterator[AdvertisingReport]:
         """Read one event, from its code on; yield nothing for other events.
 

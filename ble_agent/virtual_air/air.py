@@ -29,7 +29,7 @@ from bumble.transport.common import PacketParser
 
 from ble_agent.virtual_air.controller import Advertiser, VirtualController
 from ble_agent.virtual_air.scenario import Place, Scenario
-from ble_agent.virtual_air.trace import Run, Trace
+from ble_agent.virtual_air.trace import Run, TraceWriter
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import RadioError, RadioFault
 
@@ -88,7 +88,7 @@ class Air:
         self.packets_dropped = 0
         """Packets not delivered because the hosts cannot keep up with the clock: normally none."""
         self._host = host
-        self._trace = Trace(trace)
+        self._trace = TraceWriter(trace)
         self._random = random.Random(scenario.seed)  # noqa: S311 (a simulation, to be repeated)
         self._planned: list[tuple[float, int, Advertiser, int]] = []
         self._order = itertools.count()
@@ -103,6 +103,7 @@ class Air:
         self._waiting: dict[str, list[_Client]] = {}
         self._servers: list[asyncio.Server] = []
         self._wake = asyncio.Event()
+        self._ticking: asyncio.Task[None] | None = None
         # On a clock moved by hand nobody can fall behind.
         self._most_at_once = math.inf if isinstance(clock, ManualClock) else _REPORTS_AT_ONCE
         self._allowance = self._most_at_once
@@ -139,9 +140,10 @@ class Air:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._ticking
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
         self._close()
         await asyncio.sleep(0)
 
@@ -160,6 +162,10 @@ class Air:
         client = self._clients.get(name)
         if client is not None:
             client.abort()
+
+    def send_from(self, name: str, packet: bytes) -> None:
+        """Send a packet to a controller's client, as a controller that errs does."""
+        self._clients[name].write(packet)
 
     def _close(self) -> None:
         for server in self._servers:
@@ -188,7 +194,7 @@ class Air:
         now = self._now()
         self._refill_allowance()
         for receiver in self._scanning:
-            receiver.congested = self._clients[receiver.name].backlog > _LONGEST_BACKLOG
+            receiver.scan.is_congested = self._clients[receiver.name].backlog > _LONGEST_BACKLOG
         while planned and planned[0][0] <= now:
             moment, order, advertiser, generation = planned[0]
             if advertiser.generation != generation:
@@ -281,15 +287,15 @@ class Air:
                 self._deliver(advertiser, receiver, moment)
 
     def _deliver(self, advertiser: Advertiser, receiver: VirtualController, moment: float) -> None:
-        if not receiver.extended_scan and advertiser.legacy_report is None:
+        if not receiver.scan.is_extended and advertiser.legacy_report is None:
             return
-        if receiver.congested or self._allowance < 1:
+        if receiver.scan.is_congested or self._allowance < 1:
             self._drop()
             return
         scenario = self.scenario
         missed = scenario.loss
-        if receiver.scan_share < 1.0:
-            missed = 1.0 - (1.0 - missed) * receiver.scan_share
+        if receiver.scan.share < 1.0:
+            missed = 1.0 - (1.0 - missed) * receiver.scan.share
         if missed and self._random.random() < missed:
             return
         signal_dbm = self._signal_dbm(advertiser.controller.name, receiver.name, moment)
@@ -297,19 +303,19 @@ class Air:
             signal_dbm += self._random.gauss(0.0, scenario.noise_db)
         if signal_dbm < scenario.sensitivity_dbm:
             return
-        if receiver.filter_duplicates:
+        if receiver.scan.filter_duplicates:
             address = bytes(advertiser.address)
-            if address in receiver.reported:
+            if address in receiver.scan.reported:
                 return
-            receiver.reported.add(address)
+            receiver.scan.reported.add(address)
         self._allowance -= 1
         rssi_dbm = min(max(round(signal_dbm), _LOWEST_RSSI_DBM), _HIGHEST_RSSI_DBM)
         strength = rssi_dbm.to_bytes(1, signed=True)
-        if not receiver.extended_scan and advertiser.legacy_report is not None:
-            receiver.outgoing += advertiser.legacy_report + strength
+        if not receiver.scan.is_extended and advertiser.legacy_report is not None:
+            receiver.scan.outgoing += advertiser.legacy_report + strength
         else:
             for before, after in advertiser.extended_reports:
-                receiver.outgoing += before + strength + after
+                receiver.scan.outgoing += before + strength + after
         self.packets_heard += 1
         run = advertiser.heard.get(receiver)
         if run is None:
@@ -344,6 +350,7 @@ class _Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._controller: VirtualController | None = None
         self._parser = PacketParser()
+        self._patience: asyncio.TimerHandle | None = None
 
     @property
     def backlog(self) -> int:
@@ -361,12 +368,12 @@ class _Client(asyncio.Protocol):
         """Take the controller, if it is free."""
         if self._transport is None or not self._air.take(self._name, self):
             return
-        self._patience.cancel()
+        self._keep_connection()
         self._controller = VirtualController(
             self._name,
             self._air.scenario.mode,
             _public_address(self._name),
-            self._write,
+            self.write,
             self._air,
         )
         self._parser.set_packet_sink(self._controller)
@@ -388,18 +395,23 @@ class _Client(asyncio.Protocol):
             self._transport.abort()
         self._power_off()
 
+    def _keep_connection(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+
     def _turn_away(self) -> None:
         _logger.warning("controller %s is in use: a second client is turned away", self._name)
         self.abort()
 
     def _power_off(self) -> None:
-        self._patience.cancel()
+        self._keep_connection()
         if self._controller is not None:
             controller, self._controller = self._controller, None
             controller.power_off()
         self._air.give_back(self._name, self)
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client, as long as it is there."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bumble import hci
@@ -18,7 +19,7 @@ from bumble.controller import Controller
 from ble_agent.virtual_air.scenario import AirMode
 from ble_agent.virtual_air.trace import Run
 
-__all__ = ["Advertiser", "AirControl", "VirtualController"]
+__all__ = ["Advertiser", "AirControl", "Scanning", "VirtualController"]
 
 _logger = logging.getLogger(__name__)
 _SUCCESS = hci.HCI_ErrorCode.SUCCESS
@@ -146,6 +147,24 @@ class Advertiser:
         ]
 
 
+@dataclass(slots=True)
+class Scanning:
+    """How a controller scans, and what it has to report."""
+
+    is_extended: bool = False
+    """Whether the host asked by extended commands."""
+    filter_duplicates: bool = False
+    """Whether each address is reported once per scan."""
+    reported: set[bytes] = field(default_factory=set)
+    """Addresses reported in this scan, if it filters duplicates."""
+    share: float = 1.0
+    """Part of the time that the receiver is on in a scan, 0 to 1."""
+    is_congested: bool = False
+    """Whether the host reads too slowly, so that reports are dropped."""
+    outgoing: bytearray = field(default_factory=bytearray)
+    """Reports gathered for the host."""
+
+
 class AirControl(Protocol):
     """What a controller needs of its air."""
 
@@ -203,23 +222,24 @@ class VirtualController(Controller):
             self.supported_commands = self.supported_commands | _EXTENDED_FAMILY
             if mode is AirMode.EXTENDED:
                 self.supported_commands = self.supported_commands - _LEGACY_FAMILY
-        self._power_up()
-
-    def _power_up(self) -> None:
         self._family: frozenset[int] | None = None
         self._legacy = Advertiser(self)
         self._sets: dict[int, Advertiser] = {}
         self.le_scan_enable = False
-        self.extended_scan = False
-        self.filter_duplicates = False
-        self.reported: set[bytes] = set()
-        """Addresses reported in this scan, if it filters duplicates."""
-        self.scan_share = 1.0
-        """Part of the time that the receiver is on in a scan, 0 to 1."""
-        self.congested = False
-        """Whether the host reads too slowly, so that reports are dropped."""
-        self.outgoing = bytearray()
-        """Reports gathered for the host."""
+        self.scan = Scanning()
+        """How it scans; another after each reset."""
+
+    def _power_up(self) -> None:
+        self._family = None
+        self._legacy = Advertiser(self)
+        self._sets = {}
+        self.le_scan_enable = False
+        self.scan = Scanning()
+
+    @property
+    def is_advertising(self) -> bool:
+        """Whether anything is on the air."""
+        return any(each.enabled for each in (self._legacy, *self._sets.values()))
 
     def power_off(self) -> None:
         """Fall silent and deaf, as when the host goes away."""
@@ -230,9 +250,9 @@ class VirtualController(Controller):
 
     def flush(self) -> None:
         """Hand the gathered reports to the host."""
-        if self.outgoing:
-            self._send(bytes(self.outgoing))
-            self.outgoing.clear()
+        if self.scan.outgoing:
+            self._send(bytes(self.scan.outgoing))
+            self.scan.outgoing.clear()
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
         """Answer at once, behind the reports of before."""
@@ -342,8 +362,8 @@ class VirtualController(Controller):
     ) -> _Status:
         """Start, stop, or start anew."""
         self._set_scanning(False)
-        self.filter_duplicates = bool(command.filter_duplicates)
-        self.extended_scan = False
+        self.scan.filter_duplicates = bool(command.filter_duplicates)
+        self.scan.is_extended = False
         self._set_scanning(bool(command.le_scan_enable))
         return _Status(_SUCCESS)
 
@@ -476,8 +496,8 @@ class VirtualController(Controller):
     ) -> _Status:
         """Start, stop, or start anew; duration and period are not kept."""
         self._set_scanning(False)
-        self.filter_duplicates = bool(command.filter_duplicates)
-        self.extended_scan = True
+        self.scan.filter_duplicates = bool(command.filter_duplicates)
+        self.scan.is_extended = True
         self._set_scanning(bool(command.enable))
         return _Status(_SUCCESS)
 
@@ -486,13 +506,13 @@ class VirtualController(Controller):
             return _Status(_DISALLOWED)
         if not 4 <= window <= interval:
             return _Status(_INVALID)
-        self.scan_share = window / interval
+        self.scan.share = window / interval
         return _Status(_SUCCESS)
 
     def _set_scanning(self, enabled: bool) -> None:
         if enabled and not self.le_scan_enable:
             self.le_scan_enable = True
-            self.reported.clear()
+            self.scan.reported.clear()
             self._air.begin_scan(self)
         elif not enabled and self.le_scan_enable:
             self._air.end_scan(self)

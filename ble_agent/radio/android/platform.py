@@ -84,6 +84,7 @@ class _Pyjnius(_Bridge):
         jnius = importlib.import_module("jnius")
         super().__init__(jnius.autoclass, jnius.JavaException)
         self._jnius = jnius
+        self._listener: Any = None
 
     def to_java_bytes(self, data: bytes) -> Any:
         return data

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from bleak import BleakScanner
@@ -25,16 +26,16 @@ from ble_agent.radio.adapter import AdapterRadio
 from ble_agent.radio.android.platform import AndroidPlatform, load_platform
 from ble_agent.radio.protocol import Capabilities
 from ble_agent.radio.quotation import hush, quote
+from ble_agent.radio.real_time import Timeouts, slept_seconds
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault
 from tracing_core.protocol.advertisement import SERVICE_UUID, Advertisement
 
-__all__ = ["START_TIMEOUT_SECONDS", "AndroidRadio"]
-
-START_TIMEOUT_SECONDS = 10.0
-"""How long Android may take to start or stop something, in real time."""
+__all__ = ["AndroidRadio"]
 
 hush("bleak")
+
+_TIMEOUTS = Timeouts()
 
 _UUID = normalize_uuid_16(SERVICE_UUID)
 _BLUETOOTH = "android.bluetooth.BluetoothAdapter"
@@ -56,9 +57,11 @@ class AndroidRadio(AdapterRadio):
     Parameters
     ----------
     clock
-        The agent's clock; scans last by it. Android's timeouts are in real time.
+        The agent's clock; scans last by it.
     platform
         Reaches Android's classes; found by itself unless given.
+    timeouts, slept
+        As for `AdapterRadio`.
     """
 
     capabilities = Capabilities(
@@ -71,13 +74,22 @@ class AndroidRadio(AdapterRadio):
     # A phone sleeps whenever its screen is dark, and Android's Bluetooth goes on.
     _outlives_sleep = True
 
-    def __init__(self, clock: Clock, *, platform: AndroidPlatform | None = None) -> None:
-        super().__init__("android", clock)
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        platform: AndroidPlatform | None = None,
+        timeouts: Timeouts = _TIMEOUTS,
+        slept: Callable[[], float] = slept_seconds,
+    ) -> None:
+        super().__init__("android", clock, timeouts, slept)
         self._platform = platform
-
-    async def _open(self) -> None:
+        self._advertiser: Any = None
         self._callback: Any = None
         self._scanner: BleakScanner | None = None
+
+    async def _open(self) -> None:
+        self._callback = self._scanner = None
         if self._platform is None:
             self._platform = load_platform()
         self._advertiser = self._adapter().getBluetoothLeAdvertiser()
@@ -99,7 +111,7 @@ class AndroidRadio(AdapterRadio):
         # half a minute.
         scanner = BleakScanner(self._on_packet, [_UUID], scanning_mode="active")
         try:
-            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeouts.command_seconds):
                 await scanner.start()
         except (BleakError, TimeoutError) as error:
             raise _scan_error(error) from error
@@ -136,7 +148,7 @@ class AndroidRadio(AdapterRadio):
                 self._advertiser.startAdvertising(
                     self._settings(), self._data(advertisement), self._callback
                 )
-            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeouts.command_seconds):
                 code = await started
         except TimeoutError as error:
             raise RadioError(

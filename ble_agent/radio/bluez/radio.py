@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from bleak import BleakScanner
 from bleak.args.bluez import BlueZScannerArgs, OrPattern
@@ -20,9 +21,9 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
 from bleak.uuids import normalize_uuid_16
 
-from ble_agent.radio.adapter import AdapterRadio
+from ble_agent.radio.adapter import AdapterRadio, retrieve
 from ble_agent.radio.bluez.advertisement import BluezAdvertisement
-from ble_agent.radio.bluez.service import CALL_TIMEOUT_SECONDS, Adapter, BluezService, refusal
+from ble_agent.radio.bluez.service import Adapter, BluezService, refusal
 from ble_agent.radio.protocol import (
     LONGEST_CONTROLLER_TIMEOUT_SECONDS,
     Capabilities,
@@ -30,6 +31,7 @@ from ble_agent.radio.protocol import (
     seconds_on_air,
 )
 from ble_agent.radio.quotation import hush
+from ble_agent.radio.real_time import Timeouts, slept_seconds
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault
 from tracing_core.protocol.advertisement import SERVICE_UUID, Advertisement
@@ -37,6 +39,7 @@ from tracing_core.protocol.advertisement import SERVICE_UUID, Advertisement
 __all__ = ["BluezRadio"]
 
 _logger = logging.getLogger(__name__)
+_TIMEOUTS = Timeouts()
 hush("bleak", "dbus_fast")
 
 _UUID = normalize_uuid_16(SERVICE_UUID)
@@ -56,12 +59,25 @@ class BluezRadio(AdapterRadio):
     adapter
         ``hci0`` or another; None for the first that can do what we need.
     clock
-        The agent's clock; scans last by it. Timeouts of bluetoothd are in real time.
+        The agent's clock; scans last by it.
+    timeouts, slept
+        As for `AdapterRadio`.
     """
 
-    def __init__(self, adapter: str | None, clock: Clock) -> None:
-        super().__init__("bluez" if adapter is None else f"bluez:{adapter}", clock)
+    def __init__(
+        self,
+        adapter: str | None,
+        clock: Clock,
+        *,
+        timeouts: Timeouts = _TIMEOUTS,
+        slept: Callable[[], float] = slept_seconds,
+    ) -> None:
+        name = "bluez" if adapter is None else f"bluez:{adapter}"
+        super().__init__(name, clock, timeouts, slept)
         self._chosen = adapter
+        self._opened_service: BluezService | None = None
+        self._sent: tuple[str, BluezAdvertisement] | None = None
+        self._scanners: list[BleakScanner] = []
         self._adapter: Adapter | None = None
         self._monitors = False
         self._count = 0
@@ -84,11 +100,17 @@ class BluezRadio(AdapterRadio):
             else "one packet per device and scan: bluetoothd runs without --experimental",
         )
 
+    @property
+    def _service(self) -> BluezService:
+        assert self._opened_service is not None
+        return self._opened_service
+
     async def _open(self) -> None:
         await self._end_late_scan()
-        self._sent: tuple[str, BluezAdvertisement] | None = None
-        self._scanners: list[BleakScanner] = []
-        self._service = BluezService(self._lose, self._note_switched_off)
+        self._sent, self._scanners = None, []
+        self._opened_service = BluezService(
+            self._lose, self._note_switched_off, self._timeouts.command_seconds
+        )
         # bluetoothd removes what a closed connection had registered.
         self._undo.push_async_callback(self._service.close)
         await self._service.connect()
@@ -234,7 +256,7 @@ class BluezRadio(AdapterRadio):
     async def _begin(self, scanner: BleakScanner) -> None:
         starting = asyncio.ensure_future(scanner.start())
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeouts.command_seconds):
                 await asyncio.shield(starting)
         except (BleakError, OSError, EOFError, TimeoutError) as error:
             if not starting.done():
@@ -247,7 +269,7 @@ class BluezRadio(AdapterRadio):
     async def _end_late_scan(self) -> None:
         """Wait until nothing is left of a scan that bluetoothd was too slow to begin."""
         if self._late is not None:
-            await asyncio.wait({self._late}, timeout=CALL_TIMEOUT_SECONDS)
+            await asyncio.wait({self._late}, timeout=self._timeouts.command_seconds)
             if not self._late.done():
                 raise _scan_error(TimeoutError())
             self._late = None
@@ -257,7 +279,7 @@ class BluezRadio(AdapterRadio):
         while self._scanners:
             scanner = self._scanners.pop()
             try:
-                async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+                async with asyncio.timeout(self._timeouts.command_seconds):
                     await scanner.stop()
             except (BleakError, OSError, EOFError, TimeoutError) as error:
                 failure = _scan_error(error)
@@ -268,8 +290,7 @@ class BluezRadio(AdapterRadio):
 async def _stop_late(starting: asyncio.Future[None], scanners: list[BleakScanner]) -> None:
     """Stop scanners once the last of them has begun, or could not."""
     await asyncio.wait({starting})
-    if not starting.cancelled():
-        starting.exception()  # Taken, so that nobody complains that it was not.
+    retrieve(starting)
     for scanner in reversed(scanners):
         with contextlib.suppress(BleakError, OSError, EOFError):
             await scanner.stop()

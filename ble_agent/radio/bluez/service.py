@@ -15,10 +15,7 @@ from ble_agent.radio.adapter import SLEPT
 from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
 
-__all__ = ["CALL_TIMEOUT_SECONDS", "Adapter", "BluezService", "refusal"]
-
-CALL_TIMEOUT_SECONDS = 10.0
-"""How long bluetoothd may take to answer, in real time; powering on loads firmware."""
+__all__ = ["Adapter", "BluezService", "refusal"]
 
 _SERVICE = "org.bluez"
 _ADAPTER = "org.bluez.Adapter1"
@@ -64,11 +61,19 @@ class BluezService:
         Called when bluetoothd stops, or the adapter or the bus goes away, with what to say of it.
     on_switched_off
         Called when somebody switches the adapter off.
+    call_seconds
+        How long bluetoothd may take to answer, in real time.
     """
 
-    def __init__(self, on_lost: Callable[[str], None], on_switched_off: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        on_lost: Callable[[str], None],
+        on_switched_off: Callable[[], None],
+        call_seconds: float,
+    ) -> None:
         self._on_lost = on_lost
         self._on_switched_off = on_switched_off
+        self._call_seconds = call_seconds
         self._path = ""
         self._bus: MessageBus | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -84,7 +89,7 @@ class BluezService:
         bus = MessageBus(bus_type=BusType.SYSTEM)
         self._bus = bus
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._call_seconds):
                 await bus.connect()
         except AuthError as error:
             raise RadioError(
@@ -177,7 +182,7 @@ class BluezService:
             body=list(body),
         )
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._call_seconds):
                 reply = await self._bus.call(message)
         except TimeoutError:
             self._on_lost("bluetoothd does not answer: sudo systemctl restart bluetooth")

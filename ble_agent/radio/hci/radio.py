@@ -11,31 +11,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from bumble import hci, host
 from bumble.core import ProtocolError
+from bumble.transport.common import Transport
 
-from ble_agent.radio.adapter import AdapterRadio
+from ble_agent.radio.adapter import AdapterRadio, retrieve
 from ble_agent.radio.hci.commands import CommandSet, ExtendedCommands, LegacyCommands, draw_address
 from ble_agent.radio.hci.transport import close_hci, open_hci
 from ble_agent.radio.protocol import Capabilities
 from ble_agent.radio.quotation import hush
+from ble_agent.radio.real_time import Timeouts, slept_seconds
 from ble_agent.radio.reports import EVENT_LE_META
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioError, RadioFault
 from tracing_core.protocol.advertisement import FLAGS, Advertisement
 
-__all__ = ["COMMAND_TIMEOUT_SECONDS", "OPEN_TIMEOUT_SECONDS", "HciRadio"]
-
-OPEN_TIMEOUT_SECONDS = 15.0
-"""How long opening may take in real time; a dongle may be loading its firmware."""
-
-COMMAND_TIMEOUT_SECONDS = 3.0
-"""How long a command may stay unanswered in real time."""
+__all__ = ["HciRadio"]
 
 hush("bumble")
+
+_TIMEOUTS = Timeouts(command_seconds=3.0, closing_seconds=3.0)
 
 _T = TypeVar("_T")
 _EVENT_PACKET = 0x04
@@ -74,8 +72,7 @@ class _Incoming:
         self._end(_PULLED)
 
     def on_terminated(self, terminated: asyncio.Future[None]) -> None:
-        if not terminated.cancelled():
-            terminated.exception()  # Taken, so that nobody complains that it was not.
+        retrieve(terminated)
         self.on_transport_lost()
 
     def _end(self, why: str) -> None:
@@ -91,9 +88,13 @@ class HciRadio(AdapterRadio):
     transport
         Bumble's name of the transport: ``hci-socket:0``, ``usb:0``, ``tcp-client:HOST:PORT``.
     clock
-        The agent's clock; scans last by it. Timeouts of the adapter are in real time.
+        The agent's clock; scans last by it.
     flags
         The Flags to send; None sends none, as Android does.
+    open_transport
+        Opens a transport by its name, within so many seconds.
+    timeouts, slept
+        As for `AdapterRadio`.
     """
 
     capabilities = Capabilities(
@@ -104,17 +105,35 @@ class HciRadio(AdapterRadio):
         note="uses the adapter alone; no other program can meanwhile",
     )
 
-    def __init__(self, transport: str, clock: Clock, *, flags: int | None = FLAGS) -> None:
-        super().__init__(f"hci:{transport}", clock)
+    def __init__(
+        self,
+        transport: str,
+        clock: Clock,
+        *,
+        flags: int | None = FLAGS,
+        open_transport: Callable[[str, float], Awaitable[Transport]] = open_hci,
+        timeouts: Timeouts = _TIMEOUTS,
+        slept: Callable[[], float] = slept_seconds,
+    ) -> None:
+        super().__init__(f"hci:{transport}", clock, timeouts, slept)
         self._spec = transport
         self._flags = flags
+        self._open_transport = open_transport
+        self._opened_host: host.Host | None = None
+        self._commands: CommandSet = LegacyCommands()
+        self._advertising = False
+
+    @property
+    def _host(self) -> host.Host:
+        assert self._opened_host is not None
+        return self._opened_host
 
     async def _open(self) -> None:
         self._advertising = False
-        transport = await open_hci(self._spec, OPEN_TIMEOUT_SECONDS)
-        self._undo.push_async_callback(close_hci, transport, COMMAND_TIMEOUT_SECONDS)
+        transport = await self._open_transport(self._spec, self._timeouts.open_seconds)
+        self._undo.push_async_callback(close_hci, transport, self._timeouts.closing_seconds)
         source, sink = transport
-        self._host = host.Host(controller_sink=sink)
+        self._opened_host = host.Host(controller_sink=sink)
         self._host.hci_metadata = getattr(source, "metadata", {})
         incoming = _Incoming(self._host, self._on_event, self._lost)
         source.set_packet_sink(incoming)
@@ -127,7 +146,7 @@ class HciRadio(AdapterRadio):
         if self._lost.done() and self._lost.result() == _PULLED:
             return
         with contextlib.suppress(ProtocolError, OSError, RuntimeError, AssertionError):
-            async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeouts.command_seconds):
                 await self._host.send_command(hci.HCI_Reset_Command())
 
     def _on_event(self, event: bytes) -> None:
@@ -137,7 +156,7 @@ class HciRadio(AdapterRadio):
 
     async def _reset(self) -> None:
         try:
-            await self._answered(self._host.reset(), "RESET", OPEN_TIMEOUT_SECONDS)
+            await self._answered(self._host.reset(), "RESET", self._timeouts.open_seconds)
         except RadioError as error:
             if error.reason is not RadioFault.REFUSED or self._has_low_energy():
                 raise
@@ -190,7 +209,7 @@ class HciRadio(AdapterRadio):
     async def _command(self, command: hci.HCI_SyncCommand[Any]) -> None:
         name = command.name.removeprefix("HCI_").removesuffix("_COMMAND")
         response = await self._answered(
-            self._host.send_command(command), name, COMMAND_TIMEOUT_SECONDS
+            self._host.send_command(command), name, self._timeouts.command_seconds
         )
         status = _status(response)
         if status != hci.HCI_SUCCESS:
@@ -204,7 +223,7 @@ class HciRadio(AdapterRadio):
         # When the caller is cancelled the exchange still runs to its end, or the next command would
         # take this one's answer for its own.
         task = asyncio.ensure_future(answer)
-        task.add_done_callback(_take_exception)
+        task.add_done_callback(retrieve)
         ends: set[asyncio.Future[Any]] = {task, self._lost}
         await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -218,11 +237,6 @@ class HciRadio(AdapterRadio):
         task.cancel()
         self._lose(f"it does not answer {name}: restart it")
         raise self._gone()
-
-
-def _take_exception(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()
 
 
 def _status(

@@ -19,7 +19,7 @@ from bumble.transport.common import (
 from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
 
-__all__ = ["close_hci", "open_hci"]
+__all__ = ["close_hci", "open_hci", "transport_fault", "watch_socket"]
 
 _NO_ADAPTER = (errno.ENODEV, errno.ENXIO, errno.ENOENT, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 _USB_FAULTS = {
@@ -54,8 +54,8 @@ async def open_hci(spec: str, timeout_seconds: float) -> Transport:
         ) from error
     except Exception as error:
         # Bumble and the libraries under it raise what they like here, bare Exception included.
-        raise _fault(spec, error) from error
-    _watch_socket(transport)
+        raise transport_fault(spec, error) from error
+    watch_socket(transport)
     return transport
 
 
@@ -67,7 +67,8 @@ async def close_hci(transport: Transport, timeout_seconds: float) -> None:
             await transport.close()
 
 
-def _fault(spec: str, error: Exception) -> RadioError:
+def transport_fault(spec: str, error: Exception) -> RadioError:
+    """Return what an error of a library means to the owner."""
     number = _USB_FAULTS.get(type(error).__name__, getattr(error, "errno", None))
     if number in (errno.EPERM, errno.EACCES):
         return RadioError(
@@ -90,7 +91,7 @@ def _fault(spec: str, error: Exception) -> RadioError:
     )
 
 
-def _watch_socket(transport: Transport) -> None:
+def watch_socket(transport: Transport) -> None:
     """Read an HCI socket ourselves: Bumble's reader does not notice that the adapter went away."""
     descriptor = getattr(transport, "socket", None)
     if not isinstance(descriptor, socket.socket):

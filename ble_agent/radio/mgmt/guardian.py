@@ -32,7 +32,6 @@ _REMOVE_ADVERTISING, _REMOVE_MONITOR = 0x003F, 0x0053
 _ANSWERS, _BUSY = (0x0001, 0x0002), 0x0A
 _HEADER, _ANSWER = struct.Struct("<HHH"), struct.Struct("<HHHHB")
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-_CLOSE_SECONDS = 5.0
 _ANSWER_SECONDS, _BUSY_SECONDS = 5.0, 0.1
 _LONGEST_WAIT_SECONDS = 10.0
 
@@ -47,7 +46,9 @@ class Guardian:
     connect
         Opens the management channel that the process will hold.
     on_end
-        Called when the process ends before it is told to.
+        Called when the process ends before `close`.
+    closing_seconds
+        How long `close` waits for the process.
     """
 
     def __init__(
@@ -56,7 +57,10 @@ class Guardian:
         instance: int,
         connect: Callable[[], socket.socket],
         on_end: Callable[[], None],
+        *,
+        closing_seconds: float = 5.0,
     ) -> None:
+        self._closing_seconds = closing_seconds
         with connect() as channel:
             descriptor = channel.fileno()
             self._process = subprocess.Popen(
@@ -70,6 +74,16 @@ class Guardian:
         assert self._process.stdout is not None
         self._output = self._process.stdout
         asyncio.get_running_loop().add_reader(self._output, self._note_end, on_end)
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
 
     def watch_advertisement(self, seconds: float) -> None:
         """Let an advertisement last so many seconds of real time from now on; 0 for none.
@@ -100,15 +114,19 @@ class Guardian:
         asyncio.get_running_loop().remove_reader(self._output)
         on_end()
 
+    def hang_up(self) -> None:
+        """Close the pipe to the process, as the death of the agent does."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     async def close(self) -> None:
         """Let it remove what is left, and end; on a busy machine it may do so a little later."""
-        assert self._process.stdin is not None
         asyncio.get_running_loop().remove_reader(self._output)
         self._output.close()
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self.hang_up()
         try:
-            await asyncio.to_thread(self._process.wait, _CLOSE_SECONDS)
+            await asyncio.to_thread(self._process.wait, self._closing_seconds)
         except subprocess.TimeoutExpired:
             # Killed, it would undo nothing.
             threading.Thread(target=self._process.wait, daemon=True).start()

@@ -38,16 +38,15 @@ from ble_agent.radio.protocol import (
     Finding,
     seconds_on_air,
 )
+from ble_agent.radio.real_time import Timeouts, slept_seconds
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
 from tracing_core.protocol.advertisement import FLAGS, SERVICE_UUID, Advertisement
 
-__all__ = ["COMMAND_TIMEOUT_SECONDS", "MgmtRadio"]
-
-COMMAND_TIMEOUT_SECONDS = 10.0
-"""How long a command may stay unanswered in real time; powering on loads firmware."""
+__all__ = ["MgmtRadio"]
 
 _logger = logging.getLogger(__name__)
+_TIMEOUTS = Timeouts()
 _LE_ADDRESSES = bytes([0x06])  # public and random
 # One pattern: at the start of Service Data, 2 bytes that are the service's UUID, padded to 31.
 _PATTERNS = struct.pack("<BBBBH29x", 1, 0x16, 0, 2, SERVICE_UUID)
@@ -68,11 +67,13 @@ class MgmtRadio(AdapterRadio):
     index
         Number of the adapter: 0 for hci0; None for the first with Low Energy.
     clock
-        The agent's clock; scans last by it. Timeouts of the kernel are in real time.
+        The agent's clock; scans last by it.
     flags
         The Flags to send; None sends none, as Android does.
     connect
         Opens the channel.
+    timeouts, slept
+        As for `AdapterRadio`.
     """
 
     def __init__(
@@ -82,12 +83,30 @@ class MgmtRadio(AdapterRadio):
         *,
         flags: int | None = FLAGS,
         connect: Callable[[], socket.socket] = open_control_channel,
+        timeouts: Timeouts = _TIMEOUTS,
+        slept: Callable[[], float] = slept_seconds,
     ) -> None:
-        super().__init__("mgmt" if index is None else f"mgmt:hci{index}", clock)
+        name = "mgmt" if index is None else f"mgmt:hci{index}"
+        super().__init__(name, clock, timeouts, slept)
         self._chosen = index
         self._flags = flags
         self._connect = connect
         self._has_monitors = True
+        self._opened_channel: MgmtChannel | None = None
+        self.guardian: Guardian | None = None
+        """The process that removes what a dead agent leaves; None before the radio is open."""
+        self._index = NO_INDEX
+        self._instance = b""
+        self._is_extended = False
+        self._foreign_monitors: list[bytes] = []
+        self._advertising = False
+        self._monitor: bytes | None = None
+        self._discovering = False
+
+    @property
+    def _channel(self) -> MgmtChannel:
+        assert self._opened_channel is not None
+        return self._opened_channel
 
     @property
     def capabilities(self) -> Capabilities:
@@ -104,13 +123,12 @@ class MgmtRadio(AdapterRadio):
 
     async def _open(self) -> None:
         self._index, self._advertising = NO_INDEX, False
-        self._monitor: bytes | None = None
-        self._discovering = False
+        self._monitor, self._discovering = None, False
         try:
             channel = self._connect()
         except OSError as error:
             raise _no_channel(error) from error
-        self._channel = MgmtChannel(
+        self._opened_channel = MgmtChannel(
             channel, self._on_event, lambda: self._lose("the kernel closed the channel")
         )
         self._undo.callback(self._channel.close)
@@ -129,7 +147,7 @@ class MgmtRadio(AdapterRadio):
                     MgmtCommand.REMOVE_ADVERTISING,
                     self._index,
                     self._instance,
-                    seconds=COMMAND_TIMEOUT_SECONDS,
+                    seconds=self._timeouts.command_seconds,
                 )
 
     async def self_test(self) -> list[Finding]:
@@ -234,8 +252,12 @@ class MgmtRadio(AdapterRadio):
         self._is_extended = features.is_extended
         # Once its pipe is closed the guardian removes whatever was left on the air.
         try:
-            self._guardian = Guardian(
-                self._index, self._instance[0], self._connect, self._lose_its_guardian
+            self.guardian = Guardian(
+                self._index,
+                self._instance[0],
+                self._connect,
+                self._lose_guardian,
+                closing_seconds=self._timeouts.closing_seconds,
             )
         except OSError as error:
             raise RadioError(
@@ -243,7 +265,7 @@ class MgmtRadio(AdapterRadio):
                 f"the process that guards {self.name} cannot be started ({error.strerror}):"
                 " stop other programs, or use --radio bluez",
             ) from error
-        self._undo.push_async_callback(self._guardian.close)
+        self._undo.push_async_callback(self.guardian.close)
         self._undo.push_async_callback(self._silence_what_was_lost)
 
     async def _list_monitors(self) -> None:
@@ -273,7 +295,7 @@ class MgmtRadio(AdapterRadio):
         if self._is_extended and seconds > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
             # A longer one would end too early; the guardian keeps it.
             timeout = 0
-        self._tell(self._guardian.watch_advertisement, seconds)
+        self._instruct(Guardian.watch_advertisement, seconds)
         self._advertising = True
         body = self._instance + struct.pack("<IHHBB", 0, 0, timeout, len(data), 0) + data
         try:
@@ -300,23 +322,24 @@ class MgmtRadio(AdapterRadio):
                 if error.status != MgmtStatus.INVALID_PARAMETERS:
                     self._advertising = True
                     raise
-            self._tell(self._guardian.watch_advertisement, 0.0)
+            self._instruct(Guardian.watch_advertisement, 0)
 
-    def _tell(self, order: Callable[..., None], number: float) -> None:
+    def _instruct(self, order: Callable[[Guardian, int], None], number: int) -> None:
+        assert self.guardian is not None
         try:
-            order(number)
+            order(self.guardian, number)
         except OSError as error:
-            self._lose_its_guardian()
+            self._lose_guardian()
             raise self._gone() from error
 
-    def _lose_its_guardian(self) -> None:
+    def _lose_guardian(self) -> None:
         self._lose("the process that guards it ended")
 
     async def _start_listening(self) -> None:
         if self._has_monitors:
             try:
                 self._monitor = await self._command(MgmtCommand.ADD_PATTERNS_MONITOR, _PATTERNS)
-                self._tell(self._guardian.watch_monitor, int.from_bytes(self._monitor, "little"))
+                self._instruct(Guardian.watch_monitor, int.from_bytes(self._monitor, "little"))
             except _Refused as error:
                 if error.status not in (MgmtStatus.UNKNOWN_COMMAND, MgmtStatus.NOT_SUPPORTED):
                     raise
@@ -330,7 +353,7 @@ class MgmtRadio(AdapterRadio):
         discovering, self._discovering = self._discovering, False
         if monitor is not None:
             await self._command(MgmtCommand.REMOVE_MONITOR, monitor)
-            self._tell(self._guardian.watch_monitor, 0)
+            self._instruct(Guardian.watch_monitor, 0)
         if discovering:
             with contextlib.suppress(_Refused):
                 # The kernel ends a discovery by itself after ten seconds.
@@ -344,7 +367,9 @@ class MgmtRadio(AdapterRadio):
             raise self._gone()
         to = self._index if index is None else index
         try:
-            return await self._channel.command(command, to, body, seconds=COMMAND_TIMEOUT_SECONDS)
+            return await self._channel.command(
+                command, to, body, seconds=self._timeouts.command_seconds
+            )
         except MgmtRefusedError as error:
             raise _refused(command, error.status, f"hci{to}") from error
         except TimeoutError:

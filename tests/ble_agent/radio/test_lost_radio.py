@@ -6,7 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from bumble.transport.common import Transport
 
+from ble_agent.radio.hci.transport import open_hci
 from ble_agent.virtual_air.air import Air
 from ble_agent.virtual_air.scenario import AirMode
 from tests.ble_agent.virtual_air.air_trace import findings, identifiers, read_trace
@@ -60,11 +62,16 @@ async def test_a_loss_between_scans_is_noticed_without_any_time_passing(
 async def test_an_adapter_that_is_away_for_long_is_looked_for_again_and_again(
     tmp_path: Path,
 ) -> None:
+    is_away = False
+
+    async def open_if_there(name: str, seconds: float) -> Transport:
+        return await open_hci("tcp-client:127.0.0.1:1" if is_away else name, seconds)
+
     async with air_of(*standing(an=0)) as (air, _):
-        radio = radio_on(air, "an")
+        radio = radio_on(air, "an", open_transport=open_if_there)
         async with agent_on(radio, tmp_path) as told:
             await pass_minutes(air, 1)
-            transport, radio._spec = radio._spec, "tcp-client:127.0.0.1:1"
+            is_away = True
             air.disconnect("an")
             await pass_minutes(air, 1)
             # After 2, 4, 8, 16 and 32 seconds, each a little late.
@@ -73,7 +80,7 @@ async def test_an_adapter_that_is_away_for_long_is_looked_for_again_and_again(
                 *[RadioFault.NO_ADAPTER] * (len(told) - 2),
             ]
             assert len(told) in (5, 6, 7)
-            radio._spec = transport
+            is_away = False
             await pass_minutes(air, 2)
             assert told[-1] is None
 

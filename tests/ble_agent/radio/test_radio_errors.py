@@ -13,9 +13,11 @@ import pytest
 from bumble import hci
 from bumble.transport.common import ParserSource, Transport
 
-import ble_agent.radio.hci.radio as hci_module
-from ble_agent.radio.hci.transport import _fault, _watch_socket
+from ble_agent.radio.hci.radio import HciRadio
+from ble_agent.radio.hci.transport import transport_fault, watch_socket
 from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Radio
+from ble_agent.radio.real_time import Timeouts
 from ble_agent.virtual_air.controller import VirtualController
 from ble_agent.virtual_air.scenario import AirMode
 from tests.ble_agent.virtual_air.airs import (
@@ -32,8 +34,12 @@ from tracing_core.errors import RadioError, RadioFault
 
 
 async def _refused(spec: str) -> RadioError:
+    return await _not_opened(open_radio(spec, Clock()))
+
+
+async def _not_opened(radio: Radio) -> RadioError:
     with pytest.raises(RadioError) as caught:
-        async with open_radio(spec, Clock()):
+        async with radio:
             pytest.fail("it opened")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
@@ -91,7 +97,7 @@ async def test_an_absent_adapter() -> None:
 def test_what_the_system_says_becomes_advice(
     error: Exception, reason: RadioFault, advice: str
 ) -> None:
-    told = _fault("hci-socket:0", error)
+    told = transport_fault("hci-socket:0", error)
     assert told.reason is reason
     assert advice in str(told)
     assert "\n" not in str(told)
@@ -111,14 +117,13 @@ async def _served_by(serve: Serve) -> AsyncIterator[str]:
         yield f"tcp-client:127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_a_controller_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hci_module, "OPEN_TIMEOUT_SECONDS", 0.2)
-
+async def test_a_controller_that_never_answers() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
     async with _served_by(silent) as transport:
-        error = await _refused(f"hci:{transport}")
+        timeouts = Timeouts(open_seconds=0.2)
+        error = await _not_opened(HciRadio(transport, Clock(), timeouts=timeouts))
     assert error.reason is RadioFault.CONNECTION_LOST
     assert "does not answer RESET" in str(error)
 
@@ -132,16 +137,15 @@ async def test_a_controller_that_hangs_up() -> None:
     assert error.reason is RadioFault.CONNECTION_LOST
 
 
-async def test_a_controller_that_talks_nonsense(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hci_module, "OPEN_TIMEOUT_SECONDS", 0.5)
-
+async def test_a_controller_that_talks_nonsense() -> None:
     async def babbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(100):
             writer.write(os.urandom(100))
         await reader.read()
 
     async with _served_by(babbling) as transport:
-        error = await _refused(f"hci:{transport}")
+        timeouts = Timeouts(open_seconds=0.5)
+        error = await _not_opened(HciRadio(transport, Clock(), timeouts=timeouts))
     assert error.reason in (RadioFault.CONNECTION_LOST, RadioFault.REFUSED)
 
 
@@ -151,8 +155,8 @@ async def test_nothing_a_controller_says_is_logged_by_the_library(
     caplog.set_level(logging.DEBUG)
     address = os.urandom(6)
     async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
-        air._clients["an"]._write(b"\x04\xff\x06" + address)
-        air._clients["an"]._write(b"\x04\x0e\x01" + address[:1])
+        air.send_from("an", b"\x04\xff\x06" + address)
+        air.send_from("an", b"\x04\x0e\x01" + address[:1])
         await an.rotate(random_advertisement())
     assert address.hex() not in caplog.text
     assert address[::-1].hex(":") not in caplog.text.lower()
@@ -160,8 +164,8 @@ async def test_nothing_a_controller_says_is_logged_by_the_library(
 
 
 async def test_a_controller_that_stops_answering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hci_module, "COMMAND_TIMEOUT_SECONDS", 0.2)
-    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an") as an:
+    timeouts = Timeouts(command_seconds=0.2)
+    async with air_of(*standing(an=0)) as (air, _), radio_on(air, "an", timeouts=timeouts) as an:
         monkeypatch.setattr(VirtualController, "on_packet", lambda self, packet: None)
         with pytest.raises(RadioError, match="does not answer LE_SET_RANDOM_ADDRESS") as caught:
             await an.rotate(random_advertisement())
@@ -266,7 +270,7 @@ async def test_an_unplugged_hci_socket_is_noticed() -> None:
     source.set_packet_sink(Sink())
     transport = Transport(source, Sink())
     transport.socket = ours  # type: ignore[attr-defined]
-    _watch_socket(transport)
+    watch_socket(transport)
     with ours, kernel:
         kernel.sendall(b"\x04\x0e\x04\x01\x03\x0c\x00")
         await until(lambda: bool(packets))
@@ -286,7 +290,7 @@ async def test_leaving_an_adapter_that_is_gone() -> None:
 async def test_an_adapter_that_cannot_even_be_closed_is_opened_again(
     hangs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hci_module, "COMMAND_TIMEOUT_SECONDS", 0.2)
+    timeouts = Timeouts(command_seconds=0.2, closing_seconds=0.2)
     close = Transport.close
 
     async def fail(transport: Transport) -> None:
@@ -296,7 +300,7 @@ async def test_an_adapter_that_cannot_even_be_closed_is_opened_again(
         raise Exception("LIBUSB_ERROR_NO_DEVICE")
 
     async with air_of(*standing(an=0)) as (air, _):
-        an = radio_on(air, "an")
+        an = radio_on(air, "an", timeouts=timeouts)
         with monkeypatch.context() as patched:
             patched.setattr(Transport, "close", fail)
             async with an:
@@ -357,7 +361,7 @@ async def test_a_controller_that_reports_a_hardware_error_is_reset(
     reset = VirtualController.on_hci_reset_command
 
     def count(controller: VirtualController, command: hci.HCI_Reset_Command) -> object:
-        resets.append(controller._legacy.enabled)
+        resets.append(controller.is_advertising)
         return reset(controller, command)
 
     monkeypatch.setattr(VirtualController, "on_hci_reset_command", count)
@@ -366,7 +370,7 @@ async def test_a_controller_that_reports_a_hardware_error_is_reset(
             await an.rotate(random_advertisement())
             scan = await begin_scan(an, 100.0)
             assert "an" in air.scanning
-            air._clients["an"]._write(b"\x04\x10\x01\x42")
+            air.send_from("an", b"\x04\x10\x01\x42")
             with pytest.raises(RadioError, match="reported a hardware error") as caught:
                 await asyncio.wait_for(scan, 10)
             assert caught.value.reason is RadioFault.CONNECTION_LOST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bumble import hci
 
-from ble_agent.radio import adapter as adapter_radio
+from ble_agent.virtual_air.controller import VirtualController
 from tests.ble_agent.virtual_air.airs import air_of, radio_on, random_advertisement, standing
 from tracing_core.errors import RadioError
 
@@ -13,20 +13,20 @@ from tracing_core.errors import RadioError
 async def test_a_controller_that_slept_is_reset_before_it_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    sent: list[str] = []
+    take = VirtualController.on_hci_command_packet
+
+    def note(controller: VirtualController, command: hci.HCI_Command) -> None:
+        sent.append(command.name)
+        take(controller, command)
+
+    monkeypatch.setattr(VirtualController, "on_hci_command_packet", note)
+    slept = [0.0]
     async with air_of(*standing(an=0)) as (air, _):
-        an = radio_on(air, "an")
-        sent: list[str] = []
-        async with an:
+        async with radio_on(air, "an", slept=lambda: slept[-1]) as an:
             await an.rotate(random_advertisement())
-            send = an._host.send_hci_packet
-
-            def note(packet: hci.HCI_Packet) -> None:
-                sent.append(packet.name if isinstance(packet, hci.HCI_Command) else "")
-                send(packet)
-
-            monkeypatch.setattr(an._host, "send_hci_packet", note)
-            slept = adapter_radio._slept_seconds()
-            monkeypatch.setattr(adapter_radio, "_slept_seconds", lambda: slept + 60)
+            sent.clear()
+            slept.append(60.0)
             with pytest.raises(RadioError, match="slept"):
                 await an.rest(0.0)
         # Some transports, such as USB, end without the controller's taking notice.

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from ble_agent.radio import adapter as adapter_radio
 from ble_agent.radio.opening import open_radio
 from ble_agent.radio.protocol import Heard
+from ble_agent.radio.real_time import Timeouts
 from tests.ble_agent.radio.android.fake_android import (
     SERVICE_UUID,
     Phone,
@@ -105,11 +105,9 @@ async def test_exceptions_of_java_say_what_to_do(
         phone.error = ""
 
 
-async def test_a_phone_that_does_not_answer_is_lost(
-    phone: Phone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ble_agent.radio.android.radio.START_TIMEOUT_SECONDS", 0.05)
-    async with AndroidRadio(ManualClock(START)) as radio:
+async def test_a_phone_that_does_not_answer_is_lost(phone: Phone) -> None:
+    timeouts = Timeouts(command_seconds=0.05)
+    async with AndroidRadio(ManualClock(START), timeouts=timeouts) as radio:
         phone.answer = None
         with pytest.raises(RadioError, match="does not answer") as caught:
             await radio.rotate(random_advertisement())
@@ -168,11 +166,10 @@ async def test_self_test_sends_and_listens(scanning_phone: Phone) -> None:
             await radio.scan(4.0, lambda _: None)
 
 
-async def test_bluetooth_switched_off_is_noticed_and_sleep_is_not(
-    phone: Phone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with AndroidRadio(ManualClock(START)) as radio:
-        monkeypatch.setattr(adapter_radio, "_slept_seconds", lambda: 1e9)
+async def test_bluetooth_switched_off_is_noticed_and_sleep_is_not(phone: Phone) -> None:
+    slept = [0.0]
+    async with AndroidRadio(ManualClock(START), slept=lambda: slept[-1]) as radio:
+        slept.append(1e9)
         await radio.rotate(random_advertisement())
         await radio.rest(0.0)
         phone.state = 10

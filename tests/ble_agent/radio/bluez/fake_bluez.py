@@ -58,7 +58,7 @@ class FakeBluez:
 
     def __init__(self, address: str, *, experimental: bool = True, powered: bool = False) -> None:
         self._address = address
-        self._powered = powered
+        self.powered = powered
         interfaces = {ADVERTISER, MONITORS} if experimental else {ADVERTISER}
         self.adapters: dict[str, set[str]] = {"/org/bluez/hci0": interfaces}
         self.roles = ["central", "peripheral"]
@@ -127,7 +127,7 @@ class FakeBluez:
         self._signal("/", OBJECTS, "InterfacesRemoved", "oas", body)
 
     def switch_off(self) -> None:
-        self._powered = False
+        self.powered = False
         body = [ADAPTER, {"Powered": Variant("b", False)}, []]
         self._signal("/org/bluez/hci0", PROPERTIES, "PropertiesChanged", "sa{sv}as", body)
 
@@ -212,7 +212,7 @@ class FakeBluez:
 
     async def _do(self, member: str, message: Message) -> None:
         if member == "Set":
-            self._powered = message.body[2].value
+            self.powered = message.body[2].value
         elif member == "RegisterAdvertisement":
             path = message.body[0]
             reply = await self._bus.call(
@@ -239,7 +239,7 @@ class FakeBluez:
 
     def _objects(self) -> dict[str, Any]:
         adapter = {
-            "Powered": Variant("b", self._powered),
+            "Powered": Variant("b", self.powered),
             "Roles": Variant("as", self.roles),
             "Address": Variant("s", "00:00:00:00:00:01"),
         }

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.radio import adapter as adapter_radio
 from ble_agent.radio.opening import open_radio
 from ble_agent.radio.protocol import Finding, Heard
+from ble_agent.radio.real_time import Timeouts
 from tests.ble_agent.radio.bluez.fake_bluez import ADVERTISER, MONITORS, FakeBluez, private_bus
 from tests.ble_agent.virtual_air.airs import (
     START,
@@ -229,10 +229,12 @@ async def test_one_who_rests_is_told_at_once_that_the_adapter_is_lost(
 
 @pytest.mark.parametrize("told_by", ["login manager", "clocks"])
 async def test_after_suspend_it_sends_another_identifier_and_listens(
-    bluez: FakeBluez, told_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bluez: FakeBluez, told_by: str, tmp_path: Path
 ) -> None:
     clock = ManualClock(START)
-    async with agent_on(BluezRadio(None, clock), tmp_path) as told:
+    slept = [0.0]
+    radio = BluezRadio(None, clock, slept=lambda: slept[-1])
+    async with agent_on(radio, tmp_path) as told:
 
         async def a_scan_and_an_identifier() -> tuple[str, bytes]:
             bluez.calls.clear()
@@ -244,7 +246,7 @@ async def test_after_suspend_it_sends_another_identifier_and_listens(
 
         before = await a_scan_and_an_identifier()
         if told_by == "clocks":
-            monkeypatch.setattr(adapter_radio, "_slept_seconds", lambda: 1e9)
+            slept.append(1e9)
             # It looks when a rest or a scan begins or ends.
             async with asyncio.timeout(20):
                 while told == [None]:
@@ -309,14 +311,11 @@ async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again(
             await scan
     bluez.adapters["/org/bluez/hci0"] = {ADVERTISER, MONITORS}
     async with radio:
-        assert bluez._powered
+        assert bluez.powered
 
 
-async def test_a_person_who_switches_it_off_is_obeyed(
-    bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ble_agent.radio.adapter._UNPLUGGING_SECONDS", 0.01)
-    radio = BluezRadio(None, ManualClock(START))
+async def test_a_person_who_switches_it_off_is_obeyed(bluez: FakeBluez) -> None:
+    radio = BluezRadio(None, ManualClock(START), timeouts=Timeouts(unplugging_seconds=0.01))
     async with radio:
         scan = await listening(bluez, radio, [])
         bluez.switch_off()
@@ -326,7 +325,7 @@ async def test_a_person_who_switches_it_off_is_obeyed(
         async with radio:
             pass
     assert caught.value.reason is RadioFault.POWERED_OFF
-    bluez._powered = True
+    bluez.powered = True
     async with radio:
         pass
 
@@ -413,11 +412,9 @@ async def test_adapters_are_chosen(bluez: FakeBluez) -> None:
             pass
 
 
-async def test_bluetoothd_that_does_not_answer_is_lost(
-    bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with BluezRadio(None, ManualClock(START)) as radio:
-        monkeypatch.setattr("ble_agent.radio.bluez.service.CALL_TIMEOUT_SECONDS", 0.2)
+async def test_bluetoothd_that_does_not_answer_is_lost(bluez: FakeBluez) -> None:
+    timeouts = Timeouts(command_seconds=2.0)
+    async with BluezRadio(None, ManualClock(START), timeouts=timeouts) as radio:
         bluez.deaf.add("RegisterAdvertisement")
         with pytest.raises(RadioError, match="does not answer") as caught:
             await radio.rotate(random_advertisement())
@@ -426,14 +423,13 @@ async def test_bluetoothd_that_does_not_answer_is_lost(
 
 @pytest.mark.parametrize("slow", ["RegisterMonitor", "StartDiscovery"])
 async def test_a_scan_that_begins_too_late_is_ended_before_the_next(
-    bluez: FakeBluez, monkeypatch: pytest.MonkeyPatch, slow: str
+    bluez: FakeBluez, slow: str
 ) -> None:
     clock = ManualClock(START)
-    radio = BluezRadio(None, clock)
+    radio = BluezRadio(None, clock, timeouts=Timeouts(command_seconds=2.0))
     begun = bluez.slow[slow] = asyncio.Event()
     async with radio:
         await radio.rotate(random_advertisement())
-        monkeypatch.setattr("ble_agent.radio.bluez.radio.CALL_TIMEOUT_SECONDS", 0.2)
         with pytest.raises(RadioError, match="does not answer") as caught:
             await radio.scan(4.0, lambda _: None)
         assert caught.value.reason is RadioFault.CONNECTION_LOST
@@ -442,8 +438,6 @@ async def test_a_scan_that_begins_too_late_is_ended_before_the_next(
     with pytest.raises(RadioError, match="does not answer"):
         async with radio:
             pytest.fail("nobody knows yet what bluetoothd will do")
-    monkeypatch.undo()
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bluez._address)
     begun.set()
     async with radio:
         assert not bluez.discovering

@@ -34,22 +34,22 @@ class FakeKernel:
         self.commands: list[MgmtCommand] = []
         self.refusals: dict[MgmtCommand, int] = {}
         self.silent: set[MgmtCommand] = set()
-        self._channels: list[socket.socket] = []
+        self.channels: list[socket.socket] = []
 
     def connect(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        self._channels.append(ours)
+        self.channels.append(ours)
         asyncio.get_running_loop().add_reader(ours, self._readable, ours)
         return theirs
 
     def close(self) -> None:
         """End every channel, as the kernel does when it is told to shut down."""
-        while self._channels:
-            self._drop(self._channels[0])
+        while self.channels:
+            self._drop(self.channels[0])
 
     def event(self, event: int, index: int, body: bytes = b"", *, but: Any = None) -> None:
-        for channel in self._channels:
+        for channel in self.channels:
             if channel is not but:
                 channel.send(_HEADER.pack(event, index, len(body)) + body)
 
@@ -73,7 +73,7 @@ class FakeKernel:
 
     def _drop(self, channel: socket.socket) -> None:
         asyncio.get_running_loop().remove_reader(channel)
-        self._channels.remove(channel)
+        self.channels.remove(channel)
         channel.close()
 
     def _readable(self, channel: socket.socket) -> None:

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ble_agent.radio import adapter as adapter_radio
 from ble_agent.radio.mgmt.channel import (
     MgmtCommand,
     MgmtEvent,
@@ -26,9 +25,11 @@ from ble_agent.radio.mgmt.channel import (
     read_monitors,
     read_tlvs,
 )
+from ble_agent.radio.mgmt.guardian import Guardian
 from ble_agent.radio.mgmt.radio import MgmtRadio
 from ble_agent.radio.opening import open_radio
 from ble_agent.radio.protocol import Heard
+from ble_agent.radio.real_time import Timeouts
 from tests.ble_agent.radio.mgmt.fake_kernel import DEFAULTS, FakeKernel
 from tests.ble_agent.virtual_air.airs import (
     START,
@@ -43,9 +44,9 @@ from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
 
 @contextlib.asynccontextmanager
 async def opened(
-    kernel: FakeKernel, clock: Clock | None = None, index: int | None = None
+    kernel: FakeKernel, clock: Clock | None = None, index: int | None = None, **options: Any
 ) -> AsyncIterator[MgmtRadio]:
-    radio = MgmtRadio(index, clock or ManualClock(START), connect=kernel.connect)
+    radio = MgmtRadio(index, clock or ManualClock(START), connect=kernel.connect, **options)
     try:
         async with radio:
             yield radio
@@ -255,13 +256,12 @@ async def test_one_who_rests_is_told_at_once_that_the_adapter_is_lost() -> None:
             await resting
 
 
-async def test_a_kernel_that_does_not_tell_of_suspend_is_given_up_after_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_kernel_that_does_not_tell_of_suspend_is_given_up_after_it() -> None:
     kernel = FakeKernel()
-    async with opened(kernel) as radio:
+    slept = [0.0]
+    async with opened(kernel, slept=lambda: slept[-1]) as radio:
         await radio.rotate(random_advertisement())
-        monkeypatch.setattr(adapter_radio, "_slept_seconds", lambda: 1e9)
+        slept.append(1e9)
         with pytest.raises(RadioError, match="slept"):
             await radio.rest(0.0)
         assert kernel.advertising
@@ -296,12 +296,14 @@ async def test_a_radio_is_opened_anew_after_a_loss() -> None:
     kernel.close()
 
 
-async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(adapter_radio, "_UNPLUGGING_SECONDS", 20.0)
+async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again() -> None:
     kernel = FakeKernel()
-    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    radio = MgmtRadio(
+        None,
+        ManualClock(START),
+        connect=kernel.connect,
+        timeouts=Timeouts(unplugging_seconds=20.0),
+    )
     async with radio:
         scan = await begin_scan(radio, 4.0)
         kernel.switch_off(0)
@@ -312,7 +314,7 @@ async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again(
     async with radio:
         assert kernel.settings[0] & 1
         kernel.switch_off(0)
-        await until(lambda: radio._deciding is not None)
+        await until(lambda: radio.may_be_unplugged)
         kernel.refusals[MgmtCommand.ADD_ADVERTISING] = MgmtStatus.NOT_POWERED
         with pytest.raises(RadioError, match="is off"):
             await radio.rotate(random_advertisement())
@@ -325,18 +327,20 @@ async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again(
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-async def test_a_person_who_switches_it_off_is_obeyed(
-    at_once: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(adapter_radio, "_UNPLUGGING_SECONDS", 0.3 if at_once else 0.01)
+async def test_a_person_who_switches_it_off_is_obeyed(at_once: bool) -> None:
     kernel = FakeKernel()
-    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    radio = MgmtRadio(
+        None,
+        ManualClock(START),
+        connect=kernel.connect,
+        timeouts=Timeouts(unplugging_seconds=0.3 if at_once else 0.01),
+    )
     async with radio:
         kernel.switch_off(0)
         if at_once:
             # A command is refused before it is decided.
             kernel.refusals[MgmtCommand.ADD_ADVERTISING] = MgmtStatus.NOT_POWERED
-            await until(lambda: radio._deciding is not None)
+            await until(lambda: radio.may_be_unplugged)
             with pytest.raises(RadioError, match="off"):
                 await radio.rotate(random_advertisement())
         else:
@@ -352,12 +356,9 @@ async def test_a_person_who_switches_it_off_is_obeyed(
     kernel.close()
 
 
-async def test_a_kernel_that_hangs_up_or_does_not_answer_is_lost(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("ble_agent.radio.mgmt.radio.COMMAND_TIMEOUT_SECONDS", 0.05)
+async def test_a_kernel_that_hangs_up_or_does_not_answer_is_lost() -> None:
     kernel = FakeKernel()
-    async with opened(kernel) as radio:
+    async with opened(kernel, timeouts=Timeouts(command_seconds=0.5)) as radio:
         kernel.silent.add(MgmtCommand.ADD_ADVERTISING)
         with pytest.raises(RadioError, match="does not answer ADD_ADVERTISING") as caught:
             await radio.rotate(random_advertisement())
@@ -384,11 +385,14 @@ async def test_extended_controllers_get_no_timeout_but_a_guardian(
             await radio.scan(1.0, lambda _: None)
 
 
+def guardian_of(radio: MgmtRadio) -> Guardian:
+    assert radio.guardian is not None
+    return radio.guardian
+
+
 def die(radio: MgmtRadio) -> None:
     """End the pipe to the guardian, as it ends with an agent, however that died."""
-    pipe = radio._guardian._process.stdin
-    assert pipe is not None
-    pipe.close()
+    guardian_of(radio).hang_up()
 
 
 @pytest.mark.parametrize("extended", [False, True])
@@ -434,21 +438,23 @@ async def test_a_guardian_that_cannot_do_one_thing_does_the_other() -> None:
             await scan
 
 
-async def test_a_guardian_too_slow_to_be_waited_for_still_undoes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("ble_agent.radio.mgmt.guardian._CLOSE_SECONDS", 0.05)
+async def test_a_guardian_too_slow_to_be_waited_for_still_undoes() -> None:
     kernel = FakeKernel(extended=True)
-    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    radio = MgmtRadio(
+        None,
+        ManualClock(START),
+        connect=kernel.connect,
+        timeouts=Timeouts(closing_seconds=0.05),
+    )
     async with radio:
         await radio.rotate(random_advertisement())
-        os.kill(radio._guardian._process.pid, signal.SIGSTOP)
+        os.kill(guardian_of(radio).pid, signal.SIGSTOP)
         kernel.refusals[MgmtCommand.REMOVE_ADVERTISING] = MgmtStatus.BUSY
     assert kernel.advertising
     kernel.refusals.clear()
-    os.kill(radio._guardian._process.pid, signal.SIGCONT)
+    os.kill(guardian_of(radio).pid, signal.SIGCONT)
     await until(lambda: not kernel.advertising)
-    await until(lambda: radio._guardian._process.poll() is not None)
+    await until(lambda: guardian_of(radio).has_ended)
     kernel.close()
 
 
@@ -471,8 +477,8 @@ async def test_monitors_of_a_dead_agent_go_where_they_keep_it_from_sending() -> 
 async def test_without_its_guardian_nothing_is_sent() -> None:
     kernel = FakeKernel(extended=True)
     async with opened(kernel, ManualClock(START)) as radio:
-        radio._guardian._process.kill()
-        radio._guardian._process.wait()
+        os.kill(guardian_of(radio).pid, signal.SIGKILL)
+        await until(lambda: guardian_of(radio).has_ended)
         with pytest.raises(RadioError, match="guards it"):
             await radio.rotate(random_advertisement())
         assert kernel.advertising == {}
@@ -497,7 +503,7 @@ async def test_the_end_of_its_guardian_is_noticed_at_once() -> None:
         await radio.rotate(random_advertisement())
         resting = asyncio.create_task(radio.rest(300.0))
         await until(lambda: sleepers(radio) > 0)
-        radio._guardian._process.kill()
+        os.kill(guardian_of(radio).pid, signal.SIGKILL)
         with pytest.raises(RadioError, match="guards it"):
             await asyncio.wait_for(resting, 20)
     assert not kernel.advertising
@@ -589,7 +595,7 @@ def test_a_kernel_that_speaks_nonsense_does_no_harm(messages: list[bytes]) -> No
             scan = await begin_scan(radio, 4.0)
             for message in messages:
                 if message:
-                    kernel._channels[0].send(message)
+                    kernel.channels[0].send(message)
             with contextlib.suppress(RadioError):
                 while not scan.done():
                     clock.advance(4.0)
