@@ -39,9 +39,18 @@ class ClockWatch:
         The clock to watch.
     remembered
         What `state` returned in an earlier process; None if there was none.
+    scans_until_believed
+        After how many suspect scans in a row the clock is believed again.
     """
 
-    def __init__(self, clock: Clock, remembered: Any = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        remembered: Any = None,
+        *,
+        scans_until_believed: int = _SCANS_UNTIL_BELIEVED,
+    ) -> None:
+        self._scans_until_believed = scans_until_believed
         self._clock = clock
         self._latest = 0.0
         self._suspect_scans = 0
@@ -133,7 +142,7 @@ class ClockWatch:
     def count_scan(self, suspect: bool) -> None:
         """Note that a scan ended, under a suspect clock or not."""
         self._suspect_scans = self._suspect_scans + 1 if suspect else 0
-        if self._suspect_scans > _SCANS_UNTIL_BELIEVED and self.was_set:
+        if self._suspect_scans > self._scans_until_believed and self.was_set:
             self._suspect_scans = 0
             self._latest = self._clock.now()
 

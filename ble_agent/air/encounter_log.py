@@ -6,8 +6,8 @@ import array
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Container
-from dataclasses import replace
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 
 from ble_agent.air.clock_watch import ClockWatch
@@ -29,7 +29,13 @@ from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting
 from tracing_core.store.sqlite import path_of, transaction, translated
 
-__all__ = ["MAX_IDENTIFIERS_PER_SCAN", "MAX_SAMPLES_PER_IDENTIFIER", "EncounterLog", "Scan"]
+__all__ = [
+    "MAX_IDENTIFIERS_PER_SCAN",
+    "MAX_SAMPLES_PER_IDENTIFIER",
+    "EncounterLog",
+    "Scan",
+    "Upkeep",
+]
 
 MAX_IDENTIFIERS_PER_SCAN = 2_000
 """More identifiers in one scan are a flood: a receiver in a full stadium hears some hundreds. A
@@ -42,11 +48,23 @@ MAX_SAMPLES_PER_IDENTIFIER = 4_096
 _SHARE_OF_NEWCOMERS = 8
 _MAX_SAMPLES_PER_SCAN = 500_000
 _MAX_UNWRITTEN = 20_000
-_TRUNCATE_EVERY_SECONDS = 3_600.0
-_COMPACT_EVERY_SECONDS = 86_400.0
-# A scan is written when it ends; its identifiers are in no key file for hours.
-_LATE_SECONDS = 900
 _NEVER = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the log does to its database beside writing, and how often."""
+
+    compact: Callable[[Database], bool] = compact
+    """Rewrites the database; returns whether nothing deleted is left in the files."""
+    compact_every_seconds: float = 86_400.0
+    truncate_every_seconds: float = 3_600.0
+    late_seconds: float = 900.0
+    """A sighting written later than this may belong to a key file that was already matched; a
+    scan is written when it ends, and its identifiers are in no key file for hours."""
+
+
+_UPKEEP = Upkeep()
 
 
 class Scan:
@@ -157,6 +175,10 @@ class EncounterLog:
         this device's own last scan stays what it was.
     random
         Which identifiers stay in a flood.
+    watch
+        Judges the clock; one of its own unless given.
+    upkeep
+        What is done to the database beside writing.
     """
 
     def __init__(
@@ -166,14 +188,17 @@ class EncounterLog:
         *,
         is_recording: bool = False,
         random: Random | None = None,
+        watch: ClockWatch | None = None,
+        upkeep: Upkeep = _UPKEEP,
     ) -> None:
+        self._upkeep = upkeep
         self._db: Database | None = None
         self._clock = clock
         self._is_recording = is_recording
         self._random = random or SystemRandom()
         self._state: ScanState = {}
         self._previous_scan_at: int | None = None
-        self.watch = ClockWatch(clock)
+        self.watch = watch or ClockWatch(clock)
         """Tells whether the clock can be believed."""
         self._dropped_samples = 0
         self._day: DaySample | None = None
@@ -270,10 +295,10 @@ class EncounterLog:
         if self._db is None or not self._to_truncate:
             return
         with contextlib.suppress(StoreError):
-            if now - self._compacted_at >= _COMPACT_EVERY_SECONDS:
+            if now - self._compacted_at >= self._upkeep.compact_every_seconds:
                 self._compacted_at = self._truncated_at = now
-                self._to_truncate = not compact(self._db)
-            elif now - self._truncated_at >= _TRUNCATE_EVERY_SECONDS:
+                self._to_truncate = not self._upkeep.compact(self._db)
+            elif now - self._truncated_at >= self._upkeep.truncate_every_seconds:
                 self._truncated_at = now
                 self._to_truncate = not truncate_log(self._db)
 
@@ -297,6 +322,6 @@ class EncounterLog:
 
     def _compare_again(self, db: Database) -> None:
         """Let the next check use every key file anew if what is written was heard long ago."""
-        latest = math.inf if self._is_recording else self._clock.now() - _LATE_SECONDS
+        latest = math.inf if self._is_recording else self._clock.now() - self._upkeep.late_seconds
         if any(sighting.seen_at < latest for sighting in self._unwritten):
             forget_key_files(db)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,9 +39,19 @@ class LateStore:
         The radio's clock.
     is_recording
         Whether that clock is a recording's.
+    open_database
+        Opens the database in a folder.
     """
 
-    def __init__(self, home: Path, clock: Clock, *, is_recording: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        clock: Clock,
+        *,
+        is_recording: bool = False,
+        open_database: Callable[[Path], AbstractContextManager[Database]] = open_store,
+    ) -> None:
+        self._open_database = open_database
         self._home = home
         self._clock = clock
         self._stack = contextlib.ExitStack()
@@ -78,7 +90,7 @@ class LateStore:
             self._stack.enter_context(exclusive_use(self._home))
             self._is_locked = True
         with contextlib.ExitStack() as opening:
-            db = opening.enter_context(open_store(self._home))
+            db = opening.enter_context(self._open_database(self._home))
             key_ring = KeyRing(db)
             self.log.open(db)
             self._stack.enter_context(opening.pop_all())

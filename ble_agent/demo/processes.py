@@ -19,7 +19,6 @@ __all__ = ["Processes"]
 
 _START_SECONDS = 60.0
 _COMMAND_SECONDS = 60.0
-_STOP_SECONDS = 15.0
 # The console script may not be on the path, as in a virtual environment nobody activated.
 _TRUYVET = (sys.executable, "-c", "from tracing_core.cli import main; main()")
 
@@ -28,10 +27,23 @@ class Processes:
     """Commands of `truyvet`, each a process of its own with its output in a folder.
 
     It is an asynchronous context manager: leaving it ends whatever still runs.
+
+    Parameters
+    ----------
+    logs
+        The folder for what each process writes to standard error.
+    program
+        What every command line begins with.
+    stop_seconds
+        How long a process may take to end.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(
+        self, logs: Path, *, program: Sequence[str] = _TRUYVET, stop_seconds: float = 15.0
+    ) -> None:
         self._logs = logs
+        self._program = program
+        self._stop_seconds = stop_seconds
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._drains: set[asyncio.Task[bytes]] = set()
         self.clock: ScaledClock | None = None
@@ -58,7 +70,7 @@ class Processes:
     async def _spawn(self, name: str, arguments: Sequence[str]) -> asyncio.subprocess.Process:
         with (self._logs / f"{name}.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *_TRUYVET,
+                *self._program,
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -172,7 +184,7 @@ class Processes:
                 process.terminate()
         waits = [asyncio.create_task(process.wait()) for process in ending]
         if waits:
-            await asyncio.wait(waits, timeout=_STOP_SECONDS)
+            await asyncio.wait(waits, timeout=self._stop_seconds)
         for process in ending:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):

@@ -18,10 +18,9 @@ from typing import Self
 
 import pytest
 
-from ble_agent.air import encounter_log
 from ble_agent.air import persistence as late_store
-from ble_agent.air.agent import Agent
-from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.agent import Agent, Keys
+from ble_agent.air.encounter_log import EncounterLog, Upkeep
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.air.persistence import LateStore
 from ble_agent.air.schedule import CONTINUOUS, Schedule
@@ -130,12 +129,34 @@ class ScriptedRadio:
         return [sent.rpi for _, sent in self.sent if sent is not None]
 
 
-async def play(radio: ScriptedRadio, home: Path, *, seed: int = 1) -> None:
+@dataclass
+class GuardedKeys:
+    """Keys of a disk that may fail: `check` raises while it does."""
+
+    keys: Keys
+    check: Callable[[], None]
+
+    def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
+        self.check()
+        return self.keys.next_advertisement(now, metadata)
+
+    def silent_seconds(self, now: float) -> float:
+        return self.keys.silent_seconds(now)
+
+
+async def play(
+    radio: ScriptedRadio,
+    home: Path,
+    *,
+    seed: int = 1,
+    check_disk: Callable[[], None] = lambda: None,
+    upkeep: Upkeep | None = None,
+) -> None:
     with open_store(home) as db:
         agent = Agent(
             radio,
-            KeyRing(db),
-            EncounterLog(db, radio.clock),
+            GuardedKeys(KeyRing(db), check_disk),
+            EncounterLog(db, radio.clock, upkeep=upkeep or Upkeep()),
             Schedule(Random(seed)),
             Metadata(0),
         )
@@ -169,9 +190,7 @@ async def test_a_day_sends_a_new_identifier_every_ten_to_twenty_minutes(tmp_path
         assert len(list(select_sightings(db))) == len(radio.scans)
 
 
-async def test_a_slow_card_keeps_no_identifier_longer_on_the_air(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slow_card_keeps_no_identifier_longer_on_the_air(tmp_path: Path) -> None:
     clock = EagerClock(START)
     compacted: list[float] = []
 
@@ -180,10 +199,8 @@ async def test_a_slow_card_keeps_no_identifier_longer_on_the_air(
         clock.advance(120.0)
         return False
 
-    monkeypatch.setattr(encounter_log, "compact", compact)
-    monkeypatch.setattr(encounter_log, "_COMPACT_EVERY_SECONDS", 0.0)
     radio = ScriptedRadio(clock, until=86_400.0)
-    await play(radio, tmp_path)
+    await play(radio, tmp_path, upkeep=Upkeep(compact=compact, compact_every_seconds=0.0))
     assert len(compacted) > 20
     moments = [moment for moment, sent in radio.sent if sent is not None]
     gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
@@ -314,20 +331,17 @@ async def test_where_listening_would_change_the_address_nothing_is_sent_meanwhil
 
 
 async def test_what_cannot_be_written_down_is_not_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = EagerClock(START)
-    claim = KeyRing._claim
 
-    def full(self: KeyRing, interval: int) -> object:
+    def check_disk() -> None:
         if 1800 <= clock.monotonic() < 7200:
             raise StoreFull("the disk is full: free some space")
-        return claim(self, interval)
 
-    monkeypatch.setattr(KeyRing, "_claim", full)
     radio = ScriptedRadio(clock, until=4 * 3600)
     with caplog.at_level(logging.WARNING):
-        await play(radio, tmp_path)
+        await play(radio, tmp_path, check_disk=check_disk)
     during = [sent for moment, sent in radio.sent if 1900 <= moment - START < 7200]
     assert during
     on_air = [sent for sent in during if sent is not None]
@@ -337,20 +351,15 @@ async def test_what_cannot_be_written_down_is_not_sent(
     assert any(sent is not None for sent in after)
 
 
-async def test_a_database_that_another_process_holds_is_asked_again_soon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_database_that_another_process_holds_is_asked_again_soon(tmp_path: Path) -> None:
     clock = EagerClock(START)
-    claim = KeyRing._claim
 
-    def busy(self: KeyRing, interval: int) -> object:
+    def check_disk() -> None:
         if 1800 <= clock.monotonic() < 3020:
             raise StoreBusy("another process holds it: try again")
-        return claim(self, interval)
 
-    monkeypatch.setattr(KeyRing, "_claim", busy)
     radio = ScriptedRadio(clock, until=7200)
-    await play(radio, tmp_path)
+    await play(radio, tmp_path, check_disk=check_disk)
     moments = [moment - START for moment, sent in radio.sent if sent is not None]
     assert not any(1800 <= moment < 3020 for moment in moments)
     assert any(3020 <= moment < 3040 for moment in moments)
@@ -545,9 +554,7 @@ async def test_a_disk_that_fails_keeps_the_loop_going_and_loses_nothing_stored(
     assert caplog.text.count("the disk can be written again") == 1
 
 
-async def test_a_start_without_a_disk_is_mended_within_six_minutes_of_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_start_without_a_disk_is_mended_within_six_minutes_of_one(tmp_path: Path) -> None:
     clock = EagerClock(START)
 
     def opened(home: Path) -> contextlib.AbstractContextManager[Database]:
@@ -555,9 +562,8 @@ async def test_a_start_without_a_disk_is_mended_within_six_minutes_of_one(
             raise StoreReadOnly("the disk can only be read: check or replace it")
         return open_store(home)
 
-    monkeypatch.setattr(late_store, "open_store", opened)
     radio = ScriptedRadio(clock, until=3 * 3600)
-    with LateStore(tmp_path, clock) as store:
+    with LateStore(tmp_path, clock, open_database=opened) as store:
         agent = Agent(radio, store, store.log, Schedule(Random(1)), Metadata(0))
         radio.stop = agent.stop
         await asyncio.wait_for(agent.run(), 30)

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ble_agent.air import encounter_log
 from ble_agent.air.clock_watch import ClockWatch
-from ble_agent.air.encounter_log import EncounterLog, Scan
-from ble_agent.store.database import forget, open_store
+from ble_agent.air.encounter_log import EncounterLog, Scan, Upkeep
+from ble_agent.store.database import compact, forget, open_store
 from ble_agent.store.state import SCAN
 from tracing_core.clock import ManualClock
 from tracing_core.errors import StoreBusy, StoreFull
@@ -152,12 +152,11 @@ def test_a_clock_that_ran_ahead_once_is_believed_again_after_fourteen_days_of_sc
 
 
 def test_every_scan_under_a_clock_that_ran_ahead_counts_towards_its_being_believed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("ble_agent.air.clock_watch._SCANS_UNTIL_BELIEVED", 2)
     clock = ManualClock(START + 365 * DAY)
     with open_store(tmp_path) as db:
-        log = EncounterLog(db, clock)
+        log = EncounterLog(db, clock, watch=ClockWatch(clock, scans_until_believed=2))
         hear(log, clock, 0)
         clock.jump(START)
         for number in range(1, 5):
@@ -366,19 +365,21 @@ def test_a_database_that_opens_late_takes_what_was_heard_and_what_it_knows_count
 
 
 def test_a_disk_without_room_for_a_second_copy_keeps_no_scan_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     clock = ManualClock(START)
+    is_full = True
 
-    def full(_: object) -> bool:
-        raise StoreFull("the disk is full: free some space")
+    def compact_if_room(db: Database) -> bool:
+        if is_full:
+            raise StoreFull("the disk is full: free some space")
+        return compact(db)
 
-    monkeypatch.setattr(encounter_log, "compact", full)
     with open_store(tmp_path) as db:
-        log = EncounterLog(db, clock)
+        log = EncounterLog(db, clock, upkeep=Upkeep(compact=compact_if_room))
         assert hear(log, clock, 1) == 1
         assert len(list(select_sightings(db))) == 1
-        monkeypatch.undo()
+        is_full = False
         clock.advance(DAY)
         hear(log, clock, 2)
         clock.advance(15 * DAY)

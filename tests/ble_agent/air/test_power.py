@@ -24,8 +24,7 @@ LIFE = """
 import json, os, random, resource, signal, sys, time
 from pathlib import Path
 
-from ble_agent.air import encounter_log
-from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.encounter_log import EncounterLog, Upkeep
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.exposures.check import take_batch
 from ble_agent.store.database import open_store
@@ -62,7 +61,9 @@ def live(tell, first, fault):
     clock = ManualClock(START + 1200.0 * first)
     number = first
     with open_store(home) as db:
-        ring, log = KeyRing(db), EncounterLog(db, clock)
+        # What is written late lets every batch be matched again; here each shall be found once.
+        log = EncounterLog(db, clock, upkeep=Upkeep(late_seconds=float("inf")))
+        ring = KeyRing(db)
         while True:
             number += 1
             clock.advance(1200)
@@ -99,8 +100,6 @@ def failing():
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
 
 
-# What is written late lets every batch be matched again; here each shall be found once.
-encounter_log._LATE_SECONDS = float("inf")
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 chance = random.Random(4)
