@@ -18,7 +18,6 @@ from typing import Self
 
 import pytest
 
-from ble_agent.air import persistence as late_store
 from ble_agent.air.agent import Agent, Keys
 from ble_agent.air.encounter_log import EncounterLog, Upkeep
 from ble_agent.air.key_ring import KeyRing
