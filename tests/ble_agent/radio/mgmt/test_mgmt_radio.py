@@ -42,11 +42,17 @@ from tracing_core.clock import Clock, ManualClock, ScaledClock
 from tracing_core.errors import AdvertisementFault, RadioError, RadioFault
 
 
+def radio_of(
+    kernel: FakeKernel, clock: Clock | None = None, index: int | None = None, **options: Any
+) -> MgmtRadio:
+    return MgmtRadio(index, clock or ManualClock(START), connect=kernel.connect, **options)
+
+
 @contextlib.asynccontextmanager
 async def opened(
     kernel: FakeKernel, clock: Clock | None = None, index: int | None = None, **options: Any
 ) -> AsyncIterator[MgmtRadio]:
-    radio = MgmtRadio(index, clock or ManualClock(START), connect=kernel.connect, **options)
+    radio = radio_of(kernel, clock, index, **options)
     try:
         async with radio:
             yield radio
@@ -281,7 +287,7 @@ async def test_an_adapter_given_up_after_suspend_is_silenced() -> None:
 
 async def test_a_radio_is_opened_anew_after_a_loss() -> None:
     kernel = FakeKernel()
-    radio = MgmtRadio(None, ManualClock(START), connect=kernel.connect)
+    radio = radio_of(kernel)
     async with radio:
         scan = await begin_scan(radio, 4.0)
         kernel.unplug(0)
@@ -298,12 +304,7 @@ async def test_a_radio_is_opened_anew_after_a_loss() -> None:
 
 async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again() -> None:
     kernel = FakeKernel()
-    radio = MgmtRadio(
-        None,
-        ManualClock(START),
-        connect=kernel.connect,
-        timeouts=Timeouts(unplugging_seconds=20.0),
-    )
+    radio = radio_of(kernel, timeouts=Timeouts(unplugging_seconds=20.0))
     async with radio:
         scan = await begin_scan(radio, 4.0)
         kernel.switch_off(0)
@@ -329,12 +330,7 @@ async def test_an_adapter_off_because_it_is_unplugged_is_switched_on_again() -> 
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_a_person_who_switches_it_off_is_obeyed(at_once: bool) -> None:
     kernel = FakeKernel()
-    radio = MgmtRadio(
-        None,
-        ManualClock(START),
-        connect=kernel.connect,
-        timeouts=Timeouts(unplugging_seconds=0.3 if at_once else 0.01),
-    )
+    radio = radio_of(kernel, timeouts=Timeouts(unplugging_seconds=0.3 if at_once else 0.01))
     async with radio:
         kernel.switch_off(0)
         if at_once:
@@ -440,12 +436,7 @@ async def test_a_guardian_that_cannot_do_one_thing_does_the_other() -> None:
 
 async def test_a_guardian_too_slow_to_be_waited_for_still_undoes() -> None:
     kernel = FakeKernel(extended=True)
-    radio = MgmtRadio(
-        None,
-        ManualClock(START),
-        connect=kernel.connect,
-        timeouts=Timeouts(closing_seconds=0.05),
-    )
+    radio = radio_of(kernel, timeouts=Timeouts(closing_seconds=0.05))
     async with radio:
         await radio.rotate(random_advertisement())
         os.kill(guardian_of(radio).pid, signal.SIGSTOP)
@@ -493,7 +484,7 @@ async def test_a_guardian_that_cannot_be_started_is_a_fault_like_any_other(
     monkeypatch.setattr("subprocess.Popen", full)
     kernel = FakeKernel()
     with pytest.raises(RadioError, match="cannot be started"):
-        await MgmtRadio(None, ManualClock(START), connect=kernel.connect).__aenter__()
+        await radio_of(kernel).__aenter__()
     kernel.close()
 
 
