@@ -12,7 +12,7 @@ from typing import Any
 
 from ble_agent.messages.catalogue import LANGUAGES, default_language
 from tracing_core.errors import InvalidSetting
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 __all__ = ["SETTINGS_FILE", "AgentConfig", "default_home", "load_config"]
 
@@ -121,7 +121,7 @@ def load_config(
     path = home / SETTINGS_FILE
     known = {part.name for part in fields(AgentConfig)} - {"home"}
     text = b""
-    with translated(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    with file_errors(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         text = path.read_bytes()
     try:
         settings: dict[str, Any] = tomllib.loads(text.decode())

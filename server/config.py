@@ -16,7 +16,7 @@ from pydantic_settings import (
 from sqlalchemy import URL
 
 from tracing_core.errors import StoreError, TrustError
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 from tracing_core.trust.documents import MOST_MIRRORS, checked_address
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
@@ -225,7 +225,7 @@ def load_settings(home: Path, **changes: Any) -> Settings:
     """
     file = home / SETTINGS_FILE
     try:
-        with translated(file):
+        with file_errors(file):
             return Settings(home=home, **changes)
     except ValidationError as error:
         first = error.errors()[0]

@@ -27,7 +27,7 @@ from tracing_core.errors import StoreError, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting
-from tracing_core.store.sqlite import path_of, transaction, translated
+from tracing_core.store.sqlite import database_errors, path_of, transaction
 
 __all__ = [
     "MAX_IDENTIFIERS_PER_SCAN",
@@ -221,7 +221,7 @@ class EncounterLog:
         StoreError
             When it cannot be read or written; a later call tries it again.
         """
-        with translated(path_of(db)):
+        with database_errors(path_of(db)):
             state: ScanState = SCAN.get(db) or {}
         if not self._is_recording:
             latest = self.watch.remember(state.get("clock"))

@@ -24,7 +24,7 @@ from tracing_core.protocol.temporary_exposure_key import (
     derive_aemk,
 )
 from tracing_core.store.database import Database
-from tracing_core.store.sqlite import path_of, transaction, translated
+from tracing_core.store.sqlite import database_errors, path_of, transaction
 
 __all__ = ["KeyRing"]
 
@@ -57,7 +57,7 @@ class KeyRing:
 
     def _seal_open_keys(self) -> None:
         is_open = "SELECT rolling_start, key_data FROM own_key WHERE length(key_data) = ?"
-        with translated(self._path):
+        with database_errors(self._path):
             if self._db.conn.execute(is_open, [KEY_LENGTH]).fetchone() is None:
                 return
         with transaction(self._db):
@@ -140,7 +140,7 @@ class KeyRing:
         StoreError
             When the database cannot be read.
         """
-        with translated(self._path):
+        with database_errors(self._path):
             row = self._db.conn.execute(
                 "SELECT last_interval FROM own_key WHERE rolling_start = ?",
                 [rolling_start(interval_number(now))],
@@ -155,7 +155,7 @@ class KeyRing:
         StoreError
             When they cannot be read or opened.
         """
-        with translated(self._path):
+        with database_errors(self._path):
             rows = self._db.conn.execute(
                 "SELECT key_data, rolling_start, rolling_period FROM own_key"
                 " WHERE (rolling_start + rolling_period) * ? >= ? AND rolling_start <= ?"

@@ -19,7 +19,7 @@ from tracing_core.errors import RadioFault, StoreError
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.database import Database
-from tracing_core.store.sqlite import path_of, transaction, translated
+from tracing_core.store.sqlite import database_errors, path_of, transaction
 
 __all__ = ["LateStore", "note_radio"]
 
@@ -117,7 +117,7 @@ class LateStore:
 def note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
     """Note for `status` whether the radio works; a disk that fails is told of elsewhere."""
     noted: RadioState = {"name": name, "fault": None if fault is None else fault.name.lower()}
-    with contextlib.suppress(StoreError), translated(path_of(db)):
+    with contextlib.suppress(StoreError), database_errors(path_of(db)):
         if RADIO.get(db) != noted:
             with transaction(db):
                 RADIO.set(db, noted)

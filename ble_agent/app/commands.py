@@ -46,8 +46,8 @@ from tracing_core.errors import (
 from tracing_core.protocol.associated_encrypted_metadata import CalibrationConfidence, Metadata
 from tracing_core.protocol.interval import interval_start
 from tracing_core.store.database import Database
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import select_sightings, write_json_lines
-from tracing_core.store.sqlite import translated
 from tracing_core.trust.documents import JoinLine
 
 __all__ = [
@@ -81,7 +81,7 @@ def join_line(text: str) -> JoinLine:
     # Most of what can be wrong with it as a path says only that it is none.
     with suppress(OSError):
         if "#" not in text and path.is_file():
-            with translated(path), path.open(encoding="utf-8", errors="replace") as file:
+            with file_errors(path), path.open(encoding="utf-8", errors="replace") as file:
                 text = file.read(_LONGEST_JOIN_FILE)
     return JoinLine.parse(text)
 

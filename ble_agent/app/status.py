@@ -25,7 +25,7 @@ from tracing_core.clock import Clock, clock_from_environment
 from tracing_core.errors import SchemaMismatch, StoreError
 from tracing_core.store.database import Database
 from tracing_core.store.sighting import SIGHTING_TABLE
-from tracing_core.store.sqlite import open_readonly, translated
+from tracing_core.store.sqlite import database_errors, open_readonly
 
 __all__ = ["Check", "status"]
 
@@ -94,7 +94,7 @@ def _opened(home: Path) -> Iterator[Database]:
             # On a read-only disk SQLite says only that it cannot open the file.
             db = open_readonly(path, [SIGHTING_TABLE, AGENT_TABLES])
             stack.callback(db.conn.close)
-        with translated(path):
+        with database_errors(path):
             yield db
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from ble_agent.store.state import AnswerState, StateValue, answer_value
 from tracing_core.errors import StoreError
 from tracing_core.store.database import Database
-from tracing_core.store.sqlite import transaction, translated
+from tracing_core.store.files import file_errors
+from tracing_core.store.sqlite import transaction
 
 __all__ = ["KnownAnswers", "PartialFile"]
 
@@ -105,7 +106,7 @@ class PartialFile:
     def discard(self) -> None:
         """Forget the file."""
         if self._path is not None:
-            with contextlib.suppress(StoreError), translated(self._path):
+            with contextlib.suppress(StoreError), file_errors(self._path):
                 self._path.unlink(missing_ok=True)
 
 

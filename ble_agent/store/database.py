@@ -12,8 +12,15 @@ from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 from tracing_core.store.database import Database
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import SIGHTING_TABLE
-from tracing_core.store.sqlite import open_database, path_of, transaction, translated
+from tracing_core.store.sqlite import (
+    as_store_error,
+    database_errors,
+    open_database,
+    path_of,
+    transaction,
+)
 
 __all__ = [
     "DATABASE_NAME",
@@ -56,7 +63,7 @@ def make_home(home: Path) -> None:
     StoreError
         When it cannot be created.
     """
-    with translated(home):
+    with file_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -68,7 +75,7 @@ def has_database(home: Path) -> bool:
     StoreError
         When nobody may look there.
     """
-    with translated(home):
+    with file_errors(home):
         return (home / DATABASE_NAME).exists()
 
 
@@ -81,7 +88,7 @@ def open_store(home: Path) -> Iterator[Database]:
     StoreError
         When the home folder is missing or the database cannot be used.
     """
-    with translated(home):
+    with file_errors(home):
         is_there = home.is_dir()
     if not is_there:
         text = f"there is no agent in {home}: run `truyvet agent join` first"
@@ -94,8 +101,7 @@ def open_store(home: Path) -> Iterator[Database]:
         yield db
     except sqlite3.Error as error:
         # Writing translates its errors itself; this is a reader's.
-        with translated(home / DATABASE_NAME):
-            raise error
+        raise as_store_error(error, home / DATABASE_NAME) from error
     finally:
         db.conn.close()
 
@@ -155,7 +161,7 @@ def compact(db: Database) -> bool:
     StoreFull, StoreError
         When the disk has no room for a second copy, or cannot be written.
     """
-    with translated(path_of(db)):
+    with database_errors(path_of(db)):
         if not TO_COMPACT.get(db):
             return True
         # In memory if it fits, since a temporary file would leave its blocks on the disk.
@@ -183,7 +189,7 @@ def truncate_log(db: Database) -> bool:
     bool
         False if another process was reading; then a later call does it.
     """
-    with translated(path_of(db)):
+    with database_errors(path_of(db)):
         busy, _, _ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 

@@ -16,7 +16,7 @@ from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME
 from ble_agent.store.vault import KEY_FILE
 from tracing_core.errors import StoreError
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 __all__ = ["LOCK_NAME", "PART_NAME", "erase_home", "exclusive_use", "is_own_file", "is_running"]
 
@@ -56,7 +56,7 @@ def exclusive_use(home: Path) -> Iterator[None]:
         When the folder cannot be written.
     """
     path = home / LOCK_NAME
-    with translated(path):
+    with file_errors(path):
         try:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -116,10 +116,10 @@ def erase_home(home: Path) -> list[str]:
     StoreError
         When a file cannot be removed.
     """
-    with translated(home):
+    with file_errors(home):
         if not home.is_dir():
             return []
-    with exclusive_use(home), translated(home):
+    with exclusive_use(home), file_errors(home):
         unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
         for path in [*unfinished, *(home / name for name in _OURS)]:
             if path.is_file() and not path.is_symlink():

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tracing_core.errors import StoreSealed
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 __all__ = ["CREDENTIAL_NAME", "KEY_FILE", "Vault", "open_vault"]
 
@@ -34,7 +34,7 @@ _MOST_BYTES = 4096
 
 
 def _read(path: Path) -> bytes | None:
-    with translated(path), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with file_errors(path), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         secret = file.read(_MOST_BYTES)
         if len(secret) < _KEY_BYTES:
             text = f"{path} must hold {_KEY_BYTES} random bytes: restore it from a copy"
@@ -47,7 +47,7 @@ def _create(path: Path) -> bytes:
     """Put a new secret on the disk, whole or not at all."""
     secret = secrets.token_bytes(_KEY_BYTES)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with translated(path):
+    with file_errors(path):
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -61,9 +61,9 @@ def public_key(path: Path) -> EllipticCurvePublicKey:
     """Read a public key from a PEM file."""
     from tracing_core.errors import InvalidKey
     from tracing_core.export_file import load_public_key
-    from tracing_core.store.sqlite import translated
+    from tracing_core.store.files import file_errors
 
-    with translated(path), path.open("rb") as file:
+    with file_errors(path), path.open("rb") as file:
         pem = file.read(_LARGEST_PEM)
     try:
         return load_public_key(pem)

@@ -18,8 +18,9 @@ from matcher.columns.columns import SightingColumns
 from matcher.kernels.log_parsing import LEAST_LINE_BYTES, NO_SCAN, parse_lines_function
 from matcher.portable.sightings import is_database, read_log
 from tracing_core.protocol.interval import INTERVAL_SECONDS
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import LONGEST_LINE, SIGHTING_TABLE, Sighting, sighting_of_row
-from tracing_core.store.sqlite import open_readonly, translated
+from tracing_core.store.sqlite import database_errors, open_readonly
 
 __all__ = ["LogColumns", "read_columns"]
 
@@ -156,7 +157,7 @@ def _joined(blocks: Iterator[LogColumns | None]) -> LogColumns | None:
 
 
 def _line_blocks(path: Path) -> Iterator[LogColumns | None]:
-    with translated(path), path.open("rb") as raw:
+    with file_errors(path), path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         lines: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
@@ -218,7 +219,7 @@ def _parsed(text: bytes) -> LogColumns | None:
 def _database_blocks(path: Path) -> Iterator[LogColumns | None]:
     db = open_readonly(path, [SIGHTING_TABLE])
     try:
-        with translated(path):
+        with database_errors(path):
             cursor = db.conn.execute(
                 "SELECT rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
                 " FROM sighting ORDER BY id"

@@ -13,8 +13,8 @@ from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
-from tracing_core.store.sqlite import translated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -309,7 +309,7 @@ def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart
     StoreError
         When the folder cannot be read.
     """
-    with translated(folder):
+    with file_errors(folder):
         paths = sorted(folder.iterdir()) if folder.is_dir() else [folder]
         logs = [path for path in paths if _is_log(path)]
         sizes = [path.stat().st_size for path in logs]
@@ -340,7 +340,7 @@ def check_all_parquet(folder: Path) -> None:
     StoreError
         When the folder cannot be read.
     """
-    with translated(folder):
+    with file_errors(folder):
         others = [
             path
             for path in sorted(folder.iterdir())

@@ -38,8 +38,8 @@ from matcher.many.result import ManyMatches, Provenance
 from matcher.risk import RiskModel, RiskParameters, load_model
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
-from tracing_core.store.sqlite import translated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,7 +169,7 @@ def _parts(logs: str | Path | ManyLogs, memory: int, workers: int) -> Sequence[P
     from matcher.many.parquet import is_parquet, parquet_parts
 
     path = Path(logs)
-    with translated(path):
+    with file_errors(path):
         path.stat()
     if is_parquet(path):
         if path.is_dir():
@@ -235,7 +235,7 @@ class _Keys:
             yield self.columns
             return
         numpy = require("numpy", extra="matcher")
-        with translated(folder):
+        with file_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             temporary = tempfile.TemporaryDirectory(prefix=".truyvet-keys-", dir=folder)
         with temporary as name:
@@ -261,7 +261,7 @@ class _Keys:
 def _digest(path: Path | None) -> str | None:
     if path is None or not path.is_file():
         return None
-    with translated(path), path.open("rb") as file:
+    with file_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -270,7 +270,7 @@ def _mapped_keys(folder: Path) -> KeyColumns:
     numpy = require("numpy", extra="matcher")
     from matcher.columns.columns import KeyColumns
 
-    with translated(folder):
+    with file_errors(folder):
         columns = [numpy.load(folder / f"{name}.npy", mmap_mode="r") for name in _KEY_COLUMNS]
     return KeyColumns(*map(numpy.asarray, columns))
 

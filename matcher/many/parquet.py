@@ -12,8 +12,9 @@ from matcher.many.logs import LATEST, LogId, Tally
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
-from tracing_core.store.sqlite import beginning_of, translated
+from tracing_core.store.sqlite import beginning_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ class ParquetPart:
 
 def is_parquet(path: Path) -> bool:
     """Tell whether a file, or a file of a folder, is Parquet."""
-    with translated(path):
+    with file_errors(path):
         if path.is_dir():
             return next(_files(path), None) is not None
         return beginning_of(path).startswith(_MAGIC)

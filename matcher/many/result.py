@@ -18,7 +18,7 @@ from matcher.risk import RiskModel, RiskParameters
 from matcher.risk.model import NO_LEVEL
 from matcher.risk.models import DEFAULT_MODEL
 from tracing_core.errors import StoreError, require
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,7 +170,7 @@ class ManyMatches:
         parquet = require("pyarrow.parquet", extra="cluster")
         check_new(folder)
         partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        with translated(folder):
+        with file_errors(folder):
             partial.mkdir(parents=True, mode=0o700)
             try:
                 for name, table in self.tables().items():
@@ -258,7 +258,7 @@ def check_new(folder: Path) -> None:
     StoreError
         When it is, unless it is an empty folder and not that in which we are.
     """
-    with translated(folder):
+    with file_errors(folder):
         empty = folder.name and folder.is_dir() and not any(folder.iterdir())
         if folder.exists() and not empty:
             raise StoreError(f"{folder} is there already: name a new folder, or remove it")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.protocol.interval import ENIntervalNumber, interval_number
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, read_json_lines, select_sightings
-from tracing_core.store.sqlite import beginning_of, open_readonly, translated
+from tracing_core.store.sqlite import beginning_of, database_errors, open_readonly
 
 __all__ = ["SightingIndex", "estimated_sightings", "is_database", "read_log"]
 
@@ -49,7 +50,7 @@ def is_database(path: Path) -> bool:
     StoreError
         When it cannot be opened.
     """
-    with translated(path):
+    with file_errors(path):
         if path.is_fifo():  # which gives its bytes once, and here they are asked for again
             wrong = f"{path} is no file: write it to one first"
             raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
@@ -77,7 +78,7 @@ def estimated_sightings(log: Path | Iterable[Sighting]) -> int:
 def _read_database(path: Path) -> Iterator[Sighting]:
     db = open_readonly(path, [SIGHTING_TABLE])
     try:
-        with translated(path):
+        with database_errors(path):
             yield from select_sightings(db)
     finally:
         db.close()

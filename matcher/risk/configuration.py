@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidValue
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 __all__ = ["MAX_CONFIGURATION_BYTES", "load_configuration", "preset_names"]
 
@@ -50,7 +50,7 @@ def _read(path: Path) -> bytes:
         raise InvalidValue(
             f"{path} is neither a file nor a preset; presets are {', '.join(preset_names())}"
         )
-    with translated(path), path.open("rb") as file:
+    with file_errors(path), path.open("rb") as file:
         text = file.read(MAX_CONFIGURATION_BYTES + 1)
     if len(text) > MAX_CONFIGURATION_BYTES:
         raise InvalidValue(f"{path} is larger than {MAX_CONFIGURATION_BYTES} bytes")

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, require
-from tracing_core.store.sqlite import create_private, translated
+from tracing_core.store.sqlite import as_store_error, create_private, database_errors
 
 __all__ = ["Database", "kept_if", "metadata"]
 
@@ -136,7 +136,7 @@ class Database:
         """The file, or the URL without its password, for messages."""
         options: dict[str, Any]
         if self._is_sqlite:
-            with translated(self.name):
+            with database_errors(self.name):
                 create_private(self.name)
             options = {"connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS}}
         else:
@@ -164,8 +164,7 @@ class Database:
             yield
         except DBAPIError as error:
             if isinstance(error.orig, sqlite3.Error):
-                with translated(self.name):
-                    raise error.orig from None
+                raise as_store_error(error.orig, self.name) from error.orig
             raise _postgresql_error(error, self.name) from error
         except TimeoutError as error:
             raise StoreBusy(f"{self.name} is too busy: try again") from error
@@ -251,7 +250,7 @@ class Database:
         """
         if not self._is_sqlite:
             return
-        with self._turn(), self._translated(), translated(self.name):
+        with self._turn(), self._translated(), database_errors(self.name):
             pooled = self.engine.raw_connection()
             try:
                 connection: Any = pooled.driver_connection

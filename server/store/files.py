@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 __all__ = ["locked", "make_private_folder", "sync_folder", "unfinished", "write_durably"]
 
@@ -34,7 +34,7 @@ def make_private_folder(folder: Path) -> None:
     StoreError
         When it cannot be made.
     """
-    with translated(folder):
+    with file_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
 
@@ -48,7 +48,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         When the disk is full or the folder cannot be written; the old file stays.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with translated(path):
+    with file_errors(path):
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             with open(descriptor, "wb") as file:
@@ -77,7 +77,7 @@ def locked(path: Path) -> Iterator[None]:
     StoreError
         When the lock file cannot be made.
     """
-    with translated(path):
+    with file_errors(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -34,7 +34,7 @@ from server.store.private_keys import (
     SignedDocument,
 )
 from tracing_core.errors import StoreError
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 __all__ = ["KeyFolder"]
 
@@ -182,7 +182,7 @@ class KeyFolder:
         key = self._loaded.get(name)
         if key is None:
             path = self.folder / name
-            with translated(path):
+            with file_errors(path):
                 text = path.read_bytes()
             try:
                 key = load_pem_private_key(text, password=None)
@@ -210,7 +210,7 @@ class KeyFolder:
         secret = self._loaded.get(file)
         if secret is None:
             path = self.folder / file
-            with translated(path):
+            with file_errors(path):
                 text = path.read_bytes()
             try:
                 secret = base64.b64decode(text, validate=True)
@@ -225,7 +225,7 @@ class KeyFolder:
         text = json.dumps(asdict(manifest), indent=1)
         write_durably(self.folder / _MANIFEST, text.encode())
         named = manifest.file_names() | {_MANIFEST, _LOCK}
-        with translated(self.folder):
+        with file_errors(self.folder):
             for path in self.folder.iterdir():
                 if path.name not in named:
                     path.unlink()

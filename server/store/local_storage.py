@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from server.store.files import locked, sync_folder, write_durably
 from server.store.storage import StoredFile
 from tracing_core.errors import StoreError, StoreFull, require
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -39,11 +39,11 @@ class LocalStorage:
     @contextlib.contextmanager
     def exclusive_use(self) -> Iterator[str]:
         """Lock the folder, and yield the name of the node it stands for."""
-        with translated(self.folder):
+        with file_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / _LOCK):
             node = self.folder / _NODE
-            with translated(node):
+            with file_errors(node):
                 if not node.exists():
                     write_durably(node, secrets.token_hex(16).encode())
                 name = node.read_text()

@@ -20,7 +20,7 @@ from server.store.files import write_durably
 from server.store.private_keys import Manifest, PrivateKeys, SignedDocument
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidValue, StoreError, TracingError
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 from tracing_core.trust.documents import Contact, SignedConfig, fingerprint
 
 __all__ = ["CONTACT_FILE", "RISK_FILE", "current_config", "set_contact"]
@@ -66,7 +66,7 @@ def set_contact(home: Path, file: Path | None) -> None:
     """
     target = home / CONTACT_FILE
     if file is not None:
-        with translated(file):
+        with file_errors(file):
             data = file.read_bytes()
         _read_contact(data, file)
     elif target.exists():
@@ -136,9 +136,9 @@ def _is_current(last: SignedDocument | None, digest: str, now: float) -> bool:
 
 def _read_files(home: Path) -> tuple[bytes, bytes | None]:
     contact, risk = home / CONTACT_FILE, home / RISK_FILE
-    with translated(contact):
+    with file_errors(contact):
         contact_data = contact.read_bytes()
-    with translated(risk):
+    with file_errors(risk):
         return contact_data, risk.read_bytes() if risk.exists() else None
 
 

@@ -18,8 +18,9 @@ from tracing_core.errors import InvalidLog, InvalidValue, LogFault
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.store.database import Database
+from tracing_core.store.files import file_errors
 from tracing_core.store.migrations import Migrations
-from tracing_core.store.sqlite import path_of, translated
+from tracing_core.store.sqlite import database_errors, path_of
 
 __all__ = [
     "LONGEST_LINE",
@@ -145,7 +146,7 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
 
 
 def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
-    with translated(path_of(db)):
+    with database_errors(path_of(db)):
         yield from db.conn.execute(query)
 
 
@@ -233,7 +234,7 @@ def read_json_lines(path: Path) -> Iterator[Sighting]:
     StoreError
         When the file cannot be.
     """
-    with translated(path), path.open("rb") as raw:
+    with file_errors(path), path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         lines: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if zipped else raw
@@ -275,7 +276,7 @@ def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
     """
     count = 0
     partial = path.with_name(path.name + ".part")
-    with translated(path):
+    with file_errors(path):
         # What a crash or somebody else left there is not written into.
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -8,7 +8,6 @@ when commits are rare, so FULL is the default.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -20,19 +19,20 @@ from tracing_core.errors import (
     StoreDamaged,
     StoreError,
     StoreFull,
-    StoreReadOnly,
 )
 from tracing_core.store.database import Database
+from tracing_core.store.files import as_file_error, disk_is_full, disk_is_read_only
 from tracing_core.store.migrations import Migrations
 
 __all__ = [
+    "as_store_error",
     "beginning_of",
     "create_private",
+    "database_errors",
     "open_database",
     "open_readonly",
     "path_of",
     "transaction",
-    "translated",
 ]
 
 _BUSY_TIMEOUT_SECONDS = 5.0
@@ -48,15 +48,15 @@ _MAGIC = b"SQLite format 3\0"
 _BEGINNING_BYTES = 4096
 
 
-def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
-    if isinstance(error, OSError):
-        return _system_error(error, path)
+def as_store_error(error: sqlite3.Error, path: str | Path) -> StoreError:
+    """Return the error to raise in place of SQLite's."""
+    path = str(path)
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"{path} is in use by another process: stop it, or try again", path)
     if primary == sqlite3.SQLITE_FULL:
-        return _full(path)
+        return disk_is_full(path)
     if primary in _PERHAPS_THE_DISK:
         kind, text = _PERHAPS_THE_DISK[primary]
         return _by_disk(path) or kind(f"{path} cannot be {text}", path)
@@ -65,41 +65,20 @@ def _error(error: sqlite3.Error | OSError, path: str) -> StoreError:
     return StoreError(f"{path}: {error}", path)
 
 
-def _system_error(error: OSError, path: str) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(path)
-    if error.errno == errno.EROFS:
-        return _read_only(path)
-    text = f"{path} cannot be used ({error.strerror}): check the path and who owns it"
-    return StoreError(text, path)
-
-
 def _damaged(path: str) -> StoreDamaged:
     text = f"{path} is not a readable SQLite database: restore it from a copy"
     return StoreDamaged(text, path)
 
 
-def _full(path: str) -> StoreFull:
-    text = f"the disk that holds {path} is full: free some space, nothing was lost"
-    return StoreFull(text, path)
-
-
-def _read_only(path: str) -> StoreReadOnly:
-    text = (
-        f"the disk that holds {path} can only be read: check or replace it, or mount it for writing"
-    )
-    return StoreReadOnly(text, path)
-
-
 def _by_disk(path: str) -> StoreFull | None:
-    """Tell by a file's disk what SQLite does not: that it is full or can only be read."""
+    """Return the error of a disk that is full or read-only, which SQLite does not name."""
     try:
         disk = os.statvfs(path)
     except OSError:
         return None
     if disk.f_flag & os.ST_RDONLY:
-        return _read_only(path)
-    return _full(path) if disk.f_bavail * disk.f_frsize < _LEAST_ROOM_BYTES else None
+        return disk_is_read_only(path)
+    return disk_is_full(path) if disk.f_bavail * disk.f_frsize < _LEAST_ROOM_BYTES else None
 
 
 def path_of(db: Database) -> str:
@@ -109,18 +88,20 @@ def path_of(db: Database) -> str:
 
 
 @contextlib.contextmanager
-def translated(path: str | Path) -> Iterator[None]:
-    """Turn SQLite's and the system's errors about a file into a `StoreError` that says what to do.
+def database_errors(path: str | Path) -> Iterator[None]:
+    """Turn the errors of SQLite and of the system about a database into a `StoreError`.
 
     Raises
     ------
-    StoreBusy, StoreFull, StoreError
+    StoreBusy, StoreFull, StoreDamaged, StoreError
         In place of `sqlite3.Error` and `OSError`.
     """
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        raise _error(error, str(path)) from error
+    except sqlite3.Error as error:
+        raise as_store_error(error, path) from error
+    except OSError as error:
+        raise as_file_error(error, path) from error
     except UnicodeDecodeError as error:
         # SQLite's own message quotes what a damaged schema holds, and Python cannot read that.
         raise _damaged(str(path)) from error
@@ -199,10 +180,10 @@ def open_database(
     StoreError
         When it cannot be opened.
     """
-    with translated(path):
+    with database_errors(path):
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
             # SQLite would open it, and never write again even if the disk could.
-            raise _read_only(str(path))
+            raise disk_is_read_only(path)
         create_private(path)
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
         try:
@@ -232,7 +213,7 @@ def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
     StoreError
         When it does not exist, is no database, or lacks the tables.
     """
-    with translated(path):
+    with database_errors(path):
         # Without a write-ahead log nobody writes, and where the disk is full or read-only SQLite
         # cannot make the shared memory it would otherwise need.
         is_idle = not _has_log(path)
@@ -276,7 +257,7 @@ def transaction(db: Database) -> Iterator[Database]:
     StoreBusy, StoreFull, StoreError
         When SQLite cannot; nothing of the block is kept.
     """
-    with translated(path_of(db)):
+    with database_errors(path_of(db)):
         db.conn.execute("BEGIN IMMEDIATE")
         try:
             yield db

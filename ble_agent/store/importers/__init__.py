@@ -24,8 +24,9 @@ from ble_agent.store.importers.source import Refusal, Source, Tally
 from ble_agent.store.importers.sqlite_source import columns_of, opened_database
 from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.store.database import Database
+from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting, insert_sightings
-from tracing_core.store.sqlite import beginning_of, path_of, transaction, translated
+from tracing_core.store.sqlite import beginning_of, database_errors, path_of, transaction
 
 __all__ = [
     "FUTURE_SECONDS",
@@ -89,7 +90,7 @@ def open_source(path: Path) -> Iterator[Source]:
     StoreError
         When it cannot be opened.
     """
-    with translated(path):
+    with file_errors(path):
         is_folder = path.is_dir()
         beginning = b""
         if not is_folder:
@@ -98,7 +99,7 @@ def open_source(path: Path) -> Iterator[Source]:
         yield PlayServices(path)
     elif beginning.startswith(_SQLITE):
         with contextlib.ExitStack() as stack:
-            with translated(path):
+            with database_errors(path):
                 connection = stack.enter_context(opened_database(path))
                 source = _database_source(path, connection)
             yield source
@@ -146,7 +147,7 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
     InvalidLog, StoreError
         When the other log cannot be read or this one written; then nothing is added.
     """
-    with translated(path):
+    with file_errors(path):
         if path.samefile(path_of(db)):
             text = f"{path} is this device's own log: there is nothing to add"
             raise InvalidLog(text, LogFault.OWN, path=path)

@@ -20,7 +20,7 @@ from ble_agent.store.importers.crc32c import masked_crc32c
 from ble_agent.store.importers.cursor import Cursor
 from ble_agent.store.importers.snappy import decompress
 from tracing_core.errors import InvalidLog, LogFault
-from tracing_core.store.sqlite import translated
+from tracing_core.store.files import file_errors
 
 __all__ = ["is_leveldb", "read_leveldb"]
 
@@ -87,7 +87,7 @@ def read_leveldb(folder: Path) -> Iterator[tuple[bytes, bytes]]:
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
-        with translated(path):
+        with file_errors(path):
             yield
     except ValueError as error:
         if isinstance(error, InvalidLog):

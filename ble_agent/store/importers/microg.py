@@ -18,7 +18,7 @@ from tracing_core.errors import InvalidValue
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.store.sighting import Sighting
-from tracing_core.store.sqlite import translated
+from tracing_core.store.sqlite import database_errors
 
 __all__ = ["MICROG_COLUMNS", "MICROG_TABLE", "MicroG"]
 
@@ -45,7 +45,7 @@ class MicroG(DatabaseSource):
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
         """Read the rows in the order they were written."""
-        with translated(self._path):
+        with database_errors(self._path):
             for row in self._connection.execute(_QUERY):
                 tally.read += 1
                 scans = _scans(*row)

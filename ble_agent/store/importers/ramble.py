@@ -21,7 +21,7 @@ from ble_agent.store.importers.sqlite_source import DatabaseSource
 from tracing_core.errors import InvalidValue
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.store.sighting import Sighting
-from tracing_core.store.sqlite import translated
+from tracing_core.store.sqlite import database_errors
 
 __all__ = ["RAMBLE_COLUMNS", "Ramble"]
 
@@ -54,7 +54,7 @@ class Ramble(DatabaseSource):
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
         """Read the packets by device and time."""
-        with translated(self._path):
+        with database_errors(self._path):
             rows = self._connection.execute(_QUERY)
             for (_, service_data, first, last), packets in groupby(rows, key=lambda row: row[:4]):
                 sent = _sent(service_data)

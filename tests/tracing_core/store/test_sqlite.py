@@ -14,10 +14,10 @@ from tracing_core.store.migrations import Migrations
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings, write_json_lines
 from tracing_core.store.sqlite import (
     beginning_of,
+    database_errors,
     open_database,
     open_readonly,
     transaction,
-    translated,
 )
 
 NOTES = Migrations("notes")
@@ -331,7 +331,7 @@ def test_a_connection_of_another_thread_is_refused_by_sqlite(db):
 
     def use():
         try:
-            with translated("notes.db"):
+            with database_errors("notes.db"):
                 notes(db)
         except StoreError as error:
             caught.append(error)
