@@ -22,8 +22,9 @@ from ble_agent.authority.membership import join as join_server
 from ble_agent.authority.report import report as report_keys
 from ble_agent.authority.report import reportable_keys
 from ble_agent.config import AgentConfig
+from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import check as check_exposures
-from ble_agent.exposures.check import owner_text, recall
+from ble_agent.exposures.check import recall
 from ble_agent.exposures.checker import Checker
 from ble_agent.exposures.notifier import Notifier
 from ble_agent.messages.catalogue import date_text, explain, path_text, say

@@ -103,7 +103,7 @@ class Checker:
     def _tell(self, result: CheckResult) -> None:
         if result.failure is not None:
             _logger.warning("check: %s", explain(result.failure, self._language))
-        _logger.info("checked %d new key files", result.batches)
+        _logger.info("checked %d new key files", result.key_files)
         if result.days:
             # The log is no place for days and strengths.
             _logger.info("there is something to read: truyvet agent check")

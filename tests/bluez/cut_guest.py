@@ -90,7 +90,7 @@ def listen_in(*, is_unsafe: bool) -> None:
     from tracing_core.protocol.interval import interval_number
 
     commit, next_advertisement = EncounterLog.commit, KeyRing.next_advertisement
-    take_batch, open_database = exposure_check.take_batch, store.open_database
+    take_key_file, open_database = exposure_check.take_key_file, store.open_database
     forget_key_files = encounter_log.forget_key_files
 
     def tell_commit(log: EncounterLog, scan: Scan) -> int:
@@ -106,9 +106,9 @@ def listen_in(*, is_unsafe: bool) -> None:
             tell(sent=advertisement.rpi.hex(), interval=interval_number(now))
         return advertisement
 
-    def tell_batch(db: Any, name: str, *rest: Any, **named: Any) -> bool:
+    def tell_key_file(db: Any, name: str, *rest: Any, **named: Any) -> bool:
         tell(taking=name)
-        is_taken = take_batch(db, name, *rest, **named)
+        is_taken = take_key_file(db, name, *rest, **named)
         if is_taken:
             tell(taken=name)
         return is_taken
@@ -122,7 +122,7 @@ def listen_in(*, is_unsafe: bool) -> None:
 
     EncounterLog.commit = tell_commit  # type: ignore[method-assign]
     KeyRing.next_advertisement = tell_advertisement  # type: ignore[method-assign]
-    exposure_check.take_batch = tell_batch
+    exposure_check.take_key_file = tell_key_file
     encounter_log.forget_key_files = tell_forgetting
     if is_unsafe:
         store.open_database = open_unsafely  # type: ignore[assignment]

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from ble_agent.air.encounter_log import EncounterLog, Upkeep
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.exposures.check import take_batch
+from ble_agent.exposures.matched_keys import take_key_file
 from ble_agent.store.database import open_store
 from matcher import SightingIndex
 from tracing_core.clock import ManualClock
@@ -84,7 +84,7 @@ def live(tell, first, fault):
                 pass
             export = ExportFile(0, 1, "VN", (key_of(number),), ())
             try:
-                take_batch(db, f"{number}.zip", export, SightingIndex([near(number)]), clock)
+                take_key_file(db, f"{number}.zip", export, SightingIndex([near(number)]), clock)
                 tell(taken=number)
             except StoreError:
                 pass

@@ -60,11 +60,11 @@ def test_a_document_that_did_not_change_is_not_fetched_again(
 ) -> None:
     server.add_file("1.zip", keys(1))
     sent = tagged(server, path)
-    assert checked(db, server, tmp_path).batches == 1
-    assert checked(db, server, tmp_path).batches == 0
+    assert checked(db, server, tmp_path).key_files == 1
+    assert checked(db, server, tmp_path).key_files == 0
     server.add_file("2.zip", keys(1))
     server.configure(2)
-    assert checked(db, server, tmp_path).batches == 1
+    assert checked(db, server, tmp_path).key_files == 1
     assert sent[0] is None
     assert sent[1] is not None
     assert sent[1] == sent[2]
@@ -112,7 +112,7 @@ def test_a_file_that_breaks_off_again_and_again_is_resumed(
     size = len(server.files["1.zip"])
     step = size // 4 + 1
     asked = breaking_off(server, "/exports/VN/1.zip", after=step)
-    assert checked(db, server, tmp_path).batches == 1
+    assert checked(db, server, tmp_path).key_files == 1
     assert asked == [None, *(f"bytes={step * number}-" for number in (1, 2, 3))]
     assert not (tmp_path / PART_NAME).exists()
 
@@ -134,7 +134,7 @@ def test_a_later_check_goes_on_where_an_earlier_one_ended(
     assert part.stat().st_size == 32 + 5 * after
     assert part.stat().st_mode & 0o777 == 0o600
     asked = breaking_off(server, "/exports/VN/1.zip", after=len(server.files["1.zip"]))
-    assert checked(db, server, tmp_path).batches == 1
+    assert checked(db, server, tmp_path).key_files == 1
     assert asked == [f"bytes={5 * after}-"]
 
 
@@ -145,7 +145,7 @@ def test_a_damaged_part_is_found_out_and_fetched_whole(
     part.write_bytes(part.read_bytes()[:-9] + b"damaged!!")
     breaking_off(server, "/exports/VN/1.zip", after=len(server.files["1.zip"]))
     assert checked(db, server, tmp_path).failure is not None
-    assert checked(db, server, tmp_path).batches == 1
+    assert checked(db, server, tmp_path).key_files == 1
 
 
 def test_a_server_that_knows_no_ranges_sends_the_file_whole(
@@ -153,7 +153,7 @@ def test_a_server_that_knows_no_ranges_sends_the_file_whole(
 ) -> None:
     broken_off(db, server, tmp_path)
     del server.special["/exports/VN/1.zip"]
-    assert checked(db, server, tmp_path).batches == 1
+    assert checked(db, server, tmp_path).key_files == 1
 
 
 def test_erasing_removes_the_part_too(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_mirror_helps_when_the_server_is_away(
         checked(db, server, tmp_path)
         mirror.add_file("1.zip", keys(1))
         server.special["/exports/VN/index.txt"] = lambda: (503, {}, b"")
-        assert checked(db, server, tmp_path).batches == 1
+        assert checked(db, server, tmp_path).key_files == 1
         assert {path for _, path, _ in mirror.asked} == {
             "/exports/VN/index.txt",
             "/exports/VN/1.zip",
@@ -182,7 +182,7 @@ def test_a_mirror_helps_when_the_server_is_away(
         mirror.add_file("2.zip", keys(2))
         gone = ServerClient("http://127.0.0.1:9", server.clock)
         with gone as client:
-            assert check(db, client, server.clock).batches == 1
+            assert check(db, client, server.clock).key_files == 1
 
 
 def test_a_mirror_can_forge_nothing(db: Database, server: FakeServer, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_mirror_can_forge_nothing(db: Database, server: FakeServer, tmp_path: 
         mirror.add_file("1.zip", keys(1))
         server.special["/exports/VN/index.txt"] = lambda: (503, {}, b"")
         result = checked(db, server, tmp_path)
-        assert result.batches == 0
+        assert result.key_files == 0
         assert isinstance(result.failure, InvalidSignature)
 
 

@@ -6,15 +6,15 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join, load_membership
-from ble_agent.exposures import check as exposure_check
-from ble_agent.exposures.check import CheckResult, check, owner_text, take_batch
+from ble_agent.exposures.advice import owner_text
+from ble_agent.exposures.check import CheckResult, check
+from ble_agent.exposures.matched_keys import find_matches, take_key_file, write_matches
 from ble_agent.store.database import DATABASE_NAME, open_store
 from ble_agent.store.importers import import_log
 from matcher import SightingIndex
@@ -66,7 +66,7 @@ def checked(db: Database, server: FakeServer) -> CheckResult:
 def test_nothing_recorded_is_said_without_claiming_safety(db: Database, server: FakeServer) -> None:
     server.add_file("1-2-00001.zip", [stranger(), stranger()])
     result = checked(db, server)
-    assert (result.batches, result.days, result.level) == (1, (), "none")
+    assert (result.key_files, result.days, result.level) == (1, (), "none")
     text = owner_text(result, load_membership(db), "en")
     assert "recorded no stay" in text
     assert "may still have been exposed" in text
@@ -121,11 +121,11 @@ def test_a_level_of_the_authoritys_own_is_shown_as_it_names_it(
 
 def test_each_key_file_is_fetched_and_matched_once(db: Database, server: FakeServer) -> None:
     server.add_file("1-2-00001.zip", [met(db)])
-    assert checked(db, server).batches == 1
+    assert checked(db, server).key_files == 1
     server.add_file("2-3-00001.zip", [stranger()])
     server.asked.clear()
     again = checked(db, server)
-    assert again.batches == 1
+    assert again.key_files == 1
     assert len(again.days) == 1
     files = [path for _, path, _ in server.asked if path.endswith(".zip")]
     assert files == ["/exports/VN/2-3-00001.zip"]
@@ -140,23 +140,17 @@ def test_names_that_begin_with_the_region_are_as_googles_server_lists_them(
 
 
 def test_a_revision_that_another_process_takes_meanwhile_stays(
-    db: Database, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: Database, server: FakeServer, tmp_path: Path
 ) -> None:
     key = met(db)
     sightings = SightingIndex(select_sightings(db))
     first = ExportFile(0, 1, "VN", (key,), ())
     second = ExportFile(1, 2, "VN", (), (replace(key, report_type=ReportType.REVOKED),))
-    match = exposure_check.match_keys
-
-    def overtaken(*arguments: Any) -> Any:
-        monkeypatch.setattr(exposure_check, "match_keys", match)
-        with open_store(tmp_path) as other:
-            take_batch(other, "1.zip", first, sightings, server.clock)
-            take_batch(other, "2.zip", second, sightings, server.clock)
-        return match(*arguments)
-
-    monkeypatch.setattr(exposure_check, "match_keys", overtaken)
-    take_batch(db, "1.zip", first, sightings, server.clock)
+    found = find_matches(db, first, sightings)
+    with open_store(tmp_path) as other:
+        take_key_file(other, "1.zip", first, sightings, server.clock)
+        take_key_file(other, "2.zip", second, sightings, server.clock)
+    assert write_matches(db, "1.zip", first, found, server.clock)
     ((report_type, revised),) = db.execute("SELECT report_type, revised FROM matched_key")
     assert (report_type, revised) == (ReportType.REVOKED, 1)
 
@@ -178,7 +172,7 @@ def test_what_is_imported_during_a_check_is_compared_with_its_files_too(
     server.special["/exports/VN/index.txt"] = index
     assert checked(db, server).level == "high"
     del server.special["/exports/VN/index.txt"]
-    assert checked(db, server).batches == 0
+    assert checked(db, server).key_files == 0
 
 
 def test_an_unreachable_server_and_a_clock_far_ahead_delete_nothing(
@@ -238,7 +232,7 @@ def test_a_wrongly_signed_file_is_not_used_and_the_others_are(
     server.add_file("2.zip", [key])
     result = checked(db, server)
     assert isinstance(result.failure, InvalidSignature)
-    assert (result.batches, len(result.days)) == (1, 1)
+    assert (result.key_files, len(result.days)) == (1, 1)
     server.files.pop("1.zip")
     server.add_file("1.zip", [stranger()])
     assert checked(db, server).failure is None
