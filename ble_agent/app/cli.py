@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,9 @@ import click
 from tracing_core.errors import TracingError
 
 if TYPE_CHECKING:
+    from ble_agent.app.outcome import Outcome
     from ble_agent.config import AgentConfig
+    from tracing_core.clock import Clock
 
 __all__ = ["agent"]
 
@@ -109,8 +110,17 @@ def _confirm(lang: str, question: str) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _print(as_json: bool, fields: Mapping[str, Any], text: str) -> None:
-    click.echo(json.dumps(fields, ensure_ascii=False) if as_json else text)
+def _clock() -> Clock:
+    from tracing_core.clock import clock_from_environment
+
+    return clock_from_environment()
+
+
+def _print(outcome: Outcome, *, as_json: bool) -> None:
+    """Print an outcome, and raise the error that it ends with."""
+    click.echo(json.dumps(outcome.facts, ensure_ascii=False) if as_json else outcome.text)
+    if outcome.failure is not None:
+        raise outcome.failure
 
 
 @agent.command()
@@ -130,31 +140,31 @@ def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
     parsed = commands.join_line(line)
     if not yes:
         _confirm(config.lang, commands.join_question(config, parsed))
-    _print(as_json, *commands.join(config, parsed))
+    _print(commands.join(config, _clock(), parsed), as_json=as_json)
 
 
-@agent.command()
+@agent.command("run")
 @_RADIO
 @_SERVER
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 @click.pass_context
-def run(ctx: click.Context, radio: str | None, server: str | None, verbose: bool) -> None:
+def run_(ctx: click.Context, radio: str | None, server: str | None, verbose: bool) -> None:
     """Send and record identifiers and check, until stopped."""
-    from ble_agent.app import commands
+    from ble_agent.app.running import run
 
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("ble_agent").setLevel(logging.DEBUG if verbose else logging.INFO)
-    commands.run(_config(ctx, radio=radio, server=server))
+    run(_config(ctx, radio=radio, server=server), _clock())
 
 
-@agent.command()
+@agent.command("status")
 @_JSON
 @click.pass_context
-def status(ctx: click.Context, as_json: bool) -> None:
+def status_(ctx: click.Context, as_json: bool) -> None:
     """Tell what works and what does not, and what to do."""
-    from ble_agent.app.status import status as tell
+    from ble_agent.app.status import status
 
-    _print(as_json, *tell(_config(ctx)))
+    _print(status(_config(ctx), _clock()), as_json=as_json)
 
 
 @agent.command()
@@ -165,10 +175,7 @@ def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
     """Fetch new keys and tell if this device was near any."""
     from ble_agent.app import commands
 
-    fields, text, failure = commands.check(_config(ctx, server=server))
-    _print(as_json, fields, text)
-    if failure is not None:
-        raise failure
+    _print(commands.check(_config(ctx, server=server), _clock()), as_json=as_json)
 
 
 @agent.command()
@@ -181,10 +188,10 @@ def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json
     """Report a test by the CODE that the authority gave you."""
     from ble_agent.app import commands
 
-    config = _config(ctx, server=server)
+    config, clock = _config(ctx, server=server), _clock()
     if not yes:
-        _confirm(config.lang, commands.report_question(config))
-    _print(as_json, *commands.report(config, code))
+        _confirm(config.lang, commands.report_question(config, clock))
+    _print(commands.report(config, clock, code), as_json=as_json)
 
 
 @agent.command()
@@ -196,6 +203,7 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
 
     Files in the folder that are not the agent's stay, and are named.
     """
+    from ble_agent.app.outcome import Outcome
     from ble_agent.config import default_home
     from ble_agent.messages.catalogue import default_language, say
     from ble_agent.store.home import erase_home
@@ -211,7 +219,7 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     left = erase_home(home)
     names = ", ".join(left[:_MOST_NAMES] + ["…"] * (len(left) > _MOST_NAMES))
     text = say("erased_but", lang, folder=home, names=names) if left else say("erased", lang)
-    _print(as_json, {"erased": True, "left": left}, text)
+    _print(Outcome({"erased": True, "left": left}, text), as_json=as_json)
 
 
 @agent.command("export")
@@ -225,7 +233,7 @@ def export(ctx: click.Context, file: Path, as_json: bool) -> None:
     """
     from ble_agent.app import commands
 
-    _print(as_json, *commands.export_log(_config(ctx), file))
+    _print(commands.export_log(_config(ctx), file), as_json=as_json)
 
 
 @agent.command("import")
@@ -242,7 +250,8 @@ def import_(ctx: click.Context, file: Path, dry_run: bool, as_json: bool) -> Non
     """
     from ble_agent.app import commands
 
-    _print(as_json, *commands.import_log(_config(ctx), file, dry_run=dry_run))
+    outcome = commands.import_log(_config(ctx), _clock(), file, dry_run=dry_run)
+    _print(outcome, as_json=as_json)
 
 
 @agent.command("self-test")
@@ -253,6 +262,6 @@ def self_test(ctx: click.Context, radio: str | None, as_json: bool) -> None:
     """Really send and listen, and say what works."""
     from ble_agent.app import commands
 
-    fields, text = commands.self_test(_config(ctx, radio=radio))
-    _print(as_json, fields, text)
-    ctx.exit(0 if fields["ok"] else 1)
+    outcome = commands.self_test(_config(ctx, radio=radio), _clock())
+    _print(outcome, as_json=as_json)
+    ctx.exit(0 if outcome.facts["ok"] else 1)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.air.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
+from ble_agent.app.outcome import Outcome
 from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.config import AgentConfig
 from ble_agent.messages.catalogue import date_text, say
@@ -21,20 +22,21 @@ from ble_agent.store.database import DATABASE_NAME, has_database, open_store
 from ble_agent.store.home import is_running
 from ble_agent.store.state import LAST_CHECK, RADIO, SCAN
 from ble_agent.store.tables import AGENT_TABLES
-from tracing_core.clock import Clock, clock_from_environment
+from tracing_core.clock import Clock
 from tracing_core.errors import SchemaMismatch, StoreError
 from tracing_core.store.database import Database
 from tracing_core.store.sighting import SIGHTING_TABLE
 from tracing_core.store.sqlite import database_errors, open_readonly
 
-__all__ = ["Check", "status"]
+__all__ = ["LEAST_FREE_BYTES", "Check", "status"]
 
 # Some radios listen only between two identifiers, up to 20 minutes apart.
 _LATE_SCAN_SECONDS = 1_500
 _LATE_CHECK_SECONDS = 3_600
-# The database of two weeks in a crowd, and once more while it is rewritten.
-_LEAST_FREE_BYTES = 32 << 20
 _PROBE_BYTES = 64 << 10
+
+LEAST_FREE_BYTES = 32 << 20
+"""The database of two weeks in a crowd, and a second copy while it is rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +100,19 @@ def _opened(home: Path) -> Iterator[Database]:
             yield db
 
 
-def status(config: AgentConfig) -> tuple[dict[str, Any], str]:
-    """Tell what works and what does not.
+def status(
+    config: AgentConfig, clock: Clock, *, least_free_bytes: int = LEAST_FREE_BYTES
+) -> Outcome:
+    """Return what works and what does not.
 
-    Returns
-    -------
-    tuple
-        The facts for programs, and the text for the owner.
+    Parameters
+    ----------
+    config
+        The agent's settings.
+    clock
+        The agent's clock.
+    least_free_bytes
+        Free space below which the disk counts as full.
 
     Raises
     ------
@@ -113,10 +121,9 @@ def status(config: AgentConfig) -> tuple[dict[str, Any], str]:
     StoreError
         When its database cannot even be read.
     """
-    clock = clock_from_environment()
     with _opened(config.home) as db:
         known = _Known.read(db)
-    checks = list(_checks(config, known, clock))
+    checks = list(_checks(config, known, clock, least_free_bytes))
     by_name = {check.name: check.ok for check in checks}
     membership = known.membership
     facts = {
@@ -134,7 +141,7 @@ def status(config: AgentConfig) -> tuple[dict[str, Any], str]:
         "clock_suspect": not by_name["clock"],
         "dropped_samples": known.scan.get("dropped_samples", 0),
     }
-    return facts, "\n".join(_lines(checks, known, config.lang))
+    return Outcome(facts, "\n".join(_lines(checks, known, config.lang)))
 
 
 def _minutes_ago(clock: Clock, moment: int | None) -> int | None:
@@ -151,7 +158,9 @@ def _lines(checks: list[Check], known: _Known, language: str) -> Iterator[str]:
         yield say("status_dropped", language, count=known.scan["dropped_samples"])
 
 
-def _checks(config: AgentConfig, known: _Known, clock: Clock) -> Iterator[Check]:
+def _checks(
+    config: AgentConfig, known: _Known, clock: Clock, least_free_bytes: int
+) -> Iterator[Check]:
     language = config.lang
     membership = known.membership
     if membership is None:
@@ -166,7 +175,7 @@ def _checks(config: AgentConfig, known: _Known, clock: Clock) -> Iterator[Check]
     interval = 0 if membership is None else membership.config.check_interval_seconds
     latest = 2 * interval + _LATE_CHECK_SECONDS
     yield _recent("check", known.last_check.get("at"), latest, clock, language)
-    yield _disk(config.home, language)
+    yield _disk(config.home, least_free_bytes, language)
     yield _clock(known.scan, clock, language)
 
 
@@ -195,7 +204,7 @@ def _ago(minutes: int, language: str) -> str:
     return say("ago_days", language, count=minutes // (24 * 60))
 
 
-def _disk(home: Path, language: str) -> Check:
+def _disk(home: Path, least_free_bytes: int, language: str) -> Check:
     """Really write something, since that is what a worn-out card refuses."""
     probe = home / f".probe-{secrets.token_hex(4)}"
     try:
@@ -211,7 +220,7 @@ def _disk(home: Path, language: str) -> Check:
     except OSError as error:
         name = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing"
         return Check("disk", False, say(f"status_disk_{name}", language, free=0))
-    if written < _PROBE_BYTES or free < _LEAST_FREE_BYTES:
+    if written < _PROBE_BYTES or free < least_free_bytes:
         return Check("disk", False, say("status_disk_full", language, free=free >> 20))
     return Check("disk", True, say("status_disk", language, free=free >> 20))
 

@@ -1,7 +1,7 @@
-"""Reports that only pretend, sent at random, so that nobody can tell when a real one is sent.
+"""Cover reports, sent at random moments, so that no observer can tell when a real one is sent.
 
 A real report takes the same three requests on one connection, of equal length and at equal
-distances (`ble_agent.authority.client`); only the server knows which it was, after decryption.
+distances (`ble_agent.authority.requests`). Only the server can tell them apart, after decryption.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
-import threading
-from pathlib import Path
+from collections.abc import Callable
 from random import Random
 
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import find_membership
 from ble_agent.authority.report import ACCEPTED_TESTS
 from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
 from ble_agent.store.database import open_store
-from ble_agent.store.threads import in_thread
+from ble_agent.store.threads import repeat
 from tracing_core.clock import Clock
 from tracing_core.errors import TracingError
 from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_hmac
@@ -26,28 +26,28 @@ from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.protocol.interval import ENIntervalNumber, interval_number, rolling_start
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
 
-__all__ = ["COVER_REPORTS_PER_DAY", "CoverTraffic", "pretend_report"]
+__all__ = ["COVER_REPORTS_PER_DAY", "CoverTraffic", "pause_seconds", "send_cover_report"]
 
 COVER_REPORTS_PER_DAY = 0.5
-"""As often as Google's own app (every 4 h with a chance of 1 in 12); DP-3T proposed 0.2. A person
-reports once in years, so next to every real report stand hundreds of others."""
+"""Google's own app sends as many (every 4 h with a chance of 1 in 12); DP-3T proposed 0.2. A person
+reports once in years, so hundreds of cover reports stand beside every real one."""
 
 _DAY = 86_400.0
 _KEYS = 14
 _SECRET_BYTES = 32
 _CERTIFICATE_BYTES = 390
-_INTERVALS_A_DAY = 144
+_INTERVALS_PER_DAY = 144
 
 _logger = logging.getLogger(__name__)
 
 
-def pretend_report(client: ServerClient, clock: Clock, health_authority_id: str) -> None:
-    """Send what a report sends, of random bytes.
+def send_cover_report(client: ServerClient, clock: Clock, health_authority_id: str) -> None:
+    """Send the requests of a report, made of random bytes.
 
     Parameters
     ----------
     client
-        One made with ``is_cover``.
+        A client made with ``is_cover``.
     clock
         The agent's clock.
     health_authority_id
@@ -56,12 +56,12 @@ def pretend_report(client: ServerClient, clock: Clock, health_authority_id: str)
     Raises
     ------
     ServerError
-        When the server does not answer or refuses something; a real report ends there too.
+        When the server does not answer or refuses something, where a real report ends too.
     """
     today = rolling_start(interval_number(clock.now()))
     keys = tuple(
         PublishedKey.of(
-            TemporaryExposureKey.generate(ENIntervalNumber(today - _INTERVALS_A_DAY * day))
+            TemporaryExposureKey.generate(ENIntervalNumber(today - _INTERVALS_PER_DAY * day))
         )
         for day in range(_KEYS)
     )
@@ -81,48 +81,46 @@ def pretend_report(client: ServerClient, clock: Clock, health_authority_id: str)
     )
 
 
-class CoverTraffic:
-    """Sends such reports at the moments of a Poisson process, which has no memory.
+def pause_seconds(random: Random) -> float:
+    """Draw the time until the next cover report."""
+    return random.expovariate(COVER_REPORTS_PER_DAY / _DAY)
 
-    So neither a restart nor a real report in between changes anything anybody could see.
+
+class CoverTraffic:
+    """Sends cover reports at the moments of a Poisson process, which has no memory.
+
+    So neither a restart nor a real report in between changes anything that can be observed.
 
     Parameters
     ----------
-    home
-        The agent's folder.
-    clock
-        The agent's clock.
+    link
+        The way to the server.
     random
-        Where the moments come from: nobody may foretell them.
-    server
-        Where the server is now; "" if where this device joined it.
+        Source of the moments, which must be unpredictable.
     """
 
-    def __init__(self, home: Path, clock: Clock, random: Random, *, server: str = "") -> None:
-        self._home = home
-        self._clock = clock
+    def __init__(self, link: ServerLink, random: Random) -> None:
+        self._link = link
         self._random = random
-        self._server = server
-        self._cancelled = threading.Event()
 
     async def run(self) -> None:
         """Send until cancelled."""
-        while True:
-            await self._clock.sleep(self._random.expovariate(COVER_REPORTS_PER_DAY / _DAY))
-            await in_thread(self._send, self._cancelled)
+        await repeat(self._link.clock, pause_seconds(self._random), self._send_and_pause)
 
-    def _send(self) -> None:
+    def _send_and_pause(self, cancelled: Callable[[], bool]) -> float:
+        self.send(cancelled)
+        return pause_seconds(self._random)
+
+    def send(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Send one cover report, if this device has joined a server."""
         try:
-            with open_store(self._home) as db:
+            with open_store(self._link.home) as db:
                 membership = find_membership(db)
             if membership is None:
                 return
-            url = self._server or membership.line.url
             authority = membership.config.health_authority_id
-            with ServerClient(
-                url, self._clock, cancelled=self._cancelled.is_set, is_cover=True
-            ) as client:
-                pretend_report(client, self._clock, authority)
+            with self._link.upload_client(membership, is_cover=True, cancelled=cancelled) as client:
+                send_cover_report(client, self._link.clock, authority)
         except TracingError as error:
-            # Nobody waits for it, and a real report would be tried again by its owner.
+            # The owner waits for no cover report, and would repeat a real one.
             _logger.debug("cover: %s", type(error).__name__)

@@ -1,4 +1,4 @@
-"""Telling the owner that there is something to read, once for each day and level."""
+"""Notifications that there is something to read: one per day and level."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from ble_agent.exposures.check import ExposureDay
 from ble_agent.messages.catalogue import say
 from ble_agent.store.state import NOTIFIED
+from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 
 __all__ = ["Notifier", "unseen_days"]
 
 _NAME = "truyvet"
-_COMMAND_SECONDS = 30.0
 _DESKTOP_SECONDS = 10.0
 # Enough for a script to find its programs and the desktop, and nothing of ours.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
@@ -27,20 +27,20 @@ _logger = logging.getLogger(__name__)
 
 
 def unseen_days(db: Database, days: Iterable[ExposureDay]) -> list[ExposureDay]:
-    """Return the days that the owner was not told of yet at their level, and note that they are.
+    """Return the days that the owner was not notified of at their level, and note them as done.
 
-    Days whose level reaches no threshold are nobody's alarm.
+    Days below every threshold of the authority are left out.
 
     Raises
     ------
     StoreError
-        When that cannot be noted; then nobody is told, for it would be told again and again.
+        When that cannot be noted; without the note, every check would notify again.
     """
-    days = [day for day in days if day.level != "none"]
-    told: Mapping[str, str] = NOTIFIED.get(db) or {}
+    days = [day for day in days if day.level != NO_LEVEL]
+    notified: Mapping[str, str] = NOTIFIED.get(db) or {}
     now = {day.date.isoformat(): day.level for day in days}
-    new = [day for day in days if told.get(day.date.isoformat()) != day.level]
-    if now != told:
+    new = [day for day in days if notified.get(day.date.isoformat()) != day.level]
+    if now != notified:
         with transaction(db):
             NOTIFIED.set(db, now)
     return new
@@ -54,11 +54,13 @@ class Notifier:
     command
         Program and arguments; no shell reads them. Level and day are added. Empty: none.
     is_desktop
-        Whether to ask the desktop, if there is one.
+        Whether to show a notification on the desktop, if there is one.
     language
-        Of the notification.
+        Language of the notification.
     environment
-        Where the command's and the desktop's variables come from.
+        Variables of the command and the desktop.
+    command_seconds
+        Time after which the command is killed.
     """
 
     def __init__(
@@ -68,20 +70,22 @@ class Notifier:
         is_desktop: bool,
         language: str,
         environment: Mapping[str, str] = os.environ,
+        command_seconds: float = 30.0,
     ) -> None:
         self._command = tuple(command)
         self._is_desktop = is_desktop
         self._language = language
         self._environment = environment
+        self._command_seconds = command_seconds
 
-    def tell(self, days: Sequence[ExposureDay]) -> None:
-        """Tell of some days; what goes wrong is logged, for the check itself went well."""
+    def notify(self, days: Sequence[ExposureDay]) -> None:
+        """Notify of some days; failures are only logged, since the check itself went well."""
         for day in days:
-            self._start(day)
+            self._start_command(day)
         if days and self._is_desktop:
-            self._show()
+            self._show_on_desktop()
 
-    def _start(self, day: ExposureDay) -> None:
+    def _start_command(self, day: ExposureDay) -> None:
         if not self._command:
             return
         passed_on = {
@@ -100,28 +104,28 @@ class Notifier:
             _logger.warning("%s", say("log_notify_failed", self._language))
             return
         try:
-            failed = process.wait(_COMMAND_SECONDS) != 0
+            failed = process.wait(self._command_seconds) != 0
         except subprocess.TimeoutExpired:
-            # The whole group, or what it started would go on.
+            # The whole group, so that nothing it started goes on.
             os.killpg(process.pid, 9)
             process.wait()
             failed = True
         if failed:
             _logger.warning("%s", say("log_notify_failed", self._language))
 
-    def _show(self) -> None:
+    def _show_on_desktop(self) -> None:
         if not self._environment.get("DBUS_SESSION_BUS_ADDRESS"):
             return
         try:
-            asyncio.run(asyncio.wait_for(self._notify(), _DESKTOP_SECONDS))
+            asyncio.run(asyncio.wait_for(self._ask_desktop(), _DESKTOP_SECONDS))
         except ImportError:
-            # The desktop is an extra: `agent` has the library, `hci` does not.
+            # The extra `agent` brings the library, `hci` does not.
             _logger.debug("no dbus-fast")
         except Exception as error:
             _logger.warning("%s", say("log_desktop_failed", self._language))
             _logger.debug("desktop: %s", type(error).__name__)
 
-    async def _notify(self) -> None:
+    async def _ask_desktop(self) -> None:
         from dbus_fast import Message, MessageType, Variant
         from dbus_fast.aio import MessageBus
 
@@ -155,6 +159,6 @@ class Notifier:
 
 
 def _plain(level: str) -> str:
-    """Return a level without what a command takes for an option, or a shell behind it for more."""
-    # The authority names its levels, and must not be able to have a device do anything.
+    """Return a level without characters that an option or a shell would give a meaning to."""
+    # The authority names its levels, and must not be able to command a device.
     return re.sub(r"^-|[^\w -]", "_", level)

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-__all__ = ["in_thread"]
+from tracing_core.clock import Clock
+
+__all__ = ["in_thread", "repeat"]
 
 _T = TypeVar("_T")
 
@@ -46,3 +48,25 @@ async def in_thread(work: Callable[[], _T], cancelled: threading.Event) -> _T:
     except asyncio.CancelledError:
         cancelled.set()
         raise
+
+
+async def repeat(
+    clock: Clock, first_seconds: float, work: Callable[[Callable[[], bool]], float]
+) -> None:
+    """Repeat work in threads of its own until this coroutine is cancelled.
+
+    Parameters
+    ----------
+    clock
+        The clock to wait by.
+    first_seconds
+        Time before the work is done for the first time.
+    work
+        Called with a function that returns True once this coroutine was cancelled. It returns
+        after how many seconds to call it again.
+    """
+    cancelled = threading.Event()
+    seconds = first_seconds
+    while True:
+        await clock.sleep(seconds)
+        seconds = await in_thread(lambda: work(cancelled.is_set), cancelled)

@@ -148,6 +148,7 @@ def main() -> int:
 
     from ble_agent.app import (
         commands,  # noqa: F401
+        running,  # noqa: F401
     )
     from ble_agent.authority.client import ServerClient  # noqa: F401
     from ble_agent.radio.hci import radio as hci  # noqa: F401

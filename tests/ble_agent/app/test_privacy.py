@@ -122,6 +122,7 @@ logging.basicConfig(level=1, force=True)
 from ble_agent.store.vault import KEY_FILE
 from ble_agent.config import AgentConfig
 from ble_agent.authority.cover import CoverTraffic
+from ble_agent.authority.link import ServerLink
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.authority.report import report
 from ble_agent.authority.client import ServerClient
@@ -137,8 +138,8 @@ with open_store(home) as db:
     ring = KeyRing(db)
     print(ring.next_advertisement(clock.now(), Metadata(0)))
     print(ring.keys_to_report(clock.now()), vars(ring))
-    CoverTraffic(home, clock, Random(1))._send()
-    print(status(AgentConfig(home, "en")))
+    CoverTraffic(ServerLink(home, clock), Random(1)).send()
+    print(status(AgentConfig(home, "en"), clock))
     for code in ("12345678", "87654321"):
         try:
             with ServerClient(url, clock) as client:

@@ -12,7 +12,6 @@ import pytest
 
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.persistence import note_radio
-from ble_agent.app import status as status_module
 from ble_agent.app.status import status
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join
@@ -22,7 +21,7 @@ from ble_agent.store.database import open_store
 from ble_agent.store.home import exclusive_use
 from ble_agent.store.state import LAST_CHECK
 from tests.ble_agent.fake_server import FakeServer, fake_server
-from tracing_core.clock import ManualClock
+from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import RadioFault, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.store.sqlite import transaction
@@ -32,10 +31,8 @@ NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    clock = ManualClock(NOW)
-    monkeypatch.setattr(status_module, "clock_from_environment", lambda: clock)
-    return clock
+def clock() -> ManualClock:
+    return ManualClock(NOW)
 
 
 @pytest.fixture
@@ -57,17 +54,19 @@ def work(home: Path, server: FakeServer, clock: ManualClock) -> None:
             LAST_CHECK.set(db, {"at": int(NOW), "level": "none", "days": 0})
 
 
-def checks(home: Path, lang: str = "en") -> tuple[dict[str, bool], str]:
-    facts, text = status(AgentConfig(home, lang))
-    found: dict[str, Any] = {check["name"]: check["ok"] for check in facts["checks"]}
-    assert facts["ok"] == all(found.values())
-    return found, text
+def checks(
+    home: Path, clock: Clock, lang: str = "en", **limits: int
+) -> tuple[dict[str, bool], str]:
+    outcome = status(AgentConfig(home, lang), clock, **limits)
+    found: dict[str, Any] = {check["name"]: check["ok"] for check in outcome.facts["checks"]}
+    assert outcome.facts["ok"] == all(found.values())
+    return found, outcome.text
 
 
 def test_everything_works(tmp_path: Path, server: FakeServer, clock: ManualClock) -> None:
     work(tmp_path, server, clock)
     with exclusive_use(tmp_path):
-        found, text = checks(tmp_path)
+        found, text = checks(tmp_path, clock)
     names = ["joined", "running", "radio", "scan", "check", "disk", "clock"]
     assert found == dict.fromkeys(names, True)
     assert text.count("✔") == 7
@@ -78,25 +77,25 @@ def test_each_thing_that_fails_is_told_by_itself(
     tmp_path: Path, server: FakeServer, clock: ManualClock
 ) -> None:
     work(tmp_path, server, clock)
-    found, text = checks(tmp_path)
+    found, text = checks(tmp_path, clock)
     assert [name for name, ok in found.items() if not ok] == ["running"]
     assert "truyvet agent run" in text
     with open_store(tmp_path) as db:
         note_radio(db, "hci:usb:0", RadioFault.CONNECTION_LOST)
-    found, text = checks(tmp_path, "vi")
+    found, text = checks(tmp_path, clock, "vi")
     assert found["radio"] is False
     assert "hãy cắm lại" in text
     clock.advance(3600)
-    assert checks(tmp_path)[0]["scan"] is False
-    assert checks(tmp_path)[0]["check"] is True
+    assert checks(tmp_path, clock)[0]["scan"] is False
+    assert checks(tmp_path, clock)[0]["check"] is True
     clock.advance(9 * 3600)
-    assert checks(tmp_path)[0]["check"] is False
+    assert checks(tmp_path, clock)[0]["check"] is False
     clock.jump(NOW - 7200)
-    found, text = checks(tmp_path)
+    found, text = checks(tmp_path, clock)
     assert found["clock"] is False
     assert "set the clock" in text
     clock.jump(1000.0)
-    assert "never set" in checks(tmp_path)[1]
+    assert "never set" in checks(tmp_path, clock)[1]
 
 
 @pytest.mark.parametrize(
@@ -117,16 +116,13 @@ def test_what_was_long_ago_is_told_in_hours_and_days(
 ) -> None:
     work(tmp_path, server, clock)
     clock.advance(60.0 * minutes)
-    assert english in checks(tmp_path)[1]
-    assert f"Lần thu tín hiệu gần nhất: {vietnamese}" in checks(tmp_path, "vi")[1]
+    assert english in checks(tmp_path, clock)[1]
+    assert f"Lần thu tín hiệu gần nhất: {vietnamese}" in checks(tmp_path, clock, "vi")[1]
 
 
-def test_a_full_disk_is_told(
-    tmp_path: Path, server: FakeServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told(tmp_path: Path, server: FakeServer, clock: ManualClock) -> None:
     work(tmp_path, server, clock)
-    monkeypatch.setattr(status_module, "_LEAST_FREE_BYTES", 1 << 62)
-    found, text = checks(tmp_path)
+    found, text = checks(tmp_path, clock, least_free_bytes=1 << 62)
     assert found["disk"] is False
     assert "make room" in text
 
@@ -152,7 +148,7 @@ def test_a_card_that_became_read_only_is_told_and_read(
 ) -> None:
     work(card, server, clock)
     subprocess.run(["mount", "-o", "remount,ro", str(card)], check=True)
-    found, text = checks(card)
+    found, text = checks(card, clock)
     assert found["disk"] is False
     assert found["joined"] is True
     assert "cannot be written" in text
@@ -181,7 +177,7 @@ def test_a_log_outlives_a_full_card_and_writes_again(
             except StoreFull:
                 failed += 1
         assert failed > 30
-        found, text = checks(card)
+        found, text = checks(card, clock)
         assert found["disk"] is False
         assert "stays" in text
         filler.unlink()
@@ -198,5 +194,5 @@ def test_what_to_do_about_a_radio_is_said_in_both_languages(
 ) -> None:
     with open_store(tmp_path) as db:
         note_radio(db, "mgmt", fault)
-    _, text = checks(tmp_path, lang)
+    _, text = checks(tmp_path, Clock(), lang)
     assert say(f"error_{fault.name.lower()}", lang) in text

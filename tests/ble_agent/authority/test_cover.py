@@ -15,12 +15,18 @@ from pathlib import Path
 import pytest
 
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.authority import cover
 from ble_agent.authority.client import ServerClient
-from ble_agent.authority.cover import COVER_REPORTS_PER_DAY, CoverTraffic, pretend_report
+from ble_agent.authority.cover import (
+    COVER_REPORTS_PER_DAY,
+    CoverTraffic,
+    pause_seconds,
+    send_cover_report,
+)
+from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import join, load_membership
 from ble_agent.authority.report import report
 from ble_agent.store.database import open_store
+from ble_agent.store.threads import repeat
 from tests.ble_agent.agents import clock_at
 from tests.ble_agent.air.test_agent_loop import EagerClock
 from tests.ble_agent.recording_proxy import Connection, RecordingProxy, recording_proxy
@@ -78,7 +84,7 @@ def in_earnest(
 def pretended(db: Database, proxy: RecordingProxy, clock: ScaledClock) -> Connection:
     authority = load_membership(db).config.health_authority_id
     with ServerClient(proxy.url, clock, is_cover=True) as client:
-        pretend_report(client, clock, authority)
+        send_cover_report(client, clock, authority)
     return proxy.connections[-1]
 
 
@@ -151,32 +157,28 @@ def test_what_is_sent_at_random_says_so_in_all_three_requests(
     db: Database, tmp_path: Path, server: RunningServer, proxy: RecordingProxy, clock: ScaledClock
 ) -> None:
     before = contents(server)
-    CoverTraffic(tmp_path, clock, random.Random(1), server=proxy.url)._send()
+    CoverTraffic(ServerLink(tmp_path, clock, proxy.url), random.Random(1)).send()
     (seen,) = proxy.connections
     assert header_names(seen).count("X-Chaff: 1\r\n") == 3
     assert contents(server) == before
 
 
-async def test_pretences_are_a_poisson_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pretences_are_a_poisson_process() -> None:
     clock = EagerClock(NOON)
     moments: list[float] = []
-    over = asyncio.Event()
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    drawn = random.Random(7)
 
-    def send(self: CoverTraffic) -> None:
+    def send(cancelled: object) -> float:
         moments.append(clock.now())
         if len(moments) == 400:
-            over.set()
+            loop.call_soon_threadsafe(over.set)
+        return pause_seconds(drawn)
 
-    async def at_once(work: object, cancelled: object) -> None:
-        work()  # type: ignore[operator]
-
-    monkeypatch.setattr(CoverTraffic, "_send", send)
-    monkeypatch.setattr(cover, "in_thread", at_once)
-    running = asyncio.create_task(CoverTraffic(tmp_path, clock, random.Random(7)).run())
+    running = asyncio.create_task(repeat(clock, pause_seconds(drawn), send))
     await over.wait()
     running.cancel()
+    del moments[400:]
     gaps = [later - earlier for earlier, later in itertools.pairwise([NOON, *moments])]
     mean = sum(gaps) / len(gaps)
     # The mean and the spread of an exponential distribution are equal; 5 sigma of 400 is a quarter.
@@ -190,7 +192,7 @@ def test_a_server_that_is_away_is_no_news(
 ) -> None:
     caplog.set_level(logging.DEBUG, "ble_agent.authority.cover")
     # Nothing listens there.
-    CoverTraffic(tmp_path, clock, random.Random(1), server="http://127.0.0.1:9")._send()
+    CoverTraffic(ServerLink(tmp_path, clock, "http://127.0.0.1:9"), random.Random(1)).send()
     told = [each for each in caplog.records if each.name == "ble_agent.authority.cover"]
     assert [(each.levelname, each.getMessage()) for each in told] == [
         ("DEBUG", "cover: ServerUnreachable")
@@ -202,5 +204,5 @@ def test_who_has_joined_no_server_pretends_nothing(
 ) -> None:
     with open_store(tmp_path):
         pass
-    CoverTraffic(tmp_path, clock, random.Random(1), server=proxy.url)._send()
+    CoverTraffic(ServerLink(tmp_path, clock, proxy.url), random.Random(1)).send()
     assert proxy.connections == []

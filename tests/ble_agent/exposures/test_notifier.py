@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from ble_agent.config import load_config
-from ble_agent.exposures import notifier
 from ble_agent.exposures.check import ExposureDay
 from ble_agent.exposures.notifier import Notifier, unseen_days
 from ble_agent.store.database import open_store
@@ -48,7 +47,7 @@ def test_each_day_and_level_is_told_once(tmp_path: Path) -> None:
 def test_the_command_gets_level_and_day_and_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "out; touch x"
     secrets = {"TRUYVET_HOME": "/secret", "PATH": os.environ["PATH"], "HOME": "/h", "TOKEN": "t"}
-    teller(sys.executable, "-c", WRITE, str(out), **secrets).tell([MONDAY, TUESDAY])
+    teller(sys.executable, "-c", WRITE, str(out), **secrets).notify([MONDAY, TUESDAY])
     lines = out.read_text().splitlines()
     assert [line.partition("]")[0] for line in lines] == [
         "['high', '2027-01-04'",
@@ -74,7 +73,7 @@ def test_a_level_gives_no_orders_to_the_command_nor_to_a_shell_behind_it(
     # The authority names its levels, and the owner's command may hand them on, as ssh does.
     out = tmp_path / "out"
     told = ExposureDay(MONDAY.date, level, 1.0, 1)
-    teller(sys.executable, "-c", WRITE, str(out)).tell([told])
+    teller(sys.executable, "-c", WRITE, str(out)).notify([told])
     assert out.read_text().startswith(f"['{given}', '2027-01-04']")
 
 
@@ -83,21 +82,26 @@ def test_a_command_that_fails_is_one_line_of_the_log(
     command: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        teller(*command).tell([MONDAY])
+        teller(*command).notify([MONDAY])
     (record,) = caplog.records
     assert "notify_command" in record.getMessage()
     assert "2027" not in caplog.text
 
 
 def test_a_command_that_hangs_is_ended_with_all_it_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(notifier, "_COMMAND_SECONDS", 1.5)
     pid = tmp_path / "pid"
     # A shell is there at once, on a busy machine too.
     hang = 'sleep 600 & echo $! >"$0"; wait'
     with caplog.at_level(logging.WARNING):
-        teller("sh", "-c", hang, str(pid), PATH=os.environ["PATH"]).tell([MONDAY])
+        Notifier(
+            ("sh", "-c", hang, str(pid)),
+            is_desktop=False,
+            language="vi",
+            environment={"PATH": os.environ["PATH"]},
+            command_seconds=1.5,
+        ).notify([MONDAY])
     assert "took too long" in caplog.text or "quá lâu" in caplog.text
     status = Path(f"/proc/{pid.read_text().strip()}/status")
     until = time.monotonic() + 30
@@ -162,8 +166,8 @@ def test_the_desktop_shows_that_there_is_something_and_not_what(bus: str) -> Non
     thread.start()
     try:
         assert ready.wait(10)
-        teller(DBUS_SESSION_BUS_ADDRESS=bus).tell([MONDAY, TUESDAY])
-        teller(DBUS_SESSION_BUS_ADDRESS=bus).tell([])
+        teller(DBUS_SESSION_BUS_ADDRESS=bus).notify([MONDAY, TUESDAY])
+        teller(DBUS_SESSION_BUS_ADDRESS=bus).notify([])
     finally:
         over.set()
         thread.join(10)
@@ -178,7 +182,7 @@ def test_a_desktop_that_is_not_there_is_one_line(
     bus: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        teller(DBUS_SESSION_BUS_ADDRESS=bus).tell([MONDAY])
-        teller(DBUS_SESSION_BUS_ADDRESS="unix:path=/nowhere").tell([MONDAY])
-        teller().tell([MONDAY])
+        teller(DBUS_SESSION_BUS_ADDRESS=bus).notify([MONDAY])
+        teller(DBUS_SESSION_BUS_ADDRESS="unix:path=/nowhere").notify([MONDAY])
+        teller().notify([MONDAY])
     assert len(caplog.records) == 2

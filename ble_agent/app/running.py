@@ -1,0 +1,103 @@
+"""The running agent: the radio's loop, and checks and cover reports beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from random import SystemRandom
+from typing import Any
+
+from ble_agent.air.agent import Agent
+from ble_agent.air.persistence import LateStore
+from ble_agent.air.schedule import CONTINUOUS, ScanTiming, Schedule
+from ble_agent.authority.cover import CoverTraffic
+from ble_agent.authority.link import ServerLink
+from ble_agent.config import AgentConfig
+from ble_agent.exposures.checker import Checker
+from ble_agent.exposures.notifier import Notifier
+from ble_agent.radio.opening import open_radio
+from ble_agent.radio.protocol import Radio
+from ble_agent.service import notify
+from tracing_core.clock import Clock
+from tracing_core.errors import StoreFull
+from tracing_core.protocol.associated_encrypted_metadata import CalibrationConfidence, Metadata
+
+__all__ = ["chosen_radio", "run"]
+
+
+def chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
+    """Return the radio of the settings, not yet entered."""
+    return open_radio(config.radio or "auto", clock)
+
+
+def run(config: AgentConfig, clock: Clock) -> None:
+    """Run the agent until SIGTERM or SIGINT."""
+    asyncio.run(_run(config, clock))
+    notify("STOPPING=1")
+
+
+async def _run(config: AgentConfig, clock: Clock) -> None:
+    radio = chosen_radio(config, clock)
+    is_recording = radio.clock is not clock
+    with LateStore(config.home, radio.clock, is_recording=is_recording) as store:
+        try:
+            store.open()
+        except StoreFull:
+            # A recording can be replayed once there is a disk; what is on the air now cannot.
+            if is_recording:
+                raise
+        agent = Agent(
+            radio,
+            store,
+            store.log,
+            Schedule(SystemRandom(), _timing(config)),
+            Metadata(
+                config.transmit_power_dbm,
+                minor_version=1,
+                calibration_confidence=CalibrationConfidence.LOW,
+            ),
+            language=config.lang,
+            told=lambda fault: store.note_radio(radio.name, fault),
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, agent.stop)
+        # A recording is of the past, and present key files have nothing to do with it.
+        await _run_beside(agent, [] if is_recording else _services(config, clock))
+
+
+def _timing(config: AgentConfig) -> ScanTiming:
+    if config.continuous_scan:
+        return CONTINUOUS
+    return ScanTiming(
+        config.scan_seconds, config.least_scan_gap_seconds, config.most_scan_gap_seconds
+    )
+
+
+def _services(config: AgentConfig, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    """Return the services that run beside the loop."""
+    link = ServerLink(config.home, clock, config.server)
+    notifier = Notifier(
+        config.notify_command, is_desktop=config.notify_desktop, language=config.lang
+    )
+    checker = Checker(link, SystemRandom(), language=config.lang, notifier=notifier)
+    services = [checker.run()]
+    if config.cover_traffic:
+        services.append(CoverTraffic(link, SystemRandom()).run())
+    return services
+
+
+async def _run_beside(agent: Agent, services: list[Coroutine[Any, Any, None]]) -> None:
+    tasks = [asyncio.create_task(service) for service in services]
+    for task in tasks:
+        task.add_done_callback(lambda _: agent.stop())
+    try:
+        await agent.run()
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,64 @@
+"""Link from a home folder to the server that its device joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ble_agent.authority.client import ServerClient
+from ble_agent.authority.download import KnownAnswers, PartialFile
+from ble_agent.authority.membership import Membership
+from ble_agent.store.home import PART_NAME
+from tracing_core.clock import Clock
+from tracing_core.store.database import Database
+
+__all__ = ["ServerLink"]
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLink:
+    """What it takes to reach the server, whoever needs it."""
+
+    home: Path
+    """The agent's folder."""
+    clock: Clock
+    """The agent's clock."""
+    server: str = ""
+    """Where the server is now; "" if where this device joined it."""
+
+    def url(self, membership: Membership) -> str:
+        """Return the server's present address."""
+        return self.server or membership.line.url
+
+    def download_client(
+        self,
+        db: Database,
+        membership: Membership,
+        *,
+        cancelled: Callable[[], bool] = _never,
+    ) -> ServerClient:
+        """Return a client that fetches nothing twice: documents, or the beginning of a file."""
+        return ServerClient(
+            self.url(membership),
+            self.clock,
+            cancelled=cancelled,
+            known=KnownAnswers(db),
+            partial=PartialFile(self.home / PART_NAME),
+        )
+
+    def upload_client(
+        self,
+        membership: Membership,
+        *,
+        is_cover: bool = False,
+        cancelled: Callable[[], bool] = _never,
+    ) -> ServerClient:
+        """Return a client for a report, or for a cover report."""
+        return ServerClient(
+            self.url(membership), self.clock, cancelled=cancelled, is_cover=is_cover
+        )
