@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ble_agent.messages.catalogue import LANGUAGES, default_language
+from ble_agent.messages.language import LANGUAGES, default_language
 from tracing_core.errors import InvalidSetting
 from tracing_core.store.files import file_errors
 

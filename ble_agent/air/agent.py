@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.schedule import Action, Schedule
-from ble_agent.messages.catalogue import explain, say
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.explanation import explain
 from ble_agent.radio.protocol import Radio
 from ble_agent.service import notify
 from tracing_core.errors import RadioError, RadioFault, StoreBusy, StoreError, TracingError

@@ -66,7 +66,8 @@ class _Agent(click.Group):
         try:
             return super().invoke(ctx)
         except TracingError as error:
-            from ble_agent.messages.catalogue import default_language, explain
+            from ble_agent.messages.explanation import explain
+            from ble_agent.messages.language import default_language
 
             language = (ctx.obj or {}).get("lang") or default_language()
             text = explain(error, language)
@@ -94,7 +95,8 @@ def _config(ctx: click.Context, **said: Any) -> AgentConfig:
 
 def _confirm(lang: str, question: str) -> None:
     """Ask, beside what a program reads; end with exit code 1 unless the answer is yes."""
-    from ble_agent.messages.catalogue import is_yes, say
+    from ble_agent.messages.catalogue import say
+    from ble_agent.messages.language import is_yes
 
     if not question:
         return
@@ -205,7 +207,8 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     """
     from ble_agent.app.outcome import Outcome
     from ble_agent.config import default_home
-    from ble_agent.messages.catalogue import default_language, say
+    from ble_agent.messages.catalogue import say
+    from ble_agent.messages.language import default_language
     from ble_agent.store.home import erase_home
 
     # Settings that cannot be read must not keep anybody from leaving.

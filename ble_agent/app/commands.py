@@ -20,7 +20,9 @@ from ble_agent.config import AgentConfig
 from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import check as check_exposures
 from ble_agent.exposures.check import recall
-from ble_agent.messages.catalogue import date_text, explain, path_text, say
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.explanation import explain
+from ble_agent.messages.language import date_text, path_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.radio.protocol import Finding
 from ble_agent.store.database import has_database, make_home, open_store

@@ -16,7 +16,8 @@ from ble_agent.air.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
 from ble_agent.app.outcome import Outcome
 from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.config import AgentConfig
-from ble_agent.messages.catalogue import date_text, say
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.language import date_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME, has_database, open_store
 from ble_agent.store.home import is_running

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ble_agent.authority.membership import Membership
 from ble_agent.exposures.check import CheckResult
-from ble_agent.messages.catalogue import MESSAGES, date_text, say
+from ble_agent.messages.catalogue import MESSAGES, say
+from ble_agent.messages.language import date_text
 from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.trust.documents import Contact
 

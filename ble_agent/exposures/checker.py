@@ -10,7 +10,8 @@ from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import find_membership, load_membership
 from ble_agent.exposures.check import CheckResult, check
 from ble_agent.exposures.notifier import Notifier, unseen_days
-from ble_agent.messages.catalogue import explain, say
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import open_store
 from ble_agent.store.threads import repeat

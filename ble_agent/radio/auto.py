@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from ble_agent.messages.catalogue import explain
+from ble_agent.messages.explanation import explain
 from ble_agent.radio.protocol import Capabilities, Finding, Heard, Radio
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault

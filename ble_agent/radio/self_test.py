@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ble_agent.messages.catalogue import explain
+from ble_agent.messages.explanation import explain
 from ble_agent.radio.protocol import Finding, Heard, Radio
 from tracing_core.errors import RadioError
 from tracing_core.protocol.advertisement import Advertisement

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ble_agent.config import SETTINGS_FILE
-from ble_agent.messages.catalogue import path_text
+from ble_agent.messages.language import path_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME
 from ble_agent.store.vault import KEY_FILE

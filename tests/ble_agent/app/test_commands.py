@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from ble_agent.app.cli import agent as agent_command
 from ble_agent.config import AgentConfig, load_config
-from ble_agent.messages.catalogue import explain
+from ble_agent.messages.explanation import explain
 from ble_agent.service import notify
 from ble_agent.store.database import DATABASE_NAME, open_store
 from ble_agent.store.home import LOCK_NAME

@@ -7,14 +7,9 @@ import unicodedata
 import pytest
 
 from ble_agent.authority.requests import REFUSALS
-from ble_agent.messages.catalogue import (
-    LANGUAGES,
-    MESSAGES,
-    date_text,
-    default_language,
-    explain,
-    say,
-)
+from ble_agent.messages.catalogue import MESSAGES, say
+from ble_agent.messages.explanation import explain
+from ble_agent.messages.language import LANGUAGES, date_text, default_language
 from ble_agent.messages.refusals import not_possible, refused
 from tracing_core.errors import (
     InvalidJoinLine,

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ble_agent.messages.catalogue import explain, say
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.explanation import explain
 from ble_agent.store.database import open_store
 from ble_agent.store.importers import FUTURE_SECONDS, Refusal, import_log
 from tests.ble_agent.agents import AgentProcess, clock_at

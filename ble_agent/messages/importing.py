@@ -1,0 +1,70 @@
+"""Texts of importing logs of other apps and devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "imported": Text(
+        "{format}: {read} rows read; {kept} sightings added, {known} already there, {too_old} older"
+        " than 14 days.",
+        "{format}: đã đọc {read} dòng; thêm mới {kept} lượt ghi nhận, đã có sẵn {known}, cũ hơn 14"
+        " ngày {too_old}.",
+    ),
+    "import_refused": Text("Left out, {count}: {reason}.", "Bỏ qua, {count}: {reason}."),
+    "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
+    "place_line": Text("{path}, line {line}", "{path}, dòng {line}"),
+    "refusal_identifier": Text(
+        "the identifier has not 16 bytes", "mã định danh không có đúng 16 byte"
+    ),
+    "refusal_metadata": Text(
+        "what came with the identifier has not 4 bytes",
+        "dữ liệu kèm theo mã định danh không có đúng 4 byte",
+    ),
+    "refusal_signal_strength": Text(
+        "no signal strength, or none that can be", "cường độ tín hiệu không có hoặc không hợp lệ"
+    ),
+    "refusal_time": Text("no time, or none that can be", "thời điểm không có hoặc không hợp lệ"),
+    "refusal_duration": Text(
+        "a duration that the app never writes", "thời lượng mà ứng dụng không bao giờ ghi"
+    ),
+    "refusal_encoding": Text(
+        "not written as the app writes it", "không đúng cách ghi của ứng dụng"
+    ),
+    "refusal_reused_address": Text(
+        "sent from the same address, but before this identifier",
+        "phát từ cùng địa chỉ nhưng trước mã định danh này",
+    ),
+    "refusal_future": Text(
+        "later than this device's clock shows", "muộn hơn giờ trên đồng hồ của thiết bị này"
+    ),
+    "error_log_unknown": Text(
+        "this is the log of no app that is known here: see truyvet agent import --help",
+        "đây không phải dữ liệu của ứng dụng nào có thể nhập: hãy xem truyvet agent import --help",
+    ),
+    "error_log_packed": Text(
+        "this is an archive: unpack it first, and import what was in it",
+        "đây là tệp nén: hãy giải nén trước rồi nhập nội dung bên trong",
+    ),
+    "error_log_line": Text(
+        "nothing was added: export the log again where it is from",
+        "dòng này không đọc được nên chưa thêm gì: hãy xuất lại dữ liệu từ nơi tạo ra nó",
+    ),
+    "error_log_damaged": Text(
+        "this is damaged, and nothing was added: copy it again, all of it",
+        "tệp này bị hỏng nên chưa thêm gì: hãy sao chép lại toàn bộ",
+    ),
+    "error_log_missing": Text(
+        "this is missing: copy the whole folder, while the phone is switched off",
+        "thiếu tệp này: hãy sao chép toàn bộ thư mục khi điện thoại đã tắt",
+    ),
+    "error_log_own": Text(
+        "this is this device's own log: there is nothing to add",
+        "đây là dữ liệu của chính thiết bị này: không có gì để thêm",
+    ),
+}
+"""The texts by name."""

@@ -1,0 +1,33 @@
+"""Texts of a running agent's log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "log_retrying": Text("{fault}; trying again", "{fault}; đang thử lại"),
+    "log_silent": Text(
+        "{fault}; nothing is sent until then", "{fault}; tạm ngừng phát tín hiệu cho đến lúc đó"
+    ),
+    "log_writing_again": Text(
+        "the disk can be written again", "đã ghi lại được vào đĩa, tiếp tục hoạt động bình thường"
+    ),
+    "log_unwritten": Text(
+        "{fault}; what was heard is kept in memory until then",
+        "{fault}; những gì thu được tạm giữ trong bộ nhớ cho đến lúc đó",
+    ),
+    "log_notify_failed": Text(
+        "the command of notify_command failed or took too long: try it in a terminal",
+        "lệnh trong notify_command bị lỗi hoặc chạy quá lâu: hãy thử lệnh đó trong terminal",
+    ),
+    "log_desktop_failed": Text(
+        "the desktop showed no notification: set notify_desktop = false if there is none",
+        "không hiện được thông báo trên màn hình: đặt notify_desktop = false nếu máy không có",
+    ),
+    "log_not_joined": Text("nothing is checked yet: {fault}", "chưa kiểm tra được gì: {fault}"),
+}
+"""The texts by name."""

@@ -1,0 +1,62 @@
+"""Texts of faults of a server, and of the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "error_server_unreachable": Text(
+        "the server does not answer: check the network and try again later",
+        "không kết nối được với máy chủ: hãy kiểm tra mạng rồi thử lại sau",
+    ),
+    "error_certificate": Text(
+        "the server's certificate cannot be verified: check this device's clock, then the address",
+        "không xác minh được chứng chỉ của máy chủ: hãy kiểm tra đồng hồ của thiết bị, rồi kiểm tra"
+        " địa chỉ",
+    ),
+    "error_clock_wrong": Text(
+        "this device's clock is hours away from the server's: set the clock and try again",
+        "đồng hồ của thiết bị lệch nhiều giờ so với máy chủ: hãy chỉnh lại đồng hồ rồi thử lại",
+    ),
+    "error_maintenance_mode": Text(
+        "the server is being maintained: try again in an hour",
+        "máy chủ đang được bảo trì: hãy thử lại sau một giờ",
+    ),
+    "error_too_many_requests": Text(
+        "the server has too much to do: try again in a few minutes",
+        "máy chủ đang quá tải: hãy thử lại sau vài phút",
+    ),
+    "error_answer": Text(
+        "the server's answer makes no sense: try again later, or ask the authority",
+        "câu trả lời của máy chủ không hợp lệ: hãy thử lại sau hoặc hỏi cơ quan y tế",
+    ),
+    "error_server": Text(
+        "the server has a fault: try again later, or tell the authority",
+        "máy chủ gặp lỗi: hãy thử lại sau hoặc báo cho cơ quan y tế",
+    ),
+    "error_not_found": Text(
+        "there is no such service at this address: check the line you joined by",
+        "địa chỉ này không có dịch vụ cần tìm: hãy kiểm tra lại dòng đã dùng để tham gia",
+    ),
+    "error_redirected": Text(
+        "the server sends this device to another address: join by that one if the authority"
+        " confirms it",
+        "máy chủ chuyển thiết bị sang địa chỉ khác: chỉ tham gia địa chỉ đó nếu cơ quan y tế xác"
+        " nhận",
+    ),
+    "error_too_large": Text(
+        "the server's answer is too large and was not read: tell the authority",
+        "câu trả lời của máy chủ quá lớn nên không được đọc: hãy báo cho cơ quan y tế",
+    ),
+    "error_batch": Text(
+        "a key file of the server is damaged or wrongly signed and was not used: tell the"
+        " authority",
+        "một tệp khóa của máy chủ bị hỏng hoặc chữ ký không đúng nên không được sử dụng: hãy báo"
+        " cho cơ quan y tế",
+    ),
+}
+"""The texts by name."""

@@ -1,0 +1,77 @@
+"""Texts of the status command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "status_joined": Text(
+        "Health authority: {region} at {url}", "Cơ quan y tế: khu vực {region} tại {url}"
+    ),
+    "status_not_joined": Text(
+        "Health authority: none yet. Run: truyvet agent join, with the line your authority gave"
+        " you",
+        "Cơ quan y tế: chưa tham gia. Hãy chạy lệnh truyvet agent join kèm dòng mà cơ quan y tế"
+        " cung cấp",
+    ),
+    "status_running": Text("The agent is running.", "Chương trình đang chạy."),
+    "status_not_running": Text(
+        "The agent is not running. Start it with: truyvet agent run",
+        "Chương trình chưa chạy. Hãy khởi động bằng lệnh: truyvet agent run",
+    ),
+    "status_last_scan": Text("Last listened: {ago}", "Lần thu tín hiệu gần nhất: {ago}"),
+    "ago_minutes": Text("{count} minutes ago", "{count} phút trước"),
+    "ago_hours": Text("{count} hours ago", "{count} giờ trước"),
+    "ago_days": Text("{count} days ago", "{count} ngày trước"),
+    "status_never_scan": Text("Last listened: never", "Lần thu tín hiệu gần nhất: chưa có"),
+    "status_last_check": Text(
+        "Last check of published keys: {ago}", "Lần kiểm tra khóa đã công bố gần nhất: {ago}"
+    ),
+    "status_never_check": Text(
+        "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
+    ),
+    "status_keys": Text(
+        "Days of own keys kept: {count}", "Khóa của thiết bị đang lưu: {count} ngày"
+    ),
+    "status_heard": Text(
+        "Identifiers heard on {date}: {count}", "Số mã định danh thu được ngày {date}: {count}"
+    ),
+    "status_clock": Text(
+        "The clock shows an earlier time than it did before. What is heard now will not be"
+        " compared: set the clock.",
+        "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì thu được lúc này sẽ không được đối"
+        " chiếu: hãy chỉnh lại đồng hồ.",
+    ),
+    "status_clock_unset": Text(
+        "The clock was never set. Nothing is sent until it is: set it, or connect to the network.",
+        "Đồng hồ chưa được đặt. Thiết bị chưa phát tín hiệu: hãy đặt giờ hoặc kết nối mạng.",
+    ),
+    "status_clock_right": Text("The clock goes on as it should.", "Đồng hồ chạy bình thường."),
+    "status_disk": Text("Free space: {free} MB", "Dung lượng còn trống: {free} MB"),
+    "status_disk_full": Text(
+        "Only {free} MB are free: make room. While the disk is full nothing is sent, and what is"
+        " heard is kept in memory only. What is recorded stays.",
+        "Chỉ còn trống {free} MB: hãy giải phóng dung lượng. Khi đĩa đầy, thiết bị không phát tín"
+        " hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
+    ),
+    "status_disk_failing": Text(
+        "The disk cannot be written: check or replace the card. Until then nothing is sent, and"
+        " what is heard is kept in memory only. What is recorded stays.",
+        "Không ghi được vào đĩa: hãy kiểm tra hoặc thay thẻ nhớ. Trong lúc đó thiết bị không phát"
+        " tín hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
+    ),
+    "status_radio": Text("Bluetooth works: {radio}", "Bluetooth hoạt động: {radio}"),
+    "status_radio_unknown": Text(
+        "Bluetooth has not been used yet. Try it with: truyvet agent self-test",
+        "Chưa dùng Bluetooth lần nào. Hãy thử bằng lệnh: truyvet agent self-test",
+    ),
+    "status_dropped": Text(
+        "Too much was sent nearby at once: {count} signals were left out.",
+        "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",
+    ),
+}
+"""The texts by name."""
