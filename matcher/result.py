@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
 from matcher.risk import Assessment, DayAssessment, RiskModel
-from tracing_core.protocol.exposure_window import ExposureWindow
+from matcher.tables.rows import day_json, day_row, day_text, match_row, window_json, window_row
+from matcher.tables.shown import ShownTable
+from tracing_core.errors import InvalidValue, require
 
-__all__ = ["JSON_VERSION", "MatchResult", "counted", "day_json", "text_table", "window_json"]
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["JSON_VERSION", "MatchResult", "counted", "text_table"]
 
 JSON_VERSION = 1
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_DATE = (date.max - _EPOCH.date()).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,55 +90,130 @@ class MatchResult:
             ]
         return answer
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables that `to_arrow` and `to_pandas` make, the days first."""
+        others = ("exposure_windows", "matches") if self.research else ("exposure_windows",)
+        return (self.model.days_name, *others)
+
+    def to_arrow(self, table: str | None = None) -> pa.Table:
+        """Return a table of the result; docs/many-logs.md says what each column is.
+
+        Parameters
+        ----------
+        table
+            One of `tables`; None for the days. ``matches`` needs ``research=True`` in `match`.
+
+        Raises
+        ------
+        InvalidValue
+            When there is no such table.
+        MissingExtra
+            Without pyarrow.
+        """
+        from matcher.tables.schemas import table_schema
+
+        name = self.model.days_name if table is None else table
+        if name not in self.tables:
+            hint = "; matches need research=True" if name == "matches" else ""
+            raise InvalidValue(
+                f"no table {name!r:.40} in this result: use one of {', '.join(self.tables)}{hint}"
+            )
+        arrow = require("pyarrow", extra="arrow")
+        schema = table_schema(name, self.model, research=self.research)
+        return arrow.Table.from_pylist(self._rows(name), schema)
+
+    def to_pandas(self, table: str | None = None) -> pd.DataFrame:
+        """Return a table of the result as `to_arrow` does; dates are `datetime.date`.
+
+        Raises
+        ------
+        InvalidValue
+            When there is no such table, or a date lies beyond the year 9999.
+        MissingExtra
+            Without pyarrow or pandas.
+        """
+        found = self.to_arrow(table)
+        require("pandas", extra="arrow")
+        try:
+            return found.to_pandas()
+        except (OverflowError, ValueError) as error:
+            raise InvalidValue("a date lies beyond the year 9999: use to_arrow") from error
+
+    def _rows(self, name: str) -> list[dict[str, Any]]:
+        if name == "matches":
+            return [match_row(match, self.files, research=True) for match in self.matches]
+        if name == "exposure_windows":
+            return [window_row(window) for window in self.assessment.windows]
+        return [day_row(day) for day in self.assessment.days]
+
+    def _repr_html_(self) -> str:
+        """Return the table for a person, as notebooks show it."""
+        from matcher.tables.html import html_page
+
+        return html_page(self._head(), self._tables())
+
     def __str__(self) -> str:
         """Return the table for a person."""
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
+        for name, fact in self._head():
+            yield f"{name:9} {fact}"
+        for table in self._tables():
+            yield ""
+            if table.rows:
+                yield from text_table(table.names, table.rows)
+            if table.note:
+                yield table.note
+
+    def _head(self) -> list[tuple[str, str]]:
         checked = "signatures checked" if self.signatures_checked else "signatures not checked"
         suspect = (
             f", {self.suspect_sightings:,} under a suspect clock left out"
             if self.suspect_sightings
             else ""
         )
-        yield f"Log       {counted(self.sightings, 'sighting')}{suspect}"
-        yield f"Keys      {self.diagnosis_keys:,} in {counted(len(self.files), 'file')}, {checked}"
-        yield (
-            f"Matched   {counted(self.matched_keys, 'key')},"
+        matched = (
+            f"{counted(self.matched_keys, 'key')},"
             f" {counted(self.matched_identifiers, 'identifier')},"
             f" {counted(self.matched_sightings, 'sighting')}"
         )
         score, unit = self.model.score_text(self.assessment.score), self.model.score_unit
-        yield f"Risk      {self.assessment.level} ({self.preset}, {score} {unit})"
-        yield ""
-        if self.assessment.days:
-            rows = [self._row(day) for day in self.assessment.days]
-            yield from text_table(("Day", "Level", "Score", "Minutes", "Windows", "Nearest"), rows)
-            yield f"Score is in {unit}, Nearest the least attenuation in dB."
-        else:
-            yield "No exposure counts."
+        return [
+            ("Log", f"{counted(self.sightings, 'sighting')}{suspect}"),
+            ("Keys", f"{self.diagnosis_keys:,} in {counted(len(self.files), 'file')}, {checked}"),
+            ("Matched", matched),
+            ("Risk", f"{self.assessment.level} ({self.preset}, {score} {unit})"),
+        ]
+
+    def _tables(self) -> Iterator[ShownTable]:
+        note = f"Score is in {self.model.score_unit}, Nearest the least attenuation in dB."
+        yield ShownTable(
+            ("Day", "Level", "Score", "Minutes", "Windows", "Nearest"),
+            [self._row(day) for day in self.assessment.days],
+            note if self.assessment.days else "No exposure counts.",
+        )
         if self.research and self.matches:
-            yield ""
-            yield from self._research_lines()
+            yield ShownTable(
+                ("File", "Key", "Identifiers", "Sightings", "First interval", "Last interval"),
+                [
+                    tuple(str(value) for value in match.values())
+                    for match in self.to_json()["matches"]
+                ],
+            )
 
     def _row(self, day: DayAssessment) -> tuple[str, ...]:
         windows = [window for window in self.assessment.windows if window.date == day.date]
         nearest = min(scan.min_attenuation_db for each in windows for scan in each.scan_instances)
         return (
-            _date(day.date),
+            day_text(day.date),
             day.level,
             self.model.score_text(day.score),
             f"{day.minutes:.0f}",
             str(len(windows)),
             str(nearest),
         )
-
-    def _research_lines(self) -> Iterator[str]:
-        names = ("File", "Key", "Identifiers", "Sightings", "First interval", "Last interval")
-        rows = [
-            tuple(str(value) for value in match.values()) for match in self.to_json()["matches"]
-        ]
-        yield from text_table(names, rows)
 
 
 def _identifiers(match: KeyMatch) -> int:
@@ -146,34 +223,6 @@ def _identifiers(match: KeyMatch) -> int:
 def counted(number: int, noun: str) -> str:
     """Return so many of something, in words for a person."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _date(day: int) -> str:
-    # Intervals of 32 bits reach far beyond the years that dates have.
-    return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}" if day <= _LAST_DATE else f"day {day}"
-
-
-def window_json(window: ExposureWindow) -> dict[str, Any]:
-    """Return a window as ``truyvet match --json`` prints it."""
-    return {
-        "date": _date(window.date),
-        "report_type": window.report_type.name.lower(),
-        "infectiousness": window.infectiousness.name.lower(),
-        "calibration_confidence": window.calibration_confidence.name.lower(),
-        "scan_instances": [
-            {
-                "typical_attenuation_db": scan.typical_attenuation_db,
-                "min_attenuation_db": scan.min_attenuation_db,
-                "seconds_since_last_scan": scan.seconds_since_last_scan,
-            }
-            for scan in window.scan_instances
-        ],
-    }
-
-
-def day_json(day: DayAssessment) -> dict[str, Any]:
-    """Return a day as ``truyvet match --json`` prints it."""
-    return {"date": _date(day.date), "level": day.level, **day.detail.to_json()}
 
 
 def text_table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
 from matcher.many.logs import LogId, Tally
-from matcher.many.result import empty_table, match_row, table_names
+from matcher.many.result import empty_table, table_names
 from matcher.portable.join import Join
 from matcher.portable.sightings import SightingIndex
-from matcher.result import window_json
 from matcher.risk import RiskModel, RiskParameters, assess
 from matcher.risk.model import NO_LEVEL
+from matcher.tables.rows import day_row, match_row, window_row
 from tracing_core.errors import require
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.protocol.interval import utc_day
@@ -69,15 +69,13 @@ class Weighing:
         matches = _matches(log)
         today = utc_day(log.last_seen_at) if self.today is None else self.today
         assessment = assess(matches, self.configuration, today, model=self.model, in_order=True)
-        windows = [{**window_json(one), "date": one.date} for one in assessment.windows]
+        windows = [window_row(window) for window in assessment.windows]
         found = [match_row(match, self.files, research=self.research) for match in matches]
         if not self.research:
             # Sorted by what they say, as their order would tell which belong together.
             windows.sort(key=repr)
             found.sort(key=repr)
-        days = [
-            {"date": day.date, "level": day.level, **day.detail.to_row()} for day in assessment.days
-        ]
+        days = [day_row(day) for day in assessment.days]
         told = {
             "matched_keys": len(found),
             "matched_identifiers": sum(row["identifiers"] for row in found),

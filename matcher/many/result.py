@@ -6,17 +6,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matcher.definition import KeyMatch
 from matcher.result import counted, text_table
 from matcher.risk import RiskModel, RiskParameters
 from matcher.risk.model import NO_LEVEL
 from matcher.risk.models import DEFAULT_MODEL
+from matcher.tables.schemas import table_schema
 from tracing_core.errors import StoreError, require
 from tracing_core.store.files import file_errors
 
@@ -30,7 +30,6 @@ __all__ = [
     "Provenance",
     "check_new",
     "empty_table",
-    "match_row",
     "table_names",
 ]
 
@@ -74,62 +73,12 @@ class Provenance:
         }
 
 
-def _schemas(log_id: Any, model: RiskModel[Any], research: bool) -> dict[str, Any]:
-    arrow = require("pyarrow", extra="cluster")
-    word, day = arrow.string(), arrow.date32()
-    whole, seconds = arrow.int64(), arrow.float64()
-    scan = arrow.struct(
-        [
-            ("typical_attenuation_db", arrow.int32()),
-            ("min_attenuation_db", arrow.int32()),
-            ("seconds_since_last_scan", arrow.int32()),
-        ]
-    )
-    heard = arrow.struct(
-        [("rpi", arrow.binary(16)), ("interval", arrow.uint32()), ("seen_at", whole)]
-    )
-    named: list[tuple[str, Any]] = [
-        ("file", word),
-        ("key_index", whole),
-        ("key_data", arrow.binary(16)),
-        ("rolling_start_interval_number", arrow.uint32()),
-        ("heard", arrow.list_(heard)),
-    ]
-    fields: dict[str, list[tuple[str, Any]]] = {
-        "logs": [
-            ("sightings", whole),
-            ("suspect_sightings", whole),
-            ("last_day", day),
-            ("matched_keys", whole),
-            ("matched_identifiers", whole),
-            ("matched_sightings", whole),
-            ("level", word),
-            ("score", seconds),
-        ],
-        "matches": [
-            ("date", day),
-            ("report_type", word),
-            ("identifiers", whole),
-            ("sightings", whole),
-            *(named if research else []),
-        ],
-        "exposure_windows": [
-            ("date", day),
-            ("report_type", word),
-            ("infectiousness", word),
-            ("calibration_confidence", word),
-            ("scan_instances", arrow.list_(scan)),
-        ],
-        model.days_name: [("date", day), ("level", word), *model.table_columns()],
-    }
-    return {name: arrow.schema([("log_id", log_id), *columns]) for name, columns in fields.items()}
-
-
 def empty_table(name: str, log_ids: type, model: RiskModel[Any], *, research: bool) -> pa.Table:
     """Return one of the tables without a row; `log_ids` is the type of its logs' names."""
     arrow = require("pyarrow", extra="cluster")
     kind = arrow.int64() if log_ids is int else arrow.string()
-    return _schemas(kind, model, research)[name].empty_table()
+    columns = table_schema(name, model, research=research)
+    return arrow.schema([arrow.field("log_id", kind), *columns]).empty_table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,26 +211,3 @@ def check_new(folder: Path) -> None:
         empty = folder.name and folder.is_dir() and not any(folder.iterdir())
         if folder.exists() and not empty:
             raise StoreError(f"{folder} is there already: name a new folder, or remove it")
-
-
-def match_row(match: KeyMatch, file_names: Sequence[str], *, research: bool) -> dict[str, Any]:
-    """Return the columns of a key that was near."""
-    row: dict[str, Any] = {
-        "date": match.sightings[0].seen_at // 86400,
-        "report_type": match.key.report_type.name.lower(),
-        "identifiers": len({sighting.rpi for sighting in match.sightings}),
-        "sightings": len(match.sightings),
-    }
-    if research:
-        row |= {
-            # What is no text cannot stand in a column of text.
-            "file": file_names[match.file_number].encode(errors="backslashreplace").decode(),
-            "key_index": match.key_index,
-            "key_data": match.key.key_data,
-            "rolling_start_interval_number": match.key.rolling_start_interval_number,
-            "heard": [
-                {"rpi": sighting.rpi, "interval": interval, "seen_at": sighting.seen_at}
-                for sighting, interval in zip(match.sightings, match.intervals, strict=True)
-            ],
-        }
-    return row
