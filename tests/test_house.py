@@ -179,7 +179,7 @@ HEAVY = {
     *("numpy", "numba", "llvmlite", "bumble", "bleak", "httpx2", "rich"),
     *("fastapi", "sqlalchemy", "pydantic", "uvicorn", "obstore", "alembic"),
 }
-HEAVY_FOR_ALL_HELP = HEAVY | {"sqlite3", "cryptography", "google"}
+HEAVY_FOR_ALL_HELP = HEAVY | {"sqlite_utils", "sqlite3", "cryptography", "google"}
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ class _Known:
             SCAN.get(db) or {},
             LAST_CHECK.get(db) or {},
             RADIO.get(db) or {},
-            db.count("own_key"),
+            db.table("own_key").count,
             {epoch + datetime.timedelta(days=day): count for day, count in rows},
         )
 

@@ -7,7 +7,7 @@ set -eu
 folder=$1
 here=$(cd "$(dirname "$0")/../.." && pwd)
 suite=trixie
-libraries='bleak bumble click cryptography dbus-fast httpx2 protobuf pyjwt'
+libraries='bleak bumble click cryptography dbus-fast httpx2 protobuf pyjwt sqlite-utils'
 
 [ "$(id -u)" = 0 ] || { echo 'the virtual machine is built as root: sudo make test-bluez' >&2; exit 1; }
 

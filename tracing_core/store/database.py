@@ -1,30 +1,44 @@
-"""Connection to a SQLite database, as every part of this project hands it on."""
+"""Connection to a SQLite database, as sqlite-utils wraps it."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from typing import Any
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 
 __all__ = ["Database"]
 
+_ARRAY_LIBRARIES = frozenset({"numpy", "pandas"})
 
-class Database:
-    """One open connection; it belongs to the thread that opened it."""
 
-    def __init__(self, conn: sqlite3.Connection) -> None:
-        self.conn = conn
-        """The connection itself, for cursors, `executemany` and pragmas."""
+class _NoArrays:
+    """Import finder that hides the array libraries from one thread."""
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Run one statement."""
-        return self.conn.execute(sql, parameters)
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
 
-    def count(self, table: str) -> int:
-        """Return the number of rows of a table."""
-        name = table.replace('"', '""')
-        return int(self.conn.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """Raise for an array library that this thread asks for; else leave it to the others."""
+        if name in _ARRAY_LIBRARIES and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{name} is not needed here", name=name)
+        return None
 
-    def close(self) -> None:
-        """Close the connection."""
-        self.conn.close()
+
+# sqlite-utils imports numpy and pandas wherever they are installed, to store values of theirs. We
+# store none, and the import would cost every command a fifth of a second and the agent 18 MB.
+# Putting None in sys.modules would hide them from every thread, and break one that imports numpy
+# at that moment. A finder sees which thread asks, so it hides them from this one alone.
+@contextlib.contextmanager
+def _without_arrays() -> Iterator[None]:
+    finder = _NoArrays()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+with _without_arrays():
+    from sqlite_utils import Database

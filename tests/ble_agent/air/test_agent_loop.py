@@ -398,7 +398,7 @@ async def test_a_recording_is_played_to_its_end_without_waiting(tmp_path: Path) 
     assert radio.identifiers == []
     with open_store(tmp_path) as db:
         assert len(list(select_sightings(db))) == 5
-        assert db.count("own_key") == 0
+        assert db.table("own_key").count == 0
 
 
 async def test_a_damaged_recording_is_an_error_and_not_played_again(tmp_path: Path) -> None:

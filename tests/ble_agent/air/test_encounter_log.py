@@ -313,7 +313,7 @@ TestEncounterLogMachine.settings = settings(max_examples=25, stateful_step_count
 
 
 def batches(db: Database) -> int:
-    return int(db.count("batch"))
+    return int(db.table("batch").count)
 
 
 def test_what_is_written_late_is_compared_with_keys_that_were_used_meanwhile(

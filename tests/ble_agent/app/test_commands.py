@@ -91,11 +91,11 @@ def test_joining_another_authority_asks_first_and_says_what_goes(
             assert server.url in asked.stderr
             assert other.url in asked.stderr
         with open_store(agent.home) as db:
-            assert db.count("batch") == 1
+            assert db.table("batch").count == 1
         assert agent.answer("join", other.line, "--yes")["url"] == other.url
     with open_store(agent.home) as db:
-        assert db.count("batch") == 0
-        assert db.count("sighting") == 1
+        assert db.table("batch").count == 0
+        assert db.table("sighting").count == 1
         assert [value.get(db) for value in (LAST_CHECK, NOTIFIED, REPORT)] == [None] * 3
 
 

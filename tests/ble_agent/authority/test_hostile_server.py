@@ -139,8 +139,8 @@ def test_a_bad_key_file_is_named_and_fetched_again_next_time(
         assert failure is not None
         assert "\n" not in str(failure)
         assert ("GET", "/exports/VN/1.zip", 0) in server.asked
-    assert db.count("batch") == 0
-    assert db.count("sighting") == 1
+    assert db.table("batch").count == 0
+    assert db.table("sighting").count == 1
 
 
 def test_a_key_file_larger_than_any_is_not_read(

@@ -140,10 +140,10 @@ def test_joining_another_server_forgets_what_the_first_one_published(
     joined(db, server)
     db.execute("INSERT INTO batch VALUES ('a.zip', 1)")
     joined(db, server)
-    assert db.count("batch") == 1
+    assert db.table("batch").count == 1
     with fake_server() as other:
         joined(db, other)
-        assert db.count("batch") == 0
+        assert db.table("batch").count == 0
         assert load_membership(db).line.fingerprint == other.fingerprint
 
 

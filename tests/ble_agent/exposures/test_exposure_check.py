@@ -182,15 +182,15 @@ def test_an_unreachable_server_and_a_clock_far_ahead_delete_nothing(
     clock = ManualClock(NOW)
     log = EncounterLog(db, clock)
     log.commit(log.begin())
-    before = db.count("sighting")
+    before = db.table("sighting").count
     clock.jump(NOW + 60 * DAY)
     log.commit(log.begin())
     with ServerClient("http://127.0.0.1:9", clock) as client, pytest.raises(ServerUnreachable):
         check(db, client, clock)
-    assert db.count("sighting") == before
+    assert db.table("sighting").count == before
     clock.advance(DAY + 1)
     log.commit(log.begin())
-    assert db.count("sighting") == 0
+    assert db.table("sighting").count == 0
 
 
 @pytest.mark.parametrize("same_file", [True, False], ids=["in one file", "in a later file"])
@@ -298,5 +298,5 @@ def test_a_check_killed_at_any_moment_matches_each_file_exactly_once(tmp_path: P
         assert kills > 2
         subprocess.run(command, env=environment(clock), check=True, stdout=subprocess.DEVNULL)
         with open_store(tmp_path) as db:
-            assert db.count("matched_key") == len(keys)
-            assert db.count("batch") == len(keys)
+            assert db.table("matched_key").count == len(keys)
+            assert db.table("batch").count == len(keys)

@@ -22,6 +22,10 @@ CREATE TABLE note (text TEXT NOT NULL);
 """
 
 
+def names(steps):
+    return [step.name for step in steps]
+
+
 @pytest.fixture
 def notes():
     notes = Migrations("notes")
@@ -40,7 +44,11 @@ def test_a_database_made_before_goes_on(tmp_path, notes):
     made = connection.execute("PRAGMA table_info(_sqlite_migrations)").fetchall()
     connection.close()
     db = open_readonly(path, [notes])
-    assert (notes.applied(db), notes.pending(db), notes.unknown(db)) == (["m001_note"], [], [])
+    assert (names(notes.applied(db)), notes.pending(db), notes.unknown(db)) == (
+        ["m001_note"],
+        [],
+        [],
+    )
     db.close()
 
     @notes()
@@ -48,7 +56,7 @@ def test_a_database_made_before_goes_on(tmp_path, notes):
         db.execute("ALTER TABLE note ADD COLUMN author TEXT")
 
     db = open_database(path, [notes])
-    assert notes.applied(db) == ["m001_note", "m002_author"]
+    assert names(notes.applied(db)) == ["m001_note", "m002_author"]
     assert db.conn.execute("PRAGMA table_info(_sqlite_migrations)").fetchall() == made
     db.close()
 
@@ -73,11 +81,6 @@ def test_sets_share_the_record(notes):
     notes.apply(db)
     assert later.applied(db) == []
     later.apply(db)
-    assert notes.applied(db) == later.applied(db) == ["m001_note"]
-    assert db.count("other") == 0
+    assert names(notes.applied(db)) == names(later.applied(db)) == ["m001_note"]
+    assert db.table("other").count == 0
     db.close()
-
-
-def test_a_name_stands_for_one_step(notes):
-    with pytest.raises(ValueError, match="two steps named m001_note"):
-        notes(name="m001_note")(print)

@@ -106,7 +106,7 @@ def test_a_commit_that_is_refused_leaves_no_transaction_open(db):
     with pytest.raises(StoreError, match="FOREIGN KEY"), transaction(db):
         db.execute("INSERT INTO b VALUES (1)")
     assert not db.conn.in_transaction
-    assert db.count("b") == 0
+    assert db.table("b").count == 0
 
 
 def test_the_write_lock_is_held_from_the_start(db, path, monkeypatch):
@@ -208,7 +208,7 @@ def test_many_processes_may_create_it_at_once(path):
     started = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(4)]
     assert [process.communicate()[1] for process in started] == [b""] * 4
     db = open_readonly(path, [SIGHTING_TABLE])
-    assert db.count("sighting") == 4
+    assert db.table("sighting").count == 4
     db.close()
 
 

@@ -122,17 +122,17 @@ def test_every_format_is_known_by_its_content_and_added_once(
     assert trial.format == name.replace("gzipped", "json-lines")
     assert (trial.kept, trial.known, trial.refused.total()) == (count, 0, 0)
     assert list(select_sightings(db)) == []
-    assert db.count("batch") == 1
+    assert db.table("batch").count == 1
     assert import_log(db, path, NOW).to_json() == trial.to_json()
     rows = list(select_sightings(db))
     assert len(rows) == count
     # What was matched before is matched again, since the log has grown.
-    assert db.count("batch") == 0
+    assert db.table("batch").count == 0
     db.execute("INSERT INTO batch VALUES ('old.zip', 1)")
     again = import_log(db, path, NOW)
     assert (again.read, again.kept, again.known) == (trial.read, 0, count)
     assert list(select_sightings(db)) == rows
-    assert db.count("batch") == 1
+    assert db.table("batch").count == 1
 
 
 def test_a_log_of_ours_keeps_every_fact(db: Database, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_what_is_too_old_or_in_the_future_stays_out(
             "refused": report.refused[Refusal.FUTURE],
         }
         assert fates == {**dict.fromkeys(fates, 0), fate: 1}
-    assert db.count("sighting") == (3 if fate == "kept" else 0)
+    assert db.table("sighting").count == (3 if fate == "kept" else 0)
 
 
 def test_nothing_of_a_damaged_log_is_added(db: Database, tmp_path: Path) -> None:
@@ -390,7 +390,7 @@ def test_any_values_are_read_or_counted(rows: Sequence[Any], as_microg: bool) ->
         with open_store(Path(name)) as db:
             report = import_log(db, path, NOW)
             assert report.read >= report.refused.total() - report.refused[Refusal.FUTURE]
-            assert db.count("sighting") == report.kept
+            assert db.table("sighting").count == report.kept
             assert import_log(db, path, NOW).kept == 0
 
 
@@ -416,7 +416,7 @@ def test_damaged_databases_are_read_or_refused_in_one_line(
                 kept = import_log(db, path, NOW).kept
             except TracingError as error:
                 assert "\n" not in str(error)  # noqa: PT017
-            assert db.count("sighting") == kept
+            assert db.table("sighting").count == kept
 
 
 @settings(max_examples=60, deadline=None)
@@ -428,7 +428,7 @@ def test_any_values_of_play_services_are_read_or_counted(
         path = write_play_services(Path(folder) / "db", entries)
         with open_store(Path(folder)) as db, contextlib.suppress(InvalidLog):
             report = import_log(db, path, NOW)
-            assert db.count("sighting") == report.kept
+            assert db.table("sighting").count == report.kept
 
 
 def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
