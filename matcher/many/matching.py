@@ -25,6 +25,7 @@ from matcher.inputs import KeyFilesLike
 from matcher.kernels.choice import available_threads, loaded_kernel, require_numba
 from matcher.kernels.processor import KERNELS, Kernel, choose_kernel
 from matcher.key_files import KeyFiles
+from matcher.many.inputs import LogsLike, as_logs
 from matcher.many.logs import (
     BYTES_A_SIGHTING,
     LogId,
@@ -78,7 +79,7 @@ class _Findings(NamedTuple):
 
 def match_many(
     exports: KeyFilesLike,
-    logs: str | Path | ManyLogs,
+    logs: LogsLike,
     *,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -100,7 +101,7 @@ def match_many(
         As for `matcher.match`.
     logs
         A Parquet file, a folder of them, a folder of logs in the forms that `matcher.match`
-        reads, or columns in memory.
+        reads, columns in memory, a table with a column ``log_id``, or a dict of logs by id.
     executor, workers
         What runs the parts; its workers must see the files under the same paths. None for
         as many processes as `workers` says, else as this machine has processors.
@@ -119,6 +120,7 @@ def match_many(
         When a log, a key file or a choice is not what it should be, or pyarrow is missing.
     """
     _check(workers, memory, side)
+    logs = as_logs(logs)
     report = progress or (lambda _: None)
     model = model or load_model()
     configuration = configuration or model.default_parameters()

@@ -58,8 +58,8 @@ class SightingTable:
     ----------
     table
         The table.
-    ignored
-        Columns that may be there and are not read.
+    others
+        Columns that must be there besides; `others` has their values.
 
     Raises
     ------
@@ -70,10 +70,12 @@ class SightingTable:
         Without pyarrow.
     """
 
-    def __init__(self, table: ArrowTable, *, ignored: Sequence[str] = ()) -> None:
+    def __init__(self, table: ArrowTable, *, others: Sequence[str] = ()) -> None:
         columns = _columns(table)
-        _check_names([name for name, _ in columns], ignored)
-        self._columns = {name: column for name, column in columns if name not in ignored}
+        _check_names([name for name, _ in columns], others)
+        self._columns = {name: column for name, column in columns if name not in others}
+        self.others = {name: column.to_pylist() for name, column in columns if name in others}
+        """The values of each column that was asked for besides."""
         self._readers = {name: _reader(name, column.type) for name, column in self._columns.items()}
 
     def __len__(self) -> int:
@@ -133,12 +135,13 @@ def _check_repeated(names: Sequence[str]) -> None:
             raise InvalidLog(f"the table has {names.count(name)} columns {name!r:.40}: keep one")
 
 
-def _check_names(names: Sequence[str], ignored: Sequence[str]) -> None:
-    for name in _REQUIRED:
+def _check_names(names: Sequence[str], others: Sequence[str]) -> None:
+    for name in (*_REQUIRED, *others):
         if name not in names:
-            raise InvalidLog(f"the table has no column {name}: name its columns as Sighting does")
+            wanted = "add it" if name in others else "name its columns as Sighting does"
+            raise InvalidLog(f"the table has no column {name}: {wanted}")
     for name in names:
-        if name not in (*_REQUIRED, *_OPTIONAL, *ignored):
+        if name not in (*_REQUIRED, *_OPTIONAL, *others):
             raise InvalidLog(
                 f"column {name!r:.40} is not one of a sighting: drop it, or rename it to one of"
                 f" {', '.join((*_REQUIRED, *_OPTIONAL))}"
