@@ -17,7 +17,8 @@ from sqlalchemy import URL
 
 from tracing_core.errors import StoreError, TrustError
 from tracing_core.store.files import file_errors
-from tracing_core.trust.documents import MOST_MIRRORS, checked_address
+from tracing_core.trust.join_line import checked_address
+from tracing_core.trust.signed_config import MOST_MIRRORS
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings"]
 

@@ -39,7 +39,7 @@ from tracing_core.protocol.interval import interval_start
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import select_sightings, write_json_lines
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 __all__ = [
     "check",

@@ -39,7 +39,8 @@ from tracing_core.export_file import MAX_EXPORT_BYTES, MAX_INDEX_BYTES, read_ind
 from tracing_core.http.json_body import JSONBody
 from tracing_core.http.publish_request import PublishRequest
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
-from tracing_core.trust.documents import MAX_DOCUMENT_BYTES, JoinLine
+from tracing_core.trust.join_line import JoinLine
+from tracing_core.trust.signed_document import MAX_DOCUMENT_BYTES
 
 if TYPE_CHECKING:
     import httpx2

@@ -11,7 +11,9 @@ from ble_agent.store.state import LAST_CHECK, MEMBERSHIP, NOTIFIED, REPORT
 from tracing_core.errors import TracingError, TrustError
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
-from tracing_core.trust.documents import JoinLine, SignedConfig, TrustDocument, verify_trust_chain
+from tracing_core.trust.join_line import JoinLine
+from tracing_core.trust.signed_config import SignedConfig
+from tracing_core.trust.trust_chain import TrustDocument, verify_trust_chain
 
 __all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"]
 

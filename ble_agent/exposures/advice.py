@@ -7,7 +7,7 @@ from ble_agent.exposures.check import CheckResult
 from ble_agent.messages.catalogue import MESSAGES, say
 from ble_agent.messages.language import date_text
 from tracing_core.configuration.env2 import NO_LEVEL
-from tracing_core.trust.documents import Contact
+from tracing_core.trust.signed_config import Contact
 
 __all__ = ["owner_text"]
 

@@ -17,7 +17,7 @@ from server.trust.config_document import current_config, set_contact
 from server.verification.rules import replace_operator_key
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError
-from tracing_core.trust.documents import checked_address
+from tracing_core.trust.join_line import checked_address
 
 __all__ = ["JOIN_FILE", "NewHome", "set_up_home"]
 

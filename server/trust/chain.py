@@ -15,7 +15,9 @@ from server.config import Settings
 from server.store.private_keys import KeyRecord, Manifest, PrivateKeys
 from tracing_core.errors import StoreError
 from tracing_core.export_file import MAX_SIGNATURES
-from tracing_core.trust.documents import ExportVerificationKey, JoinLine, TrustDocument, fingerprint
+from tracing_core.trust.join_line import JoinLine
+from tracing_core.trust.signed_document import fingerprint
+from tracing_core.trust.trust_chain import ExportVerificationKey, TrustDocument
 
 __all__ = [
     "begin_chain",

@@ -21,7 +21,8 @@ from server.store.private_keys import Manifest, PrivateKeys, SignedDocument
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 from tracing_core.store.files import file_errors
-from tracing_core.trust.documents import Contact, SignedConfig, fingerprint
+from tracing_core.trust.signed_config import Contact, SignedConfig
+from tracing_core.trust.signed_document import fingerprint
 
 __all__ = ["CONTACT_FILE", "RISK_FILE", "current_config", "set_contact"]
 

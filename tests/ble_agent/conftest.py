@@ -12,7 +12,7 @@ from ble_agent.authority.membership import join
 from ble_agent.store.database import open_store
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tracing_core.store.database import Database
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 
 @pytest.fixture

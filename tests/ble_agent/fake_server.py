@@ -18,13 +18,9 @@ from tracing_core.clock import Clock, ManualClock
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.export_file import ExportFile, Signer, write_export
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
-from tracing_core.trust.documents import (
-    Contact,
-    ExportVerificationKey,
-    SignedConfig,
-    TrustDocument,
-    fingerprint,
-)
+from tracing_core.trust.signed_config import Contact, SignedConfig
+from tracing_core.trust.signed_document import fingerprint
+from tracing_core.trust.trust_chain import ExportVerificationKey, TrustDocument
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -25,7 +25,7 @@ from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import RadioFault, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.store.sqlite import transaction
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 NOW = 1_800_000_000.0
 

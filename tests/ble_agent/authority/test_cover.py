@@ -36,7 +36,7 @@ from tracing_core.clock import ScaledClock
 from tracing_core.errors import ServerRefused
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.database import Database
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 DAY = 86_400
 NOON = 20_900 * DAY + DAY // 2

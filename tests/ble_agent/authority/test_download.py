@@ -21,7 +21,7 @@ from tracing_core.clock import ManualClock
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.store.database import Database
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 NOW = 1_800_000_000.0
 

@@ -20,7 +20,7 @@ from tests.ble_agent.fake_server import FakeServer, fake_server, new_key
 from tracing_core.errors import NotPossible, ServerUnreachable, TrustError
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 
 @pytest.fixture

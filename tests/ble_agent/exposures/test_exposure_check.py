@@ -32,7 +32,7 @@ from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey, d
 from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting, insert_sightings, select_sightings
 from tracing_core.store.sqlite import transaction
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 DAY = 86_400
 NOW = 1_800_000_000.0

@@ -14,7 +14,7 @@ from tests.ble_agent.exposures.test_exposure_check import NOW, checked, met, str
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key
 from tracing_core.errors import ServerUnreachable, TrustError
 from tracing_core.store.database import Database
-from tracing_core.trust.documents import JoinLine
+from tracing_core.trust.join_line import JoinLine
 
 
 def test_what_is_imported_during_a_check_that_breaks_off_is_compared_later(

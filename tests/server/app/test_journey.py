@@ -16,7 +16,8 @@ from tests.server.running import Device, RunningServer, answer, clock_at, comman
 from tracing_core.export_file import read_export_bytes, read_index
 from tracing_core.http.publish_request import PublishedKey
 from tracing_core.protocol.diagnosis_key import ReportType
-from tracing_core.trust.documents import SignedConfig, verify_trust_chain
+from tracing_core.trust.signed_config import SignedConfig
+from tracing_core.trust.trust_chain import verify_trust_chain
 
 
 @pytest.fixture(scope="module")

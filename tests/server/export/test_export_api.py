@@ -16,7 +16,8 @@ from server.trust.config_document import set_contact
 from tests.server.homes import NOW, OPERATOR_KEY, open_server
 from tracing_core.clock import ManualClock
 from tracing_core.export_file import read_export_bytes, read_index
-from tracing_core.trust.documents import SignedConfig, verify_trust_chain
+from tracing_core.trust.signed_config import SignedConfig
+from tracing_core.trust.trust_chain import verify_trust_chain
 
 
 @pytest.fixture(scope="module")

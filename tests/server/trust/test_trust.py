@@ -23,7 +23,8 @@ from tests.server.homes import NOW, make_home, make_settings
 from tracing_core.clock import ManualClock
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import StoreError, TrustError
-from tracing_core.trust.documents import SignedConfig, verify_trust_chain
+from tracing_core.trust.signed_config import SignedConfig
+from tracing_core.trust.trust_chain import verify_trust_chain
 
 DAY = 86_400
 

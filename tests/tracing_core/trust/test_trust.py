@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 
 from tests.tracing_core.refusals import check_one_line, may_refuse
 from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.configuration.risk_model import RiskModelConfiguration
 from tracing_core.errors import InvalidKey, InvalidValue, TrustError
-from tracing_core.trust.documents import (
-    MAX_DOCUMENT_BYTES,
-    Contact,
-    ExportVerificationKey,
-    JoinLine,
-    SignedConfig,
-    TrustDocument,
-    fingerprint,
-    verify_trust_chain,
-)
+from tracing_core.trust.join_line import JoinLine
+from tracing_core.trust.signed_config import Contact, SignedConfig
+from tracing_core.trust.signed_document import MAX_DOCUMENT_BYTES, fingerprint
+from tracing_core.trust.trust_chain import ExportVerificationKey, TrustDocument, verify_trust_chain
 
 # The same in every process, since the names of tests hold fingerprints.
 PRIVATE = [ec.derive_private_key(number, ec.SECP256R1()) for number in range(1001, 1006)]
@@ -412,3 +407,37 @@ def test_any_line_is_read_or_refused(text):
 
 def test_no_text_of_a_document_shows_a_private_key():
     assert "PRIVATE" not in repr(DOCUMENTS[0]).upper()
+
+
+def test_a_risk_model_stands_beside_the_risk_that_every_device_reads():
+    model = RiskModelConfiguration("dose", {"half_life_minutes": 12.5})
+    document = dataclasses.replace(CONFIG, risk_model=model).sign(PRIVATE[4])
+    claims = claims_of(document)
+    assert claims["risk"] == CONFIG.risk.to_json()
+    assert claims["risk_model"] == {"name": "dose", "parameters": {"half_life_minutes": 12.5}}
+    read = SignedConfig.verify(document, PUBLIC[4])
+    assert read.risk_model == model
+    assert dataclasses.replace(read, risk_model=None) == CONFIG
+
+
+def test_without_a_risk_model_the_document_is_as_before():
+    document = CONFIG.sign(PRIVATE[4])
+    assert "risk_model" not in claims_of(document)
+    assert SignedConfig.verify(document, PUBLIC[4]).risk_model is None
+
+
+def test_a_server_signs_no_parameters_that_it_knows_to_be_wrong():
+    model = RiskModelConfiguration("env2", {"threshold": 3})
+    with pytest.raises(TrustError, match=r"risk_model cannot be used: .*'threshold'"):
+        dataclasses.replace(CONFIG, risk_model=model).sign(PRIVATE[4])
+
+
+def test_a_device_accepts_parameters_of_a_later_version():
+    claims = claims_of(CONFIG.sign(PRIVATE[4]))
+    claims["risk_model"] = {"name": "env2", "parameters": {"threshold": 3}}
+    document = jwt.PyJWS().encode(
+        json.dumps(claims).encode(), PRIVATE[4], "ES256", headers={"typ": "truyvet-config+jwt"}
+    )
+    model = SignedConfig.verify(document, PUBLIC[4]).risk_model
+    with pytest.raises(InvalidValue, match="'threshold'"):
+        model.parsed()

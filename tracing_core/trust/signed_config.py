@@ -1,0 +1,195 @@
+"""Signed configuration: what an authority wants the devices of its region to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+
+from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.configuration.risk_model import RiskModelConfiguration
+from tracing_core.errors import InvalidValue, TrustError
+from tracing_core.json_object import JSONObject, read_name, read_object, read_text
+from tracing_core.trust.join_line import checked_address
+from tracing_core.trust.signed_document import LATEST_SECONDS, open_document, sign_document
+
+__all__ = ["MOST_MIRRORS", "Contact", "SignedConfig"]
+
+MOST_MIRRORS = 10
+"""How many mirrors a configuration may name."""
+
+_TYPE = "truyvet-config+jwt"
+_LONGEST_TEXT = 2000
+_CHECK_INTERVAL_SECONDS = (60, 7 * 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom an exposed person turns to, in one language; "" is what the authority left out.
+
+    Raises
+    ------
+    InvalidValue
+        When a text holds control characters or is too long, or the address is not https.
+    """
+
+    name: str
+    phone: str = ""
+    url: str = ""
+    advice: str = ""
+    """What to do, one or more lines."""
+
+    def __post_init__(self) -> None:
+        read_name(self.name, "name")
+        for name in ("phone", "url", "advice"):
+            read_text(getattr(self, name), name, _LONGEST_TEXT)
+        if self.url and not re.fullmatch(r"https://[!-~]+", self.url):
+            raise InvalidValue("url must begin with https://")
+
+    @classmethod
+    def from_json(cls, fields: Any) -> Contact:
+        """Read the JSON form.
+
+        Raises
+        ------
+        InvalidValue
+            When it is another; the text names the field.
+        """
+        known = read_object(fields, "a contact")
+        return cls(**{name: known.get(name, "") for name in ("name", "phone", "url", "advice")})
+
+    def to_json(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"name": self.name, "phone": self.phone, "url": self.url, "advice": self.advice}
+
+
+def _mirrors(urls: Any) -> tuple[str, ...]:
+    if not isinstance(urls, list) or len(urls) > MOST_MIRRORS:
+        raise InvalidValue(f"mirrors must be a list of at most {MOST_MIRRORS} addresses")
+    if not all(isinstance(url, str) for url in urls):
+        raise InvalidValue("mirrors must be addresses")
+    return tuple(map(checked_address, urls))
+
+
+def _check_risk_model(risk_model: RiskModelConfiguration) -> None:
+    try:
+        risk_model.check()
+    except InvalidValue as error:
+        raise TrustError(f"risk_model cannot be used: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SignedConfig:
+    """What an authority wants devices of its region to do; it can only weigh, advise and pace."""
+
+    region: str
+    sequence: int
+    """Rises with every change; a device refuses a lower one than it has accepted."""
+    issued_at: int
+    """When it was signed (UTC Unix seconds)."""
+    risk: ExposureConfiguration
+    health_authority_id: str
+    """What uploads are addressed to."""
+    contact: Mapping[str, Contact]
+    """By language, ``vi`` or ``en``."""
+    check_interval_seconds: int = 4 * 3600
+    """How often a device looks for new key files, a minute to a week."""
+    expires_at: int | None = None
+    """From when on it does not count (UTC Unix seconds); None is never."""
+    mirrors: tuple[str, ...] = ()
+    """Addresses that have the index and key files too, in the same folders; at most 10."""
+    risk_model: RiskModelConfiguration | None = None
+    """Another way to weigh exposures than `risk`; a device that does not know it uses `risk`.
+
+    `risk` stays beside it for ever, since older devices refuse a document without it; of
+    ``risk_model`` they know nothing and read past it.
+    """
+
+    def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
+        """Return the configuration as a JWS.
+
+        Raises
+        ------
+        TrustError
+            When no device could use it.
+        """
+        claims = {
+            "region": self.region,
+            "sequence": self.sequence,
+            "issued_at": self.issued_at,
+            "expires_at": self.expires_at,
+            "risk": self.risk.to_json(),
+            "health_authority_id": self.health_authority_id,
+            "contact": {language: each.to_json() for language, each in self.contact.items()},
+            "check_interval_seconds": self.check_interval_seconds,
+            "mirrors": list(self.mirrors),
+        }
+        if self.risk_model is not None:
+            _check_risk_model(self.risk_model)
+            claims["risk_model"] = self.risk_model.to_json()
+        self._read(claims)
+        return sign_document(claims, _TYPE, private_config_key)
+
+    @classmethod
+    def verify(
+        cls, document: str, config_key: EllipticCurvePublicKey, *, now: float | None = None
+    ) -> SignedConfig:
+        """Read a configuration that a key must have signed; unknown fields are ignored.
+
+        Parameters
+        ----------
+        document
+            The JWS.
+        config_key
+            Of the newest trust document.
+        now
+            The time, to refuse what is expired (UTC Unix seconds); None does not look.
+
+        Raises
+        ------
+        TrustError
+            When it is not signed so, is expired, or cannot be used.
+        """
+        config = cls._read(open_document(document, _TYPE, config_key))
+        if now is not None and config.expires_at is not None and now >= config.expires_at:
+            raise TrustError("the server's configuration has expired: tell its operator")
+        return config
+
+    @classmethod
+    def _read(cls, value: Any) -> SignedConfig:
+        try:
+            claims = JSONObject(value, "it")
+            contact = read_object(claims["contact"], "contact")
+            risk_model = claims.get("risk_model")
+            return cls(
+                region=claims.name("region"),
+                sequence=claims.integer("sequence", 1, 2**31 - 1),
+                issued_at=claims.integer("issued_at", 0, LATEST_SECONDS),
+                risk=ExposureConfiguration.from_json(claims["risk"]),
+                health_authority_id=claims.name("health_authority_id"),
+                contact={
+                    language: Contact.from_json(each)
+                    for language, each in contact.items()
+                    if language in ("vi", "en")
+                },
+                check_interval_seconds=claims.integer(
+                    "check_interval_seconds", *_CHECK_INTERVAL_SECONDS
+                ),
+                expires_at=(
+                    None
+                    if claims.get("expires_at") is None
+                    else claims.integer("expires_at", 0, LATEST_SECONDS)
+                ),
+                mirrors=_mirrors(claims.get("mirrors", [])),
+                risk_model=(
+                    None if risk_model is None else RiskModelConfiguration.from_json(risk_model)
+                ),
+            )
+        except InvalidValue as error:
+            raise TrustError(f"the server's configuration cannot be used: {error}") from error
