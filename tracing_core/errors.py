@@ -245,11 +245,22 @@ class RadioFault(enum.Enum):
 
 
 class RadioError(TracingError):
-    """The radio cannot do what the agent needs."""
+    """The radio cannot do what the agent needs.
 
-    def __init__(self, reason: RadioFault, message: str) -> None:
+    Parameters
+    ----------
+    reason
+        What is wrong, for programs.
+    message
+        What is wrong and what to do.
+    vi
+        The same in Vietnamese; "" if there is only English.
+    """
+
+    def __init__(self, reason: RadioFault, message: str, *, vi: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.vi = vi
 
 
 class NotPossible(TracingError):

@@ -29,7 +29,7 @@ __all__ = ["chosen_radio", "run"]
 
 def chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
     """Return the radio of the settings, not yet entered."""
-    return open_radio(config.radio or "auto", clock)
+    return open_radio(config.radio or "auto", clock, language=config.lang)
 
 
 def run(config: AgentConfig, clock: Clock) -> None:

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from ble_agent.messages.adapters import radio_error, radio_text
+from ble_agent.messages.explanation import explain
+from ble_agent.messages.filled import in_language
+from ble_agent.messages.language import Text
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.radio.real_time import Timeouts, slept_seconds
 from ble_agent.radio.reception import Reception
@@ -21,7 +25,7 @@ from tracing_core.protocol.advertisement import Advertisement
 
 __all__ = ["SLEPT", "AdapterRadio", "Opening", "retrieve"]
 
-SLEPT = "the device slept; the identifier changes"
+SLEPT = radio_text("slept")
 """Why an adapter is opened anew after suspend: the system would go on with the old identifier
 under a new address."""
 
@@ -41,7 +45,7 @@ def retrieve(task: asyncio.Future[Any]) -> None:
 class Opening:
     """One opening of an adapter, until it is closed."""
 
-    lost: asyncio.Future[str]
+    lost: asyncio.Future[Text]
     """Done, with the reason, as soon as the adapter must be opened again."""
     undo: contextlib.AsyncExitStack
     """How each thing opened is closed."""
@@ -66,6 +70,8 @@ class AdapterRadio(abc.ABC):
         How long the adapter may take, in real time.
     slept
         Returns how long the device has been suspended since it started, in seconds.
+    language
+        Of the lines in the log.
     """
 
     exhausted = False
@@ -77,11 +83,13 @@ class AdapterRadio(abc.ABC):
         clock: Clock,
         timeouts: Timeouts = _TIMEOUTS,
         slept: Callable[[], float] = slept_seconds,
+        language: str = "en",
     ) -> None:
         self.name = name
         self.clock = clock
         self._timeouts = timeouts
         self._slept = slept
+        self._language = language
         self._opening: Opening | None = None
         self._heard: Callable[[Heard], None] = _ignore
         self._reception = Reception()
@@ -117,7 +125,7 @@ class AdapterRadio(abc.ABC):
         """Hear no more, also after a start that failed in the middle."""
 
     @property
-    def _lost(self) -> asyncio.Future[str]:
+    def _lost(self) -> asyncio.Future[Text]:
         assert self._opening is not None
         return self._opening.lost
 
@@ -165,7 +173,8 @@ class AdapterRadio(abc.ABC):
                         await self._deafen()
                         await self._stop_advertising()
             except RadioError as failure:
-                _logger.warning("while closing: %s", failure)
+                fault = explain(failure, self._language)
+                self._log(logging.WARNING, "log_closing", fault=fault)
 
     async def rotate(self, advertisement: Advertisement | None) -> None:
         """Change identifier, metadata and address in one step, with listening stopped."""
@@ -254,9 +263,13 @@ class AdapterRadio(abc.ABC):
             deciding.cancel()
             if not self._lost.done():
                 self._switched_off = True
-                self._lose("it was switched off: switch it on again")
+                self._lose(radio_text("switched_off"))
 
-    def _lose(self, why: str) -> None:
+    def _log(self, level: int, name: str, /, **values: object) -> None:
+        """Write a line of the catalogue to the log, in the owner's language."""
+        _logger.log(level, "%s", in_language(radio_text(name, **values), self._language))
+
+    def _lose(self, why: Text) -> None:
         """Note that the adapter must be opened anew; only the first reason counts."""
         if not self._lost.done():
             self._lost.set_result(why)
@@ -270,7 +283,6 @@ class AdapterRadio(abc.ABC):
             raise self._gone()
 
     def _gone(self) -> RadioError:
-        return RadioError(
-            RadioFault.CONNECTION_LOST,
-            f"the adapter behind {self.name} went away ({self._lost.result()})",
+        return radio_error(
+            RadioFault.CONNECTION_LOST, "went_away", name=self.name, why=self._lost.result()
         )

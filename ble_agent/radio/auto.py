@@ -10,7 +10,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from ble_agent.messages.adapters import RADIO_TEXTS, radio_error, radio_text
 from ble_agent.messages.explanation import explain
+from ble_agent.messages.filled import in_language
+from ble_agent.messages.language import Text
 from ble_agent.radio.protocol import Capabilities, Finding, Heard, Radio
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
@@ -22,20 +25,7 @@ _logger = logging.getLogger(__name__)
 
 # In the order in which they are tried. A controller of our own (hci) is never taken unasked: it
 # would take the adapter away from every other program.
-_REASONS = {
-    "mgmt": (
-        "exact bytes, every packet's strength, listening without sending",
-        "đúng từng byte, đo được cường độ mọi gói tin, nghe mà không phát",
-    ),
-    "bluez": (
-        "shares the adapter with other programs and needs no special right",
-        "dùng chung bộ thu phát với chương trình khác và không cần quyền đặc biệt",
-    ),
-    "android": (
-        "the only one on Android",
-        "loại duy nhất trên Android",
-    ),
-}
+_KINDS, _ANDROID_KINDS = ("mgmt", "bluez"), ("android",)
 
 
 class AutoRadio:
@@ -50,12 +40,17 @@ class AutoRadio:
         The agent's clock.
     make
         Makes a radio of a kind: `ble_agent.radio.opening.open_radio`.
+    language
+        Of the lines in the log.
     """
 
     exhausted = False
 
-    def __init__(self, clock: Clock, make: Callable[[str, Clock], Radio]) -> None:
+    def __init__(
+        self, clock: Clock, make: Callable[[str, Clock], Radio], *, language: str = "en"
+    ) -> None:
         self.clock = clock
+        self._language = language
         self._make = make
         self._radios: dict[str, Radio] = {}
         self._radio: Radio | None = None
@@ -86,7 +81,7 @@ class AutoRadio:
         return sum(radio.without_rssi for radio in self._radios.values())
 
     async def __aenter__(self) -> Self:
-        kinds = ["android"] if _is_android() else ["mgmt", "bluez"]
+        kinds = _ANDROID_KINDS if _is_android() else _KINDS
         if all(kind in self._unfit for kind in kinds):
             self._unfit.clear()
         failures: dict[str, RadioError | MissingExtra] = dict(self._unfit)
@@ -106,8 +101,7 @@ class AutoRadio:
                 failures[kind] = error
                 continue
             self._radio, self._kind, self._failures = radio, kind, failures
-            without = "".join(f"; not {other}: {why}" for other, why in failures.items())
-            _logger.info("auto chose %s: %s%s", radio.name, _REASONS[kind][0], without)
+            self._log_choice()
             return self
         raise _none_opens(failures)
 
@@ -144,23 +138,24 @@ class AutoRadio:
     async def self_test(self) -> list[Finding]:
         """Say what was chosen and why, and what spoke against the others; then try it."""
         assert self._radio is not None
-        chosen_en, chosen_vi = _REASONS[self._kind]
-        findings = [
-            Finding(
-                True,
-                f"Chosen: {self._radio.name} ({chosen_en}).",
-                f"Đã chọn: {self._radio.name} ({chosen_vi}).",
-            )
-        ]
+        reason = RADIO_TEXTS[f"chosen_{self._kind}"]
+        findings = [Finding(True, radio_text("test_chosen", radio=self._radio.name, reason=reason))]
         findings += [
-            Finding(
-                True,
-                f"Not {kind}: {explain(why, 'en')}.",
-                f"Không chọn {kind}: {explain(why, 'vi')}.",
-            )
+            Finding(True, radio_text("test_not_chosen", radio=kind, reason=_in_words(why)))
             for kind, why in self._failures.items()
         ]
         return findings + await self._radio.self_test()
+
+    def _log_choice(self) -> None:
+        assert self._radio is not None
+        reason = RADIO_TEXTS[f"chosen_{self._kind}"]
+        lines = [radio_text("log_chosen", radio=self._radio.name, reason=reason)]
+        lines += [
+            radio_text("log_not_chosen", radio=kind, reason=_in_words(why))
+            for kind, why in self._failures.items()
+        ]
+        for line in lines:
+            _logger.info("%s", in_language(line, self._language))
 
 
 def _is_android() -> bool:
@@ -172,5 +167,16 @@ def _none_opens(failures: dict[str, RadioError | MissingExtra]) -> RadioError:
     """Say what keeps each from opening; the last tried asks the least, so its reason counts."""
     last = list(failures.values())[-1]
     reason = last.reason if isinstance(last, RadioError) else RadioFault.NO_ADAPTER
-    texts = list(dict.fromkeys(f"{kind}: {error}" for kind, error in failures.items()))
-    return RadioError(reason, "no radio can be used; " + "; ".join(texts))
+    lines = {kind: _in_words(error) for kind, error in failures.items()}
+    return radio_error(
+        reason,
+        "none_opens",
+        failures=Text(
+            "".join(f"\n  {kind}: {why.en}" for kind, why in lines.items()),
+            "".join(f"\n  {kind}: {why.vi}" for kind, why in lines.items()),
+        ),
+    )
+
+
+def _in_words(error: RadioError | MissingExtra) -> Text:
+    return Text(explain(error, "en"), explain(error, "vi"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
+from ble_agent.messages.adapters import radio_error
+from ble_agent.messages.language import Text
 from ble_agent.radio.protocol import Radio
 from tracing_core.clock import Clock
-from tracing_core.errors import RadioError, RadioFault, require
+from tracing_core.errors import RadioFault, require
 
 __all__ = ["RADIO_FORMS", "open_radio"]
 
@@ -15,7 +18,7 @@ RADIO_FORMS = ("auto", "bluez[:hci0]", "mgmt[:hci0]", "hci:TRANSPORT", "android"
 """The forms that `open_radio` reads, for help texts."""
 
 
-def open_radio(spec: str, clock: Clock) -> Radio:
+def open_radio(spec: str, clock: Clock, *, language: str = "en") -> Radio:
     """Return the radio that a text describes, not yet entered.
 
     Parameters
@@ -27,6 +30,8 @@ def open_radio(spec: str, clock: Clock) -> Radio:
         PacketLogger). ``docs/radios.md`` tells them apart.
     clock
         The agent's clock. A replay takes no notice of it and runs on the capture's.
+    language
+        Of the lines in the log.
 
     Raises
     ------
@@ -40,43 +45,46 @@ def open_radio(spec: str, clock: Clock) -> Radio:
         require("bumble", extra="hci")
         from ble_agent.radio.hci.radio import HciRadio
 
-        return HciRadio(rest, clock)
+        return HciRadio(rest, clock, language=language)
     if kind == "replay" and rest:
         from ble_agent.radio.replay.radio import ReplayRadio
 
         return ReplayRadio(Path(rest), clock)
     if kind in ("auto", "android") and not rest:
-        return _auto(clock) if kind == "auto" else _android(clock)
+        return _auto(clock, language) if kind == "auto" else _android(clock, language)
     if kind in ("bluez", "mgmt") and re.fullmatch(r"|hci\d{1,4}", rest):
-        return _bluez(rest or None, clock) if kind == "bluez" else _mgmt(rest, clock)
-    raise RadioError(
+        make = _bluez if kind == "bluez" else _mgmt
+        return make(rest, clock, language)
+    raise radio_error(
         RadioFault.UNKNOWN_RADIO,
-        f"no radio is called {spec!r:.60}: use {' or '.join(RADIO_FORMS)}",
+        "unknown_radio",
+        spec=f"{spec!r:.60}",
+        forms=Text(" or ".join(RADIO_FORMS), " hoặc ".join(RADIO_FORMS)),
     )
 
 
-def _auto(clock: Clock) -> Radio:
+def _auto(clock: Clock, language: str) -> Radio:
     from ble_agent.radio.auto import AutoRadio
 
-    return AutoRadio(clock, open_radio)
+    return AutoRadio(clock, partial(open_radio, language=language), language=language)
 
 
-def _android(clock: Clock) -> Radio:
+def _android(clock: Clock, language: str) -> Radio:
     require("bleak", extra="agent")
     from ble_agent.radio.android.radio import AndroidRadio
 
-    return AndroidRadio(clock)
+    return AndroidRadio(clock, language=language)
 
 
-def _bluez(adapter: str | None, clock: Clock) -> Radio:
+def _bluez(adapter: str, clock: Clock, language: str) -> Radio:
     require("dbus_fast", extra="agent")
     require("bleak", extra="agent")
     from ble_agent.radio.bluez.radio import BluezRadio
 
-    return BluezRadio(adapter, clock)
+    return BluezRadio(adapter or None, clock, language=language)
 
 
-def _mgmt(adapter: str, clock: Clock) -> Radio:
+def _mgmt(adapter: str, clock: Clock, language: str) -> Radio:
     from ble_agent.radio.mgmt.radio import MgmtRadio
 
-    return MgmtRadio(int(adapter[3:]) if adapter else None, clock)
+    return MgmtRadio(int(adapter[3:]) if adapter else None, clock, language=language)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from ble_agent.messages.language import Text
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault
 from tracing_core.protocol.advertisement import Advertisement
@@ -64,8 +65,9 @@ class Finding:
     """One line of a self-test, for the device's owner."""
 
     ok: bool
-    text_en: str
-    text_vi: str
+    """Whether it works."""
+    text: Text
+    """What was tried and what came of it."""
 
 
 class Radio(Protocol):

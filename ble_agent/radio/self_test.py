@@ -6,7 +6,9 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ble_agent.messages.adapters import radio_text
 from ble_agent.messages.explanation import explain
+from ble_agent.messages.language import Text
 from ble_agent.radio.protocol import Finding, Heard, Radio
 from tracing_core.errors import RadioError
 from tracing_core.protocol.advertisement import Advertisement
@@ -26,43 +28,30 @@ async def try_radio(radio: Radio) -> list[Finding]:
     nobodys = Advertisement(secrets.token_bytes(16), secrets.token_bytes(4))
     sending = (
         lambda: radio.rotate(nobodys),
-        "The adapter sends identifiers, each with an address of its own",
-        "Bộ điều hợp gửi được mã định danh, mỗi mã kèm một địa chỉ riêng",
+        "test_sends",
     )
     listening = (
         lambda: radio.scan(_SCAN_SECONDS, heard.append),
-        "The adapter listens",
-        "Bộ điều hợp nghe được",
+        "test_listens",
     )
     silence = (
         lambda: radio.rotate(None),
-        "The adapter falls silent when told to",
-        "Bộ điều hợp im lặng khi được yêu cầu",
+        "test_stops",
     )
     trials = [sending, listening, silence]
     if not radio.capabilities.listens_while_sending:
         trials = [sending, silence, listening]
     findings = [await _finding(*trial) for trial in trials]
     others = radio.rejected.total() - before
-    findings.append(
-        Finding(
-            True,
-            f"Packets heard nearby: {len(heard)} with identifiers, {others} others.",
-            f"Số gói nghe được xung quanh: {len(heard)} có mã định danh, {others} gói khác.",
-        )
-    )
+    findings.append(Finding(True, radio_text("test_heard", identifiers=len(heard), others=others)))
     return findings
 
 
-async def _finding(
-    attempt: Callable[[], Coroutine[Any, Any, None]], text_en: str, text_vi: str
-) -> Finding:
+async def _finding(attempt: Callable[[], Coroutine[Any, Any, None]], name: str) -> Finding:
+    what = radio_text(name)
     try:
         await attempt()
     except RadioError as error:
-        return Finding(
-            False,
-            f"{text_en}: no, {explain(error, 'en')}.",
-            f"{text_vi}: không, {explain(error, 'vi')}.",
-        )
-    return Finding(True, f"{text_en}.", f"{text_vi}.")
+        fault = Text(explain(error, "en"), explain(error, "vi"))
+        return Finding(False, radio_text("test_failed", what=what, fault=fault))
+    return Finding(True, radio_text("test_passed", what=what))

@@ -27,11 +27,12 @@ from bumble import hci
 from bumble.core import InvalidPacketError
 from bumble.transport.common import PacketParser
 
+from ble_agent.messages.adapters import radio_error
 from ble_agent.virtual_air.controller import Advertiser, VirtualController
 from ble_agent.virtual_air.scenario import Place, Scenario
 from ble_agent.virtual_air.trace import Run, TraceWriter
 from tracing_core.clock import Clock, ManualClock
-from tracing_core.errors import RadioError, RadioFault
+from tracing_core.errors import RadioFault
 
 __all__ = ["Air"]
 
@@ -99,8 +100,8 @@ class Air:
             for pair in scenario.pairs
             for names in (pair.between, pair.between[::-1])
         }
-        self._clients: dict[str, _Client] = {}
-        self._waiting: dict[str, list[_Client]] = {}
+        self._clients: dict[str, _Host] = {}
+        self._waiting: dict[str, list[_Host]] = {}
         self._servers: list[asyncio.Server] = []
         self._wake = asyncio.Event()
         self._ticking: asyncio.Task[None] | None = None
@@ -117,7 +118,7 @@ class Air:
         try:
             for place in self.scenario.places:
                 server = await loop.create_server(
-                    lambda place=place: _Client(self, place),  # type: ignore[misc]
+                    lambda place=place: _Host(self, place),  # type: ignore[misc]
                     self._host,
                     place.port,
                 )
@@ -126,10 +127,12 @@ class Air:
                 self.transports[place.name] = f"tcp-client:{self._host}:{port}"
         except OSError as error:
             self._close()
-            raise RadioError(
+            raise radio_error(
                 RadioFault.NO_ADAPTER,
-                f"cannot serve on {self._host}, port {place.port} ({error.strerror}):"
-                " choose another",
+                "air_port",
+                host=self._host,
+                port=place.port,
+                reason=error.strerror,
             ) from error
         self._ticking = asyncio.create_task(self._tick())
         return self
@@ -258,7 +261,7 @@ class Air:
                     run,
                 )
 
-    def take(self, name: str, client: _Client) -> bool:
+    def take(self, name: str, client: _Host) -> bool:
         """Give a controller to a client, or let it wait for the one before to be gone."""
         if name not in self._clients:
             self._clients[name] = client
@@ -266,7 +269,7 @@ class Air:
         self._waiting.setdefault(name, []).append(client)
         return False
 
-    def give_back(self, name: str, client: _Client) -> None:
+    def give_back(self, name: str, client: _Host) -> None:
         """Take a controller, or the place in its queue, from a client; serve the next."""
         waiting = self._waiting.get(name, [])
         if client in waiting:
@@ -341,7 +344,7 @@ class Air:
         return signal
 
 
-class _Client(asyncio.Protocol):
+class _Host(asyncio.Protocol):
     """The host at one controller's port."""
 
     def __init__(self, air: Air, place: Place) -> None:

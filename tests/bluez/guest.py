@@ -146,7 +146,7 @@ def self_tests(mode: str, bluetoothd: Bluetoothd, air: AirProcess) -> None:
     """What the owner is told; a start of Python takes seconds here, so each mode has its share."""
     if mode == "legacy":
         code, text = self_test("bluez")
-        check(code != 0 and "bluetoothd does not run" in text, "bluetoothd missing is named")
+        check(code != 0 and "bluetoothd is not running" in text, "bluetoothd missing is named")
         code, text = self_test("auto", lang="vi")
         check(code == 0 and "Đã chọn: mgmt" in text, "auto takes mgmt where bluetoothd is missing")
         bluetoothd.start()

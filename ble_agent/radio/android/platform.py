@@ -7,7 +7,8 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from tracing_core.errors import RadioError, RadioFault
+from ble_agent.messages.adapters import radio_error
+from tracing_core.errors import RadioFault
 
 __all__ = ["AndroidPlatform", "load_platform"]
 
@@ -50,13 +51,9 @@ class _Bridge:
             yield
         except self._java_error as error:
             if "SecurityException" in f"{type(error).__name__} {error}":
-                raise RadioError(
-                    RadioFault.PERMISSION, "the app may not use Bluetooth: allow it in the settings"
-                ) from error
+                raise radio_error(RadioFault.PERMISSION, "android_permission") from error
             # An exception's text may hold the device's name or address.
-            raise RadioError(
-                RadioFault.REFUSED, "Android refused: switch Bluetooth off and on"
-            ) from error
+            raise radio_error(RadioFault.REFUSED, "android_refused") from error
 
 
 class _Chaquopy(_Bridge):
@@ -126,4 +123,4 @@ def load_platform() -> AndroidPlatform:
         except ModuleNotFoundError:
             continue
         return bridge()
-    raise RadioError(RadioFault.NO_ADAPTER, "the radio android works in an Android app only")
+    raise radio_error(RadioFault.NO_ADAPTER, "android_only")

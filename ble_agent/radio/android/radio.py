@@ -22,6 +22,7 @@ from bleak.exc import (
 )
 from bleak.uuids import normalize_uuid_16
 
+from ble_agent.messages.adapters import radio_error
 from ble_agent.radio.adapter import AdapterRadio
 from ble_agent.radio.android.platform import AndroidPlatform, load_platform
 from ble_agent.radio.protocol import Capabilities
@@ -43,11 +44,11 @@ _SETTINGS = "android.bluetooth.le.AdvertiseSettings"
 _DATA = "android.bluetooth.le.AdvertiseData"
 # AdvertiseCallback.ADVERTISE_FAILED_…
 _FAILURES = {
-    1: (RadioFault.NO_ADVERTISER, "Android finds the advertisement too large"),
-    2: (RadioFault.REFUSED, "other apps use all advertisers: stop one of them"),
-    3: (RadioFault.REFUSED, "the advertisement was started twice: restart the app"),
-    4: (RadioFault.REFUSED, "Android's Bluetooth has a fault: switch Bluetooth off and on"),
-    5: (RadioFault.NO_ADVERTISER, "this phone cannot advertise: use another"),
+    1: (RadioFault.NO_ADVERTISER, "android_too_large"),
+    2: (RadioFault.REFUSED, "android_full"),
+    3: (RadioFault.REFUSED, "android_twice"),
+    4: (RadioFault.REFUSED, "android_fault"),
+    5: (RadioFault.NO_ADVERTISER, "android_cannot_advertise"),
 }
 
 
@@ -60,7 +61,7 @@ class AndroidRadio(AdapterRadio):
         The agent's clock; scans last by it.
     platform
         Reaches Android's classes; found by itself unless given.
-    timeouts, slept
+    timeouts, slept, language
         As for `AdapterRadio`.
     """
 
@@ -81,8 +82,9 @@ class AndroidRadio(AdapterRadio):
         platform: AndroidPlatform | None = None,
         timeouts: Timeouts = _TIMEOUTS,
         slept: Callable[[], float] = slept_seconds,
+        language: str = "en",
     ) -> None:
-        super().__init__("android", clock, timeouts, slept)
+        super().__init__("android", clock, timeouts, slept, language)
         self._platform = platform
         self._advertiser: Any = None
         self._callback: Any = None
@@ -94,7 +96,7 @@ class AndroidRadio(AdapterRadio):
             self._platform = load_platform()
         self._advertiser = self._adapter().getBluetoothLeAdvertiser()
         if self._advertiser is None:
-            raise RadioError(RadioFault.NO_ADVERTISER, "this phone cannot advertise: use another")
+            raise radio_error(RadioFault.NO_ADVERTISER, "android_cannot_advertise")
 
     async def rest(self, seconds: float) -> None:
         """Let so many seconds pass, and look whether Bluetooth is still on."""
@@ -128,9 +130,9 @@ class AndroidRadio(AdapterRadio):
         bluetooth = self._platform.find(_BLUETOOTH)
         adapter = bluetooth.getDefaultAdapter()
         if adapter is None:
-            raise RadioError(RadioFault.NO_ADAPTER, "this phone has no Bluetooth: use another")
+            raise radio_error(RadioFault.NO_ADAPTER, "android_no_bluetooth")
         if adapter.getState() != bluetooth.STATE_ON:
-            raise RadioError(RadioFault.POWERED_OFF, "Bluetooth is off: switch it on")
+            raise radio_error(RadioFault.POWERED_OFF, "android_off")
         return adapter
 
     async def _start_advertising(self, advertisement: Advertisement) -> None:
@@ -151,14 +153,11 @@ class AndroidRadio(AdapterRadio):
             async with asyncio.timeout(self._timeouts.command_seconds):
                 code = await started
         except TimeoutError as error:
-            raise RadioError(
-                RadioFault.CONNECTION_LOST,
-                "Android does not answer: switch Bluetooth off and on",
-            ) from error
+            raise radio_error(RadioFault.CONNECTION_LOST, "android_silent") from error
         if code:
             self._callback = None
-            unknown = (RadioFault.REFUSED, f"Android refused to advertise ({code}): restart it")
-            raise RadioError(*_FAILURES.get(code, unknown))
+            reason, name = _FAILURES.get(code, (RadioFault.REFUSED, "android_code"))
+            raise radio_error(reason, name, code=code)
 
     async def _stop_advertising(self) -> None:
         callback, self._callback = self._callback, None
@@ -192,15 +191,10 @@ class AndroidRadio(AdapterRadio):
 def _scan_error(error: Exception) -> RadioError:
     if isinstance(error, BleakBluetoothNotAvailableError):
         if error.reason is BleakBluetoothNotAvailableReason.POWERED_OFF:
-            return RadioError(RadioFault.POWERED_OFF, "Bluetooth is off: switch it on")
+            return radio_error(RadioFault.POWERED_OFF, "android_off")
         if error.reason is BleakBluetoothNotAvailableReason.NO_BLUETOOTH:
-            return RadioError(RadioFault.NO_ADAPTER, "this phone has no Bluetooth: use another")
-        return RadioError(
-            RadioFault.PERMISSION, "the app may not use Bluetooth: allow it in the settings"
-        )
+            return radio_error(RadioFault.NO_ADAPTER, "android_no_bluetooth")
+        return radio_error(RadioFault.PERMISSION, "android_permission")
     if isinstance(error, TimeoutError):
-        return RadioError(
-            RadioFault.CONNECTION_LOST, "Android does not answer: switch Bluetooth off and on"
-        )
-    said = quote(error)
-    return RadioError(RadioFault.REFUSED, f"Android refused to scan ({said}): wait a minute")
+        return radio_error(RadioFault.CONNECTION_LOST, "android_silent")
+    return radio_error(RadioFault.REFUSED, "android_scan", reason=quote(error))

@@ -21,6 +21,8 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
 from bleak.uuids import normalize_uuid_16
 
+from ble_agent.messages.adapters import radio_error, radio_text
+from ble_agent.messages.language import Text
 from ble_agent.radio.adapter import AdapterRadio, retrieve
 from ble_agent.radio.bluez.advertisement import BluezAdvertisement
 from ble_agent.radio.bluez.service import Adapter, BluezService, refusal
@@ -38,7 +40,6 @@ from tracing_core.protocol.advertisement import SERVICE_UUID, Advertisement
 
 __all__ = ["BluezRadio"]
 
-_logger = logging.getLogger(__name__)
 _TIMEOUTS = Timeouts()
 hush("bleak", "dbus_fast")
 
@@ -60,7 +61,7 @@ class BluezRadio(AdapterRadio):
         ``hci0`` or another; None for the first that can do what we need.
     clock
         The agent's clock; scans last by it.
-    timeouts, slept
+    timeouts, slept, language
         As for `AdapterRadio`.
     """
 
@@ -71,9 +72,10 @@ class BluezRadio(AdapterRadio):
         *,
         timeouts: Timeouts = _TIMEOUTS,
         slept: Callable[[], float] = slept_seconds,
+        language: str = "en",
     ) -> None:
         name = "bluez" if adapter is None else f"bluez:{adapter}"
-        super().__init__(name, clock, timeouts, slept)
+        super().__init__(name, clock, timeouts, slept, language)
         self._chosen = adapter
         self._opened_service: BluezService | None = None
         self._sent: tuple[str, BluezAdvertisement] | None = None
@@ -123,26 +125,9 @@ class BluezRadio(AdapterRadio):
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
         findings = await super().self_test()
         if not self.capabilities.listens_while_sending:
-            findings.append(
-                Finding(
-                    True,
-                    "It can listen only between two identifiers, every 10 to 20 minutes, or the"
-                    " kernel would link them: use --radio mgmt, if it is allowed.",
-                    "Bộ điều hợp này chỉ có thể nghe vào lúc đổi mã, 10 đến 20 phút một lần, nếu"
-                    " không nhân hệ thống sẽ làm lộ mối liên hệ giữa các mã: hãy dùng --radio mgmt"
-                    " nếu được phép.",
-                )
-            )
+            findings.append(Finding(True, radio_text("test_between")))
         if not self._monitors:
-            findings.append(
-                Finding(
-                    True,
-                    "Only one packet of each device is heard in a scan, so distances are less sure:"
-                    " run bluetoothd with --experimental.",
-                    "Mỗi lần nghe chỉ nhận được một gói của mỗi thiết bị nên khoảng cách kém chính"
-                    " xác hơn: hãy chạy bluetoothd với --experimental.",
-                )
-            )
+            findings.append(Finding(True, radio_text("test_one_packet")))
         return findings
 
     async def _find(self) -> Adapter:
@@ -151,21 +136,16 @@ class BluezRadio(AdapterRadio):
             found = [adapter for adapter in found if adapter.name == self._chosen]
         if not found:
             self._switched_off = False
-            which = "Bluetooth adapter" if self._chosen is None else f"adapter {self._chosen}"
-            raise RadioError(RadioFault.NO_ADAPTER, f"bluetoothd has no {which}: plug one in")
+            if self._chosen is None:
+                raise radio_error(RadioFault.NO_ADAPTER, "bluez_no_adapter")
+            raise radio_error(RadioFault.NO_ADAPTER, "bluez_no_such_adapter", adapter=self._chosen)
         able = [adapter for adapter in found if adapter.has_low_energy and adapter.can_advertise]
         if able:
             # One that is on is there to be used.
             return next((adapter for adapter in able if adapter.powered), able[0])
         if found[0].has_low_energy:
-            raise RadioError(
-                RadioFault.NO_ADVERTISER,
-                f"the adapter {found[0].name} cannot advertise: use another",
-            )
-        raise RadioError(
-            RadioFault.NO_LOW_ENERGY,
-            f"the adapter {found[0].name} has no Bluetooth Low Energy: use another",
-        )
+            raise radio_error(RadioFault.NO_ADVERTISER, "cannot_advertise", adapter=found[0].name)
+        raise radio_error(RadioFault.NO_LOW_ENERGY, "no_low_energy", adapter=found[0].name)
 
     async def _power_on(self, adapter: Adapter) -> None:
         if adapter.powered:
@@ -206,11 +186,8 @@ class BluezRadio(AdapterRadio):
             self._sent = None
             if error.reason is not RadioFault.REFUSED:
                 raise
-            raise RadioError(
-                RadioFault.REFUSED,
-                f"{error}; if it goes on refusing to advertise, its kernel does not suit it:"
-                " update the system, or use --radio mgmt",
-            ) from error
+            why = Text(str(error), error.vi)
+            raise radio_error(RadioFault.REFUSED, "bluez_kernel", error=why) from error
 
     async def _stop_advertising(self) -> None:
         if self._sent is not None:
@@ -218,13 +195,13 @@ class BluezRadio(AdapterRadio):
             try:
                 await self._service.unregister(*sent)
             except BaseException:
-                self._lose("bluetoothd did not fall silent")
+                self._lose(radio_text("bluetoothd_still_sending"))
                 raise
 
     def _released(self, path: str) -> None:
         if self._sent is not None and self._sent[0] == path:
             self._sent = None
-            self._lose("bluetoothd removed its advertisement")
+            self._lose(radio_text("bluetoothd_removed"))
 
     def _on_packet(self, _: BLEDevice, packet: AdvertisementData) -> None:
         rssi_dbm = None if packet.rssi == _NO_RSSI_DBM else packet.rssi
@@ -245,7 +222,7 @@ class BluezRadio(AdapterRadio):
                 self._check()
                 if self._late is not None:
                     raise
-                _logger.info("bluetoothd has no monitors; one packet per device and scan is heard")
+                self._log(logging.INFO, "log_no_monitors")
                 self._monitors = False
         arguments = {
             "adapter": name,

@@ -11,6 +11,8 @@ from dbus_fast import AuthError, BusType, Message, MessageType, Variant, unpack_
 from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface
 
+from ble_agent.messages.adapters import radio_error, radio_text
+from ble_agent.messages.language import Text
 from ble_agent.radio.adapter import SLEPT
 from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
@@ -67,7 +69,7 @@ class BluezService:
 
     def __init__(
         self,
-        on_lost: Callable[[str], None],
+        on_lost: Callable[[Text], None],
         on_switched_off: Callable[[], None],
         call_seconds: float,
     ) -> None:
@@ -92,14 +94,9 @@ class BluezService:
             async with asyncio.timeout(self._call_seconds):
                 await bus.connect()
         except AuthError as error:
-            raise RadioError(
-                RadioFault.PERMISSION, "the system's D-Bus lets this user not in: run it as another"
-            ) from error
+            raise radio_error(RadioFault.PERMISSION, "dbus_denied") from error
         except (OSError, EOFError, TimeoutError) as error:
-            raise RadioError(
-                RadioFault.NO_SERVICE,
-                "D-Bus does not run: sudo apt install dbus bluez, and start it anew",
-            ) from error
+            raise radio_error(RadioFault.NO_SERVICE, "dbus_missing") from error
         bus.add_message_handler(self._on_message)
         self._watching = asyncio.create_task(self._watch(bus))
         for rule in _RULES:
@@ -185,12 +182,12 @@ class BluezService:
             async with asyncio.timeout(self._call_seconds):
                 reply = await self._bus.call(message)
         except TimeoutError:
-            self._on_lost("bluetoothd does not answer: sudo systemctl restart bluetooth")
+            self._on_lost(radio_text("bluetoothd_silent"))
             raise refusal("org.freedesktop.DBus.Error.NoReply", "") from None
         except (OSError, EOFError):
             reply = None
         if reply is None:
-            self._on_lost("the system's D-Bus went away")
+            self._on_lost(radio_text("dbus_lost"))
             raise refusal("org.freedesktop.DBus.Error.NoReply", "")
         if reply.message_type is MessageType.ERROR:
             text = str(reply.body[0]) if reply.body else ""
@@ -200,17 +197,17 @@ class BluezService:
     async def _watch(self, bus: MessageBus) -> None:
         with contextlib.suppress(Exception):  # Whatever it raises, the bus has ended.
             await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-        self._on_lost("the system's D-Bus went away")
+        self._on_lost(radio_text("dbus_lost"))
 
     def _on_message(self, message: Message) -> None:
         if message.message_type is not MessageType.SIGNAL:
             return
         if message.member == "NameOwnerChanged" and message.body[0] == _SERVICE:
             if message.body[1]:
-                self._on_lost("bluetoothd stopped: sudo systemctl start bluetooth")
+                self._on_lost(radio_text("bluetoothd_stopped"))
         elif message.member == "InterfacesRemoved" and message.body[0] == self._path:
             if _ADAPTER in message.body[1]:
-                self._on_lost("the adapter was unplugged: plug it in again")
+                self._on_lost(radio_text("unplugged"))
         elif message.member == "PropertiesChanged" and message.path == self._path:
             powered = message.body[1].get("Powered")
             if powered is not None and not powered.value:
@@ -223,27 +220,27 @@ class BluezService:
 _CAUSES = {
     "org.freedesktop.DBus.Error.ServiceUnknown": (
         RadioFault.NO_SERVICE,
-        "bluetoothd does not run: sudo apt install bluez; sudo systemctl start bluetooth",
+        "bluetoothd_missing",
     ),
     "org.freedesktop.DBus.Error.AccessDenied": (
         RadioFault.PERMISSION,
-        "this user may not use bluetoothd: add it to the group bluetooth",
+        "bluetoothd_permission",
     ),
     "org.freedesktop.DBus.Error.UnknownObject": (
         RadioFault.CONNECTION_LOST,
-        "the adapter went away: plug it in again",
+        "bluetoothd_adapter_gone",
     ),
     "org.freedesktop.DBus.Error.NoReply": (
         RadioFault.CONNECTION_LOST,
-        "bluetoothd does not answer: sudo systemctl restart bluetooth",
+        "bluetoothd_silent",
     ),
     "org.bluez.Error.NotReady": (
         RadioFault.POWERED_OFF,
-        "the adapter is off: bluetoothctl power on (if that fails: rfkill unblock bluetooth)",
+        "bluetoothd_adapter_off",
     ),
     "org.bluez.Error.NotPermitted": (
         RadioFault.REFUSED,
-        "bluetoothd sends no more advertisements: stop another program that advertises",
+        "bluetoothd_full",
     ),
 }
 _CAUSES["org.freedesktop.DBus.Error.NameHasNoOwner"] = _CAUSES[
@@ -266,12 +263,10 @@ _NOT_STARTED = (
 def refusal(name: str, text: str) -> RadioError:
     """Return the error that an error of bluetoothd's is to the owner."""
     if "rfkill" in text.lower() or "blocked" in text.lower():
-        return RadioError(
-            RadioFault.POWERED_OFF, "the adapter is blocked: rfkill unblock bluetooth"
-        )
+        return radio_error(RadioFault.POWERED_OFF, "bluetoothd_adapter_blocked")
     if name.startswith(_NOT_STARTED):
         name = "org.freedesktop.DBus.Error.ServiceUnknown"
     if name in _CAUSES:
-        return RadioError(*_CAUSES[name])
+        return radio_error(*_CAUSES[name])
     said = quote(f"{name.rpartition('.')[2]}: {text}")
-    return RadioError(RadioFault.REFUSED, f"bluetoothd refused ({said}): restart it")
+    return radio_error(RadioFault.REFUSED, "bluetoothd_refused", reason=said)

@@ -18,6 +18,8 @@ from bumble import hci, host
 from bumble.core import ProtocolError
 from bumble.transport.common import Transport
 
+from ble_agent.messages.adapters import radio_error, radio_text
+from ble_agent.messages.language import Text
 from ble_agent.radio.adapter import AdapterRadio, retrieve
 from ble_agent.radio.hci.commands import CommandSet, ExtendedCommands, LegacyCommands, draw_address
 from ble_agent.radio.hci.transport import close_hci, open_hci
@@ -39,9 +41,9 @@ _T = TypeVar("_T")
 _EVENT_PACKET = 0x04
 _TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
 _HARDWARE_ERROR = 0x10
-_PULLED = "plug it in or start it again"
+_PULLED = radio_text("transport_lost")
 # The specification has the host reset a controller that says so (Core 5.4, volume 4, part A, 4).
-_FAILED = "it reported a hardware error and is reset"
+_FAILED = radio_text("hardware_error")
 
 
 class _Incoming:
@@ -51,7 +53,7 @@ class _Incoming:
         self,
         answers: host.Host,
         on_report: Callable[[bytes], None],
-        lost: asyncio.Future[str],
+        lost: asyncio.Future[Text],
     ) -> None:
         self._answers = answers
         self._on_report = on_report
@@ -75,7 +77,7 @@ class _Incoming:
         retrieve(terminated)
         self.on_transport_lost()
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: Text) -> None:
         if not self._lost.done():
             self._lost.set_result(why)
 
@@ -93,7 +95,7 @@ class HciRadio(AdapterRadio):
         The Flags to send; None sends none, as Android does.
     open_transport
         Opens a transport by its name, within so many seconds.
-    timeouts, slept
+    timeouts, slept, language
         As for `AdapterRadio`.
     """
 
@@ -114,8 +116,9 @@ class HciRadio(AdapterRadio):
         open_transport: Callable[[str, float], Awaitable[Transport]] = open_hci,
         timeouts: Timeouts = _TIMEOUTS,
         slept: Callable[[], float] = slept_seconds,
+        language: str = "en",
     ) -> None:
-        super().__init__(f"hci:{transport}", clock, timeouts, slept)
+        super().__init__(f"hci:{transport}", clock, timeouts, slept, language)
         self._spec = transport
         self._flags = flags
         self._open_transport = open_transport
@@ -161,10 +164,7 @@ class HciRadio(AdapterRadio):
             if error.reason is not RadioFault.REFUSED or self._has_low_energy():
                 raise
         if not self._has_low_energy():
-            raise RadioError(
-                RadioFault.NO_LOW_ENERGY,
-                f"the adapter behind {self.name} has no Bluetooth Low Energy: use another",
-            )
+            raise radio_error(RadioFault.NO_LOW_ENERGY, "hci_no_low_energy", name=self.name)
         supported = self._host.supported_commands
         # Legacy commands do all we need, on every controller that has them; the specification
         # forbids a mixture (Core 5.4, volume 4, part E, 3.1.1).
@@ -173,10 +173,7 @@ class HciRadio(AdapterRadio):
             if commands.required <= supported:
                 self._commands = commands
                 return
-        raise RadioError(
-            RadioFault.NO_ADVERTISER,
-            f"the adapter behind {self.name} cannot advertise and scan: use another",
-        )
+        raise radio_error(RadioFault.NO_ADVERTISER, "hci_cannot_advertise", name=self.name)
 
     def _has_low_energy(self) -> bool:
         return self._host.supports_lmp_features(hci.LmpFeatureMask.LE_SUPPORTED_CONTROLLER)
@@ -194,7 +191,7 @@ class HciRadio(AdapterRadio):
             except RadioError:
                 # Nobody can say any more what is on the air; whoever opens it anew can.
                 await self._forget()
-                self._lose("it would not fall silent: restart it")
+                self._lose(radio_text("still_sending"))
                 raise
             self._advertising = False
 
@@ -235,7 +232,7 @@ class HciRadio(AdapterRadio):
                 self._lose(_PULLED)
                 raise self._gone() from error
         task.cancel()
-        self._lose(f"it does not answer {name}: restart it")
+        self._lose(radio_text("no_answer", command=name))
         raise self._gone()
 
 
@@ -252,7 +249,4 @@ def _status(
 
 def _refusal(name: str, status: int) -> RadioError:
     reason = hci.HCI_ErrorCode(status).name
-    return RadioError(
-        RadioFault.REFUSED,
-        f"the adapter refused {name} ({reason}): unplug it or restart the device",
-    )
+    return radio_error(RadioFault.REFUSED, "hci_refused", command=name, reason=reason)

@@ -16,6 +16,7 @@ from bumble.transport.common import (
     TransportSpecError,
 )
 
+from ble_agent.messages.adapters import radio_error
 from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
 
@@ -44,13 +45,12 @@ async def open_hci(spec: str, timeout_seconds: float) -> Transport:
         async with asyncio.timeout(timeout_seconds):
             transport = await open_transport(spec)
     except (TransportSpecError, ValueError, OverflowError, AssertionError) as error:
-        raise RadioError(
-            RadioFault.UNKNOWN_RADIO,
-            f"{spec!r:.60} names no HCI transport: use hci-socket:0, usb:0 or tcp-client:HOST:PORT",
+        raise radio_error(
+            RadioFault.UNKNOWN_RADIO, "transport_unknown", spec=f"{spec!r:.60}"
         ) from error
     except TransportInitError as error:
-        raise RadioError(
-            RadioFault.NO_ADAPTER, f"no adapter at {spec} ({quote(error)}): plug one in"
+        raise radio_error(
+            RadioFault.NO_ADAPTER, "transport_no_adapter", spec=spec, reason=quote(error)
         ) from error
     except Exception as error:
         # Bumble and the libraries under it raise what they like here, bare Exception included.
@@ -71,24 +71,16 @@ def transport_fault(spec: str, error: Exception) -> RadioError:
     """Return what an error of a library means to the owner."""
     number = _USB_FAULTS.get(type(error).__name__, getattr(error, "errno", None))
     if number in (errno.EPERM, errno.EACCES):
-        return RadioError(
-            RadioFault.PERMISSION,
-            f"no right to use {spec}: run it as root or give it CAP_NET_ADMIN"
-            " (for USB: a udev rule)",
-        )
+        return radio_error(RadioFault.PERMISSION, "transport_permission", spec=spec)
     if number == errno.EBUSY:
-        return RadioError(
-            RadioFault.REFUSED,
-            f"{spec} is in use: stop what uses it (bluetoothctl power off) and try again",
-        )
+        return radio_error(RadioFault.REFUSED, "transport_busy", spec=spec)
     if number == _ERFKILL:
-        return RadioError(RadioFault.POWERED_OFF, f"{spec} is blocked: rfkill unblock bluetooth")
+        return radio_error(RadioFault.POWERED_OFF, "transport_blocked", spec=spec)
     if number in _NO_ADAPTER:
-        return RadioError(RadioFault.NO_ADAPTER, f"there is no {spec}: plug an adapter in")
-    reason = "no answer" if isinstance(error, TimeoutError) else quote(error)
-    return RadioError(
-        RadioFault.NO_ADAPTER, f"cannot open {spec} ({reason}): start or connect it first"
-    )
+        return radio_error(RadioFault.NO_ADAPTER, "transport_missing", spec=spec)
+    if isinstance(error, TimeoutError):
+        return radio_error(RadioFault.NO_ADAPTER, "transport_silent", spec=spec)
+    return radio_error(RadioFault.NO_ADAPTER, "transport_closed", spec=spec, reason=quote(error))
 
 
 def watch_socket(transport: Transport) -> None:

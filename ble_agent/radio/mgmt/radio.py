@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
+from ble_agent.messages.adapters import radio_error, radio_text
 from ble_agent.radio.adapter import SLEPT, AdapterRadio
 from ble_agent.radio.mgmt.channel import (
     NO_INDEX,
@@ -45,7 +46,6 @@ from tracing_core.protocol.advertisement import FLAGS, SERVICE_UUID, Advertiseme
 
 __all__ = ["MgmtRadio"]
 
-_logger = logging.getLogger(__name__)
 _TIMEOUTS = Timeouts()
 _LE_ADDRESSES = bytes([0x06])  # public and random
 # One pattern: at the start of Service Data, 2 bytes that are the service's UUID, padded to 31.
@@ -72,7 +72,7 @@ class MgmtRadio(AdapterRadio):
         The Flags to send; None sends none, as Android does.
     connect
         Opens the channel.
-    timeouts, slept
+    timeouts, slept, language
         As for `AdapterRadio`.
     """
 
@@ -85,9 +85,10 @@ class MgmtRadio(AdapterRadio):
         connect: Callable[[], socket.socket] = open_control_channel,
         timeouts: Timeouts = _TIMEOUTS,
         slept: Callable[[], float] = slept_seconds,
+        language: str = "en",
     ) -> None:
         name = "mgmt" if index is None else f"mgmt:hci{index}"
-        super().__init__(name, clock, timeouts, slept)
+        super().__init__(name, clock, timeouts, slept, language)
         self._chosen = index
         self._flags = flags
         self._connect = connect
@@ -129,7 +130,7 @@ class MgmtRadio(AdapterRadio):
         except OSError as error:
             raise _no_channel(error) from error
         self._opened_channel = MgmtChannel(
-            channel, self._on_event, lambda: self._lose("the kernel closed the channel")
+            channel, self._on_event, lambda: self._lose(radio_text("channel_closed"))
         )
         self._undo.callback(self._channel.close)
         self._index = await self._find()
@@ -154,15 +155,7 @@ class MgmtRadio(AdapterRadio):
         """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
         findings = await super().self_test()
         if not self._has_monitors:
-            findings.append(
-                Finding(
-                    True,
-                    "The kernel is too old to report every packet (5.10 does): distances are"
-                    " less sure.",
-                    "Nhân hệ điều hành quá cũ nên không báo mọi gói tin (cần 5.10): khoảng cách kém"
-                    " chính xác hơn.",
-                )
-            )
+            findings.append(Finding(True, radio_text("test_old_kernel")))
         return findings
 
     def _on_event(self, event: int, index: int, body: bytes) -> None:
@@ -171,7 +164,7 @@ class MgmtRadio(AdapterRadio):
         if event in (MgmtEvent.MONITOR_DEVICE_FOUND, MgmtEvent.DEVICE_FOUND):
             self._on_found(event, body)
         elif event == MgmtEvent.INDEX_REMOVED:
-            self._lose("it was unplugged: plug it in again")
+            self._lose(radio_text("unplugged"))
         elif event == MgmtEvent.NEW_SETTINGS and not is_powered(body):
             self._note_switched_off()
         elif event == MgmtEvent.CONTROLLER_RESUME and self._advertising:
@@ -184,7 +177,7 @@ class MgmtRadio(AdapterRadio):
         ):
             # Its time was up, or bluetoothd started anew and removed it.
             self._advertising = False
-            self._lose("its advertisement was removed")
+            self._lose(radio_text("advertisement_removed"))
 
     def _on_found(self, event: int, body: bytes) -> None:
         if not self._listening:
@@ -208,13 +201,11 @@ class MgmtRadio(AdapterRadio):
             if info.has_low_energy:
                 return index
         if found:
-            raise RadioError(
-                RadioFault.NO_LOW_ENERGY,
-                f"the adapter hci{found[0]} has no Bluetooth Low Energy: use another",
-            )
+            raise radio_error(RadioFault.NO_LOW_ENERGY, "no_low_energy", adapter=f"hci{found[0]}")
         self._switched_off = False
-        which = "Bluetooth adapter" if self._chosen is None else f"adapter hci{self._chosen}"
-        raise RadioError(RadioFault.NO_ADAPTER, f"there is no {which}: plug one in")
+        if self._chosen is None:
+            raise radio_error(RadioFault.NO_ADAPTER, "no_adapter")
+        raise radio_error(RadioFault.NO_ADAPTER, "no_such_adapter", adapter=f"hci{self._chosen}")
 
     async def _power_on(self) -> None:
         with _whole():
@@ -241,8 +232,8 @@ class MgmtRadio(AdapterRadio):
         with _whole():
             features = read_adv_features(await self._command(MgmtCommand.READ_ADV_FEATURES))
         if features.most_instances == 0:
-            raise RadioError(
-                RadioFault.NO_ADVERTISER, f"the adapter hci{self._index} cannot advertise"
+            raise radio_error(
+                RadioFault.NO_ADVERTISER, "cannot_advertise", adapter=f"hci{self._index}"
             )
         # bluetoothd takes the lowest free one, so the highest is ours; what is on the air there is
         # of an agent that was killed.
@@ -260,10 +251,8 @@ class MgmtRadio(AdapterRadio):
                 closing_seconds=self._timeouts.closing_seconds,
             )
         except OSError as error:
-            raise RadioError(
-                RadioFault.REFUSED,
-                f"the process that guards {self.name} cannot be started ({error.strerror}):"
-                " stop other programs, or use --radio bluez",
+            raise radio_error(
+                RadioFault.REFUSED, "no_guardian", name=self.name, reason=error.strerror
             ) from error
         self._undo.push_async_callback(self.guardian.close)
         self._undo.push_async_callback(self._silence_what_was_lost)
@@ -304,7 +293,7 @@ class MgmtRadio(AdapterRadio):
             if error.status != MgmtStatus.FAILED or not self._foreign_monitors:
                 raise
             # A monitor keeps the adapter listening, and a legacy controller then takes no address.
-            _logger.warning("removing advertisement monitors that keep the adapter from sending")
+            self._log(logging.WARNING, "log_monitors")
             while self._foreign_monitors:
                 with contextlib.suppress(_Refused):
                     handle = self._foreign_monitors.pop()
@@ -333,7 +322,7 @@ class MgmtRadio(AdapterRadio):
             raise self._gone() from error
 
     def _lose_guardian(self) -> None:
-        self._lose("the process that guards it ended")
+        self._lose(radio_text("guardian_ended"))
 
     async def _start_listening(self) -> None:
         if self._has_monitors:
@@ -373,60 +362,38 @@ class MgmtRadio(AdapterRadio):
         except MgmtRefusedError as error:
             raise _refused(command, error.status, f"hci{to}") from error
         except TimeoutError:
-            self._lose(f"it does not answer {command.name}: restart it")
+            self._lose(radio_text("no_answer", command=command.name))
         except OSError:
-            self._lose("the kernel closed the channel")
+            self._lose(radio_text("channel_closed"))
         raise self._gone()
 
 
 class _Refused(RadioError):
     """A command that the kernel refused."""
 
-    def __init__(self, reason: RadioFault, message: str, status: int) -> None:
-        super().__init__(reason, message)
+    def __init__(self, error: RadioError, status: int) -> None:
+        super().__init__(error.reason, str(error), vi=error.vi)
         self.status = status
 
 
+_CAUSES: Mapping[int, tuple[RadioFault, str]] = {
+    MgmtStatus.PERMISSION_DENIED: (RadioFault.PERMISSION, "kernel_permission"),
+    MgmtStatus.RFKILLED: (RadioFault.POWERED_OFF, "adapter_blocked"),
+    MgmtStatus.NOT_POWERED: (RadioFault.POWERED_OFF, "adapter_off"),
+    MgmtStatus.INVALID_INDEX: (RadioFault.CONNECTION_LOST, "adapter_gone"),
+}
+
+
 def _refused(command: MgmtCommand, status: int, adapter: str) -> _Refused:
-    causes: Mapping[int, tuple[RadioFault, str]] = {
-        MgmtStatus.PERMISSION_DENIED: (
-            RadioFault.PERMISSION,
-            "no right to the kernel's Bluetooth: run it as root or give it CAP_NET_ADMIN",
-        ),
-        MgmtStatus.RFKILLED: (
-            RadioFault.POWERED_OFF,
-            f"the adapter {adapter} is blocked: rfkill unblock bluetooth",
-        ),
-        MgmtStatus.NOT_POWERED: (
-            RadioFault.POWERED_OFF,
-            f"the adapter {adapter} is off: switch it on",
-        ),
-        MgmtStatus.INVALID_INDEX: (
-            RadioFault.CONNECTION_LOST,
-            f"the adapter {adapter} went away: plug it in again",
-        ),
-    }
-    reason, text = causes.get(
-        status,
-        (
-            RadioFault.REFUSED,
-            f"the kernel refused {command.name} for {adapter} (status {status:#04x}):"
-            " stop other programs that scan, or restart the device",
-        ),
-    )
-    return _Refused(reason, text, status)
+    reason, name = _CAUSES.get(status, (RadioFault.REFUSED, "kernel_refused"))
+    error = radio_error(reason, name, command=command.name, adapter=adapter, status=status)
+    return _Refused(error, status)
 
 
 def _no_channel(error: OSError) -> RadioError:
     if error.errno in (errno.EPERM, errno.EACCES):
-        return RadioError(
-            RadioFault.PERMISSION,
-            "no right to the kernel's Bluetooth: run it as root or give it CAP_NET_ADMIN",
-        )
-    return RadioError(
-        RadioFault.NO_ADAPTER,
-        f"this kernel has no Bluetooth ({error.strerror}): load its module, or use another system",
-    )
+        return radio_error(RadioFault.PERMISSION, "kernel_permission")
+    return radio_error(RadioFault.NO_ADAPTER, "kernel_without_bluetooth", reason=error.strerror)
 
 
 def _tlvs(values: Mapping[int, bytes]) -> bytes:
@@ -439,6 +406,4 @@ def _whole() -> Iterator[None]:
     try:
         yield
     except struct.error as error:
-        raise RadioError(
-            RadioFault.REFUSED, "the kernel's answer makes no sense: update the system"
-        ) from error
+        raise radio_error(RadioFault.REFUSED, "kernel_answer") from error

@@ -12,7 +12,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 
-from tracing_core.errors import RadioError, RadioFault
+from ble_agent.messages.adapters import radio_error
+from tracing_core.errors import RadioFault
 
 __all__ = ["CapturedPacket", "PacketKind", "read_capture"]
 
@@ -63,32 +64,34 @@ def read_capture(path: Path) -> Generator[CapturedPacket]:
             else:
                 yield from _read_packet_logger(path, stream, head)
     except OSError as error:
-        raise RadioError(
+        raise radio_error(
             RadioFault.UNREADABLE_CAPTURE,
-            f"cannot read {path} ({error.strerror or error}): check the path and who owns it",
+            "capture_unreadable",
+            path=path,
+            reason=error.strerror or error,
         ) from error
 
 
-def _refuse(path: Path, why: str) -> NoReturn:
-    raise RadioError(RadioFault.UNREADABLE_CAPTURE, f"{path} {why}: record it anew")
+def _refuse(path: Path, name: str, /, **values: object) -> NoReturn:
+    raise radio_error(RadioFault.UNREADABLE_CAPTURE, name, path=path, **values)
 
 
 def _read_btsnoop(path: Path, stream: BinaryIO) -> Generator[CapturedPacket]:
     header = stream.read(_BTSNOOP_HEADER.size)
     if len(header) < _BTSNOOP_HEADER.size:
-        _refuse(path, "ends inside its header")
+        _refuse(path, "capture_header")
     version, datalink = _BTSNOOP_HEADER.unpack(header)
     if version != 1 or datalink not in (1001, 1002, 2001):
-        _refuse(path, f"is btsnoop version {version}, datalink {datalink}, which is not read")
+        _refuse(path, "capture_version", version=version, datalink=datalink)
     while record := stream.read(_BTSNOOP_RECORD.size):
         if len(record) < _BTSNOOP_RECORD.size:
-            _refuse(path, "ends inside a record")
+            _refuse(path, "capture_record")
         _, length, flags, _, microseconds = _BTSNOOP_RECORD.unpack(record)
         if length > _LONGEST_RECORD:
-            _refuse(path, f"claims a record of {length} bytes")
+            _refuse(path, "capture_length", length=length)
         data = stream.read(length)
         if len(data) < length:
-            _refuse(path, "ends inside a record")
+            _refuse(path, "capture_record")
         kind = _btsnoop_kind(datalink, flags, data)
         if kind is not None:
             body = data[1:] if datalink == 1002 else data
@@ -121,21 +124,21 @@ def _read_packet_logger(path: Path, stream: BinaryIO, head: bytes) -> Generator[
     # older versions of the tool write them big-endian, newer ones little-endian.
     head += stream.read(13 - len(head))
     if len(head) < 13:
-        _refuse(path, "is no btsnoop or PacketLogger recording")
+        _refuse(path, "capture_format")
     record = struct.Struct(">IIIB")
     if not _plausible(*record.unpack(head)):
         record = struct.Struct("<IIIB")
         if not _plausible(*record.unpack(head)):
-            _refuse(path, "is no btsnoop or PacketLogger recording")
+            _refuse(path, "capture_format")
     while head:
         if len(head) < record.size:
-            _refuse(path, "ends inside a record")
+            _refuse(path, "capture_record")
         length, seconds, microseconds, kind = record.unpack(head)
         if not _plausible(length, seconds, microseconds, kind):
-            _refuse(path, "is damaged")
+            _refuse(path, "capture_damaged")
         data = stream.read(length - 9)
         if len(data) < length - 9:
-            _refuse(path, "ends inside a record")
+            _refuse(path, "capture_record")
         if kind in _PACKET_LOGGER_KINDS:
             moment = _time(path, seconds * 1_000_000 + microseconds)
             yield CapturedPacket(moment, _PACKET_LOGGER_KINDS[kind], data)
@@ -149,5 +152,5 @@ def _plausible(length: int, _seconds: int, microseconds: int, _kind: int) -> boo
 def _time(path: Path, microseconds: int) -> float:
     seconds = microseconds / 1e6
     if not 0 <= seconds < _LATEST:
-        _refuse(path, "holds a time outside the protocol")
+        _refuse(path, "capture_time")
     return seconds

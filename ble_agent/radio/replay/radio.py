@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ble_agent.messages.adapters import radio_error, radio_text
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.replay.capture import PacketKind, read_capture
@@ -92,7 +93,7 @@ class ReplayRadio:
     async def rotate(self, advertisement: Advertisement | None) -> None:
         """Refuse to send anything; silence is granted."""
         if advertisement is not None:
-            raise RadioError(RadioFault.NO_ADVERTISER, f"{self.name} sends nothing: use an adapter")
+            raise radio_error(RadioFault.NO_ADVERTISER, "replay_sends_nothing", name=self.name)
 
     async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
         """Hear the next burst: up to 10 quiet seconds, or 25 seconds of it at most.
@@ -129,13 +130,7 @@ class ReplayRadio:
         for packet in read_capture(self._path):
             if packet.kind is PacketKind.EVENT:
                 count += sum(1 for _ in reception.read_event(packet.data, packet.time))
-        return [
-            Finding(
-                count > 0,
-                f"The recording holds {count} packets with identifiers.",
-                f"Bản ghi có {count} gói mang mã định danh.",
-            )
-        ]
+        return [Finding(count > 0, radio_text("test_recording", count=count))]
 
     def _read(self) -> Generator[Heard]:
         for packet in read_capture(self._path):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ble_agent.messages.language import Text
 from ble_agent.radio.auto import AutoRadio
 from ble_agent.radio.opening import open_radio
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
@@ -56,7 +57,7 @@ class OneRadio:
             raise self.send_error
 
     async def self_test(self) -> list[Finding]:
-        return [Finding(True, "it works", "chạy tốt")]
+        return [Finding(True, Text("it works", "chạy tốt"))]
 
 
 class Radios:
@@ -124,14 +125,14 @@ async def test_what_keeps_the_better_from_opening_is_said(caplog: pytest.LogCapt
     async with radios.auto as auto:
         assert auto.name == "auto (bluez)"
         findings = await auto.self_test()
-    assert [finding.text_en for finding in findings] == [
+    assert [finding.text.en for finding in findings] == [
         "Chosen: bluez (shares the adapter with other programs and needs no special right).",
         "Not mgmt: no right.",
         "it works",
     ]
-    assert findings[1].text_vi.startswith("Không chọn mgmt: ")
+    assert findings[1].text.vi.startswith("Không chọn mgmt: ")
     assert all(finding.ok for finding in findings)
-    assert "not mgmt: no right" in caplog.text
+    assert "auto did not choose mgmt: no right" in caplog.text
 
 
 async def test_none_that_opens_is_one_error_that_names_each() -> None:
@@ -142,8 +143,8 @@ async def test_none_that_opens_is_one_error_that_names_each() -> None:
         async with radios.auto:
             pass
     assert str(caught.value) == (
-        "no radio can be used; mgmt: no right;"
-        " bluez: bleak is not installed: pip install 'truyvet[agent]'"
+        "no radio can be used:\n  mgmt: no right\n"
+        "  bluez: bleak is not installed: pip install 'truyvet[agent]'"
     )
     assert caught.value.reason is RadioFault.NO_ADAPTER
 

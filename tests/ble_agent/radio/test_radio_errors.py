@@ -317,9 +317,9 @@ async def test_self_test_of_an_adapter_that_refuses(monkeypatch: pytest.MonkeyPa
         _refuse(monkeypatch, "le_set_scan_parameters")
         sends, listens, silent, _ = await an.self_test()
     assert (sends.ok, listens.ok, silent.ok) == (False, False, True)
-    assert "refused LE_SET_ADVERTISING_PARAMETERS" in sends.text_en
-    assert "từ chối" in sends.text_vi
-    assert "refused LE_SET_SCAN_PARAMETERS" in listens.text_en
+    assert "refused LE_SET_ADVERTISING_PARAMETERS" in sends.text.en
+    assert "từ chối" in sends.text.vi
+    assert "refused LE_SET_SCAN_PARAMETERS" in listens.text.en
 
 
 async def test_self_test_of_an_adapter_that_is_gone() -> None:
@@ -327,7 +327,7 @@ async def test_self_test_of_an_adapter_that_is_gone() -> None:
         air.disconnect("an")
         results = await an.self_test()
     assert not results[0].ok
-    assert "went away" in results[0].text_en
+    assert "went away" in results[0].text.en
 
 
 @pytest.mark.parametrize("mode", [AirMode.LEGACY, AirMode.EXTENDED])

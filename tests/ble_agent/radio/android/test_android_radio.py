@@ -182,6 +182,6 @@ async def test_elsewhere_it_says_where_it_works(monkeypatch: pytest.MonkeyPatch)
     for name in ("java", "jnius"):
         monkeypatch.setitem(sys.modules, name, None)
     radio = open_radio("android", ManualClock(START))
-    with pytest.raises(RadioError, match="Android app only"):
+    with pytest.raises(RadioError, match="only in an Android app"):
         async with radio:
             pass

@@ -179,7 +179,7 @@ async def test_without_experimental_it_listens_by_discovery_alone(bus: str) -> N
             assert "--experimental" in radio.capabilities.note
             findings = await findings_of(radio, clock)
             assert all(finding.ok for finding in findings)
-            assert "--experimental" in findings[-1].text_en
+            assert "--experimental" in findings[-1].text.en
         assert "RegisterMonitor" not in bluez.calls
     finally:
         await close_bleak()
@@ -196,7 +196,7 @@ async def test_a_legacy_controller_listens_only_while_nothing_is_sent(
         assert radio.capabilities.listens_while_sending is bool(channels)
         findings = await findings_of(radio, clock)
     assert all(finding.ok for finding in findings)
-    assert any("--radio mgmt" in finding.text_en for finding in findings) is not bool(channels)
+    assert any("--radio mgmt" in finding.text.en for finding in findings) is not bool(channels)
     begin, end = (bluez.calls.index(f"{what}Advertisement") for what in ("Register", "Unregister"))
     meanwhile = bluez.calls[begin:end]
     assert ("StartDiscovery" in meanwhile) is bool(channels)
@@ -283,7 +283,7 @@ async def test_bluetoothd_started_anew_is_used_again(bluez: FakeBluez) -> None:
         bluez.stop()
         with pytest.raises(RadioError, match="bluetoothd stopped"):
             await scan
-    with pytest.raises(RadioError, match="bluetoothd does not run") as caught:
+    with pytest.raises(RadioError, match="bluetoothd is not running") as caught:
         async with radio:
             pass
     assert caught.value.reason is RadioFault.NO_SERVICE
@@ -450,7 +450,7 @@ async def test_a_scan_that_begins_too_late_is_ended_before_the_next(
 
 async def test_no_bus_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
-    with pytest.raises(RadioError, match="D-Bus does not run") as caught:
+    with pytest.raises(RadioError, match="D-Bus is not running") as caught:
         async with BluezRadio(None, ManualClock(START)):
             pass
     assert caught.value.reason is RadioFault.NO_SERVICE

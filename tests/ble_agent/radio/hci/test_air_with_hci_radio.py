@@ -372,5 +372,5 @@ async def test_self_test_says_what_works_and_ends_silent() -> None:
         await pass_time(air, 10)
         assert air.packets_sent == silent
     assert [finding.ok for finding in results] == [True] * 4
-    assert " 0 others" in results[-1].text_en
-    assert all(finding.text_en and finding.text_vi for finding in results)
+    assert " 0 others" in results[-1].text.en
+    assert all(finding.text.en and finding.text.vi for finding in results)

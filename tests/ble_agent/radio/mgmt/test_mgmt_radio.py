@@ -154,7 +154,7 @@ async def test_kernels_without_monitors_discover() -> None:
         while not testing.done():
             clock.advance(1.0)
             await asyncio.sleep(0)
-        assert "too old" in (await testing)[-1].text_en
+        assert "too old" in (await testing)[-1].text.en
 
 
 @pytest.mark.parametrize(

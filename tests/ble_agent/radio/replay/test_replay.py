@@ -136,7 +136,7 @@ async def test_nothing_is_sent(tmp_path: Path) -> None:
         assert caught.value.reason is RadioFault.NO_ADVERTISER
         (finding,) = await radio.self_test()
         assert finding.ok
-        assert " 6 " in finding.text_en
+        assert " 6 " in finding.text.en
 
 
 async def test_a_recording_of_nothing(tmp_path: Path) -> None:
