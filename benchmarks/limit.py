@@ -25,10 +25,10 @@ import numpy as np
 from llvmlite import binding, ir
 from numba import types, uint64, uintp
 
-from matcher.kernels.aes import expand_128, expand_256, expand_512
-from matcher.kernels.hkdf import MultiBuffer, derived_words
+from matcher.kernels.emit.aes import EXPAND
+from matcher.kernels.emit.hkdf import MultiBuffer, derived_words
+from matcher.kernels.emit.vectors import QWORD, called, emitted
 from matcher.kernels.processor import supported_kernels
-from matcher.kernels.vectors import QWORD, called, emitted
 from tracing_core.errors import InvalidValue
 
 __all__ = [
@@ -181,7 +181,7 @@ def limit_samplers() -> dict[str, Callable[[], float]]:
         raise InvalidValue("the limit is known for x86 processors with AES and SHA or AVX-512 only")
     widths = {kernel.aes: kernel for kernel in names if kernel.aes}
     width = max(widths)
-    expand, lanes = {128: (expand_128, 1), 256: (expand_256, 2), 512: (expand_512, 4)}[width]
+    expand, lanes = EXPAND[width], width // 128
     measured = {"aes": _repeated(aes_text(width)), "schedule": _expanded(expand, lanes)}
     if None in hashing:
         measured["hash_sha"] = _repeated(sha_text())

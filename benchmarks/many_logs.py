@@ -24,8 +24,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from matcher.columns.columns import KeyColumns
 from matcher.columns.join import derive_columns
+from matcher.columns.key_columns import KeyColumns
 from matcher.kernels.processor import choose_kernel
 from matcher.many.join import join_many_logs, smaller_side
 from matcher.many.logs import ManyLogs

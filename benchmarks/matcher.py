@@ -28,9 +28,10 @@ from benchmarks.limit import limit_ns_per_key
 from benchmarks.machine import machine, units, versions
 from benchmarks.rivals.python import Log, best_python, pycryptodome
 from benchmarks.rivals.tuned_c import TunedC, Unbuildable
-from matcher.columns.columns import KeyColumns, SightingColumns
-from matcher.columns.index import SightingIndex
+from matcher.columns.index import ColumnIndex
 from matcher.columns.join import match_columns
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.sighting_columns import SightingColumns
 from matcher.kernels.processor import choose_kernel
 from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
 from tracing_core.protocol.temporary_exposure_key import derive_rpik
@@ -104,7 +105,7 @@ def _timed(work: Callable[[], Any], keys: int, met: Callable[[Any], int]) -> Cal
 def _kernel(world: World) -> Callable[[], float]:
     keys = KeyColumns.of(world.key_data, world.start, world.period.astype(np.uint16))
     log = SightingColumns.of(world.rpi, world.interval)
-    index = SightingIndex(log, choose_kernel())
+    index = ColumnIndex(log, choose_kernel())
     return _timed(
         lambda: match_columns(keys, index), _KEYS, lambda pairs: len(set(pairs[0].tolist()))
     )

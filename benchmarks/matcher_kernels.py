@@ -16,9 +16,10 @@ import numpy as np
 
 from benchmarks.limit import limit_ns_per_key
 from benchmarks.machine import units
-from matcher.columns.columns import KeyColumns, SightingColumns
-from matcher.columns.index import SightingIndex
+from matcher.columns.index import ColumnIndex
 from matcher.columns.join import match_columns
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.sighting_columns import SightingColumns
 from matcher.kernels.processor import choose_kernel, supported_kernels
 
 DAY = 18_400
@@ -38,10 +39,10 @@ def samplers(names: list[str], sizes: list[int]) -> dict[tuple[str, int], object
             rng.integers(start, start + 144, size, dtype=np.uint32),
         )
         for name in names:
-            index = SightingIndex(log, choose_kernel(name))
+            index = ColumnIndex(log, choose_kernel(name))
             index.day(DAY)
 
-            def sample(index: SightingIndex = index) -> float:
+            def sample(index: ColumnIndex = index) -> float:
                 began = time.perf_counter_ns()
                 match_columns(keys, index)
                 return (time.perf_counter_ns() - began) / KEYS

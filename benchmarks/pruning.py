@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import machine
-from matcher.columns.columns import KeyColumns, SightingColumns
-from matcher.columns.index import SightingIndex
+from matcher.columns.index import ColumnIndex
 from matcher.columns.join import match_columns
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.sighting_columns import SightingColumns
 from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
 from tracing_core.protocol.temporary_exposure_key import derive_rpik
 
@@ -78,7 +79,7 @@ def _with_strays(log: SightingColumns, days: int, chance: np.random.Generator) -
     )
 
 
-def _least(keys: KeyColumns, index: SightingIndex) -> tuple[float, list[tuple[int, int]]]:
+def _least(keys: KeyColumns, index: ColumnIndex) -> tuple[float, list[tuple[int, int]]]:
     least = float("inf")
     for _ in range(_ROUNDS):
         began = time.perf_counter()
@@ -104,7 +105,7 @@ def _measure(path: Path) -> dict[str, Any]:
     found = 0
     for person in chance.choice(people, _PEOPLE, replace=False).tolist():
         log = _columns(_heard(contacts, person), key_data)
-        indexes = SightingIndex(log), SightingIndex(_with_strays(log, days, chance))
+        indexes = ColumnIndex(log), ColumnIndex(_with_strays(log, days, chance))
         (seconds, pairs), (seconds_whole, pairs_whole) = (_least(keys, index) for index in indexes)
         if pairs != pairs_whole:
             raise SystemExit("ruling out intervals changed what was found")

@@ -19,11 +19,11 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
-from matcher.columns.index import SightingIndex
+from matcher.columns.index import ColumnIndex
 from matcher.columns.join import match_columns
-from matcher.columns.keys import read_keys
+from matcher.columns.key_records import read_keys
 from matcher.columns.log import LogColumns
-from matcher.columns.matches import FastJoin
+from matcher.columns.two_stage_join import TwoStageJoin
 from matcher.columns.value_set import KnownKeys
 from matcher.kernels.processor import choose_kernel
 from matcher.key_files import KeyFiles
@@ -99,7 +99,7 @@ def measure(keys: int = 10**6, identifiers_a_day: int = 1000, rounds: int = 7) -
         write_keys(path, keys, Signer(private_key, "452", "v1"), rng)
 
         def whole() -> int:
-            join = FastJoin(log, kernel, expected_keys=keys)
+            join = TwoStageJoin(log, kernel, expected_keys=keys)
             for file in KeyFiles([path], public_keys=public_keys).columns():
                 join.add(file)
             return len(join.matches()) + join.diagnosis_keys
@@ -112,7 +112,7 @@ def measure(keys: int = 10**6, identifiers_a_day: int = 1000, rounds: int = 7) -
             parsed = timed("parse", lambda verified=verified: read_keys(verified))
             columns = timed("columns", parsed.columns)
             timed("distinct", lambda columns=columns: KnownKeys().add(columns.key_data))
-            index = timed("index", lambda: SightingIndex(log.columns(), kernel))
+            index = timed("index", lambda: ColumnIndex(log.columns(), kernel))
             match_columns(columns, index)
             timed("kernel", lambda columns=columns, index=index: match_columns(columns, index))
             found = timed("total", whole)

@@ -22,7 +22,7 @@ from tracing_core.protocol.diagnosis_key import DiagnosisKey
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-    from matcher.columns.keys import KeyRecords
+    from matcher.columns.key_records import KeyRecords
 
 __all__ = ["KeyFile", "KeyFiles", "read_ahead"]
 
@@ -115,7 +115,7 @@ class KeyFiles:
         InvalidSignature, ExportFileError
             When, and as, iterating does.
         """
-        from matcher.columns.keys import KeyObjects, read_keys
+        from matcher.columns.key_records import KeyObjects, read_keys
 
         for _, file in self._files:
             if isinstance(file, Path):

@@ -139,10 +139,10 @@ def _fast(
 ) -> _Joined:
     on_step("reading the log")
     from matcher.columns.log import LogColumns, read_columns
-    from matcher.columns.matches import FastJoin
+    from matcher.columns.two_stage_join import TwoStageJoin
 
     columns = read_columns(log) if isinstance(log, Path) else LogColumns.from_sightings(log)
-    join = FastJoin(columns, kernel, threads=threads, expected_keys=files.estimated_keys())
+    join = TwoStageJoin(columns, kernel, threads=threads, expected_keys=files.estimated_keys())
     read = files.columns() if threads == 1 else read_ahead(files.columns())
     for number, file in enumerate(read, 1):
         on_step(f"matching file {number} of {len(files)}")

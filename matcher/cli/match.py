@@ -25,7 +25,7 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     from matcher.kernels.choice import require_numba
 
     require_numba()
-    from matcher.columns.matches import compile_ahead
+    from matcher.columns.warm_up import compile_ahead
 
     kernel, folder = compile_ahead()
     where = (

@@ -11,20 +11,18 @@ import secrets
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from matcher.columns.columns import SightingColumns
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.columns.sighting_columns import SightingColumns
 from matcher.definition import TOLERANCE_INTERVALS
 from matcher.kernels.layout import GROUP
 from matcher.kernels.processor import Kernel, choose_kernel
-from tracing_core.errors import require
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-__all__ = ["DayIndex", "SightingIndex"]
+__all__ = ["ColumnIndex", "DayIndex"]
 
 # Bits of the filter for each entry, by how many there are: fewer let more identifiers pass that do
 # not match (each costs 0.1 µs), more leave the nearer caches. Measured with four bits an entry
@@ -59,7 +57,7 @@ class DayIndex:
     """Where each sighting stands in its columns."""
 
 
-class SightingIndex:
+class ColumnIndex:
     """Sightings, searchable.
 
     Parameters
@@ -71,9 +69,8 @@ class SightingIndex:
     """
 
     def __init__(self, sightings: SightingColumns, kernel: Kernel | None = None) -> None:
-        numpy = require("numpy", extra="matcher")
         self.kernel = kernel or choose_kernel()
-        usable = numpy.flatnonzero(~sightings.clock_suspect)
+        usable = np.flatnonzero(~sightings.clock_suspect)
         # Interval and row in one number: to sort numbers takes an eighth of a stable argsort.
         order = sightings.interval[usable].astype("uint64") << 32 | usable.astype("uint64")
         order.sort()
@@ -87,19 +84,18 @@ class SightingIndex:
         """For each of `days`, bits of the groups of 24 intervals that have a sighting in reach."""
         self._built: dict[int, DayIndex] = {}
         self._lock = threading.Lock()
-        self.secret: NDArray[np.uint64] = numpy.frombuffer(secrets.token_bytes(16), "uint64")
+        self.secret: NDArray[np.uint64] = np.frombuffer(secrets.token_bytes(16), "uint64")
         """What spreads the hash tables (`kernels.values.place`)."""
 
     def _active_days(self) -> Any:
-        numpy = require("numpy", extra="matcher")
-        new = numpy.ones(len(self), "bool")
-        numpy.not_equal(self._intervals[1:], self._intervals[:-1], out=new[1:])
+        new = np.ones(len(self), "bool")
+        np.not_equal(self._intervals[1:], self._intervals[:-1], out=new[1:])
         intervals = self._intervals[new].astype("int64")
         days = [
             (intervals + off) // TEK_ROLLING_PERIOD
             for off in (-TOLERANCE_INTERVALS, TOLERANCE_INTERVALS)
         ]
-        found = numpy.unique(numpy.concatenate(days))
+        found = np.unique(np.concatenate(days))
         return found[found >= 0]
 
     def __len__(self) -> int:
@@ -114,8 +110,7 @@ class SightingIndex:
             yield identifiers[16 * number : 16 * number + 16], *facts
 
     def _group_masks(self) -> Any:
-        numpy = require("numpy", extra="matcher")
-        groups = numpy.arange(TEK_ROLLING_PERIOD // GROUP)
+        groups = np.arange(TEK_ROLLING_PERIOD // GROUP)
         firsts = self.days[:, None] * TEK_ROLLING_PERIOD + GROUP * groups
         low = self._search(firsts - TOLERANCE_INTERVALS)
         high = self._search(firsts + GROUP + TOLERANCE_INTERVALS)
@@ -123,9 +118,8 @@ class SightingIndex:
 
     def _search(self, intervals: Any) -> Any:
         """Return how many sightings are before each interval, which may lie outside 32 bits."""
-        numpy = require("numpy", extra="matcher")
         inside = intervals.clip(0, 2**32 - 1).astype("uint32")
-        return numpy.where(intervals < 2**32, self._intervals.searchsorted(inside), len(self))
+        return np.where(intervals < 2**32, self._intervals.searchsorted(inside), len(self))
 
     def day(self, day: int) -> DayIndex:
         """Return a UTC day, built at its first use and kept."""
@@ -143,9 +137,8 @@ class SightingIndex:
         return bits if self.kernel.bits == 4 else max(bits, 64)
 
     def _build(self, day: int) -> DayIndex:
-        numpy = require("numpy", extra="matcher")
         start = day * TEK_ROLLING_PERIOD
-        bounds = numpy.array(
+        bounds = np.array(
             [start - TOLERANCE_INTERVALS, start + TEK_ROLLING_PERIOD + TOLERANCE_INTERVALS]
         )
         part = slice(*self._search(bounds).tolist())
@@ -161,15 +154,14 @@ class SightingIndex:
         """Return a day of `days`, its filter and its hash table made of its sightings."""
         from matcher.kernels.registry import fill_function
 
-        numpy = require("numpy", extra="matcher")
         count = len(identifiers)
-        words = numpy.full(
+        words = np.full(
             _at_least(count * self._bits_an_entry(count) // 64, _LEAST_WORDS), 2**64 - 1, "uint64"
         )
-        heads = numpy.full(_at_least(2 * count, 16), -1, "int32")
-        chain = numpy.full(count, -1, "int32")
+        heads = np.full(_at_least(2 * count, 16), -1, "int32")
+        chain = np.full(count, -1, "int32")
         fill_function()(identifiers, words, self.kernel.bits, heads, chain, self.secret)
         mask = self.group_masks[self.days.searchsorted(day)]
-        groups = numpy.flatnonzero(mask >> numpy.arange(TEK_ROLLING_PERIOD // GROUP) & 1)
+        groups = np.flatnonzero(mask >> np.arange(TEK_ROLLING_PERIOD // GROUP) & 1)
         start = day * TEK_ROLLING_PERIOD
         return DayIndex(start, groups, words, heads, chain, identifiers, intervals, rows)

@@ -9,18 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns import oracle as portable_columns
-from matcher.columns.columns import KeyColumns
-from matcher.columns.index import DayIndex, SightingIndex
+from matcher.columns import portable
+from matcher.columns.index import ColumnIndex, DayIndex
+from matcher.columns.key_columns import KeyColumns
 from matcher.definition import TOLERANCE_INTERVALS
 from matcher.kernels.layout import GROUP
+from matcher.kernels.loops.scan import SCRATCH_BYTES
 from matcher.kernels.processor import Kernel, choose_kernel
 from matcher.kernels.registry import (
     derive_function,
     group_function,
     scan_function,
 )
-from matcher.kernels.scan import SCRATCH_BYTES
 from tracing_core.errors import InvalidValue
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 
@@ -41,7 +41,7 @@ class Pairs(NamedTuple):
     sighting_row: NDArray[np.int64]
 
 
-def _jobs(keys: KeyColumns, index: SightingIndex) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
+def _jobs(keys: KeyColumns, index: ColumnIndex) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
     """Yield each UTC day that both sides have, with the rows of the keys to look for in it."""
     if not len(keys) or not len(index):
         return
@@ -57,7 +57,7 @@ def _jobs(keys: KeyColumns, index: SightingIndex) -> Iterator[tuple[NDArray[np.i
 
 
 def _scan(
-    keys: KeyColumns, rows: NDArray[np.int64], day: DayIndex, index: SightingIndex
+    keys: KeyColumns, rows: NDArray[np.int64], day: DayIndex, index: ColumnIndex
 ) -> NDArray[np.int64]:
     """Return pairs of a key's row and a sighting's, shape (p, 2)."""
     scan, room = scan_function(index.kernel), _FIRST_PAIRS
@@ -89,14 +89,14 @@ def _scan(
         room = count
 
 
-def _chunks(keys: KeyColumns, index: SightingIndex) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
+def _chunks(keys: KeyColumns, index: ColumnIndex) -> Iterator[tuple[NDArray[np.int64], DayIndex]]:
     for rows, day in _jobs(keys, index):
         for at in range(0, len(rows), _CHUNK):
             yield rows[at : at + _CHUNK], day
 
 
 def match_columns(
-    keys: KeyColumns, index: SightingIndex, *, threads: int = 1, kernel: Kernel | None = None
+    keys: KeyColumns, index: ColumnIndex, *, threads: int = 1, kernel: Kernel | None = None
 ) -> Pairs:
     """Find every pair of a key and a sighting of one of its identifiers within the tolerance.
 
@@ -131,7 +131,7 @@ def match_columns(
             f"the index is made for kernel {index.kernel.name}; make one for {kernel.name}"
         )
     if not index.kernel.compiled:
-        found = portable_columns.match(keys, index)
+        found = portable.match(keys, index)
     elif threads == 1:
         found = [_scan(keys, rows, day, index) for rows, day in _chunks(keys, index)]
     else:
@@ -155,7 +155,7 @@ def derive_columns(keys: KeyColumns, kernel: Kernel | None = None) -> NDArray[np
     """
     kernel = kernel or choose_kernel()
     if not kernel.compiled:
-        return portable_columns.derive(keys)
+        return portable.derive(keys)
     groups = TEK_ROLLING_PERIOD // GROUP
     out = np.empty((len(keys), groups, GROUP, 16), np.uint8)
     scratch = np.zeros(SCRATCH_BYTES, np.uint8)

@@ -14,18 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns.columns import SightingColumns
-from matcher.kernels.log_parsing import LEAST_LINE_BYTES, NO_SCAN, parse_lines_function
+from matcher.columns.sighting_columns import SightingColumns
+from matcher.kernels.loops.log_parsing import LEAST_LINE_BYTES, NO_SCAN, parse_lines_function
 from matcher.portable.sightings import is_database, read_log
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import LONGEST_LINE, SIGHTING_TABLE, Sighting, sighting_of_row
 from tracing_core.store.sqlite import database_errors, open_readonly
 
-__all__ = ["LogColumns", "read_columns"]
+__all__ = ["BLOCK_BYTES", "BLOCK_ROWS", "LogColumns", "read_columns"]
 
-_BLOCK_BYTES = 4 << 20
-_BLOCK_ROWS = 1 << 14
+BLOCK_BYTES = 4 << 20
+"""Bytes of JSON Lines parsed at once."""
+
+BLOCK_ROWS = 1 << 14
+"""Rows of a database taken at once."""
+
 _LATEST = 2**32 * INTERVAL_SECONDS
 
 
@@ -164,7 +168,7 @@ def _line_blocks(path: Path) -> Iterator[LogColumns | None]:
         rest = b""
         while True:
             try:
-                block = lines.read(_BLOCK_BYTES)
+                block = lines.read(BLOCK_BYTES)
             except (EOFError, zlib.error, gzip.BadGzipFile):
                 yield None
                 return
@@ -224,7 +228,7 @@ def _database_blocks(path: Path) -> Iterator[LogColumns | None]:
                 "SELECT rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
                 " FROM sighting ORDER BY id"
             )
-            while rows := cursor.fetchmany(_BLOCK_ROWS):
+            while rows := cursor.fetchmany(BLOCK_ROWS):
                 yield _of_rows(rows)
     finally:
         db.close()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.kernels.values import ascending_function, enter_function
+from matcher.kernels.loops.values import ascending_function, enter_function
 
 __all__ = ["KnownKeys", "ValueSet"]
 
@@ -45,6 +45,10 @@ class ValueSet:
         absent = np.empty(len(values), np.bool_)
         self._enter(self._table, _words(values), self._secret, False, absent)
         return ~absent
+
+    def occupied(self) -> NDArray[np.bool_]:
+        """Return for each place of the table whether it holds a value."""
+        return np.asarray(self._table.any(axis=1))
 
     def _make_room(self, count: int) -> None:
         places = len(self._table) - 1

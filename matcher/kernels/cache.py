@@ -32,7 +32,7 @@ from matcher import definition
 from matcher.kernels import processor
 from tracing_core.protocol import interval
 
-__all__ = ["cache_folder", "compiled", "kept_if_right", "source_stamp"]
+__all__ = ["cache_folder", "candidate_folders", "compiled", "kept_if_right", "source_stamp"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -70,7 +70,8 @@ def _processor() -> str:
     return hashlib.sha256(repr(target).encode()).hexdigest()[:16]
 
 
-def _candidates() -> Iterator[Path]:
+def candidate_folders() -> Iterator[Path]:
+    """Yield the folders that may hold the cache, the preferred ones first."""
     for variable in ("TRUYVET_CACHE_DIR", "NUMBA_CACHE_DIR"):
         if chosen := os.environ.get(variable):
             yield Path(chosen) / "truyvet-kernels"
@@ -99,7 +100,7 @@ def cache_folder() -> Path | None:
 
     ``$TRUYVET_CACHE_DIR``, ``$NUMBA_CACHE_DIR``, the user's cache folder, the system's temporary.
     """
-    for folder in _candidates():
+    for folder in candidate_folders():
         if _usable(folder):
             return folder
     _LOGGER.warning("no folder to keep compiled kernels in; set TRUYVET_CACHE_DIR")
@@ -137,16 +138,16 @@ class _Results(_CACHING.CompileResultCacheImpl):  # type: ignore[misc]
 
 class _Cache(_CACHING.FunctionCache):  # type: ignore[misc]
     def __init__(
-        self, function: Callable[..., Any], folder: Path, trial: Callable[[], None] | None
+        self, function: Callable[..., Any], folder: Path, first_run: Callable[[], None] | None
     ) -> None:
         self._impl_class = functools.partial(_Results, folder=folder)
-        self._trial = trial
+        self._first_run = first_run
         super().__init__(function)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         found = self._load(signature, target_context)
-        if found is None and self._trial is not None:
-            self._trial()
+        if found is None and self._first_run is not None:
+            self._first_run()
             found = self._load(signature, target_context)
         return found
 
@@ -199,7 +200,7 @@ def compiled(
     signature: Any,
     *,
     name: str = "",
-    trial: Callable[[], None] | None = None,
+    first_run: Callable[[], None] | None = None,
     **names: Any,
 ) -> Callable[..., Any]:
     """Compile a function for one signature, or load it compiled.
@@ -212,7 +213,7 @@ def compiled(
         The Numba signature; arrays that are only read should be marked so, then both kinds fit.
     name
         What distinguishes this version of the function from others made of it.
-    trial
+    first_run
         What to do before compiling, if anything; it may raise, or leave it compiled in the cache.
     names
         Global names to bind in the function. One loop so serves several kernels: what a closure
@@ -225,9 +226,9 @@ def compiled(
     chosen.__qualname__ = f"{function.__name__}_{name}" if name else function.__name__
     dispatcher: Any = numba.njit(nogil=True, error_model="numpy", boundscheck=False)(chosen)
     if folder := cache_folder():
-        dispatcher._cache = _Cache(chosen, folder, trial)
-    elif trial is not None:
-        trial()
+        dispatcher._cache = _Cache(chosen, folder, first_run)
+    elif first_run is not None:
+        first_run()
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     compiled_function: Callable[..., Any] = dispatcher

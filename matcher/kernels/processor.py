@@ -14,7 +14,7 @@ from functools import cache
 
 from tracing_core.errors import InvalidValue, MissingExtra, require
 
-__all__ = ["KERNELS", "Kernel", "choose_kernel", "supported_kernels"]
+__all__ = ["KERNELS", "Kernel", "choose_kernel", "host_features", "supported_kernels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ KERNELS = {kernel.name: kernel for kernel in _ALL}
 
 
 @cache
-def _host_features() -> frozenset[str]:
+def host_features() -> frozenset[str]:
+    """Return the features of this processor that LLVM sees."""
     binding = require("llvmlite.binding", extra="matcher")
     return frozenset(name for name, there in binding.get_host_cpu_features().items() if there)
 
@@ -80,7 +81,7 @@ def _features() -> frozenset[str]:
     allowed = os.environ.get("NUMBA_CPU_FEATURES")
     if allowed is None and os.environ.get("NUMBA_CPU_NAME", "").lower() == "generic":
         allowed = ""
-    found = _host_features()
+    found = host_features()
     if allowed is not None:
         switches = [switch.strip() for switch in allowed.split(",")]
         found &= frozenset(switch[1:] for switch in switches if switch.startswith("+"))

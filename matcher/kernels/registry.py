@@ -9,10 +9,11 @@ from typing import Any
 
 from numba.core.registry import cpu_target
 
-from matcher.kernels import aarch64, aes, aes_table, hkdf, scan
 from matcher.kernels.cache import compiled
+from matcher.kernels.emit import aarch64, aes, aes_table, hkdf
+from matcher.kernels.first_run import run_first
+from matcher.kernels.loops import scan
 from matcher.kernels.processor import Kernel
-from matcher.kernels.trial import try_out
 from tracing_core.errors import InvalidValue
 
 __all__ = ["derive_function", "fill_function", "group_function", "load", "scan_function"]
@@ -25,10 +26,10 @@ _HKDF = {
 }
 _AES = {
     None: (aes_table.expand_table, 1, aes_table.encrypt_table, aes_table.derive_table, 8),
-    128: (aes.expand_128, 1, aes.encrypt_128, aes.derive_128, 8),
-    256: (aes.expand_256, 2, aes.encrypt_256, aes.derive_256, 8),
-    # This one tells of the group that was probed the time before.
-    512: (aes.expand_512, 4, aes.encrypt_512, aes.derive_512, 9),
+    128: (aes.EXPAND[128], 1, aes.ENCRYPT[128], aes.DERIVE[128], 8),
+    256: (aes.EXPAND[256], 2, aes.ENCRYPT[256], aes.DERIVE[256], 8),
+    # This one answers for the group probed the time before.
+    512: (aes.EXPAND[512], 4, aes.ENCRYPT[512], aes.DERIVE[512], 9),
 }
 _NEON = (aarch64.expand_neon, 1, aarch64.encrypt_neon, aarch64.derive_neon, 8)
 
@@ -61,8 +62,8 @@ def _parts(kernel: Kernel) -> dict[str, Any]:
 @cache
 def _compiled(loop: str, kernel: Kernel) -> Callable[..., Any]:
     function, signature = _LOOPS[loop]
-    trial = partial(try_out, loop, kernel)
-    return compiled(function, signature, name=kernel.name, trial=trial, **_parts(kernel))
+    first_run = partial(run_first, loop, kernel)
+    return compiled(function, signature, name=kernel.name, first_run=first_run, **_parts(kernel))
 
 
 @cache

@@ -1,1 +1,6 @@
-"""Many logs against key files."""
+"""Matching of many logs."""
+
+from tracing_core.errors import require
+
+# The modules here import NumPy at the top; without it this line says what to install.
+require("numpy", extra="matcher")

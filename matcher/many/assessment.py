@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from matcher.definition import KeyMatch
 from matcher.many.logs import LogId, Tally
 from matcher.many.result import empty_table, table_names
@@ -114,7 +116,6 @@ def weighed_tables(
 ) -> dict[str, pa.Table]:
     """Put the tables of all logs together, those that met no key among them."""
     arrow = require("pyarrow", extra="cluster")
-    numpy = require("numpy", extra="matcher")
     kind = type(log_ids[0]) if log_ids else str
     parts = list(weighed)
     tables = {
@@ -135,9 +136,9 @@ def weighed_tables(
         ).cast(arrow.date32()),
     }
     for name in ("matched_keys", "matched_identifiers", "matched_sightings"):
-        columns[name] = numpy.zeros(len(log_ids), "int64")
-    columns["level"] = numpy.full(len(log_ids), NO_LEVEL, object)
-    columns["score"] = numpy.zeros(len(log_ids))
+        columns[name] = np.zeros(len(log_ids), "int64")
+    columns["level"] = np.full(len(log_ids), NO_LEVEL, object)
+    columns["score"] = np.zeros(len(log_ids))
     for name in matched.column_names[4:]:
         columns[name][at] = matched.column(name).to_numpy()
     tables["logs"] = arrow.table(columns, schema=matched.schema)

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns.columns import KeyColumns, SightingColumns, check_count
-from matcher.columns.index import DayIndex, SightingIndex
+from matcher.columns.index import ColumnIndex, DayIndex
 from matcher.columns.join import Pairs, match_columns
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.sighting_columns import SightingColumns, check_count
 from matcher.definition import TOLERANCE_INTERVALS
 from matcher.kernels.layout import GROUP
 from matcher.kernels.processor import Kernel, choose_kernel
@@ -46,7 +47,7 @@ _MANY = 4096  # so many sightings of a day leave no group of it out
 _DAY_SECONDS = TEK_ROLLING_PERIOD * INTERVAL_SECONDS
 
 
-class DayPartition(SightingIndex):
+class DayPartition(ColumnIndex):
     """Rows of sightings sorted by UTC day, those near a day's ends in two; no day is kept."""
 
     def __init__(
@@ -74,7 +75,7 @@ class DayPartition(SightingIndex):
         kernel: Kernel,
     ) -> DayPartition:
         """Sort the sightings that any of the keys can match by time alone."""
-        from matcher.kernels.many_logs import count_days_function, place_days_function
+        from matcher.kernels.loops.many_logs import count_days_function, place_days_function
 
         key_days = _days_of(keys)
         first = int(key_days[0])
@@ -103,7 +104,7 @@ class DayPartition(SightingIndex):
 
     def day(self, day: int) -> DayIndex:
         """Return a UTC day, built anew each time."""
-        from matcher.kernels.many_logs import gather_function
+        from matcher.kernels.loops.many_logs import gather_function
 
         rows = self.rows[int(self.days.searchsorted(day))]
         identifiers, intervals = np.empty((len(rows), 2), np.uint64), np.empty(len(rows), np.uint32)
@@ -112,7 +113,7 @@ class DayPartition(SightingIndex):
 
     def sifted(self, keys: KeyColumns) -> DayPartition:
         """Return what passes, each day, a filter of the identifiers of the keys of that day."""
-        from matcher.kernels.many_logs import probe_function
+        from matcher.kernels.loops.many_logs import probe_function
 
         kept = []
         for words, rows in zip(self._key_filters(keys), self.rows, strict=True):
@@ -121,7 +122,7 @@ class DayPartition(SightingIndex):
         return DayPartition(self._rpi, self._seen_at, self.days, kept, self.kernel)
 
     def _key_filters(self, keys: KeyColumns) -> Iterator[NDArray[np.uint64]]:
-        from matcher.kernels.many_logs import set_bits_function
+        from matcher.kernels.loops.many_logs import set_bits_function
 
         starts = keys.rolling_start.astype(np.int64)
         ends = starts + keys.rolling_period
@@ -146,8 +147,8 @@ def _days_of(keys: KeyColumns) -> NDArray[np.int64]:
 
 
 def _derive(data: NDArray[np.uint8], firsts: NDArray[np.uint32], kernel: Kernel) -> Any:
+    from matcher.kernels.loops.scan import SCRATCH_BYTES
     from matcher.kernels.registry import derive_function
-    from matcher.kernels.scan import SCRATCH_BYTES
 
     out = np.empty((len(data), _GROUPS_PER_DAY, GROUP, 16), np.uint8)
     derive_function(kernel)(data, firsts, _GROUPS_PER_DAY, np.zeros(SCRATCH_BYTES, np.uint8), out)
@@ -191,7 +192,7 @@ def join_many_logs(
     if not kernel.compiled:
         intervals = (seen_at // INTERVAL_SECONDS).astype(np.uint32)
         return match_columns(
-            keys, SightingIndex(SightingColumns(rpi, intervals, clock_suspect), kernel)
+            keys, ColumnIndex(SightingColumns(rpi, intervals, clock_suspect), kernel)
         )
     if not len(keys) or not len(rpi):
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -209,7 +210,7 @@ def tally_logs(
 
     `log` says of each sighting which log it is of, 0 to `logs` − 1.
     """
-    from matcher.kernels.many_logs import tally_function
+    from matcher.kernels.loops.many_logs import tally_function
 
     counts, suspects = np.zeros(logs, np.int64), np.zeros(logs, np.int64)
     last = np.full(logs, -1, np.int64)

@@ -6,19 +6,18 @@ import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from matcher.portable.sightings import is_database
-from tracing_core.errors import InvalidLog, InvalidValue, require
+from tracing_core.errors import InvalidLog, InvalidValue
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = [
     "BYTES_A_SIGHTING",
@@ -163,7 +162,6 @@ class ManyLogs:
     @classmethod
     def from_sightings(cls, logs: Mapping[LogId, Iterable[Sighting]]) -> ManyLogs:
         """Make columns of logs of sighting objects."""
-        numpy = require("numpy", extra="matcher")
         # Of machine numbers: lists of Python's would take more than the columns.
         rpis, aems, suspects = bytearray(), bytearray(), bytearray()
         log, rssi = array.array("i"), array.array("b")
@@ -180,14 +178,14 @@ class ManyLogs:
                 previous.append(_UNKNOWN if one.previous_scan_at is None else one.previous_scan_at)
         return cls(
             list(logs),
-            numpy.frombuffer(log, "int32"),
-            numpy.frombuffer(rpis, "uint8").reshape(len(log), RPI_LENGTH),
-            numpy.frombuffer(aems, "uint8").reshape(len(log), AEM_LENGTH),
-            numpy.frombuffer(seen_at, "int64"),
-            numpy.frombuffer(previous, "int64"),
-            numpy.frombuffer(suspects, "bool"),
-            numpy.frombuffer(rssi, "int8"),
-            numpy.frombuffer(ends, "int64"),
+            np.frombuffer(log, "int32"),
+            np.frombuffer(rpis, "uint8").reshape(len(log), RPI_LENGTH),
+            np.frombuffer(aems, "uint8").reshape(len(log), AEM_LENGTH),
+            np.frombuffer(seen_at, "int64"),
+            np.frombuffer(previous, "int64"),
+            np.frombuffer(suspects, "bool"),
+            np.frombuffer(rssi, "int8"),
+            np.frombuffer(ends, "int64"),
         )
 
     def read(self) -> LogPart:
@@ -266,25 +264,23 @@ class _LogFiles:
     """Logs that were read whole, without their sightings under a suspect clock."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        numpy = require("numpy", extra="matcher")
         from matcher.columns.log import read_columns
 
         self._logs = [read_columns(path) for path in paths]
-        self._starts = numpy.cumsum([0, *map(len, self._logs)])
+        self._starts = np.cumsum([0, *map(len, self._logs)])
         self.log_ids: list[LogId] = [path.name for path in paths]
-        self.log = numpy.repeat(numpy.arange(len(paths), dtype="int32"), numpy.diff(self._starts))
-        self.rpi = numpy.concatenate([log.rpi for log in self._logs])
-        self.seen_at = numpy.concatenate([log.seen_at for log in self._logs])
-        self.clock_suspect = numpy.zeros(len(self.rpi), "bool")
+        self.log = np.repeat(np.arange(len(paths), dtype="int32"), np.diff(self._starts))
+        self.rpi = np.concatenate([log.rpi for log in self._logs])
+        self.seen_at = np.concatenate([log.seen_at for log in self._logs])
+        self.clock_suspect = np.zeros(len(self.rpi), "bool")
 
     def tally(self) -> Tally:
         """Return what is told of every log."""
-        numpy = require("numpy", extra="matcher")
         last = (log.last_seen_at for log in self._logs)
         return Tally(
-            numpy.array([log.count for log in self._logs], "int64"),
-            numpy.array([log.suspect_count for log in self._logs], "int64"),
-            numpy.array([-1 if moment is None else moment for moment in last], "int64"),
+            np.array([log.count for log in self._logs], "int64"),
+            np.array([log.suspect_count for log in self._logs], "int64"),
+            np.array([-1 if moment is None else moment for moment in last], "int64"),
         )
 
     def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:

@@ -20,7 +20,10 @@ from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from matcher.columns.columns import MOST_SIGHTINGS
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.columns.sighting_columns import MOST_SIGHTINGS
 from matcher.inputs import KeyFilesLike
 from matcher.kernels.choice import available_threads, loaded_kernel, require_numba
 from matcher.kernels.processor import KERNELS, Kernel, choose_kernel
@@ -43,12 +46,10 @@ from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
 
 if TYPE_CHECKING:
-    import numpy as np
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-    from numpy.typing import NDArray
 
-    from matcher.columns.columns import KeyColumns
-    from matcher.columns.keys import KeyRecords
+    from matcher.columns.key_columns import KeyColumns
+    from matcher.columns.key_records import KeyRecords
 
 __all__ = ["DEFAULT_MEMORY", "match_many"]
 
@@ -210,25 +211,24 @@ class _Keys:
         exports: KeyFilesLike,
         public_keys: Sequence[EllipticCurvePublicKey],
     ) -> None:
-        numpy = require("numpy", extra="matcher")
-        from matcher.columns.columns import KeyColumns
+        from matcher.columns.key_columns import KeyColumns
         from matcher.columns.value_set import KnownKeys
 
         files = KeyFiles(exports, public_keys=public_keys)
         self.names = files.names
         self.signatures_checked = bool(public_keys)
         self._files: list[KeyRecords] = []
-        none = numpy.empty((0, 16), "uint8"), numpy.empty(0, "uint32"), numpy.empty(0, "uint16")
+        none = np.empty((0, 16), "uint8"), np.empty(0, "uint32"), np.empty(0, "uint16")
         known, parts = KnownKeys(), [none]
         for file in files.columns():
             columns = file.columns()
-            rows = numpy.flatnonzero(known.add(columns.key_data))
+            rows = np.flatnonzero(known.add(columns.key_data))
             parts.append(tuple(getattr(columns, name).take(rows, 0) for name in _KEY_COLUMNS))
             self._files.append(file)
         # Now, as files may be replaced while the logs are read.
         self.digests = dict(zip(self.names, map(_digest, files.paths), strict=True))
         self.count: int = known.count
-        self.columns = KeyColumns(*map(numpy.concatenate, zip(*parts, strict=True)))
+        self.columns = KeyColumns(*map(np.concatenate, zip(*parts, strict=True)))
 
     @contextlib.contextmanager
     def reachable(self, folder: Path | None) -> Iterator[KeyColumns | Path]:
@@ -236,25 +236,23 @@ class _Keys:
         if folder is None:
             yield self.columns
             return
-        numpy = require("numpy", extra="matcher")
         with file_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             temporary = tempfile.TemporaryDirectory(prefix=".truyvet-keys-", dir=folder)
         with temporary as name:
             for column in _KEY_COLUMNS:
-                numpy.save(Path(name) / f"{column}.npy", getattr(self.columns, column))
+                np.save(Path(name) / f"{column}.npy", getattr(self.columns, column))
             yield Path(name)
 
     def records(self, near: NDArray[np.uint8]) -> dict[bytes, list[tuple[int, int, DiagnosisKey]]]:
         """Return of some keys every record: its file's number, its place there, what it says."""
-        numpy = require("numpy", extra="matcher")
         from matcher.columns.value_set import ValueSet
 
         values = ValueSet()
         values.add(near)
         records: dict[bytes, list[tuple[int, int, DiagnosisKey]]] = {}
         for number, file in enumerate(self._files):
-            rows = numpy.flatnonzero(values.contains(file.columns().key_data))
+            rows = np.flatnonzero(values.contains(file.columns().key_data))
             for place, key in file.records(rows):
                 records.setdefault(key.key_data, []).append((number, place, key))
         return records
@@ -269,12 +267,11 @@ def _digest(path: Path | None) -> str | None:
 
 @lru_cache(maxsize=1)
 def _mapped_keys(folder: Path) -> KeyColumns:
-    numpy = require("numpy", extra="matcher")
-    from matcher.columns.columns import KeyColumns
+    from matcher.columns.key_columns import KeyColumns
 
     with file_errors(folder):
-        columns = [numpy.load(folder / f"{name}.npy", mmap_mode="r") for name in _KEY_COLUMNS]
-    return KeyColumns(*map(numpy.asarray, columns))
+        columns = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in _KEY_COLUMNS]
+    return KeyColumns(*map(np.asarray, columns))
 
 
 @cache  # for what cannot be compiled takes long to find out
@@ -285,7 +282,6 @@ def _kernel(named: str | None) -> Kernel:
 
 def _search(part: PartOfLogs, keys: KeyColumns | Path, side: str | None) -> _Findings:
     """Read a part and join it with all keys: the unit of work."""
-    numpy = require("numpy", extra="matcher")
     from matcher.many.join import join_many_logs
 
     logs = part.read()
@@ -298,15 +294,15 @@ def _search(part: PartOfLogs, keys: KeyColumns | Path, side: str | None) -> _Fin
     log_ids = list(logs.log_ids)
     if isinstance(part, ManyLogs):
         # Of columns in memory each part knows all logs.
-        there = numpy.flatnonzero(tally.sightings)
+        there = np.flatnonzero(tally.sightings)
         log_ids = [log_ids[number] for number in there.tolist()]
         tally = Tally(*(column[there] for column in tally))
     key_rows: dict[LogId, set[int]] = {}
     matched = logs.log[pairs.sighting_row]
     for number, key_row in zip(matched.tolist(), pairs.key_row.tolist(), strict=True):
         key_rows.setdefault(logs.log_ids[number], set()).add(key_row)
-    identifiers = logs.rpi[numpy.unique(pairs.sighting_row)]
-    heard = _heard(logs, numpy.unique(matched), identifiers)
+    identifiers = logs.rpi[np.unique(pairs.sighting_row)]
+    heard = _heard(logs, np.unique(matched), identifiers)
     found = {
         log_id: _Found(tuple(sorted(rows)), heard[log_id]) for log_id, rows in key_rows.items()
     }
@@ -317,14 +313,13 @@ def _heard(
     logs: Any, numbers: NDArray[np.int64], identifiers: NDArray[np.uint8]
 ) -> dict[LogId, list[Sighting]]:
     """Return all sightings of some identifiers in some logs of a part, whenever they were."""
-    numpy = require("numpy", extra="matcher")
     from matcher.columns.value_set import ValueSet
 
     if not len(numbers):
         return {}
-    wanted = numpy.zeros(len(logs.log_ids), "bool")
+    wanted = np.zeros(len(logs.log_ids), "bool")
     wanted[numbers] = True
-    rows = numpy.flatnonzero(wanted[logs.log])
+    rows = np.flatnonzero(wanted[logs.log])
     values = ValueSet()
     values.add(identifiers)
     rows = rows[values.contains(logs.rpi[rows])]
@@ -339,10 +334,9 @@ def _search_again(
     part: PartOfLogs, log_ids: frozenset[LogId], identifiers: NDArray[np.uint8]
 ) -> dict[LogId, list[Sighting]]:
     """Return what a part holds of some identifiers in some logs."""
-    numpy = require("numpy", extra="matcher")
     logs = part.read()
     numbers = [number for number, log_id in enumerate(logs.log_ids) if log_id in log_ids]
-    return _heard(logs, numpy.array(numbers, "int64"), identifiers)
+    return _heard(logs, np.array(numbers, "int64"), identifiers)
 
 
 def _whole_logs(
@@ -352,7 +346,6 @@ def _whole_logs(
 
     An identifier counts for 1200 seconds after it was first heard, be that in another part.
     """
-    numpy = require("numpy", extra="matcher")
     found: dict[LogId, _Found] = {}
     for one in findings:
         for log_id, more in one.found.items():
@@ -373,7 +366,7 @@ def _whole_logs(
     again = partial(
         _search_again,
         log_ids=frozenset(spread),
-        identifiers=numpy.frombuffer(heard, "uint8").reshape(-1, 16),
+        identifiers=np.frombuffer(heard, "uint8").reshape(-1, 16),
     )
     asked = sorted({number for log_id in spread for number in where[log_id]})
     for log_id in spread:
@@ -428,14 +421,12 @@ def _result(
 
 
 def _no_tally(logs: int) -> Tally:
-    numpy = require("numpy", extra="matcher")
-    zeros = numpy.zeros(logs, "int64")
+    zeros = np.zeros(logs, "int64")
     return Tally(zeros, zeros.copy(), zeros - 1)
 
 
 def _tallied(findings: list[_Findings]) -> tuple[list[LogId], Tally]:
     """Add up what the parts tell of each log, in the order of the logs' ids."""
-    numpy = require("numpy", extra="matcher")
     if len(findings) == 1:
         numbers = {log_id: number for number, log_id in enumerate(findings[0].log_ids)}
         tally = findings[0].tally
@@ -446,10 +437,10 @@ def _tallied(findings: list[_Findings]) -> tuple[list[LogId], Tally]:
                 numbers.setdefault(log_id, len(numbers))
         tally = _no_tally(len(numbers))
         for one in findings:
-            at = numpy.array([numbers[log_id] for log_id in one.log_ids], "int64")
+            at = np.array([numbers[log_id] for log_id in one.log_ids], "int64")
             tally.sightings[at] += one.tally.sightings
             tally.suspect_sightings[at] += one.tally.suspect_sightings
-            tally.last_seen_at[at] = numpy.maximum(tally.last_seen_at[at], one.tally.last_seen_at)
+            tally.last_seen_at[at] = np.maximum(tally.last_seen_at[at], one.tally.last_seen_at)
     if len({type(log_id) for log_id in numbers}) > 1:
         raise InvalidLog("log_id is text in some files and a number in others: write them alike")
     log_ids = sorted(numbers)

@@ -6,7 +6,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from matcher.many.logs import LATEST, LogId, Tally
 from tracing_core.errors import InvalidLog, InvalidValue, require
@@ -15,10 +18,6 @@ from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
 from tracing_core.store.sqlite import beginning_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["LARGEST_ROW_GROUP", "ParquetPart", "ParquetPiece", "is_parquet", "parquet_parts"]
 
@@ -167,25 +166,23 @@ class _ParquetRows:
     """The sightings of a part; one row group is decoded at a time."""
 
     def __init__(self, pieces: Sequence[ParquetPiece]) -> None:
-        numpy = require("numpy", extra="matcher")
         self._pieces = pieces
-        self._starts = numpy.cumsum([0, *(piece.rows for piece in pieces)])
+        self._starts = np.cumsum([0, *(piece.rows for piece in pieces)])
         rows = int(self._starts[-1])
-        self.log: NDArray[np.int32] = numpy.empty(rows, "int32")
-        self.rpi: NDArray[np.uint8] = numpy.empty((rows, RPI_LENGTH), "uint8")
-        self.seen_at: NDArray[np.int64] = numpy.empty(rows, "int64")
-        self.clock_suspect: NDArray[np.bool_] = numpy.zeros(rows, "bool")
+        self.log: NDArray[np.int32] = np.empty(rows, "int32")
+        self.rpi: NDArray[np.uint8] = np.empty((rows, RPI_LENGTH), "uint8")
+        self.seen_at: NDArray[np.int64] = np.empty(rows, "int64")
+        self.clock_suspect: NDArray[np.bool_] = np.zeros(rows, "bool")
         self._numbers: dict[LogId, int] = {}
         for piece, start in zip(pieces, self._starts.tolist(), strict=False):
             self._read(piece, slice(start, start + piece.rows))
         self.log_ids: list[LogId] = list(self._numbers)
 
     def _read(self, piece: ParquetPiece, rows: slice) -> None:
-        numpy = require("numpy", extra="matcher")
         columns = _columns(piece, ("log_id", "rpi", "seen_at", "clock_suspect"))
         self.log[rows] = self._log_numbers(columns.pop("log_id"))
         rpi = columns["rpi"]
-        data = numpy.frombuffer(rpi.buffers()[1] or b"", "uint8")
+        data = np.frombuffer(rpi.buffers()[1] or b"", "uint8")
         start = RPI_LENGTH * rpi.offset
         self.rpi[rows] = data[start : start + RPI_LENGTH * len(rpi)].reshape(-1, RPI_LENGTH)
         self.seen_at[rows] = columns["seen_at"].to_numpy()
@@ -198,15 +195,14 @@ class _ParquetRows:
             )
 
     def _log_numbers(self, log_ids: Any) -> Any:
-        numpy = require("numpy", extra="matcher")
         types = require("pyarrow.types", extra="cluster")
         if not types.is_dictionary(log_ids.type):
             log_ids = log_ids.dictionary_encode()
         numbers = self._numbers
         indices = log_ids.indices.to_numpy()
         # A file's dictionary may name logs of other row groups, or of none.
-        used = numpy.unique(indices)
-        known = numpy.zeros(len(log_ids.dictionary), "int32")
+        used = np.unique(indices)
+        known = np.zeros(len(log_ids.dictionary), "int32")
         known[used] = [
             numbers.setdefault(name, len(numbers))
             for name in log_ids.dictionary.take(used).to_pylist()

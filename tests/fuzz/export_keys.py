@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from matcher.columns.keys import KeyRecords, ParsedKeys, read_keys
-from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS
+from matcher.columns.key_records import KeyRecords, ParsedKeys, read_keys
+from matcher.kernels.loops.export_parsing import ABSENT, MOST_OTHER_FIELDS
 from tests.ble_agent.store.importers.leveldb_writer import varint
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import (

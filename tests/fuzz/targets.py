@@ -14,9 +14,9 @@ from unittest.mock import patch
 
 from ble_agent.radio.replay import capture
 from ble_agent.store.importers import cursor, leveldb, snappy
-from matcher.columns import keys as export_columns
+from matcher.columns import key_records as export_columns
 from matcher.columns import log as log_columns
-from matcher.kernels import export_parsing, log_parsing
+from matcher.kernels.loops import export_parsing, log_parsing
 from tests.fuzz import agent_inputs, export_keys, log_lines
 from tests.fuzz.kernel_memory import Kernel, as_it_is, checked, guarded, python_body
 from tracing_core.protocol import advertisement

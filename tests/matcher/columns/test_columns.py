@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.columns.columns import KeyColumns, SightingColumns
-from matcher.columns.index import SightingIndex
-from matcher.columns.keys import KeyObjects, ParsedKeys
+from matcher.columns.index import ColumnIndex
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.key_records import KeyObjects, ParsedKeys
 from matcher.columns.log import LogColumns
+from matcher.columns.sighting_columns import SightingColumns
 from matcher.many.assessment import LogTask
 from matcher.many.join import join_many_logs
 from matcher.many.logs import ManyLogs
@@ -91,7 +92,7 @@ def test_the_last_interval_is_within() -> None:
 
 
 def test_more_sightings_than_the_kernels_can_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcher.columns.columns.MOST_SIGHTINGS", 3)
+    monkeypatch.setattr("matcher.columns.sighting_columns.MOST_SIGHTINGS", 3)
     many = ManyLogs.from_sightings({"log": [Sighting(bytes(16), bytes(4), (-60,), 0)] * 4})
     with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
         SightingColumns.of(many.rpi, np.zeros(4, np.uint32))
@@ -116,7 +117,7 @@ def test_no_repr_shows_a_key_an_identifier_or_a_time() -> None:
     many = ManyLogs.from_sightings({"log": [sighting]})
     shown = [
         *(keys, columns, parsed, many, log),
-        SightingIndex(columns).day(seen_at // 86400),
+        ColumnIndex(columns).day(seen_at // 86400),
         many.tally(),
         LogTask("log", seen_at, [sighting], []),
     ]

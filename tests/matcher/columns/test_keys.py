@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.columns.keys import KeyObjects, ParsedKeys
+from matcher.columns.key_records import KeyObjects, ParsedKeys
 from tests.fuzz.export_keys import all_of, same_either_way
 from tests.matcher.examples import START, key, keys
 from tests.matcher.test_match import export

@@ -49,8 +49,8 @@ def test_blocks_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     write_json_lines(tmp_path / "log.jsonl", log)
     write_database(tmp_path / "agent.db", log)
     for size in (1, 7, 200, 1000):
-        monkeypatch.setattr(log_columns, "_BLOCK_BYTES", size)
-        monkeypatch.setattr(log_columns, "_BLOCK_ROWS", size)
+        monkeypatch.setattr(log_columns, "BLOCK_BYTES", size)
+        monkeypatch.setattr(log_columns, "BLOCK_ROWS", size)
         same_either_way(tmp_path / "log.jsonl")
         same_either_way(tmp_path / "agent.db")
 

@@ -8,9 +8,10 @@ import sys
 
 import numpy as np
 
-from matcher.columns.columns import KeyColumns, SightingColumns
-from matcher.columns.index import SightingIndex
+from matcher.columns.index import ColumnIndex
 from matcher.columns.join import derive_columns, match_columns
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.sighting_columns import SightingColumns
 from matcher.kernels.processor import supported_kernels
 from tests.matcher.kernels.naive import naive_pairs, planted, random_keys, reference_identifiers
 
@@ -53,7 +54,7 @@ def main() -> None:
                 )
             )
             for kernel in supported_kernels():
-                found = match_columns(keys, SightingIndex(guarded, kernel))
+                found = match_columns(keys, ColumnIndex(guarded, kernel))
                 both = zip(found.key_row.tolist(), found.sighting_row.tolist(), strict=True)
                 assert list(both) == naive_pairs(plain, log), kernel.name
                 derived = derive_columns(keys, kernel)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from matcher.columns.columns import KeyColumns, SightingColumns
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.sighting_columns import SightingColumns
 from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
 from tracing_core.protocol.temporary_exposure_key import derive_rpik
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.kernels import aarch64
+from matcher.kernels.emit import aarch64
 from tests.matcher.kernels.naive import reference_identifiers
 
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"

@@ -33,13 +33,14 @@ REASONS = {
     "an exception": "ValueError: no such thing",
     "nothing LLVM can select": "SIGABRT: LLVM ERROR: Cannot select",
     "a call of nothing": "SIGSEGV",
-    "a wrong answer": "what it computes is wrong",
+    "a wrong answer": "it computes wrong values",
 }
 EMITTER = """
 
 from llvmlite import ir
-from matcher.kernels.vectors import BYTE, declared, emitted, store, vector
-from matcher.kernels.vectors import load as loaded
+from matcher.kernels.emit.abi import EXPAND_TYPES
+from matcher.kernels.emit.vectors import BYTE, declared, emitted, store, vector
+from matcher.kernels.emit.vectors import load as loaded
 
 
 def call(builder, rpik, name):
@@ -52,7 +53,7 @@ def broken(builder, rpik, schedule):
 """
 REPLACED = """
 
-_BROKEN = emitted(*aes.EXPAND_TYPES, broken)
+_BROKEN = emitted(*EXPAND_TYPES, broken)
 _AES = {width: (_BROKEN, *parts[1:]) for width, parts in _AES.items()}
 _NEON = (_BROKEN, *_NEON[1:])
 """
@@ -125,7 +126,7 @@ def test_what_cannot_be_compiled_is_a_warning(folder: Path, fault: str) -> None:
 def test_where_nothing_can_be_kept_a_child_still_goes_first(folder: Path) -> None:
     house(folder / "house", "nothing LLVM can select")
     with (folder / "house/matcher/kernels/cache.py").open("a") as cache:
-        cache.write("\n\ndef _candidates():\n    return iter(())\n")
+        cache.write("\n\ndef candidate_folders():\n    return iter(())\n")
     done = run(folder, *MATCH)
     assert done.returncode == 0
     assert json.loads(done.stdout)["matched_keys"] == 1

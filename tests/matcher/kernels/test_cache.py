@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.kernels import cache, scan
+from matcher.kernels import cache
+from matcher.kernels.loops import scan
 from matcher.kernels.processor import supported_kernels
 
 HOUSE = Path(__file__).parents[3]
@@ -24,9 +25,10 @@ KERNEL = min(
 CODE = """
 import os
 import numpy as np
-from matcher.kernels import trial
-trial.running = "TRIED" not in os.environ  # else the first use is in a child
-from matcher.columns.columns import KeyColumns
+from matcher.kernels.first_run import become_child
+if "TRIED" not in os.environ:  # else the first run is in a child
+    become_child()
+from matcher.columns.key_columns import KeyColumns
 from matcher.kernels.processor import choose_kernel
 from matcher.columns.join import derive_columns
 from matcher.kernels.registry import derive_function
@@ -93,7 +95,7 @@ def test_an_edited_emitter_is_compiled_anew(tmp_path: Path, house: Path) -> None
     _, _, identifier = run(folder, house=house)
     # The same sources elsewhere are the same sources.
     assert run(folder, house=elsewhere) == (1, 0, identifier)
-    constants = elsewhere / "matcher/kernels/sha256.py"
+    constants = elsewhere / "matcher/kernels/emit/sha256.py"
     text = constants.read_text()
     constants.write_text(text.replace('b"EN-RPIK"', 'b"EN-RPIX"'))
     assert constants.read_text() != text
@@ -111,7 +113,7 @@ def test_sources_edited_under_a_running_process_are_not_what_it_compiled(
     edit = """
 from pathlib import Path
 import matcher.kernels.registry
-constants = Path("matcher/kernels/sha256.py")
+constants = Path("matcher/kernels/emit/sha256.py")
 constants.write_text(constants.read_text().replace('b"EN-RPIK"', 'b"EN-RPIX"'))
 """
     _, misses, before = run(tmp_path / "cache", edit + CODE, house=house)
@@ -183,7 +185,7 @@ def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path: Path, house: P
 
 
 def test_without_any_folder_kernels_still_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_candidates", lambda: iter(()))
+    monkeypatch.setattr(cache, "candidate_folders", lambda: iter(()))
     cache.cache_folder.cache_clear()
     try:
         group = cache.compiled(scan.group, scan.GROUP_SIGNATURE)
@@ -218,7 +220,7 @@ def test_a_folder_others_can_write_is_not_used(
 
 def test_warming_up_leaves_nothing_to_compile(tmp_path: Path, house: Path) -> None:
     environment = os.environ | {"TRUYVET_CACHE_DIR": str(tmp_path), "TRUYVET_KERNEL": KERNEL}
-    code = "from matcher.columns.matches import compile_ahead; print(compile_ahead()[0].name)"
+    code = "from matcher.columns.warm_up import compile_ahead; print(compile_ahead()[0].name)"
     warmed = subprocess.run(
         [sys.executable, "-c", code],
         cwd=house,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.columns.columns import KeyColumns
 from matcher.columns.join import derive_columns
+from matcher.columns.key_columns import KeyColumns
 from matcher.kernels.processor import Kernel, supported_kernels
 from tests.matcher.kernels.naive import reference_identifiers
 

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS, parse_function
+from matcher.kernels.loops.export_parsing import ABSENT, MOST_OTHER_FIELDS, parse_function
 from tracing_core.export_file import export_pb2
 
 HEADER = b"EK Export v1    "

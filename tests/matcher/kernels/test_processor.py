@@ -25,7 +25,7 @@ def pretend(
 ) -> None:
     for variable in ("TRUYVET_KERNEL", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(processor, "_host_features", lambda: frozenset(features))
+    monkeypatch.setattr(processor, "host_features", lambda: frozenset(features))
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setenv("NUMBA_CPU_NAME", name)
 
@@ -64,10 +64,10 @@ def test_numbas_variables_are_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
     # What the variable promises and the processor lacks would end the process.
     monkeypatch.setenv("NUMBA_CPU_FEATURES", "+aes,+sse4.1,+avx2,+avx10.1")
     pretend_less = frozenset({"aes", "sse4.1"})
-    monkeypatch.setattr(processor, "_host_features", lambda: pretend_less)
+    monkeypatch.setattr(processor, "host_features", lambda: pretend_less)
     assert choose_kernel().name == "aesni-sse"
     monkeypatch.delenv("NUMBA_CPU_FEATURES")
-    monkeypatch.setattr(processor, "_host_features", lambda: frozenset(ICE_LAKE))
+    monkeypatch.setattr(processor, "host_features", lambda: frozenset(ICE_LAKE))
     monkeypatch.setenv("NUMBA_ENABLE_AVX", "0")
     assert choose_kernel().name == "aesni-sse"
 

@@ -9,34 +9,26 @@ one home.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns.columns import KeyColumns
-from matcher.columns.index import SightingIndex
+from matcher.columns.index import ColumnIndex
 from matcher.columns.join import match_columns
-from matcher.columns.keys import KeyRecords
+from matcher.columns.key_columns import KeyColumns
+from matcher.columns.key_records import KeyRecords
 from matcher.columns.log import LogColumns
 from matcher.columns.value_set import KnownKeys, ValueSet
 from matcher.definition import KeyMatch
-from matcher.kernels import many_logs
-from matcher.kernels.cache import cache_folder
-from matcher.kernels.choice import loaded_kernel
-from matcher.kernels.export_parsing import parse_function
-from matcher.kernels.log_parsing import parse_lines_function
-from matcher.kernels.processor import Kernel, choose_kernel
-from matcher.kernels.values import ascending_function, enter_function
+from matcher.kernels.processor import Kernel
 from matcher.portable.join import Join
-from matcher.portable.sightings import SightingIndex as PortableIndex
-from tracing_core.errors import InvalidValue, TracingError
+from matcher.portable.sightings import SightingIndex
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 
-__all__ = ["FastJoin", "compile_ahead"]
+__all__ = ["TwoStageJoin"]
 
 
-class FastJoin:
+class TwoStageJoin:
     """What `Join` is, over columns.
 
     Parameters
@@ -55,7 +47,7 @@ class FastJoin:
         self, log: LogColumns, kernel: Kernel, *, threads: int = 1, expected_keys: int = 0
     ) -> None:
         self._log = log
-        self._index = SightingIndex(log.columns(), kernel)
+        self._index = ColumnIndex(log.columns(), kernel)
         self._threads = threads
         self._known = KnownKeys(expected_keys)
         self._near, self._heard = ValueSet(), ValueSet()
@@ -84,7 +76,7 @@ class FastJoin:
     def matches(self) -> list[KeyMatch]:
         """Return the matches, in the order their keys first appeared; ask once, at the end."""
         rows = np.flatnonzero(self._heard.contains(self._log.rpi))
-        join = Join(PortableIndex(self._log.sightings(rows)))
+        join = Join(SightingIndex(self._log.sightings(rows)))
         for records in self._records:
             join.add_numbered(records)
         return join.matches()
@@ -94,36 +86,3 @@ def _taken(keys: KeyColumns, rows: NDArray[np.int64]) -> KeyColumns:
     # Indexing copies a key byte by byte, `take` at once.
     data = keys.key_data.take(rows, 0)
     return KeyColumns(data, keys.rolling_start[rows], keys.rolling_period[rows])
-
-
-def compile_ahead() -> tuple[Kernel, Path | None]:
-    """Compile all that one log or many will want; return the kernel and the cache.
-
-    The folder is None if there is none that can be written; every process then compiles anew.
-
-    Raises
-    ------
-    InvalidValue
-        When ``TRUYVET_KERNEL`` names what does not run here, or is not compiled.
-    TracingError
-        When no kernel can be compiled.
-    """
-    kernel = loaded_kernel(choose_kernel, many_logs=True)
-    if kernel is None:
-        raise TracingError("nothing was compiled: jobs of any size will go without a kernel")
-    if not kernel.compiled:
-        raise InvalidValue(f"kernel {kernel.name} is nothing to compile: unset TRUYVET_KERNEL")
-    for function in (
-        parse_function,
-        parse_lines_function,
-        enter_function,
-        ascending_function,
-        many_logs.count_days_function,
-        many_logs.place_days_function,
-        many_logs.gather_function,
-        many_logs.set_bits_function,
-        many_logs.probe_function,
-        many_logs.tally_function,
-    ):
-        function()
-    return kernel, cache_folder()

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import types, uint64
 
 from matcher.kernels.cache import compiled
-from matcher.kernels.vectors import QWORD, constant, emitted, inlined
+from matcher.kernels.emit.vectors import QWORD, constant, emitted, inlined
 
 __all__ = ["ascending", "ascending_function", "enter", "enter_function", "place"]
 

@@ -23,8 +23,9 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from matcher.kernels.hkdf_text import emit_compression
-from matcher.kernels.sha256 import (
+from matcher.kernels.emit import vectors as v
+from matcher.kernels.emit.hkdf_text import emit_compression
+from matcher.kernels.emit.sha256 import (
     EXTRACT_INNER,
     EXTRACT_OUTER,
     INITIAL,
@@ -32,18 +33,6 @@ from matcher.kernels.sha256 import (
     RPIK_INFO,
     info_schedule,
     rotate_right,
-)
-from matcher.kernels.vectors import (
-    QWORD,
-    WORD,
-    constant,
-    declared,
-    emitted,
-    load,
-    shuffled,
-    splat,
-    store,
-    vector,
 )
 
 __all__ = [
@@ -71,11 +60,11 @@ class MultiBuffer:
     def __init__(self, builder: Any, lanes: int) -> None:
         self.builder = builder
         self.lanes = lanes
-        self.kind = vector(WORD, lanes)
-        self._rotate = declared(builder, f"llvm.fshr.v{lanes}i32", self.kind, [self.kind] * 3)
+        self.kind = v.vector(v.WORD, lanes)
+        self._rotate = v.declared(builder, f"llvm.fshr.v{lanes}i32", self.kind, [self.kind] * 3)
 
     def _vector(self, word: Any) -> Any:
-        return constant(self.kind, word) if isinstance(word, int) else word
+        return v.constant(self.kind, word) if isinstance(word, int) else word
 
     def rotate(self, word: Any, count: int) -> Any:
         """Return a word rotated right."""
@@ -179,31 +168,31 @@ class _Memory:
         with builder.goto_entry_block():
             memory = builder.alloca(kind, count)
             memory.align = kind.count * 4
-        return cls(builder, kind, builder.ptrtoint(memory, QWORD))
+        return cls(builder, kind, builder.ptrtoint(memory, v.QWORD))
 
     def read(self, count: int) -> list[Any]:
         return [
-            load(self._builder, self.address, self._kind, self._size * at, self._size)
+            v.load(self._builder, self.address, self._kind, self._size * at, self._size)
             for at in range(count)
         ]
 
     def write(self, words: Sequence[Any]) -> None:
         for at, word in enumerate(words):
-            value = constant(self._kind, word) if isinstance(word, int) else word
-            store(self._builder, value, self.address, self._size * at, self._size)
+            value = v.constant(self._kind, word) if isinstance(word, int) else word
+            v.store(self._builder, value, self.address, self._size * at, self._size)
 
 
 def _table(builder: Any, name: str, words: Sequence[int]) -> Any:
     """Return the address of constants of the module."""
     table = builder.module.globals.get(name)
     if table is None:
-        kind = ir.ArrayType(WORD, len(words))
+        kind = ir.ArrayType(v.WORD, len(words))
         table = ir.GlobalVariable(builder.module, kind, name)
         table.linkage, table.global_constant, table.align = "internal", True, 64
-        table.initializer = constant(kind, list(words))
+        table.initializer = v.constant(kind, list(words))
     # Hidden from LLVM, which would put the address back into the function, once for each constant.
-    hidden = ir.FunctionType(QWORD, [QWORD])
-    return builder.asm(hidden, "", "=r,0", [builder.ptrtoint(table, QWORD)], False)
+    hidden = ir.FunctionType(v.QWORD, [v.QWORD])
+    return builder.asm(hidden, "", "=r,0", [builder.ptrtoint(table, v.QWORD)], False)
 
 
 def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
@@ -215,7 +204,7 @@ def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
     name = f"truyvet_compress_{'known' if known else 'block'}_{lanes}"
     if name in builder.module.globals:
         return builder.module.globals[name]
-    addresses = [QWORD] * (2 if known else 3)
+    addresses = [v.QWORD] * (2 if known else 3)
     function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), addresses), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
@@ -226,7 +215,8 @@ def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
     else:
         sha = MultiBuffer(inside, lanes)
         state, *block = (_Memory(inside, sha.kind, address) for address in memories)
-        constants = (splat(inside, load(inside, table, WORD, 4 * at, 4), lanes) for at in range(64))
+        loads = (v.load(inside, table, v.WORD, 4 * at, 4) for at in range(64))
+        constants = (v.splat(inside, word, lanes) for word in loads)
         words = block[0].read(16) if block else [0] * 64
         state.write(sha.compress(state.read(8), words, constants))
     inside.ret_void()
@@ -252,11 +242,11 @@ def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
         block.write(words)
         builder.call(compress, [where.address, block.address, rounds])
 
-    whole = vector(WORD, 4 * lanes)
-    swap = declared(builder, f"llvm.bswap.v{4 * lanes}i32", whole, [whole])
-    text = builder.call(swap, [load(builder, keys, whole)])
+    whole = v.vector(v.WORD, 4 * lanes)
+    swap = v.declared(builder, f"llvm.bswap.v{4 * lanes}i32", whole, [whole])
+    text = builder.call(swap, [v.load(builder, keys, whole)])
     key = [
-        shuffled(builder, text, text, [4 * lane + word for lane in range(lanes)])
+        v.shuffled(builder, text, text, [4 * lane + word for lane in range(lanes)])
         for word in range(4)
     ]
     state.write(EXTRACT_INNER)
@@ -272,13 +262,13 @@ def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
     builder.call(compress_info, [state.address, info])
     hash_into(outer, state.read(8) + _DIGEST_PADDING)
     words = outer.read(4)
-    low = shuffled(builder, words[0], words[1], range(2 * lanes))
-    high = shuffled(builder, words[2], words[3], range(2 * lanes))
+    low = v.shuffled(builder, words[0], words[1], range(2 * lanes))
+    high = v.shuffled(builder, words[2], words[3], range(2 * lanes))
     order = [word * lanes + lane for lane in range(lanes) for word in range(4)]
-    store(builder, builder.call(swap, [shuffled(builder, low, high, order)]), rpiks)
+    v.store(builder, builder.call(swap, [v.shuffled(builder, low, high, order)]), rpiks)
 
 
-_QUAD = vector(WORD, 4)
+_QUAD = v.vector(v.WORD, 4)
 
 
 class ShaInstructions:
@@ -290,26 +280,26 @@ class ShaInstructions:
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
-        self._rounds = declared(builder, "llvm.x86.sha256rnds2", _QUAD, [_QUAD] * 3)
-        self._message1 = declared(builder, "llvm.x86.sha256msg1", _QUAD, [_QUAD] * 2)
-        self._message2 = declared(builder, "llvm.x86.sha256msg2", _QUAD, [_QUAD] * 2)
+        self._rounds = v.declared(builder, "llvm.x86.sha256rnds2", _QUAD, [_QUAD] * 3)
+        self._message1 = v.declared(builder, "llvm.x86.sha256msg1", _QUAD, [_QUAD] * 2)
+        self._message2 = v.declared(builder, "llvm.x86.sha256msg2", _QUAD, [_QUAD] * 2)
 
     @staticmethod
     def state(words: Sequence[int]) -> tuple[Any, Any]:
         """Return the registers of a state known beforehand."""
         a, b, c, d, e, f, g, h = words
-        return constant(_QUAD, [f, e, b, a]), constant(_QUAD, [h, g, d, c])
+        return v.constant(_QUAD, [f, e, b, a]), v.constant(_QUAD, [h, g, d, c])
 
     def digest(self, state: tuple[Any, Any]) -> list[Any]:
         """Return the words in their order, as two registers."""
         return [
-            shuffled(self.builder, *state, [3, 2, 7, 6]),
-            shuffled(self.builder, *state, [1, 0, 5, 4]),
+            v.shuffled(self.builder, *state, [3, 2, 7, 6]),
+            v.shuffled(self.builder, *state, [1, 0, 5, 4]),
         ]
 
     def _next_words(self, block: list[Any]) -> Any:
         first = self.builder.call(self._message1, [block[-4], block[-3]])
-        middle = shuffled(self.builder, block[-2], block[-1], [1, 2, 3, 4])
+        middle = v.shuffled(self.builder, block[-2], block[-1], [1, 2, 3, 4])
         return self.builder.call(self._message2, [self.builder.add(first, middle), block[-1]])
 
     def compress(
@@ -320,14 +310,14 @@ class ShaInstructions:
         current = list(states)
         schedules = [list(block) for block in blocks]
         for four in range(16):
-            known = constant(_QUAD, list(ROUND_CONSTANTS[4 * four : 4 * four + 4]))
+            known = v.constant(_QUAD, list(ROUND_CONSTANTS[4 * four : 4 * four + 4]))
             for stream, block in enumerate(schedules):
                 if four >= len(block):
                     block.append(self._next_words(block))
                 words = builder.add(block[four], known)
                 abef, cdgh = current[stream]
                 cdgh = builder.call(self._rounds, [cdgh, abef, words])
-                words = shuffled(builder, words, words, [2, 3, 2, 3])
+                words = v.shuffled(builder, words, words, [2, 3, 2, 3])
                 current[stream] = builder.call(self._rounds, [abef, cdgh, words]), cdgh
         return [
             (builder.add(old[0], new[0]), builder.add(old[1], new[1]))
@@ -338,16 +328,16 @@ class ShaInstructions:
 def emit_sha_instructions(builder: Any, keys: Any, rpiks: Any, streams: int) -> None:
     """Derive the RPIKs of `streams` keys of 16 bytes in a row; the addresses may be equal."""
     # Legacy encoding pays on every instruction while upper halves of registers are dirty.
-    builder.call(declared(builder, "llvm.x86.avx.vzeroupper", ir.VoidType(), []), [])
+    builder.call(v.declared(builder, "llvm.x86.avx.vzeroupper", ir.VoidType(), []), [])
     sha = ShaInstructions(builder)
-    swap = declared(builder, "llvm.bswap.v4i32", _QUAD, [_QUAD])
+    swap = v.declared(builder, "llvm.bswap.v4i32", _QUAD, [_QUAD])
     each = range(streams)
 
     def quads(words: Sequence[int]) -> list[Any]:
-        return [constant(_QUAD, list(words[at : at + 4])) for at in range(0, len(words), 4)]
+        return [v.constant(_QUAD, list(words[at : at + 4])) for at in range(0, len(words), 4)]
 
     def keyed(words: Sequence[Any], pad: int) -> list[Any]:
-        mask = constant(_QUAD, pad)
+        mask = v.constant(_QUAD, pad)
         return [*(builder.xor(word, mask) for word in words), mask, mask]
 
     def run(state: Sequence[int], blocks: Sequence[Sequence[Any]]) -> list[tuple[Any, Any]]:
@@ -356,19 +346,19 @@ def emit_sha_instructions(builder: Any, keys: Any, rpiks: Any, streams: int) -> 
     def digests(states: Sequence[tuple[Any, Any]]) -> list[list[Any]]:
         return [[*sha.digest(state), *quads(_DIGEST_PADDING)] for state in states]
 
-    texts = [builder.call(swap, [load(builder, keys, _QUAD, 16 * stream)]) for stream in each]
+    texts = [builder.call(swap, [v.load(builder, keys, _QUAD, 16 * stream)]) for stream in each]
     inner = run(EXTRACT_INNER, [[text, *quads(_KEY_PADDING)] for text in texts])
     prks = [sha.digest(state) for state in run(EXTRACT_OUTER, digests(inner))]
     inner = run(INITIAL, [keyed(prk, _INNER) for prk in prks])
     inner = sha.compress(inner, [quads(info_schedule(RPIK_INFO))] * streams)
     outer = run(INITIAL, [keyed(prk, _OUTER) for prk in prks])
     for stream, state in enumerate(sha.compress(outer, digests(inner))):
-        store(builder, builder.call(swap, [sha.digest(state)[0]]), rpiks, 16 * stream)
+        v.store(builder, builder.call(swap, [sha.digest(state)[0]]), rpiks, 16 * stream)
 
 
 _TYPES = types.void, (types.uintp, types.uintp)
 
-hkdf_4_lanes = emitted(*_TYPES, partial(emit_multi_buffer, lanes=4))
-hkdf_8_lanes = emitted(*_TYPES, partial(emit_multi_buffer, lanes=8))
-hkdf_16_lanes = emitted(*_TYPES, partial(emit_multi_buffer, lanes=16))
-hkdf_sha = emitted(*_TYPES, partial(emit_sha_instructions, streams=4))
+hkdf_4_lanes = v.emitted(*_TYPES, partial(emit_multi_buffer, lanes=4))
+hkdf_8_lanes = v.emitted(*_TYPES, partial(emit_multi_buffer, lanes=8))
+hkdf_16_lanes = v.emitted(*_TYPES, partial(emit_multi_buffer, lanes=16))
+hkdf_sha = v.emitted(*_TYPES, partial(emit_sha_instructions, streams=4))

@@ -13,7 +13,7 @@ from typing import Any
 
 from llvmlite import binding, ir
 
-from matcher.kernels.vectors import QWORD
+from matcher.kernels.emit.vectors import QWORD
 
 __all__ = ["emit_compression"]
 

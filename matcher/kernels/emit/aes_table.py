@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numba import uint32, uint64, uintp
 
+from matcher.kernels.emit.memory import load_32, load_64, store_32
+from matcher.kernels.emit.vectors import called, inlined
 from matcher.kernels.layout import GROUP
-from matcher.kernels.memory import load_32, load_64, store_32
-from matcher.kernels.vectors import called, inlined
 
 __all__ = ["derive_table", "encrypt_table", "expand_table"]
 
@@ -156,7 +156,7 @@ def derive_table(
     words: Any,
     mask: Any,
 ) -> Any:
-    """Derive a group into one slot and probe another, as `aes.emit_derive` does."""
+    """Derive a group into one slot and probe another; the parameters are `DeriveArguments`."""
     encrypt_table(schedule, load_32(uintp(counters + 12)), slot)
     absent = uint64(1)
     for identifier in range(GROUP):

@@ -32,45 +32,28 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 
-from matcher.kernels.layout import GROUP
-from matcher.kernels.vectors import (
-    BYTE,
-    QWORD,
-    WORD,
-    advanced,
-    constant,
-    declared,
-    emitted,
-    load,
-    shuffled,
-    splat,
-    store,
-    vector,
+from matcher.kernels.emit import vectors as v
+from matcher.kernels.emit.abi import (
+    DERIVE_TYPES,
+    ENCRYPT_TYPES,
+    EXPAND_TYPES,
+    DeriveArguments,
 )
+from matcher.kernels.layout import GROUP
 
 __all__ = [
     "BIT_SHIFTS",
-    "DERIVE_TYPES",
-    "ENCRYPT_TYPES",
-    "EXPAND_TYPES",
+    "DERIVE",
+    "ENCRYPT",
+    "EXPAND",
     "PADDED_DATA",
     "ROUND_CONSTANTS",
     "SLOT_BYTES",
     "ScalarProbes",
-    "derive_128",
-    "derive_256",
-    "derive_512",
     "emit_derive",
     "emit_encrypt",
     "emit_expand",
-    "encrypt_128",
-    "encrypt_256",
-    "encrypt_512",
-    "expand_128",
-    "expand_256",
-    "expand_512",
 ]
 
 SLOT_BYTES = 1024
@@ -86,9 +69,9 @@ _LOWEST_BITS = 0x0101010100000000  # of the four bytes that choose bits of a wor
 
 
 def _aes(builder: Any, width: int, *, last: bool = False) -> Any:
-    kind = vector(QWORD, width // 64)
+    kind = v.vector(v.QWORD, width // 64)
     name = "llvm.x86.aesni.aesenc" + ("last" if last else "")
-    return declared(builder, name if width == 128 else f"{name}.{width}", kind, [kind, kind])
+    return v.declared(builder, name if width == 128 else f"{name}.{width}", kind, [kind, kind])
 
 
 def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
@@ -97,8 +80,9 @@ def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
     `aesenclast` is SubBytes here: its ShiftRows does nothing to four equal columns.
     """
     keys, size = width // 128, width // 8
-    octets, words, qwords = vector(BYTE, size), vector(WORD, size // 4), vector(QWORD, size // 8)
-    zero = constant(octets, 0)
+    octets = v.vector(v.BYTE, size)
+    words, qwords = v.vector(v.WORD, size // 4), v.vector(v.QWORD, size // 8)
+    zero = v.constant(octets, 0)
     last = _aes(builder, width, last=True)
 
     def lanes(order: list[int]) -> list[int]:
@@ -108,55 +92,55 @@ def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
         order = [
             16 * key + at - by if at >= by else size + at for key in range(keys) for at in range(16)
         ]
-        return shuffled(builder, value, zero, order)
+        return v.shuffled(builder, value, zero, order)
 
-    key = load(builder, rpiks, octets)
-    store(builder, key, schedules)
+    key = v.load(builder, rpiks, octets)
+    v.store(builder, key, schedules)
     for number, round_constant in enumerate(ROUND_CONSTANTS, start=1):
-        rotated = shuffled(builder, key, zero, lanes([13, 14, 15, 12] * 4))
-        added = builder.bitcast(constant(words, round_constant), qwords)
+        rotated = v.shuffled(builder, key, zero, lanes([13, 14, 15, 12] * 4))
+        added = builder.bitcast(v.constant(words, round_constant), qwords)
         word = builder.call(last, [builder.bitcast(rotated, qwords), added])
         key = builder.xor(key, shifted(key, 4))
         key = builder.xor(key, shifted(key, 8))
         key = builder.xor(key, builder.bitcast(word, octets))
-        store(builder, key, schedules, number * size)
+        v.store(builder, key, schedules, number * size)
 
 
 def _count(builder: Any, first: Any, width: int) -> list[Any]:
     """Return a group's counters, made of its first interval."""
     blocks = width // 128
-    kind = vector(WORD, 4 * blocks)
+    kind = v.vector(v.WORD, 4 * blocks)
     interval = builder.and_(
-        splat(builder, first, 4 * blocks), constant(kind, [0, 0, 0, -1] * blocks)
+        v.splat(builder, first, 4 * blocks), v.constant(kind, [0, 0, 0, -1] * blocks)
     )
     registers = []
     for register in range(GROUP // blocks):
         steps = [word for block in range(blocks) for word in (0, 0, 0, register * blocks + block)]
-        registers.append(builder.add(interval, constant(kind, steps)))
+        registers.append(builder.add(interval, v.constant(kind, steps)))
     return registers
 
 
 def _round_key(builder: Any, schedule: Any, number: int, width: int) -> Any:
     blocks = width // 128
-    key = load(builder, schedule, vector(QWORD, 2), number * width // 8, 16)
-    return shuffled(builder, key, key, [0, 1] * blocks) if blocks > 1 else key
+    key = v.load(builder, schedule, v.vector(v.QWORD, 2), number * width // 8, 16)
+    return v.shuffled(builder, key, key, [0, 1] * blocks) if blocks > 1 else key
 
 
 def _read_counters(builder: Any, counters: Any, width: int) -> list[Any]:
     """Return a group's counters, made beforehand."""
     size = width // 8
-    kind = vector(WORD, size // 4)
-    return [load(builder, counters, kind, at, 16) for at in range(0, 16 * GROUP, size)]
+    kind = v.vector(v.WORD, size // 4)
+    return [v.load(builder, counters, kind, at, 16) for at in range(0, 16 * GROUP, size)]
 
 
 def _whitened(builder: Any, schedule: Any, counters: list[Any], width: int) -> list[Any]:
     """Return a group's registers as the first round takes them, its first key added."""
     blocks = width // 128
-    words, qwords = vector(WORD, 4 * blocks), vector(QWORD, 2 * blocks)
+    words, qwords = v.vector(v.WORD, 4 * blocks), v.vector(v.QWORD, 2 * blocks)
     # The constant words of the padded data go into the first key, not into every block.
     whitening = builder.xor(
         builder.bitcast(_round_key(builder, schedule, 0, width), words),
-        constant(words, advanced(PADDED_DATA, blocks)),
+        v.constant(words, v.advanced(PADDED_DATA, blocks)),
     )
     return [builder.bitcast(builder.xor(counter, whitening), qwords) for counter in counters]
 
@@ -198,22 +182,20 @@ class ScalarProbes:
 
     def _probe(self, identifier: int) -> None:
         builder = self._builder
-        low = load(builder, self._slot, QWORD, 16 * identifier)
-        word = load(builder, builder.add(self._words, builder.and_(low, self._mask)), QWORD, 0, 8)
-        bits = [
-            builder.lshr(
-                word,
-                builder.and_(builder.lshr(low, constant(QWORD, shift)), constant(QWORD, 63)),
-            )
-            for shift in BIT_SHIFTS[:2]
-        ]
+        low = v.load(builder, self._slot, v.QWORD, 16 * identifier)
+        place = builder.add(self._words, builder.and_(low, self._mask))
+        word = v.load(builder, place, v.QWORD, 0, 8)
+        bits = []
+        for shift in BIT_SHIFTS[:2]:
+            shifted = builder.lshr(low, v.constant(v.QWORD, shift))
+            bits.append(builder.lshr(word, builder.and_(shifted, v.constant(v.QWORD, 63))))
         absent = builder.or_(*bits)
         self._absent = absent if self._absent is None else builder.and_(self._absent, absent)
 
     def result(self) -> Any:
         """Return nonzero if for an identifier of the slot both bits are clear."""
         builder = self._builder
-        return builder.and_(builder.not_(self._absent), constant(QWORD, 1))
+        return builder.and_(builder.not_(self._absent), v.constant(v.QWORD, 1))
 
 
 class _VectorProbes:
@@ -230,7 +212,7 @@ class _VectorProbes:
 
     def __init__(self, builder: Any, slot: Any, words: Any, checked: Any) -> None:
         self._builder, self._slot, self._words, self._checked = builder, slot, words, checked
-        self._octets = vector(QWORD, 8)
+        self._octets = v.vector(v.QWORD, 8)
         self._gathered: Any = None
         self._absent: Any = None
 
@@ -243,28 +225,28 @@ class _VectorProbes:
 
     def _gather(self, eight: int, at: int) -> None:
         builder = self._builder
-        place = load(builder, self._slot, QWORD, _PLACES + 64 * eight + 8 * at, 8)
-        word = load(builder, builder.add(self._words, place), QWORD, 0, 8)
+        place = v.load(builder, self._slot, v.QWORD, _PLACES + 64 * eight + 8 * at, 8)
+        word = v.load(builder, builder.add(self._words, place), v.QWORD, 0, 8)
         before = self._gathered if at else ir.Constant(self._octets, ir.Undefined)
-        self._gathered = builder.insert_element(before, word, constant(WORD, at))
+        self._gathered = builder.insert_element(before, word, v.constant(v.WORD, at))
 
     def _test(self, eight: int) -> None:
         builder = self._builder
-        octets = vector(BYTE, 64)
-        shift = declared(builder, "llvm.x86.avx512.pmultishift.qb.512", octets, [octets, octets])
-        firsts = load(builder, self._slot, octets, _FIRSTS + 64 * eight, 64)
+        octets = v.vector(v.BYTE, 64)
+        shift = v.declared(builder, "llvm.x86.avx512.pmultishift.qb.512", octets, [octets, octets])
+        firsts = v.load(builder, self._slot, octets, _FIRSTS + 64 * eight, 64)
         bits = builder.call(shift, [firsts, builder.bitcast(self._gathered, octets)])
-        lowest = constant(self._octets, _LOWEST_BITS)
+        lowest = v.constant(self._octets, _LOWEST_BITS)
         set_bits = builder.and_(builder.bitcast(bits, self._octets), lowest)
-        absent = builder.icmp_unsigned("!=", set_bits, constant(self._octets, 0))
+        absent = builder.icmp_unsigned("!=", set_bits, v.constant(self._octets, 0))
         self._absent = absent if self._absent is None else builder.and_(self._absent, absent)
         if eight == GROUP // 8 - 1:
-            store(builder, builder.bitcast(self._absent, BYTE), self._slot, _ABSENT)
+            v.store(builder, builder.bitcast(self._absent, v.BYTE), self._slot, _ABSENT)
 
     def result(self) -> Any:
         """Return nonzero if an identifier of the group probed before may be in the filter."""
-        absent = load(self._builder, self._checked, BYTE, _ABSENT)
-        return self._builder.zext(self._builder.xor(absent, constant(BYTE, 255)), QWORD)
+        absent = v.load(self._builder, self._checked, v.BYTE, _ABSENT)
+        return self._builder.zext(self._builder.xor(absent, v.constant(v.BYTE, 255)), v.QWORD)
 
 
 def _emit_interleaved(
@@ -288,68 +270,54 @@ def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any, width: int) 
     """Derive a group of 24 identifiers, and nothing else."""
     registers = _emit_interleaved(builder, schedule, _count(builder, first, width), width, [])
     for number, register in enumerate(registers):
-        store(builder, register, out, number * width // 8)
+        v.store(builder, register, out, number * width // 8)
 
 
-def emit_derive(
-    builder: Any,
-    schedule: Any,
-    counters: Any,
-    slot: Any,
-    probed: Any,
-    checked: Any,
-    words: Any,
-    mask: Any,
-    width: int,
-) -> Any:
-    """Derive a group into one slot and probe a second in `words`; return nonzero for a find.
+def emit_derive(builder: Any, given: DeriveArguments, width: int) -> Any:
+    """Derive a group into one slot and probe another; return nonzero if one may be in the filter.
 
-    By 512 bits what is found was probed the time before, in the slot `checked`. `mask` has the
-    bits of an identifier that say where its word is, in bytes.
+    At 512 bits the answer is for the group probed the time before, in the slot `checked`.
     """
     probes: Any
     if width == 512:
-        probes = _VectorProbes(builder, probed, words, checked)
+        probes = _VectorProbes(builder, given.probed, given.words, given.checked)
     else:
-        probes = ScalarProbes(builder, probed, words, mask)
-    read = _read_counters(builder, counters, width)
-    registers = _emit_interleaved(builder, schedule, read, width, probes.steps())
+        probes = ScalarProbes(builder, given.probed, given.words, given.mask)
+    read = _read_counters(builder, given.counters, width)
+    registers = _emit_interleaved(builder, given.schedule, read, width, probes.steps())
     result = probes.result()
     if width == 512:
-        _emit_slot(builder, registers, slot, mask)
+        _emit_slot(builder, registers, given.slot, given.mask)
     else:
         for number, register in enumerate(registers):
-            store(builder, register, slot, number * width // 8, 16)
+            v.store(builder, register, given.slot, number * width // 8, 16)
     return result
 
 
 def _emit_slot(builder: Any, registers: list[Any], slot: Any, mask: Any) -> None:
     """Write a group's slot, 512 bits."""
-    masks = splat(builder, mask, 8)
+    masks = v.splat(builder, mask, 8)
     for number, register in enumerate(registers):
-        store(builder, register, slot, 64 * number, 16)
+        v.store(builder, register, slot, 64 * number, 16)
     for eight in range(GROUP // 8):
         low, high = registers[2 * eight : 2 * eight + 2]
         # vpunpcklqdq: the low halves of eight identifiers, in an order that does not matter.
-        firsts = shuffled(builder, low, high, [0, 8, 2, 10, 4, 12, 6, 14])
-        store(builder, builder.and_(firsts, masks), slot, _PLACES + 64 * eight, 64)
-        store(builder, firsts, slot, _FIRSTS + 64 * eight, 64)
+        firsts = v.shuffled(builder, low, high, [0, 8, 2, 10, 4, 12, 6, 14])
+        v.store(builder, builder.and_(firsts, masks), slot, _PLACES + 64 * eight, 64)
+        v.store(builder, firsts, slot, _FIRSTS + 64 * eight, 64)
 
 
-_ADDRESS = types.uintp
-EXPAND_TYPES = types.void, (_ADDRESS, _ADDRESS)
-"""Numba's types for `emit_expand` without its width."""
-ENCRYPT_TYPES = types.void, (_ADDRESS, types.uint32, _ADDRESS)
-"""Numba's types for `emit_encrypt` without its width."""
-DERIVE_TYPES = types.uint64, (*[_ADDRESS] * 6, types.uint64)
-"""Numba's types for `emit_derive` without its width."""
+def _derive(builder: Any, *values: Any, width: int) -> Any:
+    return emit_derive(builder, DeriveArguments(*values), width)
 
-expand_128 = emitted(*EXPAND_TYPES, partial(emit_expand, width=128))
-expand_256 = emitted(*EXPAND_TYPES, partial(emit_expand, width=256))
-expand_512 = emitted(*EXPAND_TYPES, partial(emit_expand, width=512))
-encrypt_128 = emitted(*ENCRYPT_TYPES, partial(emit_encrypt, width=128))
-encrypt_256 = emitted(*ENCRYPT_TYPES, partial(emit_encrypt, width=256))
-encrypt_512 = emitted(*ENCRYPT_TYPES, partial(emit_encrypt, width=512))
-derive_128 = emitted(*DERIVE_TYPES, partial(emit_derive, width=128))
-derive_256 = emitted(*DERIVE_TYPES, partial(emit_derive, width=256))
-derive_512 = emitted(*DERIVE_TYPES, partial(emit_derive, width=512))
+
+_WIDTHS = (128, 256, 512)
+
+EXPAND = {width: v.emitted(*EXPAND_TYPES, partial(emit_expand, width=width)) for width in _WIDTHS}
+"""`expand` by register width."""
+ENCRYPT = {
+    width: v.emitted(*ENCRYPT_TYPES, partial(emit_encrypt, width=width)) for width in _WIDTHS
+}
+"""`encrypt` by register width."""
+DERIVE = {width: v.emitted(*DERIVE_TYPES, partial(_derive, width=width)) for width in _WIDTHS}
+"""`derive` by register width."""

@@ -7,8 +7,8 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns.columns import KeyColumns
-from matcher.columns.index import SightingIndex
+from matcher.columns.index import ColumnIndex
+from matcher.columns.key_columns import KeyColumns
 from matcher.definition import TOLERANCE_INTERVALS
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
@@ -27,7 +27,7 @@ def derive(keys: KeyColumns) -> NDArray[np.uint8]:
     return out
 
 
-def match(keys: KeyColumns, index: SightingIndex) -> list[NDArray[np.int64]]:
+def match(keys: KeyColumns, index: ColumnIndex) -> list[NDArray[np.int64]]:
     """Return the pairs of a key's row and a sighting's, as `join.match_columns` describes them."""
     heard = defaultdict(list)
     for rpi, interval, row in index.sightings():

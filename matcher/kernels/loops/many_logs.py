@@ -1,7 +1,7 @@
 """The loops over the sightings of many logs: by UTC day, through a filter of the day's keys.
 
 They are plain loops, in Numba for their speed alone: 3 to 10 ns a sighting, in one pass each. The
-derivation of keys and the exact join are those of `matcher.kernels.scan`.
+derivation of keys and the exact join are those of `matcher.kernels.loops.scan`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba import types, uint64
 
 from matcher.definition import TOLERANCE_INTERVALS
 from matcher.kernels.cache import compiled
-from matcher.kernels.vectors import inlined
+from matcher.kernels.emit.vectors import inlined
 from tracing_core.protocol.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
 
 __all__ = [

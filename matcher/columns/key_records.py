@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.columns.columns import KeyColumns
-from matcher.kernels.export_parsing import ABSENT, MOST_OTHER_FIELDS, parse_function
+from matcher.columns.key_columns import KeyColumns
+from matcher.kernels.loops.export_parsing import ABSENT, MOST_OTHER_FIELDS, parse_function
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import ExportFile, VerifiedExport, parse_export
 from tracing_core.export_file.contents import HEADER

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numba import types, uint32, uint64, uintp
 
-from matcher.kernels.aes import SLOT_BYTES
+from matcher.kernels.emit.aes import SLOT_BYTES
+from matcher.kernels.emit.memory import copy_16, load_64, prefetch_group, store_32, store_64
+from matcher.kernels.emit.vectors import called, inlined
 from matcher.kernels.layout import GROUP
-from matcher.kernels.memory import copy_16, load_64, prefetch_group, store_32, store_64
-from matcher.kernels.values import place
-from matcher.kernels.vectors import called, inlined
+from matcher.kernels.loops.values import place
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 
 __all__ = [
@@ -54,7 +54,7 @@ DERIVE: Any = None
 FOUND_LAG = 0
 BITS = 0
 
-_BATCH = 16  # keys prepared together: their round keys, 3 KB, stay in the first cache
+_TOGETHER = 16  # keys prepared together: their round keys, 3 KB, stay in the first cache
 _RING = 16  # slots; a power of two
 _RING_BYTES = SLOT_BYTES * _RING
 # Groups between deriving and probing: by then the stores have reached the cache. Half a ring, so
@@ -66,8 +66,8 @@ _ROW, _NUMBER = 784, 792  # where in a slot it says of which key it is, and whic
 _SCHEDULE = 176  # bytes of a key's round keys
 _COUNTERS = _RING_BYTES
 _RPIKS = _COUNTERS + 16 * _DAY
-_SCHEDULES = _RPIKS + 16 * _BATCH
-SCRATCH_BYTES = _RING_BYTES + _SCHEDULES + _SCHEDULE * _BATCH
+_SCHEDULES = _RPIKS + 16 * _TOGETHER
+SCRATCH_BYTES = _RING_BYTES + _SCHEDULES + _SCHEDULE * _TOGETHER
 """What `scan` and `derive` need besides their results."""
 
 
@@ -218,27 +218,36 @@ def scan(
     for number in range(groups.shape[0]):
         for interval in range(GROUP):
             # The counter's other words stay zero.
-            place = uintp(counters + 16 * (GROUP * number + interval) + 12)
-            store_32(place, uint32(day_start + GROUP * groups[number] + interval))
+            counter = uintp(counters + 16 * (GROUP * number + interval) + 12)
+            store_32(counter, uint32(day_start + GROUP * groups[number] + interval))
     facts = (
-        *(day_start, groups, starts, periods),
-        *(words, heads, chain, identifiers, intervals, secret, tolerance),
+        day_start,
+        groups,
+        starts,
+        periods,
+        words,
+        heads,
+        chain,
+        identifiers,
+        intervals,
+        secret,
+        tolerance,
     )
     slot = ring
     checked = uintp(ring + SLOT_BYTES * (_LAG - 1))
     item = uint64(0)
     count = np.int64(0)
-    for batch in range(0, rows.shape[0], _BATCH):
-        size = min(_BATCH, rows.shape[0] - batch)
+    for first_row in range(0, rows.shape[0], _TOGETHER):
+        size = min(_TOGETHER, rows.shape[0] - first_row)
         for key in range(size):
-            copy_16(uintp(keys_at + 16 * rows[batch + key]), uintp(rpiks + 16 * key))
+            copy_16(uintp(keys_at + 16 * rows[first_row + key]), uintp(rpiks + 16 * key))
         # Lanes beyond the last key work on what the scratch holds, and nobody looks.
         for key in range(0, size, HKDF_LANES):
             HKDF(uintp(rpiks + 16 * key), uintp(rpiks + 16 * key))
         for key in range(0, size, EXPAND_LANES):
             EXPAND(uintp(rpiks + 16 * key), uintp(schedules + _SCHEDULE * key))
         for key in range(size):
-            row = rows[batch + key]
+            row = rows[first_row + key]
             start = np.int64(starts[row]) - day_start
             end = start + np.int64(periods[row])
             lane = key % EXPAND_LANES
@@ -300,10 +309,10 @@ def derive(keys: Any, firsts: Any, groups: Any, scratch: Any, out: Any) -> None:
     base = uintp((uint64(scratch.ctypes.data) + uint64(63)) & ~uint64(63))
     rpiks, schedules = uintp(base + _RPIKS), uintp(base + _SCHEDULES)
     keys_at, out_at = uintp(keys.ctypes.data), uintp(out.ctypes.data)
-    for batch in range(0, keys.shape[0], _BATCH):
-        size = min(_BATCH, keys.shape[0] - batch)
+    for first_row in range(0, keys.shape[0], _TOGETHER):
+        size = min(_TOGETHER, keys.shape[0] - first_row)
         for key in range(size):
-            copy_16(uintp(keys_at + 16 * (batch + key)), uintp(rpiks + 16 * key))
+            copy_16(uintp(keys_at + 16 * (first_row + key)), uintp(rpiks + 16 * key))
         for key in range(0, size, HKDF_LANES):
             HKDF(uintp(rpiks + 16 * key), uintp(rpiks + 16 * key))
         for key in range(0, size, EXPAND_LANES):
@@ -312,9 +321,9 @@ def derive(keys: Any, firsts: Any, groups: Any, scratch: Any, out: Any) -> None:
             lane = key % EXPAND_LANES
             schedule = uintp(schedules + _SCHEDULE * (key - lane) + 16 * lane)
             for group in range(groups):
-                first = np.int64(firsts[batch + key]) + GROUP * group
-                place = 16 * GROUP * ((batch + key) * groups + group)
-                ENCRYPT(schedule, uint32(first), uintp(out_at + place))
+                first = np.int64(firsts[first_row + key]) + GROUP * group
+                offset = 16 * GROUP * ((first_row + key) * groups + group)
+                ENCRYPT(schedule, uint32(first), uintp(out_at + offset))
 
 
 def fill(
@@ -349,10 +358,10 @@ def fill(
 @inlined
 def _number(day: Any, start: Any, end: Any, first_day: Any, numbers: Any, masks: Any) -> Any:
     """Return a day's number from 1 if a key used from `start` to `end` can match in it, else 0."""
-    place = day - first_day
-    if place < 0 or place >= numbers.shape[0]:
+    after = day - first_day
+    if after < 0 or after >= numbers.shape[0]:
         return 0
-    number = np.int64(numbers[place])
+    number = np.int64(numbers[after])
     start -= _DAY * day
     end -= _DAY * day
     if start <= 0 and end >= _DAY:

@@ -16,16 +16,15 @@ from typing import Any
 
 from llvmlite import binding, ir
 
-from matcher.kernels import vectors as v
-from matcher.kernels.aes import (
+from matcher.kernels.emit import vectors as v
+from matcher.kernels.emit.abi import (
     DERIVE_TYPES,
     ENCRYPT_TYPES,
     EXPAND_TYPES,
-    PADDED_DATA,
-    ROUND_CONSTANTS,
-    ScalarProbes,
+    DeriveArguments,
 )
-from matcher.kernels.hkdf import emit_multi_buffer
+from matcher.kernels.emit.aes import PADDED_DATA, ROUND_CONSTANTS, ScalarProbes
+from matcher.kernels.emit.hkdf import emit_multi_buffer
 from matcher.kernels.layout import GROUP
 
 __all__ = [
@@ -108,21 +107,13 @@ def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any) -> None:
     _emit_group(builder, schedule, first, out, [])
 
 
-def emit_derive(
-    builder: Any,
-    schedule: Any,
-    counters: Any,
-    slot: Any,
-    probed: Any,
-    _checked: Any,
-    words: Any,
-    mask: Any,
-) -> Any:
-    """Derive a group into one slot and probe another, as `aes.emit_derive` does."""
-    probes = ScalarProbes(builder, probed, words, mask)
+def emit_derive(builder: Any, *values: Any) -> Any:
+    """Derive a group into one slot and probe another; the values are `DeriveArguments`."""
+    given = DeriveArguments(*values)
+    probes = ScalarProbes(builder, given.probed, given.words, given.mask)
     # Counters loaded one by one would come between the pairs.
-    first = v.load(builder, counters, v.WORD, 12, 4)
-    _emit_group(builder, schedule, first, slot, probes.steps())
+    first = v.load(builder, given.counters, v.WORD, 12, 4)
+    _emit_group(builder, given.schedule, first, given.slot, probes.steps())
     return probes.result()
 
 

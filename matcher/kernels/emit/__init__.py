@@ -1,0 +1,1 @@
+"""Emitters of LLVM instructions, which the loops call as intrinsics."""
