@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matcher.definition import KeyMatch
-from matcher.many.logs import LogId, Tally
 from matcher.many.result import empty_table, table_names
+from matcher.many.source import LogId, Tally
 from matcher.portable.join import Join
 from matcher.portable.sightings import SightingIndex
 from matcher.risk import RiskModel, RiskParameters, assess

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from matcher.inputs import LogLike, as_log
-from matcher.many.logs import LogId, ManyLogs
+from matcher.many.logs import ManyLogs
+from matcher.many.source import LogId
 from matcher.portable.sightings import read_log
 from matcher.tables.sightings import ArrowTable, SightingTable, is_table
 from tracing_core.errors import InvalidLog, InvalidValue

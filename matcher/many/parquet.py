@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.many.logs import LATEST, LogId, Tally
+from matcher.many.source import LATEST, LogId, Tally
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH

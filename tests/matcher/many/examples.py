@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 import matcher
-from matcher.many.logs import LogId
 from matcher.many.result import ManyMatches
+from matcher.many.source import LogId
 from tests.matcher.examples import START, heard, key
 from tracing_core.export_file import ExportFile
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matcher.many.logs import BYTES_A_SIGHTING, ManyLogs
+from matcher.many.logs import ManyLogs
 from matcher.many.matching import match_many
 from matcher.many.result import check_new
+from matcher.many.source import BYTES_A_SIGHTING
 from tests.matcher.examples import START, heard, key, write_database
 from tests.matcher.many import examples as worlds
 from tracing_core.errors import InvalidLog, InvalidValue, StoreError

@@ -1,0 +1,129 @@
+"""A folder of logs, one file per log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.many.source import LoadedLogs, LogId, Tally
+from matcher.portable.sightings import is_database
+from tracing_core.errors import InvalidLog
+from tracing_core.store.files import file_errors
+from tracing_core.store.sighting import Sighting
+
+__all__ = ["FolderPart", "check_all_parquet", "folder_parts"]
+
+# A gzipped line takes about 40 bytes, others more; loaded it takes twice what is said above, with
+# the columns that only matter once it matched.
+_FILE_BYTES, _LOADED_BYTES = 40, 160
+_SIDECARS = ("-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPart:
+    """Some logs, a file each."""
+
+    paths: tuple[Path, ...]
+
+    def read(self) -> LoadedLogs:
+        """Read them whole; each is called by its file's name."""
+        return _LogFiles(self.paths)
+
+
+class _LogFiles:
+    """Logs that were read whole, without their sightings under a suspect clock."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        from matcher.columns.log import read_columns
+
+        self._logs = [read_columns(path) for path in paths]
+        self._starts = np.cumsum([0, *map(len, self._logs)])
+        self.log_ids: list[LogId] = [path.name for path in paths]
+        self.log = np.repeat(np.arange(len(paths), dtype="int32"), np.diff(self._starts))
+        self.rpi = np.concatenate([log.rpi for log in self._logs])
+        self.seen_at = np.concatenate([log.seen_at for log in self._logs])
+        self.clock_suspect = np.zeros(len(self.rpi), "bool")
+
+    def tally(self) -> Tally:
+        """Return what is told of every log."""
+        last = (log.last_seen_at for log in self._logs)
+        return Tally(
+            np.array([log.count for log in self._logs], "int64"),
+            np.array([log.suspect_count for log in self._logs], "int64"),
+            np.array([-1 if moment is None else moment for moment in last], "int64"),
+        )
+
+    def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:
+        """Return some rows as objects."""
+        found: list[Sighting] = []
+        bounds = rows.searchsorted(self._starts)
+        for number, log in enumerate(self._logs):
+            of_log = rows[bounds[number] : bounds[number + 1]]
+            found += log.sightings(of_log - self._starts[number])
+        return found
+
+
+def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart]:
+    """Share the logs of a folder, or one log, out to parts that fit some bytes of memory.
+
+    Of fewer, if some workers would else have none; a log that is larger is a part of its own.
+
+    Raises
+    ------
+    InvalidLog
+        When there is none.
+    StoreError
+        When the folder cannot be read.
+    """
+    with file_errors(folder):
+        paths = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+        logs = [path for path in paths if _is_log(path)]
+        sizes = [path.stat().st_size for path in logs]
+    if not logs:
+        raise InvalidLog(f"{folder} holds no log: give a folder of logs, or Parquet files")
+    for path in logs:
+        if path.name.encode(errors="replace").decode() != path.name:
+            raise InvalidLog(f"{folder} holds a log whose name is no text: {path.name!a:.80}")
+    share = min(memory * _FILE_BYTES // _LOADED_BYTES, -(-sum(sizes) // workers))
+    parts: list[list[Path]] = []
+    room = 0
+    for path, size in zip(logs, sizes, strict=True):
+        if not parts or size > room:
+            parts.append([])
+            room = share
+        parts[-1].append(path)
+        room -= size
+    return [FolderPart(tuple(part)) for part in parts]
+
+
+def check_all_parquet(folder: Path) -> None:
+    """Refuse a folder of Parquet files in which there is a log of another form too.
+
+    Raises
+    ------
+    InvalidLog
+        When there is; it would not be read.
+    StoreError
+        When the folder cannot be read.
+    """
+    with file_errors(folder):
+        others = [
+            path
+            for path in sorted(folder.iterdir())
+            if path.suffix != ".parquet" and _is_log(path) and path.stat().st_size
+        ]
+    for path in others:
+        try:
+            is_database(path)
+        except InvalidLog:
+            continue  # it is none, but a description perhaps
+        raise InvalidLog(f"{path} is no Parquet, as others there are: give each form alone")
+
+
+def _is_log(path: Path) -> bool:
+    hidden = path.name.startswith(".") or path.name.endswith((*_SIDECARS, ".part"))
+    return path.is_file() and not hidden
