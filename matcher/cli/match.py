@@ -1,4 +1,4 @@
-"""The command `truyvet match`."""
+"""The command ``truyvet match``."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     from matcher.columns.warm_up import compile_ahead
 
     kernel, folder = compile_ahead()
-    where = (
-        "nowhere, so each run compiles anew; set TRUYVET_CACHE_DIR" if folder is None else folder
-    )
-    click.echo(f"Kernel {kernel.name} is compiled and kept in {where}")
+    if folder is None:
+        kept = "not kept, because no cache folder can be written: set TRUYVET_CACHE_DIR"
+    else:
+        kept = f"kept in {folder}"
+    click.echo(f"Kernel {kernel.name} is compiled and {kept}")
     ctx.exit()
 
 
@@ -48,13 +49,15 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 @today_option
 @json_option
 @click.option(
-    "--research", is_flag=True, help="Also tell which keys matched, and when. Not for other eyes."
+    "--research",
+    is_flag=True,
+    help="Also show which keys matched, and when. Keep this output private.",
 )
 @click.option(
     "--threads",
     metavar="N",
     type=click.IntRange(1),
-    help="How many work at once in a large job. [default: one a processor]",
+    help="Threads for a large job. [default: one per CPU]",
 )
 @click.option(
     "--warm-up",
@@ -62,7 +65,7 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     is_eager=True,
     expose_value=False,
     callback=_warm_up,
-    help="Compile what large jobs use, once a machine, and say where it is kept.",
+    help="Compile the kernels for large jobs, once per machine, and print where they are kept.",
 )
 def match(
     log: Path,
@@ -74,12 +77,12 @@ def match(
     research: bool,
     threads: int | None,
 ) -> None:
-    """Match a log of sightings against published key files.
+    """Match a log of sightings with published key files.
 
     LOG is an agent's database or JSON Lines, gzipped or not. EXPORT is a zip, an export.bin, a
     folder or an index of them. Nothing is written.
     """
-    # Imported here, so that asking for help stays quick.
+    # Imported here to keep --help fast.
     from matcher.matching import match as match_files
     from matcher.risk import load_configuration
 

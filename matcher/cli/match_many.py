@@ -1,4 +1,4 @@
-"""The command `truyvet match-many`."""
+"""The command ``truyvet match-many``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
     required=True,
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="A new folder for the results, as Parquet files.",
+    help="New folder for the results, as Parquet files.",
 )
 @public_keys_option
 @click.option(
@@ -48,24 +48,22 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
     "--workers",
     metavar="N",
     type=click.IntRange(min=1),
-    help="How many processes. [default: as many as there are processors]",
+    help="Worker processes. [default: one per CPU]",
 )
-@click.option(
-    "--dask", metavar="ADDRESS", help="Let a Dask cluster do it, such as tcp://HOST:8786."
-)
+@click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://HOST:8786.")
 @click.option(
     "--memory",
     metavar="MIB",
     type=click.IntRange(min=1, max=1 << 20),
     default=512,
     show_default=True,
-    help="About how much a worker may take for sightings.",
+    help="About how much memory each worker may use for sightings.",
 )
 @json_option
 @click.option(
     "--research",
     is_flag=True,
-    help="Also write which keys matched, and when. Not for other eyes.",
+    help="Also write which keys matched, and when. Keep this output private.",
 )
 def match_many(
     logs: Path,
@@ -80,18 +78,18 @@ def match_many(
     as_json: bool,
     research: bool,
 ) -> None:
-    """Match many logs of sightings against published key files.
+    """Match many logs of sightings with published key files.
 
     LOGS is a Parquet file, a folder of them, or a folder of logs as `truyvet match` reads them.
     EXPORT is a zip, an export.bin, a folder or an index of them.
     """
-    # Imported here, so that asking for help stays quick.
+    # Imported here to keep --help fast.
     from matcher.many.matching import match_many as match_logs
     from matcher.many.result import check_new
     from matcher.risk import load_configuration
 
     if dask is not None and workers is not None:
-        raise click.UsageError("a Dask cluster has its own workers: give --workers or --dask")
+        raise click.UsageError("a Dask cluster has its own workers: drop --workers or --dask")
     check_new(out)
     keys = [public_key(path) for path in public_keys]
     configuration = None if risk is None else load_configuration(risk)
@@ -110,8 +108,8 @@ def match_many(
             progress=progress,
         )
         result.write(out)
-    told = result.to_json() | {"out": str(out)}
-    click.echo(json.dumps(told, indent=2) if as_json else f"{result}\nTables are in {out}")
+    summary = result.to_json() | {"out": str(out)}
+    click.echo(json.dumps(summary, indent=2) if as_json else f"{result}\nTables are in {out}")
 
 
 @contextlib.contextmanager
@@ -123,18 +121,20 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
     from tracing_core.errors import InvalidValue, require
 
     if not _ADDRESS.fullmatch(address):
-        raise InvalidValue(f"{address!r:.80} is no address of a Dask scheduler: tcp://HOST:PORT")
+        raise InvalidValue(f"{address!r:.80} is not a Dask scheduler address: use tcp://HOST:PORT")
     distributed = require("distributed", extra="cluster")
-    # What the client says of a lost connection, its error says once more.
+    # The client logs a lost connection, and its error repeats it.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InvalidValue(f"no Dask scheduler answers at {address}: {reason:.160}") from error
+        raise InvalidValue(
+            f"no Dask scheduler answers at {address} ({reason:.160}): start one, or check --dask"
+        ) from error
     try:
         if not client.scheduler_info()["workers"]:
-            raise InvalidValue(f"the Dask cluster at {address} has no workers: start some")
+            raise InvalidValue(f"the Dask cluster at {address} has no workers: start one")
         yield client.get_executor(pure=False)
     finally:
         client.close()

@@ -1,4 +1,4 @@
-"""What the commands for one log and for many take alike, and what becomes of it."""
+"""Options that the commands for one log and for many logs share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ exports_argument = click.argument(
     metavar="EXPORT...",
     nargs=-1,
     required=True,
-    # What cannot be read is told in one line, with exit code 1, by whoever reads it.
+    # A file that cannot be read is reported in one line, with exit code 1, when it is opened.
     type=click.Path(path_type=Path, readable=False),
 )
 public_keys_option = click.option(
@@ -45,14 +45,14 @@ public_keys_option = click.option(
     metavar="PEM",
     multiple=True,
     type=click.Path(path_type=Path, readable=False),
-    help="Use only files that this key signed; give it again for several keys.",
+    help="Use only files signed with this key; repeat the option for several keys.",
 )
 today_option = click.option(
     "--today",
     metavar="YYYY-MM-DD",
     type=click.DateTime(["%Y-%m-%d"]),
     callback=_day,
-    help="The day from which the age of exposures counts. [default: a log's last]",
+    help="Count ages back from this day. [default: the log's last day]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -73,7 +73,7 @@ def public_key(path: Path) -> EllipticCurvePublicKey:
 
 @contextlib.contextmanager
 def shown_progress() -> Iterator[Callable[[str], None] | None]:
-    """Show what goes on, if a person looks on and the library for it is there."""
+    """Show progress on a terminal, if rich is installed; yield None otherwise."""
     if not sys.stderr.isatty():
         yield None
         return
