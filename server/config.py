@@ -1,4 +1,4 @@
-"""Every setting of the server: environment first, then HOME/server.toml, then the default here."""
+"""Settings of the server: from the environment, else HOME/server.toml, else the default here."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ Count = Annotated[int, Field(gt=0)]
 
 
 class Settings(BaseSettings):
-    """What an operator may change. Variables are ``TRUYVET_SERVER_`` and the name in capitals."""
+    """What an operator may change.
+
+    The variable of a setting is ``TRUYVET_SERVER_`` and its name in capitals.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="TRUYVET_SERVER_", extra="forbid", frozen=True, hide_input_in_errors=True
@@ -54,112 +57,114 @@ class Settings(BaseSettings):
     region: Annotated[str, Field(pattern=_REGION)] = "VN"
     """The region keys are published for: a country code, as in the export file's `region`."""
     url: Annotated[str, Field(pattern=_ADDRESS)] = "http://127.0.0.1:8080"
-    """Where devices reach this server; it is part of the line that agents join by."""
+    """Where devices reach this server; it is part of the line by which agents join."""
     health_authority_id: Annotated[str, Field(min_length=1, max_length=100)] = "truyvet"
     """The `healthAuthorityID` that uploads must name."""
     mirrors: Annotated[
         tuple[Annotated[str, Field(pattern=_ADDRESS)], ...],
         Field(max_length=MOST_MIRRORS),
     ] = ()
-    """Other addresses that have the published files, in folders like ``/exports/VN``; devices turn
-    to them when this server does not answer."""
+    """Other addresses of the published files, in folders like ``/exports/VN``. Devices use them
+    when this server does not answer."""
     database_url: str | None = None
-    """SQLAlchemy's URL of the database; absent, the SQLite file ``server.db`` in the home."""
+    """SQLAlchemy's URL of the database; None for the SQLite file ``server.db`` in the home."""
 
     max_body_bytes: Count = 64_000
-    """Largest request body; Google's servers take no more either."""
+    """Largest request body, as in Google's servers."""
     max_requests_at_once: Count = 32
-    """Requests that may touch the database at once; more wait their turn."""
+    """Requests that may use the database at once; others wait."""
     max_connections: Count = 1_000
-    """Clients connected at once; with the largest body each, this bounds the memory. One more takes
-    the place of who has kept the server waiting longest."""
+    """Clients connected at once. With the largest body each, this bounds the memory. One more
+    client replaces the one that has kept the server waiting longest."""
     request_seconds: Seconds = 60
-    """A client that has not sent its request by then is disconnected: the largest body at 9 kbit/s,
-    less than the slowest telephones reach."""
+    """Time to send a request; then the client is disconnected. The largest body takes so long at
+    9 kbit/s, and the slowest phones are faster."""
     answer_seconds: Seconds = 120
-    """A client that has not taken by then what waits for it, 64 KiB at most, is disconnected."""
+    """Time to receive what waits to be sent, 64 KiB at most; then the client is disconnected."""
     response_padding_min_bytes: Count = 1_024
-    """Every answer to a device is padded by at least this much."""
+    """Least padding of every answer to a device."""
     response_step_bytes: Count = 4_096
-    """Every answer to a device is as long as a multiple of this. That is more than any of them
-    takes, so its length tells an observer neither what it says nor whether it was in earnest."""
+    """The length of every answer to a device is a multiple of this. No answer needs more, so its
+    length shows an observer neither what it says nor whether it answers cover traffic."""
 
     max_keys_on_publish: Count = 30
-    """Keys in one upload: 15 days, two a day after a reset, as Google's server takes."""
+    """Keys in one upload: 15 days, two per day after a reset, as in Google's server."""
     max_same_start_interval_keys: Count = 3
-    """Keys that may begin at the same interval: a device that was reset makes a second that day."""
+    """Keys that may start in the same interval: a device that was reset makes a second one that
+    day."""
     max_key_age_seconds: Seconds = 15 * _DAY
-    """A key whose last interval ended longer ago is dropped: 14 days, and one for time zones."""
+    """Greatest age of a key's last interval; older keys are dropped. 14 days, and one for time
+    zones."""
     truncate_window_seconds: Seconds = _HOUR
-    """Arrival times are stored cut down to this, so that no row tells when a person reported."""
+    """Arrival times are rounded down to this before they are stored, so that no row shows when a
+    person reported."""
     max_symptom_onset_age_seconds: Seconds = 28 * _DAY
-    """Onset of symptoms longer ago is taken as a mistake, and as unknown."""
+    """Greatest age of an onset of symptoms; an older one is taken for a mistake, and as unknown."""
     default_symptom_onset_days: Annotated[int, Field(ge=0, le=28)] = 4
-    """Onset is assumed so many days before the upload where it is unknown."""
+    """Days before the upload at which an unknown onset is assumed."""
     max_days_since_onset: Annotated[int, Field(ge=0, le=14)] = 14
-    """Keys more days from the onset are dropped: devices cannot use them."""
+    """Greatest distance of a key from the onset; others are dropped, as devices cannot use them."""
     revision_token_keys: Count = 28
-    """Revision tokens are padded to so many keys, so that their length tells nothing."""
+    """Keys that a revision token is padded to, so that its length shows nothing."""
 
     issuer: Annotated[str, Field(min_length=1)] = "truyvet-verification"
     """`iss` of the verification certificate."""
     audience: Annotated[str, Field(min_length=1)] = "truyvet-publish"
     """`aud` of the verification certificate."""
     certificate_seconds: Seconds = 15 * _MINUTE
-    """Life of a verification certificate; the upload follows at once."""
+    """Life of a verification certificate; the upload follows immediately."""
     certificate_leeway_seconds: Annotated[int, Field(ge=0)] = 5
-    """Difference of clocks between who signed a certificate and who reads it."""
+    """Allowed difference between the clocks of a certificate's signer and its reader."""
 
     code_digits: Annotated[int, Field(ge=6, le=10)] = 8
-    """Digits of a code read out over the telephone."""
+    """Digits of a code that is read out on the phone."""
     code_seconds: Annotated[int, Field(gt=0, le=_HOUR)] = 15 * _MINUTE
-    """Life of a short code: short, because it can be guessed in time."""
+    """Life of a short code; it is short because such a code can be guessed in time."""
     long_code_length: Annotated[int, Field(ge=12, le=64)] = 16
-    """Letters and digits of a code sent in a message."""
+    """Letters and digits of a code that is sent in a message."""
     long_code_seconds: Annotated[int, Field(gt=0, le=2 * _DAY)] = 24 * _HOUR
     """Life of a long code."""
     token_seconds: Seconds = 24 * _HOUR
-    """Life of the token a code is exchanged for."""
+    """Life of the token that a code is exchanged for."""
     forget_codes_seconds: Seconds = 48 * _HOUR
-    """How long after their end codes and tokens are still known, so that a person is told "expired"
-    and not "unknown"; then they are deleted."""
+    """Time for which expired codes and tokens are kept, so that a person reads "expired" and not
+    "unknown"; then they are deleted."""
     max_test_age_seconds: Seconds = 28 * _DAY
-    """A test or onset longer ago cannot be issued a code for."""
+    """Greatest age of a test or onset for which a code is issued."""
     max_batch_issue: Count = 10
-    """Codes in one request of ``/api/batch-issue``, as Google's server takes."""
+    """Codes in one request of ``/api/batch-issue``, as in Google's server."""
     verify_requests_per_minute: Count = 120
-    """Requests of one client to the verification endpoints and ``/v1/publish``; counted in memory
-    only. A report is three, so thousands of devices behind one address have room, and nobody has
-    the server work without end by pretending."""
+    """Requests of one client to the verification endpoints and ``/v1/publish``, counted in memory
+    only. A report is three of them, so many devices can share one address, and cover traffic cannot
+    keep the server busy without end."""
     max_counted_clients: Count = 10_000
-    """Clients the counter remembers, so that a flood of addresses cannot fill the memory."""
+    """Clients that the counter remembers, so that a flood of addresses cannot fill the memory."""
     max_consecutive_code_failures: Count = 50
-    """After so many wrong codes in a row from one client, none of its codes is tried for
-    `ban_seconds`."""
+    """Wrong codes in a row after which a client's codes are refused for `ban_seconds`."""
     ban_seconds: Seconds = _HOUR
-    """How long a client's codes are refused after too many wrong ones."""
+    """Time for which a client's codes are refused after too many wrong ones."""
 
     check_interval_seconds: Annotated[int, Field(ge=60, le=7 * _DAY)] = 4 * _HOUR
-    """How often devices are told to look for new key files: as often as there are any."""
+    """How often devices look for new key files: as often as new ones appear."""
     config_seconds: Annotated[int, Field(ge=2 * _HOUR)] = 30 * _DAY
-    """Life of the signed configuration, which is signed anew at half of it; a device that was off
-    for longer fetches it before it counts."""
+    """Life of the signed configuration. The server signs it again after half of it; a device that
+    was off for longer fetches a new one first."""
 
     worker_interval_seconds: Seconds = _MINUTE
-    """How often the background worker looks for due exports and expired rows."""
+    """How often the background worker looks for due windows and expired rows."""
     export_period_seconds: Annotated[int, Field(ge=_MINUTE, le=_DAY)] = 4 * _HOUR
-    """Length of the window one batch covers; it must divide a day. Six batches a day are as many as
-    phones let an app check; shorter windows tell more of when people report, and below a minute
-    the index outgrows what devices read."""
+    """Length of a window of keys; it must divide a day. Phones let an app check six times per day.
+    Shorter windows reveal more of when people report, and below a minute the index outgrows what
+    devices read."""
     export_min_window_age_seconds: Annotated[int, Field(ge=0)] = 2 * _HOUR
-    """A window is exported only this long after its end: keys never leave within the two hours in
+    """Least age of a window's end when it is exported: keys never leave within the two hours in
     which devices still accept their identifiers."""
     export_max_keys_per_file: Annotated[int, Field(gt=0, le=1_000_000)] = 500_000
-    """A window with more keys becomes several files; devices limit the size of one."""
+    """Most keys in one key file; a window with more becomes several. Devices limit a file."""
     export_padding_keys: Count = 1_000
-    """Invented keys in every batch, on average, whatever the number of real ones."""
+    """Average number of padding keys per window, whatever the number of real ones."""
     export_padding_spread: Count = 100
-    """How far their number varies: an upload of k keys changes the odds of any size of a file by
+    """Variation of that number: an upload of k keys changes the odds of any size of a key file by
     at most exp(k / spread), 1.35 for 30 keys."""
     export_padding_report_types: dict[
         Literal["confirmed", "likely", "user-report"],
@@ -168,13 +173,13 @@ class Settings(BaseSettings):
         "confirmed": 0.9,
         "likely": 0.1,
     }
-    """Relative frequency of each type of report among invented keys: as the authority expects to
-    issue codes, since a type it never issues gives padding away."""
+    """Relative frequency of each report type among padding keys. It should be that of the codes the
+    authority issues, since a type it never issues shows which keys are padding."""
     retention_seconds: Annotated[int, Field(gt=0, le=14 * _DAY)] = 14 * _DAY
-    """Keys and files older than this are deleted: no device needs them longer, and less than 10
-    days would break notification."""
+    """Greatest age of keys and key files; older ones are deleted. No device needs them longer, and
+    less than 10 days would break notification."""
     debug: bool = False
-    """Whether settings are taken that no real service may have; for trials only."""
+    """Accept settings that no real service may have; for trials only."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -189,14 +194,14 @@ class Settings(BaseSettings):
             raise ValueError("export_padding_report_types must name a type of report")
         if self.retention_seconds < _LEAST_RETENTION_SECONDS and not self.debug:
             raise ValueError(
-                f"retention_seconds must be at least {_LEAST_RETENTION_SECONDS}, ten days"
+                f"retention_seconds must be at least {_LEAST_RETENTION_SECONDS}, which is ten days"
             )
         return self
 
     @property
     def database(self) -> str | URL:
         """SQLAlchemy's URL of the database."""
-        # Not as text, in which some names of folders would mean something.
+        # Not as text, in which some folder names would have a meaning.
         return self.database_url or URL.create("sqlite", database=str(self.home / "server.db"))
 
     @classmethod
@@ -208,7 +213,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: what code passes, the environment, the home's file."""
+        """Order the sources: arguments, the environment, the home's file."""
         home = init_settings.init_kwargs.get("home")  # type: ignore[attr-defined]
         sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
         if home is not None:
@@ -233,7 +238,7 @@ def load_settings(home: Path, **changes: Any) -> Settings:
         what = _in_plain_words(first["type"], first["msg"], first.get("ctx", {}))
         if first["loc"]:
             what = f"{'.'.join(str(part) for part in first['loc'])}: {what}"
-            # Those handed in are options of a command, which have the same names.
+            # Arguments come from options of a command, which have the same names.
             if first["loc"][0] in changes:
                 raise StoreError(f"--{what}") from error
         raise StoreError(f"{file} or the environment: {what}") from error
@@ -243,7 +248,7 @@ def load_settings(home: Path, **changes: Any) -> Settings:
 
 def _in_plain_words(kind: str, message: str, context: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
-        return "there is no such setting"
+        return "unknown setting"
     if kind == "string_pattern_mismatch":
         return f"must be {_PATTERNS[context['pattern']]}"
     if kind in _KINDS:

@@ -1,4 +1,4 @@
-"""What routes, workers and commands are given."""
+"""The parts of a running server."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Server:
         Raises
         ------
         StoreError
-            When it was never initialised, or for another region, or cannot be used.
+            When it was never set up, or for another region, or cannot be used.
         """
         home = settings.home
         if not (home / SETTINGS_FILE).exists():
@@ -69,4 +69,4 @@ def _of_request(request: Request) -> Server:
 
 
 CurrentServer = Annotated[Server, Depends(_of_request)]
-"""The type of a route's parameter that wants the `Server`; so routes exist before one is open."""
+"""Type of a route's parameter that receives the `Server`; routes exist before one is open."""

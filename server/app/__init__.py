@@ -1,1 +1,1 @@
-"""The web application and its commands."""
+"""The server's process: its web application and commands."""

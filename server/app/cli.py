@@ -26,6 +26,11 @@ __all__ = ["server"]
 
 _OPTIONS_OF_FIELDS = {"symptomDate": "--symptom-date", "testDate": "--test-date"}
 _TEST_TYPES = ("confirmed", "likely", "negative")
+_REMOVED = {
+    "keys": ("key", "keys"),
+    "batches": ("window of key files", "windows of key files"),
+    "codes": ("code or token", "codes or tokens"),
+}
 _HOST, _PORT = "127.0.0.1", 8080
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
@@ -33,6 +38,10 @@ _GRACE_SECONDS = 10
 _DATABASE = f"{__name__}.database"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _default_home() -> str:
@@ -59,7 +68,7 @@ def _home(command: Command) -> Command:
         envvar="TRUYVET_SERVER_HOME",
         default=_default_home,
         show_default="~/.local/share/truyvet/server",
-        # Whether it may be read is said in one line by whoever reads it.
+        # The code that reads it reports what is wrong, in one line.
         type=click.Path(path_type=Path, file_okay=False, resolve_path=True, readable=False),
         help="Folder of the database, the keys and the published files.",
     )(command)
@@ -90,18 +99,18 @@ def server() -> None:
 
 @server.command()
 @_home
-@click.option("--region", default="VN", show_default=True, help="The region keys are published in.")
+@click.option("--region", default="VN", show_default=True, help="The region to publish keys for.")
 @click.option(
     "--url",
     default="http://127.0.0.1:8080",
     show_default=True,
-    help="Where devices will reach this server; https unless it is this machine.",
+    help="Where devices will reach this server; https unless it is on this machine.",
 )
 @click.option(
     "--contact",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False, readable=False),
-    help="JSON: whom an exposed person turns to, in vi and en.",
+    help="Contact for exposed persons: JSON, in vi and en.",
 )
 @_json
 def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
@@ -128,16 +137,16 @@ def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool)
         f"2. Issue a code:        truyvet server issue{option}\n"
         f"3. Let devices join it: truyvet agent join {join}\n"
         f"   (the line is also in {home / JOIN_FILE})\n\n"
-        "Programs of your authority issue codes at /api/issue with this key in X-API-Key.\n"
+        "Your authority's programs issue codes at /api/issue with this key in X-API-Key.\n"
         "It is shown only now:   " + operator_key
     )
 
 
 def _where(url: str) -> str:
-    """Return the options by which `run` serves an address of this machine."""
+    """Return the options with which `run` serves a URL of this machine."""
     parts = urlsplit(url)
     if parts.scheme != "http":
-        # A proxy stands in front, and knows where it passes requests on to.
+        # A proxy is in front, and its settings say where it forwards requests.
         return ""
     host, port = parts.hostname, parts.port or 80
     option = "" if host in (_HOST, "localhost") else f" --host {host}"
@@ -158,9 +167,9 @@ def _where(url: str) -> str:
 def run(home: Path, host: str, port: int, as_json: bool) -> None:
     """Serve devices and operators until stopped.
 
-    Wrong codes and requests are counted by client. Behind a proxy, clients are told apart by the
-    header X-Forwarded-For, which the proxy must set itself. It is believed from 127.0.0.1 alone, or
-    else from the addresses in the environment variable FORWARDED_ALLOW_IPS, separated by commas.
+    Requests and wrong codes are counted per client. Behind a proxy, a client is known by the header
+    X-Forwarded-For, which the proxy must set itself. It is trusted only from 127.0.0.1, or from the
+    addresses in the environment variable FORWARDED_ALLOW_IPS, separated by commas.
     """
     import uvicorn
 
@@ -189,7 +198,7 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         ws="none",
         server_header=False,
         limit_concurrency=settings.max_connections,
-        # The application states the time of its own clock.
+        # The application sends the time of its own clock.
         date_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
@@ -211,7 +220,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(_BACKLOG)
     except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "that is no name of a host"
+        why = error.strerror if isinstance(error, OSError) else "not a host name"
         raise TracingError(
             f"cannot listen on {host} port {port}: {why}; choose another with --host or --port"
         ) from error
@@ -225,18 +234,18 @@ def _listen(host: str, port: int) -> socket.socket:
     type=click.Choice(_TEST_TYPES),
     default="confirmed",
     show_default=True,
-    help="What the test showed.",
+    help="Result of the test.",
 )
 @click.option(
     "--symptom-date",
     metavar="YYYY-MM-DD",
     default="",
-    help="When symptoms began; unknown, the day of the test counts.",
+    help="First day of symptoms; if unknown, the day of the test counts.",
 )
-@click.option("--test-date", metavar="YYYY-MM-DD", default="", help="When the test was made.")
-@click.option("--long", "is_long", is_flag=True, help="A code to be sent: longer, valid for a day.")
+@click.option("--test-date", metavar="YYYY-MM-DD", default="", help="Day of the test.")
+@click.option("--long", "is_long", is_flag=True, help="A longer code to send, valid for a day.")
 @click.option(
-    "--count", type=click.IntRange(1, 1_000), default=1, show_default=True, help="How many."
+    "--count", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Number of codes."
 )
 @_json
 def issue(
@@ -248,7 +257,7 @@ def issue(
     count: int,
     as_json: bool,
 ) -> None:
-    """Issue codes, one a line, each for one person's report."""
+    """Issue codes, one per line, each for one person's report."""
     from server.errors import Refused
     from server.verification.rules import issue_code
     from tracing_core.http.verification import IssueRequest
@@ -279,10 +288,10 @@ def issue(
 @_home
 @_json
 def publish_keys(file: Any, home: Path, as_json: bool) -> None:
-    """Publish keys by an operator's right, without a code.
+    """Publish keys directly, without a code.
 
-    FILE is JSON as of /v1/publish: temporaryExposureKeys, symptomOnsetInterval; and reportType,
-    which is confirmed, likely or negative.
+    FILE is JSON as for /v1/publish: temporaryExposureKeys and symptomOnsetInterval. A reportType
+    may be added: confirmed, likely or negative.
     """
     from server.publish.upload import take_upload
     from server.verification.certificate import REPORT_TYPES, Claims
@@ -304,8 +313,8 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
         return
     left_out = [*filter(None, response.error.split("; ")), *response.warnings]
     taken = len(request.keys) - len(left_out)
-    # Keys that are not new were revised, or stand as they did.
-    click.echo(f"{taken} keys taken, {response.inserted_exposures} of them new")
+    # Other keys were revised, or are as they were.
+    click.echo(f"{_counted(taken, 'key', 'keys')} accepted ({response.inserted_exposures} new)")
     for line in left_out:
         click.echo(line, err=True)
 
@@ -314,22 +323,24 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
 @_home
 @_json
 def export(home: Path, as_json: bool) -> None:
-    """Write the key files due, as the running server does."""
+    """Write the key files that are due, as the running server does."""
     from server.export.exporter import run_due
 
     opened = _open(home)
     files = run_due(opened, opened.region)
-    click.echo(json.dumps({"files": files}) if as_json else f"{len(files)} files written")
-    if not as_json:
-        for name in files:
-            click.echo(name)
+    if as_json:
+        click.echo(json.dumps({"files": files}))
+        return
+    click.echo(f"{_counted(len(files), 'key file', 'key files')} written")
+    for name in files:
+        click.echo(name)
 
 
 @server.command()
 @_home
 @_json
 def cleanup(home: Path, as_json: bool) -> None:
-    """Delete what is too old, as the running server does."""
+    """Delete everything that is too old, as the running server does."""
     from dataclasses import asdict
 
     from server.operation import retention
@@ -339,12 +350,13 @@ def cleanup(home: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(removed))
     else:
-        click.echo(", ".join(f"{number} {name}" for name, number in removed.items()) + " removed")
+        parts = [_counted(number, *_REMOVED[name]) for name, number in removed.items()]
+        click.echo(f"{', '.join(parts)} removed")
 
 
 @server.command()
 def openapi() -> None:
-    """Print the description of the HTTP interface."""
+    """Print the OpenAPI description of the HTTP interface."""
     from server.app.app import openapi_document
     from server.config import load_settings
 
@@ -359,10 +371,10 @@ def openapi() -> None:
 def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
     """Replace a signing key, or the operator's key.
 
-    Devices that joined follow a new signing key. A stolen export key is believed for 14 more days.
-    Who stole a configuration key, even one since replaced, can deceive every device that joins
-    later, because the line to join by stays the same: set up a new home, and have all devices join
-    by its line.
+    Devices that have joined follow to the new signing key. A stolen export key is trusted for 14
+    more days. A stolen configuration key, even one that was replaced, can deceive every device that
+    joins later, because the line to join by stays the same: set up a new home, and let all devices
+    join by its line.
     """
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key
@@ -382,7 +394,7 @@ def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
 @_home
 @_json
 def join(home: Path, as_json: bool) -> None:
-    """Print the line that devices join this server by."""
+    """Print the line by which devices join this server."""
     from server.trust.chain import join_line
 
     opened = _open(home)

@@ -1,4 +1,4 @@
-"""The HTTP connections of the running server, of which no client can hold one for ever."""
+"""HTTP connections that no client can hold for ever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["bounded_protocol"]
 
 
 class _Deadline:
-    """Does something unless it is stopped in time; a started one runs on."""
+    """A timer that acts unless it is stopped in time; starting it again does not prolong it."""
 
     def __init__(self, seconds: float, act: Callable[[], None]) -> None:
         self._seconds = seconds
@@ -38,9 +38,9 @@ class _Deadline:
 def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     """Make the protocol of connections that end when their client is too slow.
 
-    The web server alone waits without end for a head, for a body, and for a client that does not
-    read. The times here are the system's, whatever clock the server tells the time by. Where there
-    is no room for one more client, who has kept the server waiting longest makes it.
+    On its own, the web server waits for ever for a request's head, for its body, and for a client
+    that does not read. The times here are the system's, whatever the server's own clock. When there
+    is no room for another client, the one that has kept the server waiting longest is disconnected.
     """
     # The longest first.
     waiting: dict[BoundedProtocol, None] = {}
@@ -55,7 +55,7 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             if len(self.connections) >= settings.max_connections and waiting:
                 longest = next(iter(waiting))
                 longest.transport.abort()
-                # At once, since many may come before the loop tells it that it is lost.
+                # Immediately, since many may come before the loop reports the loss.
                 del waiting[longest]
                 self.connections.discard(longest)
             self._request.start()
@@ -68,7 +68,7 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             super().connection_lost(exc)
 
         def handle_events(self) -> None:
-            # Not when data is received alone: what came along with a request is looked at later.
+            # Also when no data arrives: what came along with a request is handled later.
             super().handle_events()
             if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
                 self._request.start()

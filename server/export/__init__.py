@@ -1,1 +1,1 @@
-"""From the table of keys to signed files: windows, padding, the worker, and their download."""
+"""Key files: from the table of keys through windows and padding to their download."""

@@ -22,13 +22,14 @@ _ZIP = "application/zip"
 _TEXT = "text/plain; charset=us-ascii"
 _PART: dict[int | str, dict[str, Any]] = {
     206: {"description": "The rest of the file.", "content": {_ZIP: {}}},
-    416: {"description": "The file is no longer than what the client has."},
+    416: {"description": "The client has the whole file."},
 }
 _INDEX_SECONDS = 60
 _FILE_SECONDS = 14 * 86_400
 
 IfNoneMatch = Annotated[
-    str | None, Header(description="ETags of versions the client has: 304 if it is one of them.")
+    str | None,
+    Header(description="ETags the client has; 304 if the current one is among them."),
 ]
 
 
@@ -47,7 +48,7 @@ def _headers(file: StoredFile, e_tag: str, max_age: int) -> dict[str, str]:
 
 
 def _absent() -> Refused:
-    return Refused("not_found", "there is no such file: read the index again")
+    return Refused("not_found", "no such file: read the index again")
 
 
 def _index(
@@ -57,12 +58,12 @@ def _index(
     is_ours = region == server.region
     file = server.storage.read(f"{region}/{INDEX_NAME}") if is_ours else None
     if is_ours and file is None:
-        # Before the first export there is nothing to list, which is no error.
+        # An empty list, not an error: nothing has been exported yet.
         return Response(media_type=_TEXT, headers={"Cache-Control": "no-cache"})
     if file is None:
         raise _absent()
     data = b"".join(file.chunks)
-    # Devices send back no tag but the hash of what they have: any other could name a device.
+    # A hash of the contents: any other tag that devices send back could identify one.
     e_tag = content_tag(data)
     headers = _headers(file, e_tag, _INDEX_SECONDS)
     if if_none_match is not None and matches_tag(if_none_match, e_tag):
@@ -82,8 +83,8 @@ def _file(
 ) -> Response:
     """Return a key file: a zip of ``export.bin`` and ``export.sig``."""
     path = f"{region}/{name}"
-    # Only what the database knows is looked for in the folder, so no path leads elsewhere. A text
-    # of PostgreSQL cannot hold NUL, nor be asked for it.
+    # Only names that the database knows are read, so no path leads elsewhere. PostgreSQL refuses
+    # text with NUL.
     with server.database.read() as conn:
         is_known = "\0" not in path and is_published(conn, path)
     file = server.storage.read(path) if is_known else None
@@ -106,13 +107,13 @@ def _file(
 
 
 def _first_byte(text: str | None) -> int | None:
-    """Return where a range to the end begins; None for any other, which is answered whole."""
+    """Return the first byte of a range to the end; None for any other, which is ignored."""
     match = re.fullmatch(r"bytes=(\d{1,12})-", text or "")
     return int(match[1]) if match else None
 
 
 def export_router() -> APIRouter:
-    """Make the routes of this domain."""
+    """Make the routes of the key files."""
     router = APIRouter(tags=["exports"])
     for path, route, name, media_type in (
         ("/exports/{region}/index.txt", _index, "index", _TEXT),
@@ -129,7 +130,7 @@ def export_router() -> APIRouter:
                     200: {"description": "The file.", "content": {media_type: {}}},
                     304: {"description": "The client has it."},
                     **(_PART if name == "export" else {}),
-                    404: {"description": "There is no such region or file."},
+                    404: {"description": "No such region or file."},
                 },
             )
     return router

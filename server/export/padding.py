@@ -1,16 +1,27 @@
-"""Keys that nobody used, which no reader of a key file can tell from those of people.
+"""Padding: keys that nobody used, which no reader of a key file can distinguish from real ones."""
 
-How many is drawn before anything is known of the real keys: a mean plus two-sided geometric noise
-(the discrete Laplace distribution), so that one upload of `k` keys changes the odds of any size of
-a file by no more than ``exp(k / spread)``. Windows in which nobody reported get as many.
-
-What they look like is drawn from a fixed model of how people report, never copied from keys that
-are there: copies would show what they were copied from, and keys drawn one by one would lack the
-shape of an upload. So whole uploads are invented. Each has one report type, one onset of symptoms
-and one key a day; its last key, still in use, leaves later, as a real one's does; some change their
-report type days later, as real ones do. Whatever a real key can say, some padding says too, so no
-key is known for a real one by its own words.
-"""
+# A key file shows how many keys it has. If it held only real ones, its size would reveal how many
+# people reported in these hours, and in a small region whether anyone did at all.
+#
+# The naive way is to fill each file up to a fixed size with random keys. It fails three times.
+# Above that size every further key shows again. A random key has no shape: real ones come as
+# uploads with one report type, one onset and one key per day, so a reader who groups the keys of a
+# file can set the padding aside. And copies of real keys, slightly changed, reveal those keys.
+#
+# How many keys are added is drawn before anything is known of the real ones. It is a mean plus
+# two-sided geometric noise (the discrete Laplace distribution). One upload of `k` keys therefore
+# changes the odds of any size of a file by at most ``exp(k / spread)``: the definition of
+# differential privacy, with 1 / spread per key. Windows without a report get as many.
+#
+# What the keys look like is drawn from a fixed model of how people report. Whole uploads are
+# invented: each has one report type, one onset of symptoms and one key per day. Its last key is
+# still in use and leaves in a later window, as a real one does. Some change their report type days
+# later, as real ones do. Whatever a real key can say, some padding says too, so that no key is
+# known to be real by its own fields. The rows are stored with the window, so that a window that is
+# exported again has the same padding.
+#
+# This leaves out the long run. Uploads of many hours by the same people, added up over weeks, can
+# still be estimated; the noise hides one upload, not an epidemic.
 
 from __future__ import annotations
 
@@ -35,18 +46,18 @@ __all__ = ["PaddingKey", "UploadModel", "draw_count", "draw_padding"]
 
 _DAY_SECONDS = 86_400
 
-# The shape of an upload. Devices keep 14 past days; most who report have had the app for longer.
+# The shape of an upload. Devices keep 14 past days; most people have had the app for longer.
 _PAST_DAYS = 14
 _LONG_INSTALLED = 0.75
 _WITH_TODAY = 0.85
 _TODAY_CUT_SHORT = 0.1
-# Clients other than ours may set a risk, begin a key within a day, or end it early.
+# Other clients may set a risk, start a key within a day, or end it early.
 _ODD_UPLOAD = 0.03
 _ODD_KEY = 0.01
 _MAX_TRANSMISSION_RISK = 8
 _ONSET_UNKNOWN = 0.3
 # Relative frequency of 0 … 28 days from onset to upload: a test is sought after some days and its
-# result takes one or two, so the peak is at four; the tail covers all the server accepts.
+# result takes one or two, so the peak is at four; the tail covers everything the server accepts.
 _ONSET_DELAY = (1, 4, 9, 14, 16, 14, 11, 8, 6, 5, 4, 3, 2, 2, 1) + (0.2,) * 14
 _REVISED = 0.5
 _REVISION_DELAY_SECONDS = (_DAY_SECONDS, 4 * _DAY_SECONDS)
@@ -59,23 +70,23 @@ _REVISED_TO = {
 
 @dataclass(frozen=True, slots=True)
 class UploadModel:
-    """What the server does to every upload, and what its authority reports."""
+    """The rules of the server and the habits of its authority that shape an upload."""
 
     report_types: Mapping[ReportType, float]
     """Relative frequency of each type of report."""
     transmission_risk_levels: Mapping[ReportType, int]
-    """What the server sets where a client sent none."""
+    """What the server sets if the client sent none."""
     default_onset_days: int
-    """Days before the upload that an unknown onset is taken to be."""
+    """Days before the upload at which an unknown onset is assumed."""
     max_days_since_onset: int
     """Keys further from the onset are dropped."""
     truncate_seconds: int
-    """Times of arrival are cut down to this."""
+    """Arrival times are rounded down to this."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaddingKey:
-    """An invented key and the windows it leaves in."""
+    """An invented key and the windows in which it leaves."""
 
     key: DiagnosisKey
     """As first published."""
@@ -93,11 +104,12 @@ def draw_count(mean: int, spread: float, random: Random) -> int:
     Parameters
     ----------
     mean
-        The number around which it lies.
+        The average.
     spread
-        Scale of the noise: a number further off by `k` is ``exp(-k / spread)`` times as likely.
+        Scale of the noise: a count `k` further from the mean is ``exp(-k / spread)`` times as
+        likely.
     random
-        Where chance comes from: `random.SystemRandom` in a server.
+        Source of chance: `random.SystemRandom` in a server.
     """
     ratio = -1.0 / spread
     first, second = (int(math.log(1.0 - random.random()) / ratio) for _ in range(2))
@@ -112,8 +124,8 @@ def draw_padding(
     Returns
     -------
     list of PaddingKey
-        `count` keys that leave in this window, and those still in use at their upload, which leave
-        in later ones.
+        `count` keys that leave in this window, and others that were still in use at their upload
+        and leave in later ones.
     """
     padding: list[PaddingKey] = []
     missing = count

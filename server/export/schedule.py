@@ -49,27 +49,27 @@ def exported_until(conn: Connection, region: str) -> int | None:
 def hold_schedule(
     conn: Connection, region: str, holder: str, *, begin: int, now: float, held_until: float
 ) -> int | None:
-    """Take or keep the right to export a region.
+    """Take or renew the lease on a region, which is the right to export it.
 
     Parameters
     ----------
     conn
-        A transaction; others wait until it ends.
+        A transaction; other holders wait until it ends.
     region
         The region.
     holder
-        Who asks. What it held before, in this process or one that died, is still its.
+        Who asks. A lease it had before, also in a process that died, is still its own.
     begin
-        Start of the first window, if the region was never exported.
+        Start of the first window if the region was never exported.
     now
         The time (UTC Unix seconds).
     held_until
-        When others may take over (UTC Unix seconds).
+        When the lease ends and others may take it (UTC Unix seconds).
 
     Returns
     -------
     int or None
-        How far the region is exported (UTC Unix seconds); None while another node has the right.
+        How far the region is exported (UTC Unix seconds); None while another node has the lease.
     """
     query = select(export_schedule).where(_S.region == region).with_for_update()
     row = conn.execute(query).one_or_none()
@@ -90,7 +90,7 @@ def hold_schedule(
 
 
 def lock_schedule(conn: Connection, region: str) -> None:
-    """Keep others from publishing files of a region until the transaction ends."""
+    """Keep other processes from publishing key files of a region until the transaction ends."""
     conn.execute(select(_S.region).where(_S.region == region).with_for_update())
 
 
@@ -100,7 +100,7 @@ def set_exported_until(conn: Connection, region: str, moment: int) -> None:
 
 
 def release_schedule(conn: Connection, region: str, holder: str) -> None:
-    """Give up the right to export a region, if it is still this holder's."""
+    """End the lease on a region if it is still this holder's."""
     conn.execute(
         update(export_schedule)
         .where(_S.region == region, _S.holder == holder)

@@ -1,4 +1,4 @@
-"""The windows that have left, and the key files each of them became."""
+"""Tables of published key files and of the windows they hold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
     "add_key_files",
     "begin_window",
     "closed_until",
-    "delete_windows_begun_before",
+    "delete_windows_started_before",
     "is_published",
     "key_file_names",
     "key_file_table",
@@ -42,7 +42,7 @@ window_table = Table(
     Column("end_timestamp", BigInteger, nullable=False),
     UniqueConstraint("region", "start_timestamp"),
 )
-"""The windows that have their padding; from then on what a window holds does not change."""
+"""The windows that have their padding; after that the contents of a window do not change."""
 
 key_file_table = Table(
     "export_file",
@@ -55,24 +55,24 @@ key_file_table = Table(
     ),
     Column("name", String(100), nullable=False, unique=True),
 )
-"""The published key files, in order of `id`; `name` is as in the index, `batch_id` the window's."""
+"""The published key files, in order of `id`; `name` is as in the index, `batch_id` its window."""
 
 _W = window_table.c
 _F = key_file_table.c
 
 
 def closed_until(conn: Connection, region: str) -> int:
-    """Return the moment before which no key may be created any more, 0 before the first export.
+    """Return the moment before which no key may be created; 0 before the first export.
 
-    Windows before it have their padding and are about to leave, or left; a key given an earlier
-    time, because the clock went back, would never leave.
+    Windows before it have their padding, and have left or are about to. A key with an earlier time,
+    because the clock was set back, would never leave.
     """
     last = select(func.max(_W.end_timestamp)).where(_W.region == region)
     return max(exported_until(conn, region) or 0, conn.execute(last).scalar_one() or 0)
 
 
 def begin_window(conn: Connection, region: str, window: Window) -> tuple[int, bool]:
-    """Return a window's row, and whether it is new and so still needs its padding."""
+    """Return a window's row, and True if it is new and so still needs its padding."""
     found = conn.execute(
         select(_W.id).where(_W.region == region, _W.start_timestamp == window.start)
     ).scalar_one_or_none()
@@ -88,12 +88,12 @@ def begin_window(conn: Connection, region: str, window: Window) -> tuple[int, bo
 
 
 def add_key_files(conn: Connection, window_id: int, names: list[str]) -> None:
-    """Note that a window's files are published; from then on they may be listed."""
+    """Note that a window's key files are published; from then on they may be listed."""
     conn.execute(insert(key_file_table), [{"batch_id": window_id, "name": name} for name in names])
 
 
 def key_file_names(conn: Connection, region: str) -> list[str]:
-    """Return the names of a region's published files, oldest first."""
+    """Return the names of a region's published key files, oldest first."""
     query = (
         select(_F.name)
         .join(window_table)
@@ -104,10 +104,10 @@ def key_file_names(conn: Connection, region: str) -> list[str]:
 
 
 def is_published(conn: Connection, name: str) -> bool:
-    """Tell whether a file may be served."""
+    """Return True if a file may be served."""
     return bool(conn.execute(select(exists().where(_F.name == name))).scalar_one())
 
 
-def delete_windows_begun_before(conn: Connection, moment: float) -> int:
-    """Delete the windows that began before a moment, with their files' rows; count the windows."""
+def delete_windows_started_before(conn: Connection, moment: float) -> int:
+    """Delete the windows that start before a moment, with their files' rows; return how many."""
     return conn.execute(delete(window_table).where(_W.start_timestamp < moment)).rowcount

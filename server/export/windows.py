@@ -1,4 +1,4 @@
-"""Which windows of time a batch of keys covers (pure)."""
+"""Windows of time in which keys leave the server (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Window(NamedTuple):
     start: int
     """The first second."""
     end: int
-    """The second after the last."""
+    """The second after its last."""
 
 
 def window_of(moment: float, period: int) -> Window:
@@ -26,21 +26,21 @@ def window_of(moment: float, period: int) -> Window:
 def due_windows(
     *, begin: int, now: float, period: int, minimum_age: int, oldest: float
 ) -> list[Window]:
-    """Return the windows that may be exported and were not yet, oldest first.
+    """Return the windows that may be exported and have not been, oldest first.
 
     Parameters
     ----------
     begin
-        End of the last window that was exported, or the first moment there was anything to export.
-        After a change of the period it may lie within a window, whose rest is then exported alone.
+        End of the last exported window, or the first moment with anything to export. After a change
+        of the period it may lie within a window, the rest of which is then exported alone.
     now
         The time.
     period
         Length of a window in seconds; it divides a day.
     minimum_age
-        How many seconds ago a window must have ended.
+        Seconds that must have passed since the end of a window.
     oldest
-        Windows that began before this hold nothing any more and are left out.
+        Windows that start before this are empty by now and are left out.
     """
     first = window_of(begin, period)
     if first.start < oldest:

@@ -1,1 +1,1 @@
-"""Requests and answers."""
+"""HTTP as all routes share it."""

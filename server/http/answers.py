@@ -1,4 +1,4 @@
-"""Answers: padding them, and the tags by which a client says which it has."""
+"""Answers to clients: their padding and their tags."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def padded(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return an answer, filled up with random letters so that its length tells nothing."""
-    # The words of the status line count too, so that refusals are no longer than what is granted.
+    """Return an answer padded with random letters, so that its length shows nothing."""
+    # The status line's words count too, so that a refusal is as long as any other answer.
     short = len(JSONResponse({**fields, "padding": ""}).body)
     short += len(HTTPStatus(status).phrase) - len(HTTPStatus.OK.phrase)
     least = settings.response_padding_min_bytes
@@ -33,11 +33,11 @@ def padded(
 
 
 def content_tag(data: bytes) -> str:
-    """Return the ETag of a body, which anybody who has the body can compute."""
+    """Return the ETag of a body, a hash that depends on nothing else."""
     return f'"{hashlib.sha256(data).hexdigest()}"'
 
 
 def matches_tag(if_none_match: str, e_tag: str) -> bool:
-    """Tell whether a client has the version of an ETag (RFC 9110, 13.1.2)."""
+    """Return True if an ETag is among those a client has (RFC 9110, 13.1.2)."""
     known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in known or e_tag in known

@@ -1,4 +1,4 @@
-"""Bodies of requests: reading them within bounds, and telling cover traffic."""
+"""Parameters of routes: the request's body, and the mark of cover traffic."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ async def _read(request: Request) -> bytes:
 
 
 Body = Annotated[bytes, Depends(_read)]
-"""The type of a route's parameter that wants the body, checked for its type and size."""
+"""Type of a route's parameter that receives the body, after checks of its type and size."""
 
 
 def _is_chaff(
     x_chaff: Annotated[
-        str | None, Header(description="Present in cover traffic, which is answered alike.")
+        str | None,
+        Header(description="Present in cover traffic, which is answered alike."),
     ] = None,
 ) -> bool:
     return x_chaff is not None
 
 
 Chaff = Annotated[bool, Depends(_is_chaff)]
-"""The type of a route's parameter that tells whether the request is cover traffic."""
+"""Type of a route's parameter that is True for cover traffic."""

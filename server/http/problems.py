@@ -35,7 +35,7 @@ _STATUS = {
 
 
 class UnreadableBody(TracingError):
-    """A request has a body that is not one of ours.
+    """A request has a body that the server does not read.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def status_of(refusal: Refused) -> int:
 def answered(
     settings: Settings, is_chaff: bool, work: Callable[[], Mapping[str, Any]]
 ) -> JSONResponse:
-    """Do the work of a request and answer; cover traffic is told nothing, whatever came of it.
+    """Do the work of a request and answer; the answer to cover traffic is always empty.
 
     Raises
     ------
     Refused, PublishRejected
-        When the work raises it, and the request is in earnest.
+        When the work raises it, and the request is not cover traffic.
     """
     try:
         fields = work()
@@ -112,7 +112,7 @@ def _invalid_value(request: Request, error: InvalidValue) -> JSONResponse:
 
 
 def _store_error(request: Request, error: StoreError) -> JSONResponse:
-    # The text names files of ours, which the operator needs and the client does not.
+    # The text names files, which the operator needs and the client does not.
     _log.error("%s", error)
     return _answer(request, 500, _internal(request), "the server cannot store anything: try again")
 
@@ -125,12 +125,12 @@ def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
 
 
 def _gone(_request: Request, _error: ClientDisconnect) -> Response:
-    # Nobody hears this; a device that lost its network is no fault to be logged.
+    # The client is gone. A device that lost its network is not an error to log.
     return Response(status_code=400)
 
 
 def _unexpected(request: Request, _error: Exception) -> JSONResponse:
-    return _answer(request, 500, _internal(request), "an error of the server: try again")
+    return _answer(request, 500, _internal(request), "the server failed: try again")
 
 
 def add_handlers(app: FastAPI) -> None:

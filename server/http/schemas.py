@@ -1,4 +1,4 @@
-"""Descriptions of requests and answers for OpenAPI, made of the bodies' own fields."""
+"""Schemas of requests and answers for OpenAPI, derived from the bodies' fields."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _TYPES: dict[Any, dict[str, Any]] = {
 
 _DESCRIPTIONS = {
     200: "Done.",
-    400: "The request breaks a rule; the code says which.",
-    401: "Not by the right of this certificate or operator key.",
+    400: "The request breaks a rule; the code names it.",
+    401: "The certificate or operator key is missing or not valid.",
     409: "The handle was used before.",
     412: "The client cannot handle the type of this test.",
     413: "The body is too large.",
@@ -30,7 +30,7 @@ _DESCRIPTIONS = {
 
 
 def json_schema(body: type[JSONBody], *, is_request: bool) -> dict[str, Any]:
-    """Describe a body as OpenAPI 3.1 does; null and a missing field are the type's zero."""
+    """Return the schema of a body in OpenAPI 3.1; null and a missing field are the type's zero."""
     hints = get_type_hints(body, include_extras=True)
     properties: dict[str, Any] = {}
     for field in dataclasses.fields(body):  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""The database's schema, step by step; `server.store.database.Database.migrate` runs the steps."""
+"""Steps of the database's schema, run by `server.store.database.Database.migrate`."""

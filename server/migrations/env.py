@@ -1,4 +1,4 @@
-"""What alembic runs to apply the steps, on the connection it is handed."""
+"""The script that alembic runs to apply the steps, on the connection it is given."""
 
 from __future__ import annotations
 

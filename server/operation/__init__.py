@@ -1,1 +1,1 @@
-"""Background work and health."""
+"""Operation of a running server."""

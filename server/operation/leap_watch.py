@@ -1,4 +1,4 @@
-"""Whether the clock is believed where a mistake cannot be taken back: in exporting and deleting."""
+"""Watch for leaps of the clock, which exporting and deleting could not undo."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from tracing_core.clock import Clock
 
 __all__ = ["LeapWatch"]
 
-# Corrections after a start without a battery are of hours. A leap of less deletes and publishes
-# hardly anything before its time.
+# Corrections after a start without a battery are hours. A smaller leap deletes and publishes
+# hardly anything too early.
 _LARGE_LEAP_SECONDS = 86_400
-_SECONDS_UNTIL_BELIEVED = 86_400
+_SECONDS_UNTIL_TRUSTED = 86_400
 
 
 class LeapWatch:
-    """Sees the wall clock leap ahead, by the monotonic clock, which nobody sets.
+    """Compares the wall clock with the monotonic clock, which cannot be set.
 
-    What passed between two runs may have been time or a leap, and is taken for time. A clock that
-    went back is no danger, since nothing is due until it has caught up.
+    Between two runs of the server a leap looks like time that passed, and is taken for it. A clock
+    that was set back does no harm, since nothing is due until it has caught up.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -25,15 +25,15 @@ class LeapWatch:
         self._leapt_at: float | None = None
 
     def leap_seconds(self) -> int:
-        """Return how far the clock has leapt ahead of what passed; 0 if it is to be believed.
+        """Return how far the clock leapt ahead of the time that passed; 0 if it is trusted.
 
-        A leap of a day or less is believed, and any that has lasted for a day.
+        A leap of a day or less is trusted, and any leap that has lasted for a day.
         """
         monotonic = self._clock.monotonic()
         offset = self._clock.now() - monotonic
         leap = offset - self._offset
         since = monotonic if self._leapt_at is None else self._leapt_at
-        if abs(leap) <= _LARGE_LEAP_SECONDS or monotonic - since >= _SECONDS_UNTIL_BELIEVED:
+        if abs(leap) <= _LARGE_LEAP_SECONDS or monotonic - since >= _SECONDS_UNTIL_TRUSTED:
             self._offset, self._leapt_at = offset, None
             return 0
         self._leapt_at = since

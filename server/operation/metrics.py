@@ -22,7 +22,7 @@ def _metrics(
 ) -> Response:
     """Return the counters as Prometheus reads them.
 
-    Only operators may: the number of real keys would tell padding from them.
+    Only for operators: the number of real keys would distinguish them from padding.
     """
     bearer = (authorization or "").removeprefix("Bearer ")
     check_operator_key(server, x_api_key or bearer)
@@ -34,7 +34,7 @@ def _metrics(
 
 
 def metrics_router() -> APIRouter:
-    """Make the routes of this domain."""
+    """Make the route of the counters."""
     router = APIRouter(tags=["operation"])
     router.add_api_route(
         "/metrics",
@@ -43,7 +43,7 @@ def metrics_router() -> APIRouter:
         response_class=Response,
         responses={
             200: {"description": "The counters.", "content": {CONTENT_TYPE_LATEST: {}}},
-            401: {"description": "Not with the key of an operator."},
+            401: {"description": "The operator key is missing or not valid."},
         },
     )
     return router

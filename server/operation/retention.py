@@ -1,4 +1,4 @@
-"""Deleting what is older than the settings allow: keys, windows, files, codes and tokens."""
+"""Retention: the deletion of keys, windows, key files, codes and tokens that are too old."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from server.context import Server
 from server.export.exporter import publish_index
-from server.export.store import delete_windows_begun_before
+from server.export.store import delete_windows_started_before
 from server.store.diagnosis_keys import delete_keys_created_before
 from server.trust.chain import retire_export_keys
 from server.verification.store import delete_expired
@@ -16,21 +16,21 @@ __all__ = ["Removed", "run"]
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """How much was deleted."""
+    """Numbers of deleted rows."""
 
     keys: int
     """Published keys and padding."""
     batches: int
-    """Exported windows, with their files."""
+    """Exported windows, with their key files."""
     codes: int
     """Codes and tokens."""
 
 
 def run(server: Server, region: str) -> Removed:
-    """Delete everything older than it may be, from the rows, the files, and the bytes of both.
+    """Delete everything that is too old: its rows, its files, and the bytes of both.
 
-    A window goes with the oldest key that may be new in it, so no file outlives such a key; one
-    that was revised in it stays for as long again, since files once signed are not written anew.
+    A window is deleted with the oldest key that can first leave in it, so no key file outlives that
+    key. A key that was revised in it stays for as long again, since a signed file is never changed.
 
     Raises
     ------
@@ -42,10 +42,10 @@ def run(server: Server, region: str) -> Removed:
     with server.database.begin() as conn:
         removed = Removed(
             keys=delete_keys_created_before(conn, oldest),
-            batches=delete_windows_begun_before(conn, oldest),
+            batches=delete_windows_started_before(conn, oldest),
             codes=delete_expired(conn, int(now) - settings.forget_codes_seconds),
         )
-        # Codes end at any minute, and hold no key: what is left of them goes with the next window.
+        # Codes expire at any minute and hold no key: their bytes go with those of the next window.
         if removed.keys or removed.batches:
             server.database.note_deletion(conn)
     publish_index(server, region)

@@ -1,1 +1,1 @@
-"""Uploads of diagnosis keys: the wire, the ordered rules, and the table of keys."""
+"""Uploads of diagnosis keys."""

@@ -23,7 +23,7 @@ __all__ = ["publish_router"]
 def _publish(
     server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
 ) -> JSONResponse:
-    """Publish the keys of a person who tested positive, with the certificate that says so."""
+    """Publish the keys of a person who tested positive, with a certificate of the test."""
     limits.count_request(address)
     settings, now = server.settings, server.clock.now()
     key = server.keys.certificate_key()
@@ -39,14 +39,14 @@ def _publish(
                 "unknown_health_authority_id", "this server serves another authority", status=401
             )
         response = take_upload(server, server.region, request, claims, is_cover=is_chaff)
-        # Google's clients read the count even where it is zero.
+        # Google's clients read the count even if it is zero.
         return {"insertedExposures": response.inserted_exposures, **response.to_json()}
 
     return answered(settings, is_chaff, publish)
 
 
 def publish_router() -> APIRouter:
-    """Make the routes of this domain."""
+    """Make the route of uploads."""
     router = APIRouter(tags=["publish"])
     router.add_api_route(
         "/v1/publish",

@@ -1,8 +1,8 @@
-"""Tokens by which a device may later change the report type of the keys it published.
+"""Revision tokens, by which a device may later change the report type of the keys it published.
 
-A token is sealed, so it tells its holder nothing, and is of equal length for most uploads:
-base64 of ``length of key id ‖ key id ‖ nonce ‖ AES-GCM(entries)``, an entry being key, start and
-period of one key, and zeros for none. Only this server reads it.
+A token is encrypted, so its holder learns nothing from it, and has the same length for most
+uploads: base64 of ``length of key id ‖ key id ‖ nonce ‖ AES-GCM(entries)``. An entry has key data,
+start and period of one key; zeros are padding. Only this server can read it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RevisableKey(NamedTuple):
 
     @classmethod
     def of(cls, key: DiagnosisKey) -> RevisableKey:
-        """Return what a token says of a key."""
+        """Return the entry of a key."""
         return cls(key.key_data, key.rolling_start_interval_number, key.rolling_period)
 
     def __repr__(self) -> str:
@@ -52,7 +52,7 @@ def _associated(region: str) -> bytes:
 def seal_token(
     keys: Iterable[RevisableKey], secret: SecretKey, region: str, settings: Settings, now: float
 ) -> str:
-    """Make a token for those keys that could still be published again."""
+    """Make a token for the keys that are young enough to be published again."""
     oldest = interval_number(now - settings.max_key_age_seconds)
     young = sorted(
         {key for key in keys if key.rolling_start_interval_number + key.rolling_period >= oldest}
@@ -74,13 +74,13 @@ def open_token(text: str, secret: SecretKey, region: str) -> frozenset[Revisable
     Raises
     ------
     InvalidValue
-        When it is none of this server's, or was sealed with a key it no longer has.
+        When another server made it, or it was sealed with a key that no longer exists.
     """
     data = decode_base64(text)
     name = secret.key_id.encode()
     head = bytes([len(name)]) + name
     if not data.startswith(head):
-        raise InvalidValue("the revision token is of another server or too old")
+        raise InvalidValue("the revision token is from another server or too old")
     body = data[len(head) :]
     try:
         plain = AESGCM(secret.secret).decrypt(

@@ -1,7 +1,7 @@
-"""The rules an upload passes, in order; the facts are those of Google's key server.
+"""Rules of uploads, in order, with the limits of Google's key server.
 
-A rule about one key drops that key and says so, because a telephone that hands over one bad key
-among fourteen good ones would otherwise warn nobody. A rule about the whole upload refuses it.
+A rule about one key drops that key and reports it. Otherwise one bad key among fourteen good ones
+would keep all of them from warning anyone. A rule about the whole upload refuses it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Candidate:
     """A key of an upload that no rule has dropped."""
 
     number: int
-    """Its place in the upload, from 0."""
+    """Its position in the upload, from 0."""
     key: DiagnosisKey
     created_at: int
     """Start of the window in which it may first leave (UTC Unix seconds)."""
@@ -47,13 +47,13 @@ class Upload:
     """UTC Unix seconds."""
     keys: list[Candidate] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    """Why keys were dropped, one sentence a key."""
+    """Reasons for dropped keys, one sentence per key."""
     warnings: list[str] = field(default_factory=list)
-    """Why keys were left out that are no mistake of the client's."""
+    """Reasons for keys left out through no fault of the client."""
     onset_interval: int = 0
-    """The interval in which symptoms began, known or assumed."""
+    """The interval in which symptoms started, known or assumed."""
     lost: Counter[str] = field(default_factory=Counter)
-    """How many keys each rule took away, by the rule's name."""
+    """Number of keys that each rule removed, by the rule's name."""
 
     @property
     def interval(self) -> int:
@@ -66,7 +66,7 @@ Rule = Callable[[Upload], None]
 
 
 def truncated(moment: float, window: int) -> int:
-    """Cut a moment down to the start of its window (UTC Unix seconds)."""
+    """Round a moment down to the start of its window (UTC Unix seconds)."""
     return int(moment // window) * window
 
 
@@ -103,7 +103,9 @@ def has_not_too_many_keys(upload: Upload) -> None:
     """Refuse more keys than a device can have made."""
     limit = upload.settings.max_keys_on_publish
     if len(upload.request.keys) > limit:
-        raise _refuse(f"the upload has {len(upload.request.keys)} keys, at most {limit} are taken")
+        raise _refuse(
+            f"the upload has {len(upload.request.keys)} keys, but at most {limit} are accepted"
+        )
 
 
 def keys_are_of_the_protocol(upload: Upload) -> None:
@@ -119,19 +121,19 @@ def keys_are_of_the_protocol(upload: Upload) -> None:
                 transmission_risk_level=sent.transmission_risk_level,
             )
         except InvalidKey as error:
-            why = f"cannot be taken: {error}"
+            why = f"cannot be accepted: {error}"
             _lose(upload, keys_are_of_the_protocol, number, why, upload.dropped)
         else:
             upload.keys.append(Candidate(number, key, created_at))
 
 
 def keys_are_distinct(upload: Upload) -> None:
-    """Drop a key that was named before."""
+    """Drop a key that the upload has already."""
     seen: set[bytes] = set()
 
     def reason(each: Candidate) -> str | None:
         if each.key.key_data in seen:
-            return "cannot be taken: it was named before"
+            return "cannot be accepted: the upload has it twice"
         seen.add(each.key.key_data)
         return None
 
@@ -139,21 +141,23 @@ def keys_are_distinct(upload: Upload) -> None:
 
 
 def keys_are_not_too_old(upload: Upload) -> None:
-    """Drop keys whose last use lies too far back; their first use does not count."""
+    """Drop keys whose last use is too long ago; their first use does not count."""
     oldest = interval_number(upload.now - upload.settings.max_key_age_seconds)
 
     def reason(each: Candidate) -> str | None:
-        return "cannot be taken: it is too old" if each.key.end_interval_number < oldest else None
+        return (
+            "cannot be accepted: it is too old" if each.key.end_interval_number < oldest else None
+        )
 
     _keep(upload, keys_are_not_too_old, reason, into=upload.dropped)
 
 
 def keys_are_not_of_the_future(upload: Upload) -> None:
-    """Drop keys that begin after the current interval."""
+    """Drop keys that start after the current interval."""
 
     def reason(each: Candidate) -> str | None:
         is_future = each.key.rolling_start_interval_number > upload.interval
-        return "cannot be taken: it begins in the future" if is_future else None
+        return "cannot be accepted: it starts in the future" if is_future else None
 
     _keep(upload, keys_are_not_of_the_future, reason, into=upload.dropped)
 
@@ -161,16 +165,16 @@ def keys_are_not_of_the_future(upload: Upload) -> None:
 def a_key_is_left(upload: Upload) -> None:
     """Refuse an upload of which every key was dropped."""
     if not upload.keys:
-        raise _refuse("no key can be taken: " + "; ".join(upload.dropped))
+        raise _refuse("no key can be accepted: " + "; ".join(upload.dropped))
 
 
 def onset_is_known_or_assumed(upload: Upload) -> None:
-    """Take the onset that the upload or else the certificate states, if it can be true."""
+    """Use the onset of the upload, else of the certificate, if it is plausible; else assume one."""
     settings = upload.settings
     day = utc_day(upload.now - settings.max_symptom_onset_age_seconds)
     earliest = interval_number(day * _DAY_SECONDS)
     for stated in (upload.request.symptom_onset_interval, upload.claims.symptom_onset_interval):
-        # A day is stated by its start in UTC, which lies ahead where the day begins earlier.
+        # A day is given by its start in UTC, which is in the future where the day starts earlier.
         if earliest <= stated <= upload.interval + _FARTHEST_EAST_INTERVALS:
             upload.onset_interval = min(stated, upload.interval)
             return
@@ -179,7 +183,7 @@ def onset_is_known_or_assumed(upload: Upload) -> None:
 
 
 def keys_are_near_the_onset(upload: Upload) -> None:
-    """Leave out keys that devices could not use, with a warning, as no telephone expects errors."""
+    """Leave out keys that devices could not use, with a warning, since phones expect no error."""
     onset_day = utc_day(interval_start(upload.onset_interval))
     limit = upload.settings.max_days_since_onset
 
@@ -198,29 +202,29 @@ def keys_are_near_the_onset(upload: Upload) -> None:
 
 
 def only_keys_of_one_start_overlap(upload: Upload) -> None:
-    """Refuse keys that overlap, unless they begin together, as after a reset of the device."""
+    """Refuse keys that overlap, unless they start together, as after a reset of the device."""
     ordered = sorted(
         (each.key for each in upload.keys),
         key=lambda key: (key.rolling_start_interval_number, key.rolling_period),
     )
     for before, after in itertools.pairwise(ordered):
-        begins_together = (
+        starts_together = (
             before.rolling_start_interval_number == after.rolling_start_interval_number
         )
-        if not begins_together and after.rolling_start_interval_number < before.end_interval_number:
-            raise _refuse("keys overlap that do not begin together")
+        if not starts_together and after.rolling_start_interval_number < before.end_interval_number:
+            raise _refuse("keys overlap that do not start together")
 
 
 def not_too_many_keys_begin_together(upload: Upload) -> None:
-    """Refuse more keys of one start than resets of a device explain."""
+    """Refuse more keys with the same start than resets of a device explain."""
     limit = upload.settings.max_same_start_interval_keys
     starts = Counter(each.key.rolling_start_interval_number for each in upload.keys)
     if starts and max(starts.values()) > limit:
-        raise _refuse(f"more than {limit} keys begin together")
+        raise _refuse(f"more than {limit} keys start together")
 
 
 def risk_is_filled_in(upload: Upload) -> None:
-    """Give keys whose client stated no transmission risk the one that old devices expect."""
+    """Set the transmission risk that old devices expect on keys whose client sent none."""
     level = BACKFILLED_RISK.get(upload.claims.report_type, 0)
     upload.keys = [
         replace(each, key=replace(each.key, transmission_risk_level=level))
@@ -231,7 +235,7 @@ def risk_is_filled_in(upload: Upload) -> None:
 
 
 def keys_in_use_are_held_back(upload: Upload) -> None:
-    """Move a key that is still in use to the window that follows its last use."""
+    """Move a key that is still in use to the window after its last use."""
     window = upload.settings.truncate_window_seconds
     upload.keys = [
         replace(each, created_at=truncated(each.key.expires_at + window, window))
@@ -256,11 +260,11 @@ RULES: tuple[Rule, ...] = (
     risk_is_filled_in,
     keys_in_use_are_held_back,
 )
-"""Every rule, in the order in which they are applied."""
+"""Every rule, in the order of their application."""
 
 
 def apply_rules(upload: Upload) -> None:
-    """Pass an upload through every rule.
+    """Apply every rule to an upload.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Taking an upload in: the rules, then one transaction that inserts and revises."""
+"""Acceptance of an upload: the rules, then one transaction that inserts and revises."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST_WAIT_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class _Right:
-    """By what right stored keys may be revised."""
+    """The right to revise stored keys."""
 
     is_token_needed: bool
     has_token: bool = False
@@ -42,7 +42,8 @@ class _Right:
                 "invalid_revision_token", "the revision token does not cover these keys"
             )
         raise PublishRejected(
-            "missing_revision_token", "keys were published before and no revision token came along"
+            "missing_revision_token",
+            "keys were published before, and the upload has no revision token",
         )
 
 
@@ -52,20 +53,20 @@ def _right(server: Server, region: str, token: str) -> _Right:
     try:
         keys = open_token(token, server.keys.revision_key(), region)
     except InvalidValue:
-        # Only keys that are stored already need the token, and most uploads have none.
+        # Only keys that are stored already need the token, and most uploads have no such key.
         keys = frozenset()
     return _Right(is_token_needed=True, has_token=True, revisable=keys)
 
 
 def _types_so_far(old: StoredKey, now: float) -> tuple[ReportType | None, ...]:
     if old.is_padding and old.revised_at is not None and old.revised_at > now:
-        # Padding is revised in advance; to know of that would tell it from a person's key.
+        # Padding is revised in advance; an answer that showed it would mark the key as padding.
         return (old.key.report_type,)
     return (old.key.report_type, old.revised_report_type)
 
 
 def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> bool:
-    # A key that may not be changed so refuses the whole upload, its new keys too, as in Google's
+    # A revision that is not allowed refuses the whole upload, new keys included, as in Google's
     # key server: `ReviseKeys` returns the first error and `InsertAndReviseExposures` undoes its
     # transaction (internal/publish/model/exposure_model.go, internal/publish/database/exposure.go).
     key = new.key
@@ -77,7 +78,9 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> b
         return False
     right.check(RevisableKey.of(key))
     if old.revised_at is not None:
-        raise PublishRejected("key_already_revised", "a key was revised before and stays as it is")
+        raise PublishRejected(
+            "key_already_revised", "a key was revised before and cannot change again"
+        )
     if not is_allowed_transition(old.key.report_type, key.report_type):
         raise PublishRejected(
             "invalid_report_type_transition",
@@ -87,13 +90,13 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> b
 
 
 def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list[NewKey]:
-    # A window that has left takes no more keys, even when the clock went back.
+    # A window that has left accepts no more keys, even if the clock was set back.
     open_since = closed_until(conn, region)
     if open_since > upload.now + _LONGEST_WAIT_SECONDS:
-        # Nobody may be told that keys are taken which would warn nobody.
+        # Accepting keys that would warn no one would be a false promise.
         raise StoreError(
-            "the last export is of a time that is still to come, so no keys are taken: set the"
-            " clock right, or see 'Keeping it' in packaging/server/README.md"
+            "the last export is dated in the future, so no keys are accepted: set the clock"
+            " right, or see 'Keeping it' in packaging/server/README.md"
         )
     existing = find_keys(conn, [each.key.key_data for each in upload.keys])
     inserted: list[NewKey] = []
@@ -101,7 +104,7 @@ def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list
         created_at = max(each.created_at, open_since)
         old = existing.get(each.key.key_data)
         if old is None:
-            # There is nothing to warn of, and nothing to take back.
+            # A negative test warns no one, and there is no key to revoke.
             if each.key.report_type is not ReportType.REVOKED:
                 inserted.append(NewKey(each.key, created_at))
         elif _is_revision(old, each, right, upload.now):
@@ -112,7 +115,7 @@ def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list
 
 
 def _disguised(request: PublishRequest) -> PublishRequest:
-    """Return an upload of other keys, so that nobody learns by pretending which are stored."""
+    """Return an upload of other keys, so that cover traffic cannot reveal which are stored."""
     keys = (
         replace(key, key_text=base64.b64encode(secrets.token_bytes(KEY_LENGTH)).decode())
         for key in request.keys
@@ -131,16 +134,16 @@ def take_upload(
 ) -> PublishResponse:
     """Store the keys of an upload whose certificate was checked; they are on the disk on return.
 
-    The same keys sent again change nothing and are answered with success. For an upload that only
-    pretends the same is done with other keys, of which nothing is kept or counted.
+    The same keys sent again change nothing, and the answer is a success. For cover traffic the same
+    is done with other keys, of which nothing is kept or counted.
 
     Raises
     ------
     PublishRejected
-        When a rule refuses the upload, or keys may not be revised so; nothing is stored then.
+        When a rule refuses the upload, or a revision is not allowed; then nothing is stored.
     StoreError
-        When the database cannot store it, or keys would wait for more than a day for a clock that
-        shows less than at the last export.
+        When the database cannot store it, or the clock shows so much less than at the last export
+        that keys would wait for more than a day.
     """
     now = server.clock.now()
     if is_cover:

@@ -1,1 +1,1 @@
-"""Database, files and private keys."""
+"""Everything the server keeps."""

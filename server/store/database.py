@@ -1,4 +1,25 @@
-"""The server's database: SQLAlchemy Core over SQLite, durable, private, migrated by alembic."""
+"""The server's database: SQLAlchemy Core over SQLite or PostgreSQL, migrated by alembic."""
+
+# Writers take turns. What a transaction reads decides what it writes: whether a code was used,
+# whether a key is stored, how far a region is exported. Two writers at the same time could both
+# read "not yet" and both write "done".
+#
+# The usual way is to let them run and to have the database find the conflict. With SERIALIZABLE,
+# PostgreSQL then ends one of the two with an error, and the program must repeat its transaction.
+# Here that fails in two ways. A repeated request takes longer, and whether it is repeated depends
+# on what it does, so its time could distinguish cover traffic from a report. And SQLite has no
+# such level: a transaction that starts as a reader, and wants to write after another one wrote,
+# cannot be repeated by the driver. It ends with "database is locked".
+#
+# So every writer asks for the right to write before it reads. SQLite has BEGIN IMMEDIATE for this.
+# In PostgreSQL an advisory lock does the same, under one name for all of this project's writers.
+# It is held to the end of the transaction, so neither a crash nor an early return can keep it.
+# Row locks alone would not do, because a row that is not there yet cannot be locked. Readers take
+# no lock: they read one state (WAL, or REPEATABLE READ) while others write.
+#
+# SQLite lets waiting writers try again at random intervals, so within a process a semaphore puts
+# them in order. The price is that no second node adds write throughput. A report is three short
+# transactions, so this is not the limit of a server.
 
 from __future__ import annotations
 
@@ -7,6 +28,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +38,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, require
 from tracing_core.store.sqlite import as_store_error, create_private, database_errors
 
-__all__ = ["Database", "kept_if", "metadata"]
+__all__ = ["Database", "DatabaseLimits", "kept_if", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -27,22 +49,31 @@ metadata = MetaData(
 )
 """The tables of every domain; their stores define them on it."""
 
-_BUSY_TIMEOUT_SECONDS = 5.0
-_TURN_TIMEOUT_SECONDS = 30.0
 _MANY = 1_000
-_MOST_BYTES_COMPACTED_IN_MEMORY = 64 * 2**20
 _READ_ONLY = {"truyvet_read_only": True}
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseLimits:
+    """How long a database waits, and how much memory it takes."""
+
+    busy_seconds: float = 5.0
+    """Longest wait for the lock of another process on a SQLite file."""
+    turn_seconds: float = 30.0
+    """Longest wait for the right to write."""
+    bytes_compacted_in_memory: int = 64 * 2**20
+    """A SQLite file of at most this size is rewritten in memory, a larger one on its own disk."""
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own transactions begin deferred; ours begin in `_begin_sqlite`.
+    # The driver's own transactions are deferred; ours start in `_begin_sqlite`.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
         "secure_delete=ON",
         "foreign_keys=ON",
-        # What must be undone holds rows, and would else go to files in everybody's folder.
+        # Undo information holds rows, and would otherwise go to files in a public folder.
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -60,7 +91,6 @@ def _begin_postgresql(connection: Connection) -> None:
     if _is_read_only(connection):
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     else:
-        # Writers take turns as in SQLite, so that what was read still holds when it is written.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('truyvet'))").close()
 
 
@@ -71,9 +101,11 @@ def _postgresql_error(error: DBAPIError, name: str) -> StoreError:
     if state == "53100":
         return StoreFull(f"the disk of {name} is full: free some space, nothing was lost")
     if state is None or error.connection_invalidated:
-        return StoreError(f"{name} does not answer: see that PostgreSQL runs and takes this user")
+        return StoreError(
+            f"{name} does not answer: check that PostgreSQL runs and accepts this user"
+        )
     kind = type(error.orig).__name__
-    return StoreError(f"{name} cannot be used ({kind}): see the log of PostgreSQL")
+    return StoreError(f"{name} cannot be used ({kind}): see PostgreSQL's log")
 
 
 def _parsed(url: str | URL) -> URL:
@@ -96,10 +128,17 @@ def _parsed(url: str | URL) -> URL:
 
 @contextlib.contextmanager
 def kept_if(connection: Connection, is_kept: bool) -> Iterator[None]:
-    """Write inside a transaction; on ``False`` all is undone, and yet as much reaches the disk.
+    """Write inside a transaction, or undo it and still put as much on the disk.
 
-    SQLite writes the pages that were touched at the commit, even where they are again what they
-    were, so the time that takes does not tell one from the other.
+    At the commit SQLite writes every page that was touched, changed or not, so the time that takes
+    does not distinguish the two.
+
+    Parameters
+    ----------
+    connection
+        A connection within a transaction.
+    is_kept
+        False undoes all that the block wrote.
     """
     attempt = connection.begin_nested()
     yield
@@ -116,16 +155,19 @@ class Database:
     ----------
     url
         SQLAlchemy's URL. A SQLite file is created, readable by its owner only.
+    limits
+        How long it waits, and how much memory it takes.
 
     Raises
     ------
     StoreError
-        When the file cannot be created, or it is neither SQLite nor PostgreSQL.
+        When the file cannot be created, or the URL is neither SQLite's nor PostgreSQL's.
     MissingExtra
-        When the library for PostgreSQL is absent.
+        When the library for PostgreSQL is missing.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, limits: DatabaseLimits | None = None) -> None:
+        self._limits = limits or DatabaseLimits()
         parsed = _parsed(url)
         self._is_sqlite = parsed.get_backend_name() == "sqlite"
         self.name = (
@@ -138,19 +180,19 @@ class Database:
         if self._is_sqlite:
             with database_errors(self.name):
                 create_private(self.name)
-            options = {"connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS}}
+            options = {"connect_args": {"timeout": self._limits.busy_seconds}}
         else:
-            wait = f"-c lock_timeout={_TURN_TIMEOUT_SECONDS:.0f}s"
-            # A connection that PostgreSQL ended, to be started anew, must cost no request.
+            wait = f"-c lock_timeout={self._limits.turn_seconds:.0f}s"
+            # A connection that PostgreSQL closed when it restarted must not fail a request.
             options = {"connect_args": {"options": wait}, "pool_pre_ping": True}
-        # SQLite lets waiting writers try again at random, so within a process they take turns.
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
-        # Parameters hold keys, so no error may show them. Connections are as many as requests at
-        # once, which are bounded elsewhere.
+        # Parameters hold keys, so no error may show them. Requests at once are bounded elsewhere,
+        # and connections with them.
         self.engine: Engine = create_engine(
             parsed, hide_parameters=True, max_overflow=-1, **options
         )
-        # Whoever lets go of the database lets go of its connections too.
+        """The pool of connections."""
+        # A database that is dropped without `close` closes its connections too.
         weakref.finalize(self, self.engine.dispose)
         if self._is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -171,7 +213,7 @@ class Database:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._writers.acquire(timeout=_TURN_TIMEOUT_SECONDS):
+        if not self._writers.acquire(timeout=self._limits.turn_seconds):
             raise StoreBusy(f"{self.name} is too busy: try again")
         try:
             yield
@@ -180,12 +222,12 @@ class Database:
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Write several things or none; when the block ends they are on the disk.
+        """Write everything in the block or nothing; at its end it is on the disk.
 
         Raises
         ------
         StoreBusy, StoreFull, StoreError
-            When the database cannot; nothing of the block is kept.
+            When the database cannot be written; nothing of the block is kept.
         """
         with self._turn(), self._translated(), self.engine.begin() as connection:
             yield connection
@@ -231,7 +273,7 @@ class Database:
             command.upgrade(config, "head")
 
     def note_deletion(self, connection: Connection) -> None:
-        """Note, in the transaction that deletes, that the file must be compacted."""
+        """Mark the file as to be compacted; call it in the transaction that deletes."""
         if self._is_sqlite:
             connection.exec_driver_sql("PRAGMA user_version = 1")
 
@@ -244,9 +286,9 @@ class Database:
         Raises
         ------
         StoreBusy
-            When others use the database all the while; the next call tries again.
+            When others use the database all this time; the next call tries again.
         StoreFull
-            When the disk has no room for a second copy.
+            When the disk has no space for a second copy.
         """
         if not self._is_sqlite:
             return
@@ -263,17 +305,17 @@ class Database:
                 pooled.close()
 
     def _vacuum(self, connection: Any) -> None:
-        # The second copy is made in memory, or where that is too much in an unnamed file beside the
-        # first: never in a folder that all may write to, nor on another disk.
+        # The second copy is made in memory, or if that is too much in an unnamed file beside the
+        # first: never in a folder that others may write to, nor on another disk.
         pages, size = (
             connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("page_count", "page_size")
         )
-        if pages * size <= _MOST_BYTES_COMPACTED_IN_MEMORY:
+        if pages * size <= self._limits.bytes_compacted_in_memory:
             connection.execute("VACUUM")
             return
         folder = str(Path(self.name).resolve().parent).replace("'", "''")
-        # It is the whole process's, in which nothing else makes such files.
+        # The setting is the whole process's, which makes no other such files.
         connection.execute(f"PRAGMA temp_store_directory='{folder}'")
         connection.execute("PRAGMA temp_store=FILE")
         try:
@@ -285,7 +327,7 @@ class Database:
     def _checkpoint(self, connection: Any) -> None:
         is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if is_busy:
-            raise StoreBusy(f"{self.name} is being read: deleted rows are removed later")
+            raise StoreBusy(f"{self.name} is being read: deleted rows will be removed later")
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,4 +1,4 @@
-"""The table of published keys. It has no column for a person, a place or an address."""
+"""Table of published keys. It has no column for a person, a place or an address."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 EMBARGO_SECONDS = 7_200
-"""How long after its last interval a key must not leave: devices accept its identifiers so long."""
+"""Time after its last interval in which a key must not leave: devices accept its identifiers."""
 
 BACKFILLED_RISK = {
     ReportType.CONFIRMED_TEST: 2,
@@ -78,8 +78,8 @@ diagnosis_key = Table(
     Index(None, "region", "created_at"),
     Index(None, "region", "revised_at"),
 )
-"""`created_at` is the start of the window in which the key may first leave: its arrival, cut down,
-or for a key still in use the end of its use. All times are UTC Unix seconds."""
+"""`created_at` is the start of the window in which the key may first leave: its arrival, rounded
+down, or the end of its use if it is still in use. All times are UTC Unix seconds."""
 
 _K = diagnosis_key.c
 _VARIABLES_AT_ONCE = 500
@@ -111,7 +111,7 @@ class StoredKey:
     revised_at: int | None
     """Start of the window of its revision (UTC Unix seconds); None if never revised."""
     revised_report_type: ReportType | None
-    """What it was revised to; None if never revised."""
+    """Its report type after the revision; None if never revised."""
     is_padding: bool
 
 
@@ -156,7 +156,7 @@ def _statement(key: DiagnosisKey | None, prefix: str) -> dict[str, int | None]:
 
 
 def find_keys(conn: Connection, key_data: Sequence[bytes]) -> dict[bytes, StoredKey]:
-    """Return those of the keys that are stored, by key data."""
+    """Return the keys that are stored, by key data."""
     found: dict[bytes, StoredKey] = {}
     for at in range(0, len(key_data), _VARIABLES_AT_ONCE):
         some = key_data[at : at + _VARIABLES_AT_ONCE]
@@ -173,7 +173,7 @@ def find_keys(conn: Connection, key_data: Sequence[bytes]) -> dict[bytes, Stored
 
 
 def revise_key(conn: Connection, revised: DiagnosisKey, revised_at: int) -> None:
-    """Write a stored key's one revision."""
+    """Write the one revision of a stored key."""
     conn.execute(
         update(diagnosis_key)
         .where(_K.key_data == revised.key_data)
@@ -187,7 +187,7 @@ def revise_key(conn: Connection, revised: DiagnosisKey, revised_at: int) -> None
 
 
 def first_created_at(conn: Connection, region: str) -> int | None:
-    """Return when the region's first stored key may leave (UTC Unix seconds), None without keys."""
+    """Return when the region's first key may leave (UTC Unix seconds); None without keys."""
     moment: int | None = conn.execute(
         select(func.min(_K.created_at)).where(_K.region == region)
     ).scalar_one()
@@ -197,10 +197,24 @@ def first_created_at(conn: Connection, region: str) -> int | None:
 def postpone_keys_in_use(
     conn: Connection, region: str, start: int, end: int, *, now: float, truncate_seconds: int
 ) -> int:
-    """Move a window's keys that must not leave yet to the window in which they may; count them."""
+    """Move keys that must not leave yet to the window in which they may; return how many.
+
+    Parameters
+    ----------
+    conn
+        A transaction.
+    region
+        The region.
+    start, end
+        The window that is about to leave (UTC Unix seconds).
+    now
+        The time.
+    truncate_seconds
+        What times of rows are rounded to.
+    """
     leaves_at = (_K.rolling_start_interval_number + _K.rolling_period) * INTERVAL_SECONDS
     leaves_at = leaves_at + EMBARGO_SECONDS
-    # Cut up: a key created in a window leaves after the window's end, never before its moment.
+    # Rounded up: a key created in a window leaves after its end, never before its own moment.
     whole = (leaves_at + truncate_seconds - 1) // truncate_seconds * truncate_seconds
     result = conn.execute(
         update(diagnosis_key)
@@ -211,12 +225,12 @@ def postpone_keys_in_use(
 
 
 def created_keys(conn: Connection, region: str, start: int, end: int) -> Iterator[DiagnosisKey]:
-    """Read the keys of a window, padding included, sorted by key data, as known at its end.
+    """Read the keys that first leave in a window, padding included, sorted, as known at its end.
 
-    A key that was taken back before it ever left stays here.
+    A key that was revoked before it ever left is not among them.
     """
-    taken_back = and_(_revised_by(end), _K.revised_report_type == int(ReportType.REVOKED))
-    return _read(conn, end, _K.region == region, _in(_K.created_at, start, end), not_(taken_back))
+    is_revoked = and_(_revised_by(end), _K.revised_report_type == int(ReportType.REVOKED))
+    return _read(conn, end, _K.region == region, _in(_K.created_at, start, end), not_(is_revoked))
 
 
 def revised_keys(conn: Connection, region: str, start: int, end: int) -> Iterator[DiagnosisKey]:
@@ -265,5 +279,5 @@ def _read(conn: Connection, end: int, *conditions: ColumnElement[bool]) -> Itera
 
 
 def delete_keys_created_before(conn: Connection, moment: int) -> int:
-    """Delete the keys of windows that began before a moment; return how many."""
+    """Delete the keys of windows that start before a moment; return how many."""
     return conn.execute(delete(diagnosis_key).where(_K.created_at < moment)).rowcount

@@ -1,4 +1,4 @@
-"""Small files that are whole or absent, whatever happens to the machine."""
+"""Durable files, which are whole or absent whatever happens to the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}")
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder's names on the disk, so that a rename survives a power cut."""
+    """Write a folder's names to the disk, so that a rename survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -27,12 +27,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder that only its owner may enter, or make an existing one so.
+    """Create a folder that only its owner may enter, or change an existing one.
 
     Raises
     ------
     StoreError
-        When it cannot be made.
+        When it cannot be created.
     """
     with file_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,19 +63,19 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
 
 def unfinished(name: str) -> str | None:
-    """Tell of which file a writer that died left the beginning under this name; None of none."""
+    """Return the file that a writer was replacing when it died and left this name, or None."""
     match = _TEMPORARY.fullmatch(name)
     return match and match[1]
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep every other process that asks for the same lock waiting; a dead one holds nothing.
+    """Hold a lock, for which other processes wait; it ends with the process.
 
     Raises
     ------
     StoreError
-        When the lock file cannot be made.
+        When the lock file cannot be created.
     """
     with file_errors(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

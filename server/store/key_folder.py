@@ -1,8 +1,8 @@
-"""The folder of the server's private keys.
+"""Private keys in a folder.
 
-One file a key, and ``keys.json``, which says what each is for; replacing that file is the one step
-that makes a change hold. A key file it does not name is what a crash left, and is removed.
-Every process reads the folder anew when it changed, so a rotation needs no restart.
+It has one file per key, and ``keys.json``, which says what each is for. Replacing that file is the
+one step by which a change takes effect. A file that it does not name was left by a crash and is
+removed. Every process reads the folder again when it has changed, so a rotation needs no restart.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ T = TypeVar("T")
 class KeyFolder:
     """The private keys of a home folder, in ``HOME/keys``.
 
-    Nothing is read or made before a method is called.
+    Nothing is read or written before a method is called.
     """
 
     def __init__(self, home: Path) -> None:
@@ -57,7 +57,7 @@ class KeyFolder:
         self._loaded: dict[str, Any] = {}
 
     def create(self, region: str) -> None:
-        """Make the folder and every first key; keys that are there stay as they are.
+        """Make the folder and every first key; existing keys stay as they are.
 
         Raises
         ------
@@ -77,26 +77,26 @@ class KeyFolder:
     def check_region(self, region: str) -> None:
         """Check that the keys were made for a region.
 
-        Devices ask for that one, and follow no chain of trust into another.
+        Devices ask for that region, and follow no chain of trust into another.
 
         Raises
         ------
         StoreError
-            When they were made for another, or the folder was never set up.
+            When they were made for another one, or the folder was never set up.
         """
         if (made_for := self.manifest().export_key_id) != region:
             raise StoreError(
-                f"{self.folder} is of region {made_for}: set the region so again, or set up"
-                f" another home for {region}"
+                f"{self.folder} is of region {made_for}: set that region again, or set up another"
+                f" home for {region}"
             )
 
     def manifest(self) -> Manifest:
-        """Read which keys there are.
+        """Return which keys there are.
 
         Raises
         ------
         StoreError
-            When the folder was never set up, or holds something else.
+            When the folder was never set up, or cannot be read.
         """
         path = self.folder / _MANIFEST
         try:
@@ -118,9 +118,9 @@ class KeyFolder:
             raise StoreError(f"{path} cannot be read: restore it from a copy") from error
 
     def update(self, change: Callable[[Manifest], Manifest]) -> Manifest:
-        """Change which keys there are, in one step that no other process sees half of.
+        """Change which keys there are, in one step of which no other process sees a half.
 
-        `change` makes the key files its manifest adds, by `make`; those that it no longer names are
+        `change` makes the files that its manifest adds, by `make`; those it no longer names are
         removed last.
 
         Raises
@@ -145,7 +145,7 @@ class KeyFolder:
         )
 
     def config_key(self) -> ec.EllipticCurvePrivateKey:
-        """Return the key that signs trust documents and settings."""
+        """Return the key that signs trust documents and the configuration."""
         return self._current(lambda manifest: self.load(manifest.config_file))
 
     def certificate_key(self) -> NamedKey:
@@ -162,7 +162,7 @@ class KeyFolder:
         return self._secret(f"code-{self.manifest().code}")
 
     def _current(self, read: Callable[[Manifest], T]) -> T:
-        # Another process may remove a key between our reading of its name and of its file.
+        # Another process may remove a key after its name was read and before its file is.
         while True:
             manifest = self.manifest()
             try:
@@ -177,7 +177,7 @@ class KeyFolder:
         Raises
         ------
         StoreError
-            When the file is no P-256 private key.
+            When the file is not a P-256 private key.
         """
         key = self._loaded.get(name)
         if key is None:
@@ -187,15 +187,15 @@ class KeyFolder:
             try:
                 key = load_pem_private_key(text, password=None)
             except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-                raise StoreError(f"{path} is no private key: restore it from a copy") from error
+                raise StoreError(f"{path} is not a private key: restore it from a copy") from error
             if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-                raise StoreError(f"{path} is no P-256 private key: restore it from a copy")
+                raise StoreError(f"{path} is not a P-256 private key: restore it from a copy")
             self._loaded[name] = key
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return key
 
     def make(self, name: str) -> None:
-        """Make a key file that the manifest about to be written names."""
+        """Make a key that the manifest about to be written names."""
         self._loaded.pop(name, None)
         if name.endswith(".pem"):
             data = ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -215,9 +215,9 @@ class KeyFolder:
             try:
                 secret = base64.b64decode(text, validate=True)
             except ValueError as error:
-                raise StoreError(f"{path} is no key: restore it from a copy") from error
+                raise StoreError(f"{path} is not a key: restore it from a copy") from error
             if len(secret) != _SECRET_BYTES:
-                raise StoreError(f"{path} is no key: restore it from a copy")
+                raise StoreError(f"{path} is not a key: restore it from a copy")
             self._loaded[file] = secret
         return SecretKey(name, secret)
 
@@ -229,5 +229,5 @@ class KeyFolder:
             for path in self.folder.iterdir():
                 if path.name not in named:
                     path.unlink()
-        # Not gone through, since requests load keys meanwhile; those that stay are read again.
+        # Replaced, not iterated over, because requests load keys meanwhile.
         self._loaded = {}

@@ -1,4 +1,4 @@
-"""The published files: written whole, put on the disk, and only then given their name."""
+"""Published files in a folder: written whole and durably, and only then given their name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LocalStorage:
             yield name
 
     def stage(self, data: bytes) -> str:
-        """Write a file whole and onto the disk, where nobody is served it; return its staged name.
+        """Write a whole file durably, without publishing it; return its staged name.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class LocalStorage:
         staged = f"{_STAGING}/{secrets.token_hex(16)}"
         with self._translated(staged):
             obstore.put(self._open(), staged, data, use_multipart=False)
-            # An object store's promise of atomicity is about readers; the disk is ours to see to.
+            # The object store makes a file atomic for readers; making it durable is up to us.
             descriptor = os.open(self.folder / staged, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(descriptor)
@@ -85,7 +85,7 @@ class LocalStorage:
             sync_folder(folder.parent)
 
     def read(self, name: str, *, start: int = 0) -> StoredFile | None:
-        """Open a published file; None if there is none.
+        """Open a published file; None if it does not exist.
 
         Parameters
         ----------
@@ -114,13 +114,13 @@ class LocalStorage:
             )
 
     def names(self, region: str) -> set[str]:
-        """Return the names of a region's files, the index too."""
+        """Return the names of a region's published files, its index included."""
         obstore = require("obstore", extra="server")
         with self._translated(region):
             return {meta["path"] for meta in obstore.list(self._open(), prefix=region).collect()}
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete files; one that is gone already is no fault.
+        """Delete files, published or staged; a missing one is not an error.
 
         Raises
         ------
@@ -133,9 +133,9 @@ class LocalStorage:
                 obstore.delete(self._open(), name)
 
     def clear_staging(self) -> None:
-        """Delete what writers that died left; only for who knows that no other writer lives."""
+        """Delete staged files that writers left when they died."""
         with self._translated(_STAGING):
-            # Directly, because an object store hides its own unfinished files.
+            # Directly, because the object store hides its own unfinished files.
             for path in (self.folder / _STAGING).glob("*"):
                 path.unlink(missing_ok=True)
 
@@ -152,7 +152,7 @@ class LocalStorage:
         try:
             yield
         except (exceptions.BaseError, OSError) as error:
-            # The store's own errors carry the system's only as text.
+            # The store's own errors have the system's only as text.
             if os.strerror(errno.ENOSPC) in str(error):
                 raise StoreFull(
                     f"the disk that holds {self.folder} is full: free some space, nothing was lost"

@@ -20,7 +20,7 @@ __all__ = [
 
 
 class NamedKey(NamedTuple):
-    """A P-256 key and the name others know it by."""
+    """A P-256 key and its public name."""
 
     key_id: str
     private_key: ec.EllipticCurvePrivateKey
@@ -46,7 +46,7 @@ class ExportKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key that signs key files, as ``keys.json`` knows it."""
+    """A key that signs key files, as the manifest records it."""
 
     version: str
     """``v1``, ``v2``, …: the `verification_key_version` of key files."""
@@ -59,34 +59,34 @@ class KeyRecord:
         return f"export-{self.version}.pem"
 
     def is_used_at(self, now: float) -> bool:
-        """Tell whether it signs at a moment (UTC Unix seconds)."""
+        """Return True if it signs at a moment (UTC Unix seconds)."""
         return self.retires_at is None or now < self.retires_at
 
 
 @dataclass(frozen=True, slots=True)
 class SignedDocument:
-    """The configuration, signed."""
+    """The signed configuration."""
 
     sequence: int
     """Rises with every signing."""
     digest: str
-    """Of what was signed and with which key, to see whether it must be signed anew."""
+    """Hash of what was signed, and of the key; it differs when a new signature is due."""
     renew_at: int
-    """When it is signed anew though nothing changed (UTC Unix seconds)."""
+    """When it is signed again although nothing changed (UTC Unix seconds)."""
     document: str
     """A JWS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Which keys there are."""
+    """Record of the keys there are, and of what they have signed."""
 
     export_key_id: str
     """The `verification_key_id` of key files: the region."""
     export: tuple[KeyRecord, ...]
     """The keys that sign key files, oldest first."""
     config: int
-    """Number of the key that signs trust documents and settings."""
+    """Number of the key that signs trust documents and the configuration."""
     certificate: int
     """Number of the key that signs verification certificates."""
     revision: int
@@ -94,15 +94,15 @@ class Manifest:
     code: int
     """Number of the key that codes and tokens are hashed with."""
     fingerprint: str = ""
-    """Of the key that signed the first trust document: what agents join by."""
+    """Fingerprint of the key that signed the first trust document; it is in the join line."""
     documents: tuple[str, ...] = ()
     """The chain of signed trust documents, oldest first; see `server.trust.chain`."""
     signed_config: SignedDocument | None = None
-    """The configuration as signed last; see `server.trust.config_document`."""
+    """The configuration as last signed; see `server.trust.config_document`."""
 
     @property
     def config_file(self) -> str:
-        """Name of the file of the key that signs trust documents and settings."""
+        """Name of the file of the key that signs trust documents and the configuration."""
         return f"config-{self.config}.pem"
 
     def file_names(self) -> set[str]:

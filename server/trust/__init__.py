@@ -1,1 +1,1 @@
-"""What devices trust this server by: its keys, their history, and its signed settings."""
+"""Trust of devices in this server: its keys, their history, its signed configuration."""

@@ -1,4 +1,4 @@
-"""What devices trust this server by, over HTTP."""
+"""Routes of trust: trust documents, configuration and signing keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _HEADERS = {"Cache-Control": "public, max-age=60"}
 
 
 IfNoneMatch = Annotated[
-    str | None, Header(description="ETags of versions the client has: 304 if it is one of them.")
+    str | None,
+    Header(description="ETags the client has; 304 if the current one is among them."),
 ]
 
 
@@ -32,13 +33,13 @@ def _tagged(response: Response, if_none_match: str | None) -> Response:
 
 
 def _trust(server: CurrentServer, if_none_match: IfNoneMatch = None) -> Response:
-    """Return every trust document, oldest first; each is signed by the key the one before names."""
+    """Return every trust document, oldest first; each is signed with the previous one's key."""
     documents = list(server.keys.manifest().documents)
     return _tagged(JSONResponse({"documents": documents}, headers=_HEADERS), if_none_match)
 
 
 def _config(server: CurrentServer, region: str, if_none_match: IfNoneMatch = None) -> Response:
-    """Return what devices of a region are to follow: risk, contact and pace, as a JWS."""
+    """Return the configuration of a region's devices: risk, contact and pace, as a JWS."""
     if region != server.region:
         raise Refused("not_found", "this server serves another region")
     document = current_config(server.keys, region, server.settings, server.clock.now())
@@ -46,7 +47,7 @@ def _config(server: CurrentServer, region: str, if_none_match: IfNoneMatch = Non
 
 
 def _jwks(server: CurrentServer) -> JSONResponse:
-    """Return the keys that verification certificates are signed with (RFC 7517)."""
+    """Return the keys that sign verification certificates (RFC 7517)."""
     from jwt.algorithms import ECAlgorithm
 
     key = server.keys.certificate_key()
@@ -56,7 +57,7 @@ def _jwks(server: CurrentServer) -> JSONResponse:
 
 
 def trust_router() -> APIRouter:
-    """Make the routes of this domain."""
+    """Make the routes of trust."""
     router = APIRouter(tags=["trust"])
     router.add_api_route(
         "/v1/trust",
@@ -72,7 +73,7 @@ def trust_router() -> APIRouter:
         responses={
             200: {"description": "The configuration.", "content": {_JOSE: {}}},
             304: {"description": "The client has it."},
-            404: {"description": "There is no such region."},
+            404: {"description": "No such region."},
         },
     )
     router.add_api_route("/.well-known/jwks.json", _jwks, operation_id="jwks")

@@ -1,8 +1,8 @@
-"""The chain of trust documents: which keys devices are to believe, from the first on.
+"""The chain of trust documents, each of which names the keys that devices trust from then on.
 
-A new key for key files signs beside the old one until every file the old one signed is forgotten,
-so a device that missed the change reads every file; then the old key is dropped for good. A new
-configuration key takes over at once: the old one's last act is to sign it in.
+A new key for key files signs beside the old one until every file that the old one signed is
+deleted, so a device that missed the change can read every file. Then the old key is deleted. A new
+configuration key takes over immediately: the last thing that the old one signs is its successor.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ __all__ = [
 
 
 def begin_chain(keys: PrivateKeys, region: str, now: float) -> None:
-    """Make every first key and the first trust document; what is there stays as it is.
+    """Make every first key and the first trust document; existing ones stay as they are.
 
     Raises
     ------
     StoreError
-        When the folder cannot be written.
+        When the keys cannot be stored.
     """
     keys.create(region)
 
@@ -49,18 +49,18 @@ def begin_chain(keys: PrivateKeys, region: str, now: float) -> None:
 
 
 def join_line(keys: PrivateKeys, url: str) -> JoinLine:
-    """Return the line that agents join this server by; it stays the same through all rotations.
+    """Return the line by which agents join this server; it stays the same through all rotations.
 
     Raises
     ------
     TrustError
-        When the server's address is one that agents refuse.
+        When agents refuse the server's address.
     """
     return JoinLine(url.rstrip("/"), keys.manifest().fingerprint)
 
 
 def rotate_export_key(keys: PrivateKeys, region: str, settings: Settings, now: float) -> str:
-    """Make a new key for key files; the old ones sign on for as long as files are kept.
+    """Make a new key for key files; old ones continue to sign for as long as files are kept.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def rotate_export_key(keys: PrivateKeys, region: str, settings: Settings, now: f
     Raises
     ------
     StoreError
-        When as many keys are in use as a file can have signatures.
+        When as many keys are in use as a key file can have signatures.
     """
 
     def change(manifest: Manifest) -> Manifest:
@@ -88,7 +88,7 @@ def rotate_export_key(keys: PrivateKeys, region: str, settings: Settings, now: f
 
 
 def retire_export_keys(keys: PrivateKeys, region: str, now: float) -> None:
-    """Drop the keys for key files whose time is over, from the folder and from trust."""
+    """Delete the keys for key files that have retired, and end the trust in them."""
 
     def left(manifest: Manifest) -> tuple[KeyRecord, ...]:
         return tuple(each for each in manifest.export if each.is_used_at(now))
@@ -105,7 +105,7 @@ def retire_export_keys(keys: PrivateKeys, region: str, now: float) -> None:
 
 
 def rotate_config_key(keys: PrivateKeys, region: str, now: float) -> str:
-    """Replace the key that signs trust documents and configuration; the old one is destroyed.
+    """Replace the key that signs trust documents and the configuration; delete the old one.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def _with_document(
     *,
     signed_by: EllipticCurvePrivateKey,
 ) -> Manifest:
-    """Add the document that says which keys the manifest holds."""
+    """Add the document that names the keys of the manifest."""
     document = TrustDocument(
         sequence=len(manifest.documents) + 1,
         region=region,

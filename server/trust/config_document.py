@@ -1,7 +1,7 @@
-"""The configuration that devices follow, signed anew whenever what it says has changed.
+"""The signed configuration of devices, signed again whenever its contents change.
 
-What it says stands in two files of the home folder that the operator may edit: ``contact.json``,
-and ``exposure-configuration.json``, which may be absent. The rest are settings.
+Its contents are in two files of the home folder that the operator may edit: ``contact.json``,
+and ``exposure-configuration.json``, which may be missing. The rest are settings.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CONTACT_FILE = "contact.json"
 """Whom an exposed person turns to: ``{"vi": {"name", "phone", "url", "advice"}, "en": {…}}``."""
 
 RISK_FILE = "exposure-configuration.json"
-"""How exposures are weighed; absent, the default of `tracing_core.configuration.env2`."""
+"""How exposures are weighed; if missing, the default of `tracing_core.configuration.env2`."""
 
 _CONTACT_FIELDS = tuple(field.name for field in fields(Contact))
 _LANGUAGES = frozenset({"vi", "en"})
@@ -50,20 +50,20 @@ _log = logging.getLogger(__name__)
 
 
 def set_contact(home: Path, file: Path | None) -> None:
-    """Write whom an exposed person turns to into the home folder.
+    """Write the contact for exposed persons into the home folder.
 
     Parameters
     ----------
     home
         The home folder.
     file
-        The operator's file, in the form of `CONTACT_FILE`; None keeps what is there, or else
-        writes words that hold anywhere.
+        The operator's file, in the form of `CONTACT_FILE`; None keeps an existing one, or else
+        writes advice that is valid anywhere.
 
     Raises
     ------
     StoreError
-        When the file cannot be read; the text says what is wrong.
+        When the file cannot be used; the text gives the reason.
     """
     target = home / CONTACT_FILE
     if file is not None:
@@ -78,10 +78,10 @@ def set_contact(home: Path, file: Path | None) -> None:
 
 
 def current_config(keys: PrivateKeys, region: str, settings: Settings, now: float) -> str:
-    """Return the configuration as a JWS, signed anew first if need be.
+    """Return the configuration as a JWS; sign it again if it changed or half its life is over.
 
-    That is when anything changed or half its life is over. If what the operator wrote cannot be
-    used, the last good one stays, and the log says why.
+    If a file of the operator cannot be used, the last good configuration stays, and the log gives
+    the reason.
 
     Raises
     ------
@@ -116,18 +116,18 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
         digest = _digest(keys, keys.manifest(), region, settings, contact, risk)
         if not _is_current(last, digest, now):
             last = keys.update(change).signed_config
-        _tell.cache_clear()
+        _log_once.cache_clear()
     except TracingError as error:
         if last is None:
             raise
-        _tell(str(error))
+        _log_once(str(error))
     assert last is not None
     return last.document
 
 
 @functools.lru_cache(maxsize=1)
-def _tell(fault: str) -> None:
-    # Every device asks, so it would be told without end: once is enough, until it is mended.
+def _log_once(fault: str) -> None:
+    # Every request of a device comes here, so an error is logged once, until it is corrected.
     _log.error("the configuration of devices stays as it was: %s", fault)
 
 
@@ -152,7 +152,7 @@ def _digest(
     risk: bytes | None,
 ) -> str:
     key = fingerprint(keys.load(manifest.config_file).public_key())
-    said = [
+    contents = [
         key,
         region,
         settings.health_authority_id,
@@ -162,7 +162,7 @@ def _digest(
         sha256(contact).hexdigest(),
         None if risk is None else sha256(risk).hexdigest(),
     ]
-    return sha256(json.dumps(said).encode()).hexdigest()
+    return sha256(json.dumps(contents).encode()).hexdigest()
 
 
 def _json(data: bytes, path: Path) -> Any:
@@ -173,17 +173,19 @@ def _json(data: bytes, path: Path) -> Any:
 
 
 def _read_contact(data: bytes, path: Path) -> Mapping[str, Contact]:
-    said = _json(data, path)
-    if not isinstance(said, dict) or not said or not _LANGUAGES.issuperset(said):
+    found = _json(data, path)
+    if not isinstance(found, dict) or not found or not _LANGUAGES.issuperset(found):
         raise StoreError(f'{path} must be an object with the languages "vi" and "en"')
-    for language, each in said.items():
-        # A device would pass over it, and show no number of a misspelt telephone.
+    for language, each in found.items():
+        # A device ignores unknown fields, and would show no number for a misspelt "phone".
         for name in each if isinstance(each, dict) else ():
             if name not in _CONTACT_FIELDS:
                 known = ", ".join(_CONTACT_FIELDS)
-                raise StoreError(f"{path}: {language} has {name!r:.40}, which is none of {known}")
+                raise StoreError(
+                    f"{path}: {language} has the unknown field {name!r:.40}: use {known}"
+                )
     try:
-        return {language: Contact.from_json(each) for language, each in said.items()}
+        return {language: Contact.from_json(each) for language, each in found.items()}
     except InvalidValue as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
 

@@ -1,1 +1,1 @@
-"""Codes that a health authority hands out, and what a device exchanges them for."""
+"""Verification codes, and what a device exchanges them for."""

@@ -1,4 +1,4 @@
-"""``/api/verify``, ``certificate``, ``issue``, ``batch-issue``: as Google's verification server."""
+"""Routes of verification, as in Google's server: verify, certificate, issue, batch-issue."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _verify(
 def _certificate(
     server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
 ) -> JSONResponse:
-    """Exchange a token for a certificate of the keys that a MAC stands for."""
+    """Exchange a token for a certificate of the keys behind a MAC."""
     limits.check(address)
     request = CertificateRequest.from_bytes(body)
     return answered(
@@ -124,7 +124,7 @@ def _batch_issue(server: CurrentServer, body: Body) -> JSONResponse:
 
 
 def verification_router() -> APIRouter:
-    """Make the routes of this domain."""
+    """Make the routes of verification."""
     router = APIRouter(prefix="/api", tags=["verification"])
 
     def add(

@@ -1,4 +1,4 @@
-"""The certificate that lets a device publish: a JWT as Google's verification server signs it."""
+"""Verification certificates: JWTs in the form of Google's server, with which a device publishes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from server.config import Settings
 from server.store.private_keys import NamedKey
-from server.verification.store import NOBODY, Subject
+from server.verification.store import DECOY, Subject
 from tracing_core.errors import InvalidValue, PublishRejected
 from tracing_core.http.publish_request import PublishRequest, check_key_hmac, decode_base64
 from tracing_core.protocol.diagnosis_key import ReportType
@@ -37,24 +37,24 @@ REPORT_TYPES = {
     "user-report": ReportType.SELF_REPORT,
     "negative": ReportType.REVOKED,
 }
-"""The words of the certificate, and what they are in a key file."""
+"""Report types by the certificate's words for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the health authority states about the keys of an upload."""
+    """Statement of the health authority about the keys of an upload."""
 
     report_type: ReportType
     symptom_onset_interval: int = field(default=0, repr=False)
-    """The interval in which symptoms began; 0 if unknown."""
+    """The interval in which symptoms started; 0 if unknown."""
 
 
 def onset_interval(subject: Subject) -> int:
-    """Return the interval in which symptoms began, else of the test; 0 if neither is known.
+    """Return the interval in which symptoms started, else that of the test; 0 if both are unknown.
 
-    Google's verification server states the onset alone, and its key server then assumes it four
-    days before the upload, whatever the day of the test (`Subject.SymptomInterval`,
-    `TransformPublish`). Of a person without symptoms the day of the test tells more.
+    Google's verification server states only the onset. If it is unknown, its key server assumes
+    four days before the upload, whatever the day of the test (`Subject.SymptomInterval`,
+    `TransformPublish`). For a person without symptoms the day of the test is a better estimate.
     """
     day = subject.symptom_date or subject.test_date
     if day is None:
@@ -65,7 +65,7 @@ def onset_interval(subject: Subject) -> int:
 def sign_certificate(
     subject: Subject, key_hmac: bytes, key: NamedKey, settings: Settings, now: float
 ) -> str:
-    """Sign what is known of a test, for the keys that a MAC stands for."""
+    """Sign what is known of a test, for the keys behind a MAC."""
     return _signed(
         subject,
         key_hmac,
@@ -73,7 +73,7 @@ def sign_certificate(
         iss=settings.issuer,
         aud=settings.audience,
         iat=int(now),
-        # A key server whose clock is a little behind must not find the certificate "not yet valid".
+        # For a key server whose clock is a little behind, it must not be "not yet valid".
         nbf=int(now) - settings.certificate_leeway_seconds,
         exp=int(now) + settings.certificate_seconds,
     )
@@ -118,12 +118,12 @@ def _decoded(
 def verify_certificate(
     upload: PublishRequest, key: NamedKey, settings: Settings, now: float
 ) -> Claims:
-    """Check the certificate of an upload, and that it was issued for these very keys.
+    """Check the certificate of an upload, and that it was issued for exactly these keys.
 
     Raises
     ------
     PublishRejected
-        When it is missing, forged, not or no longer valid, or belongs to other keys (401).
+        When it is missing, forged, not yet or no longer valid, or belongs to other keys (401).
     """
     if not upload.verification_payload:
         raise _refuse("the upload has no certificate: ask for one at /api/certificate")
@@ -132,7 +132,7 @@ def verify_certificate(
     )
     times = {name: claims.get(name, 0) for name in ("iat", "nbf", "exp")}
     if not all(type(time) is int for time in times.values()):
-        raise _refuse("the certificate states a time that is no number")
+        raise _refuse("the certificate has a time that is not a number")
     leeway = settings.certificate_leeway_seconds
     if max(times["iat"], times["nbf"]) > now + leeway:
         raise _refuse("the certificate is not valid yet: check the clocks")
@@ -141,7 +141,7 @@ def verify_certificate(
     report_type = REPORT_TYPES.get(str(claims["reportType"]))
     onset = claims.get("symptomOnsetInterval", 0)
     if report_type is None or type(onset) is not int:
-        raise _refuse("the certificate states no known kind of report")
+        raise _refuse("the certificate has an unknown report type")
     try:
         mac = decode_base64(str(claims["tekmac"]))
         check_key_hmac(upload.keys, decode_base64(upload.hmac_key), mac)
@@ -151,16 +151,16 @@ def verify_certificate(
 
 
 @functools.cache
-def _nobodys(issuer: str, audience: str) -> tuple[NamedKey, str]:
-    """Return a key that ends with the process, and a certificate by it for nobody's keys."""
-    key = NamedKey("nobody", ec.generate_private_key(ec.SECP256R1()))
+def _decoy(issuer: str, audience: str) -> tuple[NamedKey, str]:
+    """Return a key that ends with the process, and a certificate by it that fits no upload."""
+    key = NamedKey("decoy", ec.generate_private_key(ec.SECP256R1()))
     times = {"iat": 0, "nbf": 0, "exp": 2**40}
-    return key, _signed(NOBODY, bytes(32), key, iss=issuer, aud=audience, **times)
+    return key, _signed(DECOY, bytes(32), key, iss=issuer, aud=audience, **times)
 
 
 def pretend_to_verify(upload: PublishRequest, settings: Settings, now: float) -> Claims:
-    """Do the work of `verify_certificate` for an upload that only pretends."""
-    key, certificate = _nobodys(settings.issuer, settings.audience)
+    """Do the work of `verify_certificate` for cover traffic."""
+    key, certificate = _decoy(settings.issuer, settings.audience)
     with contextlib.suppress(PublishRejected):
         verify_certificate(replace(upload, verification_payload=certificate), key, settings, now)
     return Claims(ReportType.CONFIRMED_TEST)

@@ -1,4 +1,4 @@
-"""How often one client may ask, and how often it may be wrong; kept in memory only."""
+"""Limits of a client's requests and wrong codes, counted in memory only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _IPV6_NETWORK_BITS = 64
 
 @dataclass(slots=True)
 class _Client:
-    minute_began: float
+    minute_started_at: float
     requests: int = 0
     failures: int = 0
 
@@ -32,8 +32,8 @@ class _Client:
 class ClientLimits:
     """Counts the requests and wrong codes of each client.
 
-    A client is known by a hash of its address under a key that ends with the process, so no address
-    is stored; an IPv6 client is its network of 64 bits, which one household has.
+    A client is known by a hash of its address, with a key that ends with the process, so no address
+    is stored. An IPv6 client is its network of 64 bits, which belongs to one household.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -41,23 +41,23 @@ class ClientLimits:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._clients: OrderedDict[bytes, _Client] = OrderedDict()
-        # Apart, so that many who merely ask do not push out who is banned.
+        # Separate, so that a flood of requests does not push out banned clients.
         self._banned_until: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
     def size(self) -> int:
-        """How many clients are remembered for their requests."""
+        """Number of clients remembered for their requests."""
         return len(self._clients)
 
     @property
     def banned(self) -> int:
-        """How many clients are remembered because they were banned."""
+        """Number of clients remembered for a ban."""
         return len(self._banned_until)
 
     @property
     def names(self) -> frozenset[bytes]:
-        """What clients are remembered by: a hash of each."""
+        """Hashes by which the clients are remembered."""
         return frozenset(self._clients) | frozenset(self._banned_until)
 
     def _name(self, address: str) -> bytes:
@@ -87,7 +87,7 @@ class ClientLimits:
         Raises
         ------
         Refused
-            When the client asks too often, or was wrong too often (429).
+            When the client sent too many requests, or too many wrong codes.
         """
         with self._lock:
             now = self._clock.monotonic()
@@ -100,31 +100,40 @@ class ClientLimits:
         self.count_request(address)
 
     def count_request(self, address: str) -> None:
-        """Count a request that tries no code: a ban would outlast the certificate of an upload.
+        """Count a request without a code, which a ban does not stop.
+
+        A ban lasts longer than the certificate of an upload.
 
         Raises
         ------
         Refused
-            When the client asks too often (429).
+            When the client sent too many requests.
         """
         with self._lock:
             client = self._client(self._name(address))
             now = self._clock.monotonic()
-            if now - client.minute_began >= _MINUTE:
-                client.minute_began, client.requests = now, 0
+            if now - client.minute_started_at >= _MINUTE:
+                client.minute_started_at, client.requests = now, 0
             client.requests += 1
             if client.requests > self._settings.verify_requests_per_minute:
                 raise Refused(
                     "quota_exceeded",
                     "too many requests: try again in a minute",
-                    retry_after=int(client.minute_began + _MINUTE - now) + 1,
+                    retry_after=int(client.minute_started_at + _MINUTE - now) + 1,
                 )
 
     def count_code(self, address: str, is_right: bool | None) -> None:
-        """Note whether a code was right; None, of a code that only pretends, changes nothing.
+        """Count a wrong code, or forget wrong ones after a right code.
 
-        A right one shows that the wrong ones before it were slips of the finger; after too many in
-        a row the client is banned for a while.
+        A right code shows that the wrong ones before it were typing errors. After too many wrong
+        ones in a row the client is banned for a while.
+
+        Parameters
+        ----------
+        address
+            The client's address.
+        is_right
+            True if the code was right; None, for cover traffic, changes nothing.
         """
         with self._lock:
             name = self._name(address)
@@ -151,7 +160,7 @@ def _address(request: Request) -> str:
 
 
 Limits = Annotated[ClientLimits, Depends(_limits)]
-"""The type of a route's parameter that wants the counters."""
+"""Type of a route's parameter that receives the counts."""
 
 Address = Annotated[str, Depends(_address)]
-"""The type of a route's parameter that wants the client's address, for counting alone."""
+"""Type of a route's parameter that receives the client's address, only to count by it."""

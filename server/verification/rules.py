@@ -1,4 +1,4 @@
-"""Issuing codes, and exchanging a code for a token and a token for a certificate."""
+"""Rules of codes: how they are issued, and exchanged for tokens and certificates."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from server.errors import Refused
 from server.store.database import kept_if
 from server.verification.certificate import sign_certificate
 from server.verification.store import (
-    NOBODY,
-    NOBODYS_HASH,
+    DECOY,
+    DECOY_HASH,
     Subject,
     Voucher,
     claim_code,
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
-"""Small letters and digits without those that look alike."""
+"""Lower-case letters and digits without those that look alike."""
 
 _TRIES_FOR_A_FREE_CODE = 6
 _MAC_BYTES = 32
@@ -65,22 +65,22 @@ _ACCEPTS = {
 
 @dataclass(frozen=True, slots=True)
 class IssuedCode:
-    """A code to be given to whom it concerns."""
+    """A code for one person's report."""
 
     code: str = field(repr=False)
     uuid: str
-    """The operator's handle on it."""
+    """The operator's handle for it."""
     expires_at: int
     """UTC Unix seconds."""
 
 
 def keyed_hash(server: Server, kind: str, secret: str) -> bytes:
-    """Return what is stored of a code, token or key; it tells nothing without the server's key."""
+    """Return the stored hash of a code, token or key, useless without the server's own key."""
     return hmac.digest(server.keys.code_key().secret, f"{kind}:{secret}".encode(), "sha256")
 
 
 def replace_operator_key(server: Server) -> str:
-    """Make a key that lets its holder issue codes; the one before it ends.
+    """Make the operator's key, with which codes are issued; the previous one stops working.
 
     Raises
     ------
@@ -99,9 +99,9 @@ def check_operator_key(server: Server, key: str | None) -> None:
     Raises
     ------
     Refused
-        When the key is missing or nobody's (401).
+        When the key is missing or not valid.
     """
-    # The keyed hash is looked up, so the time it takes tells nothing about the key.
+    # The keyed hash is looked up, so the time it takes shows nothing about the key.
     with server.database.read() as conn:
         if not is_operator_key(conn, keyed_hash(server, "operator", key or "")):
             raise Refused("unauthorized", "X-API-Key is not a valid operator key")
@@ -116,7 +116,7 @@ def _day(name: str, text: str, time_zone_minutes: float, settings: Settings, now
         raise Refused("unparsable_request", "must be YYYY-MM-DD", field=name) from error
     if abs(time_zone_minutes) > _MAX_TIME_ZONE_MINUTES:
         raise Refused("unparsable_request", "must be -840 to 840 minutes", field="tzOffset")
-    # Clients disagree on which side of Greenwich is positive, so a day ahead is taken either way.
+    # Clients disagree about the sign of time zones, so a day ahead is accepted either way.
     present = datetime.fromtimestamp(now, UTC)
     latest = (present + timedelta(minutes=abs(time_zone_minutes))).date()
     earliest = (present - timedelta(seconds=settings.max_test_age_seconds)).date()
@@ -133,7 +133,7 @@ def _subject(request: IssueRequest, settings: Settings, now: float) -> Subject:
             _day(name, text, request.tz_offset, settings, now)
     test_type = request.test_type.lower()
     if test_type == "user-report":
-        raise Refused("unsupported_test_type", "this server takes no reports without a test")
+        raise Refused("unsupported_test_type", "this server accepts no reports without a test")
     if test_type not in _TEST_TYPES:
         raise Refused(
             "invalid_test_type", "must be confirmed, likely or negative", field="testType"
@@ -198,13 +198,13 @@ def _accepted(types: Sequence[str]) -> set[str]:
 
 def _refusal_of_code(found: Voucher | None, accepted: set[str], now: float) -> Refused | None:
     if found is None:
-        return Refused("code_not_found", "nobody knows this code: check its digits")
+        return Refused("code_not_found", "unknown code: check its digits")
     if found.is_spent:
         return Refused("code_invalid", "this code was used before: ask for a new one")
     if found.expires_at <= now:
         return Refused("code_expired", "this code has expired: ask for a new one")
     if found.subject.test_type not in accepted:
-        return Refused("unsupported_test_type", "this program cannot handle such a test")
+        return Refused("unsupported_test_type", "the client cannot handle this type of test")
     return None
 
 
@@ -221,13 +221,13 @@ def exchange_code(
 ) -> tuple[Subject, str]:
     """Exchange a code for a token, once.
 
-    Spaces and hyphens in a code do not count, nor does the case of its letters. A request that is
-    refused, or only pretends, does the same work, of which nothing is kept.
+    Spaces, hyphens and the case of letters in a code do not count. A request that is refused, and
+    cover traffic, do the same work, of which nothing is kept.
 
     Raises
     ------
     Refused
-        When the code is unknown, used or expired, or the client cannot handle its kind of test.
+        When the code is unknown, used or expired, or the client cannot handle its type of test.
     StoreError
         When the token cannot be stored.
     """
@@ -239,13 +239,13 @@ def exchange_code(
     token_hash = keyed_hash(server, "token", token)
     expires_at = int(now) + server.settings.token_seconds
     with server.database.begin() as conn:
-        # What a pretence sends is never looked up, so it cannot be used to guess codes.
-        found = find_code(conn, NOBODYS_HASH if is_cover else code_hash)
+        # A code in cover traffic is never looked up, so it cannot be used to guess codes.
+        found = find_code(conn, DECOY_HASH if is_cover else code_hash)
         refusal = _refusal_of_code(found, accepted, now)
         is_granted = refusal is None and not is_cover
-        subject = found.subject if found else NOBODY
+        subject = found.subject if found else DECOY
         with kept_if(conn, is_granted):
-            claim_code(conn, code_hash if is_granted else NOBODYS_HASH)
+            claim_code(conn, code_hash if is_granted else DECOY_HASH)
             insert_token(conn, token_hash, subject, expires_at)
     if refusal is not None:
         raise refusal
@@ -253,10 +253,10 @@ def exchange_code(
 
 
 def exchange_token(server: Server, request: CertificateRequest, *, is_cover: bool = False) -> str:
-    """Exchange a token for a certificate of the keys that a MAC stands for, once.
+    """Exchange a token for a certificate of the keys behind a MAC, once.
 
-    A request that is refused, or only pretends, does the same work: what is signed for it is of no
-    use to anybody.
+    A request that is refused, and cover traffic, do the same work; the certificate signed for them
+    is never sent.
 
     Raises
     ------
@@ -274,14 +274,14 @@ def exchange_token(server: Server, request: CertificateRequest, *, is_cover: boo
         raise Refused("hmac_invalid", f"must be {_MAC_BYTES} bytes", field="ekeyhmac")
     token_hash = keyed_hash(server, "token", request.token)
     with server.database.begin() as conn:
-        found = find_token(conn, NOBODYS_HASH if is_cover else token_hash)
+        found = find_token(conn, DECOY_HASH if is_cover else token_hash)
         refusal = _refusal_of_token(found, now)
         is_granted = refusal is None and not is_cover
         with kept_if(conn, is_granted):
-            use_token(conn, token_hash if is_granted else NOBODYS_HASH)
+            use_token(conn, token_hash if is_granted else DECOY_HASH)
         # Signed before the commit, so that a failure leaves the token as it was.
         certificate = sign_certificate(
-            found.subject if found else NOBODY,
+            found.subject if found else DECOY,
             mac if is_granted else bytes(_MAC_BYTES),
             server.keys.certificate_key(),
             server.settings,

@@ -1,4 +1,4 @@
-"""The tables of operators' keys, codes and tokens; of each only a keyed hash is stored."""
+"""Tables of operators' keys, codes and tokens, each stored only as a keyed hash."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from sqlalchemy import (
 from server.store.database import metadata
 
 __all__ = [
-    "NOBODY",
-    "NOBODYS_HASH",
+    "DECOY",
+    "DECOY_HASH",
     "Subject",
     "Voucher",
     "claim_code",
@@ -53,13 +53,13 @@ operator_key = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
-NOBODYS_HASH = b"\xff" * 32
-"""The hash of a code and a token that every database has and that nobody can know: requests that
-are granted nothing do on them the work of those that are."""
+DECOY_HASH = b"\xff" * 32
+"""Hash of a code and a token that every database has and that cannot be guessed. Requests that are
+refused do on them the work of those that are granted."""
 
 
 def _voucher_table(kind: str, flag: str, *columns: Column[Any]) -> Table:
-    """Define a table: dates are ISO, in the time zone of who was tested; times UTC Unix seconds."""
+    """Define a table; dates are ISO, in the tested person's time zone, times UTC Unix seconds."""
     return Table(
         f"verification_{kind}",
         metadata,
@@ -81,18 +81,18 @@ verification_token = _voucher_table("token", "is_used")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the health authority states about a test, whoever's it is."""
+    """Statement of the health authority about a test, without the person."""
 
     test_type: str
     """``confirmed``, ``likely`` or ``negative``."""
     symptom_date: str | None = None
-    """When symptoms began, ``YYYY-MM-DD``; None if unknown."""
+    """When symptoms started, ``YYYY-MM-DD``; None if unknown."""
     test_date: str | None = None
     """When the test was made, ``YYYY-MM-DD``; None if unknown."""
 
 
-NOBODY = Subject("confirmed", "2020-01-01")
-"""Whom that code and that token are about."""
+DECOY = Subject("confirmed", "2020-01-01")
+"""Statement of that code and that token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,27 +103,27 @@ class Voucher:
     expires_at: int
     """UTC Unix seconds."""
     is_spent: bool
-    """Whether it was exchanged, a code for a token and a token for a certificate."""
+    """True if it was exchanged: a code for a token, a token for a certificate."""
 
 
 def replace_operator_keys(conn: Connection, key_hash: bytes, created_at: int) -> None:
-    """Make one operator's key the only one."""
+    """Replace all operator keys by one."""
     conn.execute(delete(operator_key))
     conn.execute(insert(operator_key).values(key_hash=key_hash, created_at=created_at))
 
 
 def is_operator_key(conn: Connection, key_hash: bytes) -> bool:
-    """Tell whether a key belongs to an operator."""
+    """Return True if a key belongs to an operator."""
     return bool(conn.scalar(select(exists().where(operator_key.c.key_hash == key_hash))))
 
 
 def has_code(conn: Connection, code_hash: bytes) -> bool:
-    """Tell whether a code was issued and not yet forgotten."""
+    """Return True if a code was issued and is not yet deleted."""
     return bool(conn.scalar(select(exists().where(verification_code.c.code_hash == code_hash))))
 
 
 def has_uuid(conn: Connection, uuid: str) -> bool:
-    """Tell whether a code with this handle was issued and not yet forgotten."""
+    """Return True if a code with this handle was issued and is not yet deleted."""
     return bool(conn.scalar(select(exists().where(verification_code.c.uuid == uuid))))
 
 
@@ -155,7 +155,7 @@ def insert_code(
 
 
 def find_code(conn: Connection, code_hash: bytes) -> Voucher | None:
-    """Return a code, or None if nobody knows it."""
+    """Return a code, or None if it is unknown."""
     return _find(conn, verification_code.c.code_hash, code_hash)
 
 
@@ -171,7 +171,7 @@ def insert_token(conn: Connection, token_hash: bytes, subject: Subject, expires_
 
 
 def find_token(conn: Connection, token_hash: bytes) -> Voucher | None:
-    """Return a token, or None if nobody knows it."""
+    """Return a token, or None if it is unknown."""
     return _find(conn, verification_token.c.token_hash, token_hash)
 
 

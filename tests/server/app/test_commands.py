@@ -57,7 +57,7 @@ def test_what_is_wrong_is_named_as_it_was_typed(
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        ("colour = 1", "colour: there is no such setting"),
+        ("colour = 1", "colour: unknown setting"),
         ("code_digits = 3", "code_digits: must be greater than or equal to 6"),
         ("mirrors = 3", "mirrors: must be a list"),
         ('mirrors = ["x"]', "mirrors.0: must be like https://host/path"),

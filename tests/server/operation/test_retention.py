@@ -2,14 +2,17 @@
 
 import secrets
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from server.config import load_settings
+from server.context import Server
 from server.export.exporter import run_due
 from server.operation import retention as cleanup
 from server.publish.upload import take_upload
+from server.store.database import Database, DatabaseLimits
 from server.store.diagnosis_keys import NewKey, diagnosis_key, insert_keys
 from server.trust.chain import begin_chain, rotate_export_key
 from server.trust.config_document import current_config, set_contact
@@ -29,6 +32,11 @@ FEW = {"export_padding_keys": 60, "export_padding_spread": 5}
 @pytest.fixture
 def clock():
     return ManualClock(NOW)
+
+
+def with_limits(server: Server, limits: DatabaseLimits) -> Server:
+    server.close()
+    return replace(server, database=Database(server.settings.database, limits))
 
 
 def all_bytes(home) -> bytes:
@@ -118,16 +126,15 @@ def test_codes_are_known_as_expired_for_two_days_and_then_gone(tmp_path, clock):
     server.close()
 
 
-def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, clock, monkeypatch):
-    monkeypatch.setattr("server.store.database._BUSY_TIMEOUT_SECONDS", 0.2)
+def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, clock):
     home = tmp_path / "home"
-    server = open_server(home, clock, **FEW)
+    server = with_limits(open_server(home, clock, **FEW), DatabaseLimits(busy_seconds=0.2))
     sent = key()
     take_upload(server, "VN", upload_of(sent), Claims(ReportType.CONFIRMED_TEST, TODAY - 144))
     clock.advance(15 * DAY)
     with server.database.read() as reader:
         reader.execute(diagnosis_key.select()).fetchone()
-        with pytest.raises(StoreBusy, match="removed later"):
+        with pytest.raises(StoreBusy, match="will be removed later"):
             cleanup.run(server, "VN")
     assert cleanup.run(server, "VN").keys == 0
     assert sent.key_data not in all_bytes(home)
@@ -135,11 +142,10 @@ def test_what_a_reader_kept_from_being_removed_goes_the_next_time(tmp_path, cloc
 
 
 @pytest.mark.parametrize("is_large", [False, True])
-def test_no_copy_of_a_row_is_made_outside_the_home(tmp_path, clock, monkeypatch, is_large):
-    if is_large:
-        monkeypatch.setattr("server.store.database._MOST_BYTES_COMPACTED_IN_MEMORY", 0)
+def test_no_copy_of_a_row_is_made_outside_the_home(tmp_path, clock, is_large):
+    limits = DatabaseLimits(bytes_compacted_in_memory=0) if is_large else DatabaseLimits()
     home = tmp_path / "the operator's home"
-    server = open_server(home, clock)
+    server = with_limits(open_server(home, clock), limits)
     old, young = int(NOW), int(NOW) + 10 * DAY
     with server.database.begin() as conn:
         keys = [DiagnosisKey(secrets.token_bytes(16), TODAY) for _ in range(30_000)]

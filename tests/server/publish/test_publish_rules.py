@@ -84,7 +84,7 @@ def test_a_key_named_twice_counts_once() -> None:
     one = key()
     upload = applied(one, replace(one, rolling_period=10))
     assert [each.key.rolling_period for each in upload.keys] == [144]
-    assert "named before" in upload.dropped[0]
+    assert "twice" in upload.dropped[0]
 
 
 def test_age_is_that_of_the_last_use() -> None:

@@ -73,7 +73,7 @@ def test_dropped_keys_make_a_partial_failure(server: Server) -> None:
     response = publish(server, CONFIRMED, key(), key(period=0))
     assert response.code == "partial_failure"
     assert response.inserted_exposures == 1
-    assert response.error.startswith("key 1 cannot be taken")
+    assert response.error.startswith("key 1 cannot be accepted")
 
 
 def test_keys_are_counted_by_the_rule_that_took_them_away(server: Server) -> None:

@@ -14,7 +14,7 @@ import server.export.store
 import server.verification.store  # noqa: F401  (every store defines its tables)
 from server.config import SETTINGS_FILE, load_settings
 from server.context import Server
-from server.store.database import Database, metadata
+from server.store.database import Database, DatabaseLimits, metadata
 from server.store.diagnosis_keys import NewKey, find_keys, insert_keys
 from tests.server.homes import NOW, make_home, make_settings
 from tracing_core.clock import ManualClock
@@ -106,11 +106,9 @@ def test_an_error_shows_no_key(database: Database) -> None:
     assert caught.value.__cause__ is None or "\\x0b" not in str(caught.value.__cause__)
 
 
-def test_a_lock_held_elsewhere_is_one_line(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("server.store.database._BUSY_TIMEOUT_SECONDS", 0.05)
-    impatient = Database(f"sqlite:///{tmp_path / 'server.db'}")
+def test_a_lock_held_elsewhere_is_one_line(database: Database, tmp_path: Path) -> None:
+    limits = DatabaseLimits(busy_seconds=0.05)
+    impatient = Database(f"sqlite:///{tmp_path / 'server.db'}", limits)
     holder = sqlite3.connect(tmp_path / "server.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreBusy, match="in use by another process"), impatient.begin():

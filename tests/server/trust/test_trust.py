@@ -150,7 +150,7 @@ def test_another_region_is_refused_before_devices_lose_the_server(settings):
         lambda: Server.open(changed, ManualClock(NOW)),
         lambda: begin_chain(KeyFolder(settings.home), changed.region, NOW),
     ):
-        with pytest.raises(StoreError, match="is of region VN: set the region so again") as caught:
+        with pytest.raises(StoreError, match="is of region VN: set that region again") as caught:
             use()
         assert "\n" not in str(caught.value)
 
@@ -271,7 +271,7 @@ def test_a_file_that_cannot_be_used_is_logged_once_however_many_devices_ask(keys
 def test_a_misspelt_word_of_a_contact_is_named(tmp_path, settings):
     file = tmp_path / "contact.json"
     file.write_text('{"vi": {"name": "CDC", "telephone": "115"}}')
-    with pytest.raises(StoreError, match="vi has 'telephone', which is none of name, phone, url"):
+    with pytest.raises(StoreError, match="vi: unknown field 'telephone': use name, phone, url"):
         set_contact(settings.home, file)
 
 
