@@ -16,6 +16,7 @@ from ble_agent.air.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
 from ble_agent.app.outcome import Outcome
 from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.config import AgentConfig
+from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import date_text
 from ble_agent.messages.refusals import not_possible
@@ -152,6 +153,9 @@ def _minutes_ago(clock: Clock, moment: int | None) -> int | None:
 def _lines(checks: list[Check], known: _Known, language: str) -> Iterator[str]:
     for check in checks:
         yield f"{'✔' if check.ok else '✘'} {check.text}"
+    note = known.membership and choose_weighing(known.membership.config).note(language)
+    if note:
+        yield note
     yield say("status_keys", language, count=known.keys)
     for day, count in known.heard.items():
         yield say("status_heard", language, date=date_text(day, language), count=count)

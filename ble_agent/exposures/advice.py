@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ble_agent.authority.membership import Membership
 from ble_agent.exposures.check import CheckResult
+from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import MESSAGES, say
 from ble_agent.messages.language import date_text
 from tracing_core.configuration.env2 import NO_LEVEL
@@ -14,8 +15,13 @@ __all__ = ["owner_text"]
 
 def owner_text(result: CheckResult, membership: Membership, language: str) -> str:
     """Return what was recorded, what to do and whom to ask."""
+    note = choose_weighing(membership.config).note(language)
+    return "\n".join([*_lines(result, membership, language), *([note] if note else [])])
+
+
+def _lines(result: CheckResult, membership: Membership, language: str) -> list[str]:
     if not result.days:
-        return say("nothing_recorded", language)
+        return [say("nothing_recorded", language)]
     contact = membership.config.contact.get(language)
     # Days below the authority's threshold were recorded, so they are named, but without alarm.
     counts = result.level != NO_LEVEL
@@ -35,7 +41,7 @@ def owner_text(result: CheckResult, membership: Membership, language: str) -> st
         lines.append(say("what_to_do", language, advice=advice or say("default_advice", language)))
     if contact is not None:
         lines.append(say("contact", language, contact=_contact_line(contact)))
-    return "\n".join(lines)
+    return lines
 
 
 def _contact_line(contact: Contact) -> str:

@@ -14,6 +14,7 @@ from ble_agent.exposures.matched_keys import (
     take_key_file,
     used_files,
 )
+from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.store.database import additions, forget
 from ble_agent.store.state import LAST_CHECK
 from matcher import KeyMatch, SightingIndex, assess, match_keys
@@ -167,7 +168,8 @@ def assess_stored(
         The days with an exposure, and the highest level.
     """
     matches: list[KeyMatch] = match_keys(sightings, matched_keys(db))
-    assessment = assess(matches, membership.config.risk, utc_day(clock.now()))
+    weighing = choose_weighing(membership.config)
+    assessment = assess(matches, weighing.parameters, utc_day(clock.now()), model=weighing.model)
     days = tuple(
         ExposureDay(
             date=_EPOCH + datetime.timedelta(days=day.date),

@@ -50,6 +50,12 @@ TEXTS: Mapping[str, Text] = {
         " tế để được hướng dẫn cụ thể.",
     ),
     "contact": Text("Contact: {contact}", "Liên hệ: {contact}"),
+    "risk_model_unusable": Text(
+        "Your health authority weighs exposures by “{model}”, which this version cannot use. Its"
+        " standard rules were used instead: update truyvet.",
+        "Cơ quan y tế đánh giá nguy cơ theo “{model}” mà phiên bản này chưa dùng được nên thiết bị"
+        " dùng quy tắc chuẩn của cơ quan y tế: hãy cập nhật truyvet.",
+    ),
     "notify_body": Text(
         "There is something to read: truyvet agent check",
         "Có thông tin mới cần đọc: truyvet agent check",
