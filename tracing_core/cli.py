@@ -7,20 +7,40 @@ from importlib.metadata import entry_points
 
 import click
 
+from tracing_core.commands import Group, language_of
 from tracing_core.errors import TracingError
 from tracing_core.import_path import OWN_PACKAGES, hiding_file, put_own_packages_first
+from tracing_core.texts import Text
 
 __all__ = ["main", "truyvet"]
 
 _GROUP = "truyvet.commands"
-# Said here, so that asking for help imports no package.
+# Written here, so that asking for help imports no package.
 _SUMMARIES = {
-    "agent": "Run and ask this device's agent.",
-    "air": "Serve virtual Bluetooth controllers over TCP.",
-    "demo": "Play the whole story on this machine.",
-    "match": "Match a log against key files.",
-    "match-many": "Match many logs against key files.",
-    "server": "Run and operate a key server.",
+    "agent": Text(
+        en="Run this device's agent, and look after it.",
+        vi="Chạy và điều khiển chương trình trên thiết bị này.",
+    ),
+    "air": Text(
+        en="Serve virtual Bluetooth controllers over TCP.",
+        vi="Cung cấp bộ điều khiển Bluetooth ảo qua TCP.",
+    ),
+    "demo": Text(
+        en="Play the whole story on this machine.",
+        vi="Diễn lại toàn bộ câu chuyện trên máy này.",
+    ),
+    "match": Text(
+        en="Match a log against key files.",
+        vi="Đối chiếu một nhật ký với các tệp khóa.",
+    ),
+    "match-many": Text(
+        en="Match many logs against key files.",
+        vi="Đối chiếu nhiều nhật ký với các tệp khóa.",
+    ),
+    "server": Text(
+        en="Run and operate a key server.",
+        vi="Chạy và vận hành máy chủ khóa.",
+    ),
 }
 # The extra that brings the libraries of a command.
 _EXTRAS = {
@@ -33,7 +53,7 @@ _EXTRAS = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(entry.name for entry in entry_points(group=_GROUP))
 
@@ -45,12 +65,21 @@ class _Commands(click.Group):
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, _SUMMARIES.get(name, "")) for name in self.list_commands(ctx)]
+        language = language_of(ctx)
+        summaries = {name: text.in_(language) for name, text in _SUMMARIES.items()}
+        rows = [(name, summaries.get(name, "")) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=Text(
+        en="Bluetooth proximity contact tracing over the Exposure Notification protocol.",
+        vi="Truy vết tiếp xúc gần qua Bluetooth theo giao thức Exposure Notification.",
+    ),
+)
 @click.version_option(package_name="truyvet")
 def truyvet() -> None:
     """Bluetooth proximity contact tracing over the Exposure Notification protocol."""

@@ -49,7 +49,14 @@ def test_help_names_every_command():
     assert result.exit_code == 0
     for name, summary in cli._SUMMARIES.items():
         assert f"{name} " in result.output
-        assert summary in result.output
+        assert summary.en in result.output
+
+
+def test_help_in_vietnamese():
+    result = CliRunner(env={"TRUYVET_LANG": "vi"}).invoke(cli.truyvet, ["--help"])
+    assert result.output.startswith("Cách dùng: ")
+    for summary in cli._SUMMARIES.values():
+        assert summary.vi in result.output
 
 
 def test_the_version():
@@ -62,6 +69,9 @@ def test_a_command_nobody_knows():
     result = CliRunner().invoke(cli.truyvet, ["dance"])
     assert result.exit_code == 2
     assert "No such command 'dance'" in result.output
+    result = CliRunner(env={"TRUYVET_LANG": "vi"}).invoke(cli.truyvet, ["dance"])
+    assert result.exit_code == 2
+    assert "Lỗi: Không có lệnh 'dance'." in result.output
 
 
 def run(monkeypatch, capsys, error, command="fail"):
