@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from ble_agent.messages.language import LANGUAGES, default_language
+
 __all__ = ["demo"]
 
 
@@ -19,7 +21,13 @@ __all__ = ["demo"]
     help="Folder for the picture, the trace of the air and the answers.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Vary moments and places.")
-def demo(out: Path, seed: int) -> None:
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    default=None,
+    help="Language of what is printed and drawn.  [default: the system's]",
+)
+def demo(out: Path, seed: int, lang: str | None) -> None:
     """Play the whole story on this machine, in about a minute.
 
     A key server, a virtual Bluetooth air and the agents of four people run as processes of their
@@ -28,4 +36,4 @@ def demo(out: Path, seed: int) -> None:
     """
     from ble_agent.demo.run import run
 
-    sys.exit(run(out, seed))
+    sys.exit(run(out, seed, lang or default_language()))

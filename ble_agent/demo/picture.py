@@ -1,4 +1,4 @@
-"""The picture of the demo: who was near whom, what was sent and heard, and who was told what."""
+"""The picture of the demo: who was near whom, what was sent and heard, and each answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from html import escape
 from itertools import pairwise
 
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
+from ble_agent.demo.texts import demo_text
 from ble_agent.demo.truth import scans
+from ble_agent.messages.filled import in_language
 from ble_agent.virtual_air.trace import Trace
 from tracing_core.configuration.env2 import NO_LEVEL
 
-__all__ = ["Picture", "Told"]
+__all__ = ["Card", "Picture"]
 
 _WIDTH = 1240
 _LEFT, _RIGHT = 168, 900
@@ -35,13 +37,13 @@ _LEVELS: Mapping[str, str] = {"high": "#b3362b", "low": "#c77d0a", NO_LEVEL: "#3
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one person's agent said in the end, in words for a reader of the picture."""
+class Card:
+    """One agent's answer, in words for a reader of the picture."""
 
     level: str
     """The level of risk, or `NO_LEVEL`."""
     lines: tuple[str, ...]
-    """What was said, a line each."""
+    """The answer, line by line."""
     true: bool
     """Whether the air's trace agrees."""
 
@@ -81,18 +83,20 @@ class Picture:
         trace: Trace,
         *,
         began: float,
-        told: Mapping[str, Told],
+        cards: Mapping[str, Card],
         steps: Sequence[tuple[str, str]],
         title: str,
         subtitle: str,
+        language: str = "en",
     ) -> None:
         self._story = story
         self._trace = trace
         self._began = began
-        self._told = told
+        self._cards = cards
         self._steps = steps
         self._title = title
         self._subtitle = subtitle
+        self._language = language
 
     def svg(self) -> str:
         """Return the whole picture."""
@@ -117,17 +121,19 @@ class Picture:
         parts += self._what_followed(steps_top)
         return "\n".join([*parts, "</svg>"]) + "\n"
 
+    def _words(self, name: str, /, **values: object) -> str:
+        return in_language(demo_text(name, **values), self._language)
+
     def _x(self, seconds: float) -> float:
         part = min(max(seconds / SECONDS, 0.0), 1.0)
         return _LEFT + part * (_RIGHT - _LEFT)
 
     def _identifiers(self) -> Iterator[str]:
-        yield _text(32, _TOP + 4, "What each sent", size=13.5, rest='font-weight="bold"')
+        yield _text(32, _TOP + 4, self._words("sent"), size=13.5, rest='font-weight="bold"')
         yield _text(
             _LEFT,
             _TOP + 4,
-            "each bar is one identifier under one address; both change together after 10 to 20"
-            " minutes",
+            self._words("sent_note"),
             size=12,
             fill=_SOFT,
         )
@@ -154,7 +160,7 @@ class Picture:
         for minute in range(0, SECONDS // 60 + 1, 5):
             x = self._x(minute * 60)
             yield _line(x, top, x, bottom, _RULE)
-            label = f"{minute} min" if minute == 0 else str(minute)
+            label = self._words("minute", count=0) if minute == 0 else str(minute)
             yield _text(x, labels + 12, label, size=11.5, fill=_SOFT, rest='text-anchor="middle"')
 
     def _lane(self, top: float, person: str, other: str) -> Iterator[str]:
@@ -164,7 +170,7 @@ class Picture:
             f' fill="{colour}" opacity="0.05"/>'
         )
         yield _text(32, top + 30, NAMES[person], size=19, fill=colour, rest='font-weight="bold"')
-        yield _text(32, top + 50, f"near {NAMES[other]}?", fill=_SOFT)
+        yield _text(32, top + 50, self._words("near", name=NAMES[other]), fill=_SOFT)
         yield from self._scales(top)
         yield self._distance(top, person, other, colour)
         yield from self._signals(top, person, other, colour)
@@ -173,10 +179,10 @@ class Picture:
     def _legend(self, top: float) -> Iterator[str]:
         colour = _COLOURS["binh"]
         yield _line(33, top + 82, 45, top + 82, colour, 1.8)
-        yield _text(52, top + 86, "distance", size=10.5, fill=_FAINT)
+        yield _text(52, top + 86, self._words("legend_distance"), size=10.5, fill=_FAINT)
         yield f'<circle cx="39" cy="{top + 101}" r="4.2" fill="{colour}"/>'
-        yield _text(52, top + 105, "heard in", size=10.5, fill=_FAINT)
-        yield _text(52, top + 119, "one scan", size=10.5, fill=_FAINT)
+        yield _text(52, top + 105, self._words("legend_heard"), size=10.5, fill=_FAINT)
+        yield _text(52, top + 119, self._words("legend_scan"), size=10.5, fill=_FAINT)
 
     def _scales(self, top: float) -> Iterator[str]:
         anchor = 'text-anchor="end"'
@@ -217,35 +223,36 @@ class Picture:
         if not runs:
             rest = 'text-anchor="middle" font-style="italic"'
             middle = (_LEFT + _RIGHT) / 2
-            yield _text(
-                middle, _signal_y(top, -66), f"never heard {NAMES[other]}", fill=_FAINT, rest=rest
-            )
+            words = self._words("never_heard_of", name=NAMES[other])
+            yield _text(middle, _signal_y(top, -66), words, fill=_FAINT, rest=rest)
 
     def _card(self, top: float, person: str, other: str) -> Iterator[str]:
         width = _WIDTH - _CARD - 32
         if other != AFFECTED:
-            yield _text(_CARD + 18, top + 62, f"{NAMES[other]} did not test positive,", fill=_SOFT)
-            yield _text(_CARD + 18, top + 82, "so nobody is told of this meeting.", fill=_SOFT)
+            words = self._words("not_positive", name=NAMES[other])
+            yield _text(_CARD + 18, top + 62, words, fill=_SOFT)
+            yield _text(_CARD + 18, top + 82, self._words("not_published"), fill=_SOFT)
             return
-        told = self._told[person]
-        colour = _LEVELS.get(told.level, _INK)
+        card = self._cards[person]
+        colour = _LEVELS.get(card.level, _INK)
         yield (
             f'<rect x="{_CARD}" y="{top}" width="{width}" height="{_LANE}" rx="8" fill="#fff"'
             f' stroke="{colour}" stroke-width="1.6"/>'
             f'<rect x="{_CARD}" y="{top}" width="7" height="{_LANE}" rx="3" fill="{colour}"/>'
         )
-        yield _text(_CARD + 20, top + 26, f"{NAMES[person]} was told", size=12, fill=_SOFT)
+        words = self._words("found_out", name=NAMES[person])
+        yield _text(_CARD + 20, top + 26, words, size=12, fill=_SOFT)
         yield _text(
-            _CARD + 20, top + 50, told.lines[0], size=16, fill=colour, rest='font-weight="bold"'
+            _CARD + 20, top + 50, card.lines[0], size=16, fill=colour, rest='font-weight="bold"'
         )
-        for number, line in enumerate(told.lines[1:]):
+        for number, line in enumerate(card.lines[1:]):
             yield _text(_CARD + 20, top + 72 + number * 19, line, size=12.5)
-        verdict = "✓ true: the air agrees" if told.true else "✗ not true"
-        verdict_colour = _LEVELS[NO_LEVEL] if told.true else _LEVELS["high"]
+        verdict = self._words("card_true" if card.true else "card_wrong")
+        verdict_colour = _LEVELS[NO_LEVEL] if card.true else _LEVELS["high"]
         yield _text(_CARD + 20, top + _LANE - 12, verdict, size=12, fill=verdict_colour)
 
     def _what_followed(self, top: float) -> Iterator[str]:
-        yield _text(32, top, "What followed", size=13.5, rest='font-weight="bold"')
+        yield _text(32, top, self._words("followed"), size=13.5, rest='font-weight="bold"')
         width = (_WIDTH - 64 - 18 * (len(self._steps) - 1)) / len(self._steps)
         for number, (when, what) in enumerate(self._steps):
             x = 32 + number * (width + 18)

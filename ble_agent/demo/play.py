@@ -13,7 +13,9 @@ from typing import Any
 
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.story import AFFECTED, NAMES, RATE, SECONDS, TRANSMIT_DBM, Story
+from ble_agent.demo.texts import day_text, demo_text
 from ble_agent.demo.truth import Truth, fault, truth
+from ble_agent.messages.language import Text
 from ble_agent.virtual_air.trace import Trace, read_trace
 from tracing_core.clock import ScaledClock
 from tracing_core.configuration.env2 import ExposureConfiguration
@@ -49,7 +51,7 @@ class Outcome:
     expected: Truth
     answer: Mapping[str, Any]
     """What ``truyvet agent check --json`` printed."""
-    fault: str | None
+    fault: Text | None
     """What is wrong with the answer; None if it is true."""
 
 
@@ -61,8 +63,8 @@ class Play:
     folder: Path
     """Where the homes, the logs and the trace of this run go; it must exist."""
     processes: Processes
-    say: Callable[[str], None]
-    """Called with one line of plain words at every step."""
+    on_step: Callable[[Text], None]
+    """Called at every step, with one line that says what happens."""
     began: int = field(default_factory=_two_days_ago)
     """When people set out (UTC Unix seconds of the story's clock): nine in the morning in Hà Nội,
     two days ago."""
@@ -116,17 +118,17 @@ class Play:
         """Let everybody join, go out and meet; return what happened on the air."""
         # The clock stands before the story's beginning until every agent has started.
         self._set_clock(self.began - 600)
-        self.say("a key server is set up, with a database and signing keys of its own")
+        self.on_step(demo_text("server_set_up"))
         url = f"http://127.0.0.1:{self.port}"
         made = await self._server("init", "--region", "VN", "--url", url)
         await self._start_server()
-        self.say(f"{', '.join(NAMES.values())} let their agents join it")
+        self.on_step(demo_text("agents_join", names=", ".join(NAMES.values())))
         await asyncio.gather(*(self._agent(name, "join", made["join"], "--json") for name in NAMES))
         await self.processes.stop("server")
         self._set_clock(self.began, RATE, after=_START_SECONDS)
         await self._start_server()
-        minutes = SECONDS // 60
-        self.say(f"they go out: {minutes} minutes on {_date(self.began)}, {RATE:.0f} times as fast")
+        date = day_text(_date(self.began))
+        self.on_step(demo_text("they_go_out", minutes=SECONDS // 60, date=date, rate=RATE))
         trace = await self._start_agents("meeting", self.story.scenario(self.began))
         assert self.processes.clock is not None
         left = (self.began + SECONDS - self.processes.clock.now()) / RATE
@@ -137,29 +139,29 @@ class Play:
 
     async def report(self) -> None:
         """Let the affected person test positive two days later, and report with a code."""
-        self.say(f"{_date(self.reported_at)}: everything is started anew, two days later")
+        self.on_step(demo_text("two_days_later", date=day_text(_date(self.reported_at))))
         self._set_clock(self.reported_at)
         await self._start_server()
         later = Story.apart(self.story.seed)
         await self._start_agents("later", later.scenario(self.reported_at))
-        self.say(f"{NAMES[AFFECTED]} tests positive; the health authority issues a code")
+        self.on_step(demo_text("tests_positive", name=NAMES[AFFECTED]))
         dates = ("--symptom-date", _date(self.began), "--test-date", _date(self.reported_at))
         issued = await self._server("issue", "--test-type", "confirmed", *dates)
         reported = await self._agent(AFFECTED, "report", issued["code"], "--yes", "--json")
         self.facts["keys"] = reported["reported_keys"]
-        self.say(f"{NAMES[AFFECTED]}'s agent reports {reported['reported_keys']} keys with it")
+        count = reported["reported_keys"]
+        self.on_step(demo_text("agent_reports", name=NAMES[AFFECTED], count=count))
         await self.processes.stop(*NAMES)
         await self.processes.stop("air", "server")
 
     async def find_out(self) -> dict[str, Mapping[str, Any]]:
         """Let the server publish, and everybody's agent check; return what each one said."""
-        hours = _UNTIL_EXPORT // 3600
-        self.say(f"{hours} hours later the server publishes a signed batch of keys")
+        self.on_step(demo_text("server_publishes", hours=_UNTIL_EXPORT // 3600))
         self._set_clock(self.found_out_at)
         await self._start_server()
         published = await self._server("export")
         self.facts["files"] = len(published["files"])
-        self.say("every agent downloads it, verifies it and looks for keys it has met")
+        self.on_step(demo_text("agents_match"))
         answers = await asyncio.gather(*(self._agent(name, "check", "--json") for name in NAMES))
         await self.processes.stop("server")
         return dict(zip(NAMES, answers, strict=True))

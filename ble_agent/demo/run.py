@@ -16,11 +16,14 @@ from pathlib import Path
 
 import click
 
-from ble_agent.demo.picture import Picture, Told
+from ble_agent.demo.picture import Card, Picture
 from ble_agent.demo.play import Outcome, Play
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
 from ble_agent.demo.table import show_table
+from ble_agent.demo.texts import day_text, demo_text, level_text
+from ble_agent.messages.filled import in_language
+from ble_agent.messages.language import Text
 from ble_agent.virtual_air.trace import Trace
 from tracing_core.errors import MissingExtra, StoreError, TracingError
 
@@ -29,7 +32,7 @@ __all__ = ["conclude", "run"]
 _LIBRARIES = ("bumble", "httpx2", "fastapi", "uvicorn", "sqlalchemy", "obstore")
 
 
-def run(out: Path, seed: int) -> int:
+def run(out: Path, seed: int, language: str = "en") -> int:
     """Play the story of a seed and leave the picture, the trace and the answers in a folder.
 
     Returns
@@ -48,26 +51,27 @@ def run(out: Path, seed: int) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{out} cannot be used: {error.strerror}") from error
+        fault = demo_text("folder_unusable", folder=out, reason=error.strerror)
+        raise StoreError(in_language(fault, language)) from error
     start = time.monotonic()
 
-    def say(line: str) -> None:
-        click.echo(f"{time.monotonic() - start:5.1f} s  {line}")
+    def on_step(step: Text) -> None:
+        click.echo(f"{time.monotonic() - start:5.1f} s  {in_language(step, language)}")
 
     with tempfile.TemporaryDirectory(prefix="truyvet-demo-") as name:
         folder = Path(name)
         try:
-            play, trace, outcomes = asyncio.run(_play(folder, seed, say))
+            play, trace, outcomes = asyncio.run(_play(folder, seed, on_step, language))
         except TracingError:
             shutil.copytree(folder / "logs", out / "logs", dirs_exist_ok=True)
             raise
         shutil.copy(folder / "meeting.trace.jsonl", out / "trace.jsonl")
         shutil.copy(folder / "meeting.toml", out / "scenario.toml")
-    return conclude(out, play, trace, outcomes)
+    return conclude(out, play, trace, outcomes, language)
 
 
 async def _play(
-    folder: Path, seed: int, say: Callable[[str], None]
+    folder: Path, seed: int, on_step: Callable[[Text], None], language: str
 ) -> tuple[Play, Trace, dict[str, Outcome]]:
     task = asyncio.current_task()
     assert task is not None
@@ -76,52 +80,71 @@ async def _play(
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         async with Processes(folder / "logs") as processes:
-            play = Play(Story.tell(seed), folder, processes, say)
+            play = Play(Story.tell(seed), folder, processes, on_step)
             trace = await play.meet()
             await play.report()
             answers = await play.find_out()
             return play, trace, play.judge(trace, answers)
     except asyncio.CancelledError as error:
-        raise TracingError("the demo was stopped; its processes have ended") from error
+        raise TracingError(in_language(demo_text("stopped"), language)) from error
 
 
-def _told(outcome: Outcome) -> Told:
+def _card(outcome: Outcome, language: str) -> Card:
     days = outcome.answer["days"]
-    lines: tuple[str, ...] = ("Nothing was recorded",)
+    lines = [demo_text("card_nothing")]
     if days:
         day = days[0]
-        lines = (f"Risk: {day['level']}", f"on {day['date']}", f"about {day['minutes']} minutes")
-    return Told(outcome.answer["level"], lines, outcome.fault is None)
+        lines = [
+            demo_text("card_risk", level=level_text(day["level"])),
+            demo_text("card_date", date=day_text(day["date"])),
+            demo_text("card_minutes", minutes=day["minutes"]),
+        ]
+    words = tuple(in_language(line, language) for line in lines)
+    return Card(outcome.answer["level"], words, outcome.fault is None)
 
 
-def _draw(play: Play, trace: Trace, outcomes: Mapping[str, Outcome]) -> str:
-    date = datetime.fromtimestamp(play.began, UTC)
+def _steps(play: Play) -> list[tuple[Text, Text]]:
+    values = {"name": NAMES[AFFECTED], "count": play.facts["keys"]}
+    return [
+        (demo_text(f"step_{number}"), demo_text(f"step_{number}_what", **values))
+        for number in range(1, 5)
+    ]
+
+
+def _draw(play: Play, trace: Trace, outcomes: Mapping[str, Outcome], language: str) -> str:
+    began = datetime.fromtimestamp(play.began, UTC)
+    month = Text(f"{began:%B}", str(began.month))
+    date = demo_text("date", day=began.day, month=month, year=began.year)
     return Picture(
         play.story,
         trace,
         began=play.began,
-        told={name: _told(outcome) for name, outcome in outcomes.items()},
+        cards={name: _card(outcome, language) for name, outcome in outcomes.items()},
         steps=[
-            ("two days later", f"{NAMES[AFFECTED]} tests positive and gets a code"),
-            ("with that code", f"{NAMES[AFFECTED]}'s agent reports {play.facts['keys']} keys"),
-            ("six hours later", "the server publishes a signed batch"),
-            ("at home", "every agent verifies and matches it"),
+            (in_language(when, language), in_language(what, language))
+            for when, what in _steps(play)
         ],
-        title="Who was near whom, and what their agents told them",
-        subtitle=f"{date:%-d %B %Y}, {SECONDS // 60} minutes: where the people of the story went,"
-        " and what the virtual air let their agents hear",
+        title=in_language(demo_text("title"), language),
+        subtitle=in_language(demo_text("subtitle", date=date, minutes=SECONDS // 60), language),
+        language=language,
     ).svg()
 
 
-def conclude(out: Path, play: Play, trace: Trace, outcomes: Mapping[str, Outcome]) -> int:
+def conclude(
+    out: Path,
+    play: Play,
+    trace: Trace,
+    outcomes: Mapping[str, Outcome],
+    language: str = "en",
+) -> int:
     """Write the picture and the answers, print the table, and return the exit code."""
     picture, answers = out / "encounters.svg", out / "answers.json"
     try:
-        picture.write_text(_draw(play, trace, outcomes), encoding="utf-8")
+        picture.write_text(_draw(play, trace, outcomes, language), encoding="utf-8")
         found = {
             name: {
                 "true": outcome.fault is None,
-                "fault": outcome.fault,
+                "fault": None if outcome.fault is None else outcome.fault.en,
                 "expected": dataclasses.asdict(outcome.expected)
                 | {"levels": sorted(outcome.expected.levels)},
                 "answer": outcome.answer,
@@ -130,14 +153,15 @@ def conclude(out: Path, play: Play, trace: Trace, outcomes: Mapping[str, Outcome
         }
         answers.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"{out} cannot be written: {error.strerror}") from error
+        fault = demo_text("folder_unwritable", folder=out, reason=error.strerror)
+        raise StoreError(in_language(fault, language)) from error
     click.echo()
-    show_table(outcomes)
+    show_table(outcomes, language)
     click.echo()
-    click.echo(f"the picture is {picture}, every answer in {answers}")
+    click.echo(in_language(demo_text("files", picture=picture, answers=answers), language))
     wrong = [NAMES[name] for name, outcome in outcomes.items() if outcome.fault is not None]
     if wrong:
-        click.echo(f"wrong: {', '.join(wrong)}", err=True)
+        click.echo(in_language(demo_text("wrong", names=", ".join(wrong)), language), err=True)
         return 1
-    click.echo("every agent's answer is true")
+    click.echo(in_language(demo_text("all_true"), language))
     return 0

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ble_agent.demo.texts import demo_text, level_text, levels_text
+from ble_agent.messages.language import Text
 from ble_agent.virtual_air.trace import HeardRun, Trace
 from tracing_core.configuration.env2 import NO_LEVEL, ExposureConfiguration
 from tracing_core.protocol.diagnosis_key import ReportType
@@ -173,23 +175,26 @@ def truth(
     )
 
 
-def fault(expected: Truth, answer: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with the answer of ``truyvet agent check --json``; None if it is true."""
+def fault(expected: Truth, answer: Mapping[str, Any]) -> Text | None:
+    """Return what is wrong with an answer of ``truyvet agent check --json``; None if it is true."""
     days = answer["days"]
     if expected.day is None:
-        return "told of an exposure that never was" if answer["recorded"] or days else None
+        return demo_text("fault_never") if answer["recorded"] or days else None
     if not answer["recorded"] or not days:
-        return "not told of the exposure"
+        return demo_text("fault_silent")
     if [day["date"] for day in days] != [expected.day]:
-        return f"told of {', '.join(day['date'] for day in days)}, not of {expected.day}"
+        found = ", ".join(day["date"] for day in days)
+        return demo_text("fault_days", found=found, expected=expected.day)
     score, level, minutes = days[0]["score_seconds"], days[0]["level"], days[0]["minutes"]
-    if not expected.least_minutes <= minutes <= expected.most_minutes:
-        return f"told {minutes} minutes, not {expected.least_minutes} to {expected.most_minutes}"
+    least, most = expected.least_minutes, expected.most_minutes
+    if not least <= minutes <= most:
+        return demo_text("fault_minutes", found=minutes, least=least, most=most)
     if not expected.least_seconds <= score <= expected.most_seconds:
-        return (
-            f"told {score:.0f} weighted seconds, not"
-            f" {expected.least_seconds:.0f} to {expected.most_seconds:.0f}"
+        return demo_text(
+            "fault_score", found=score, least=expected.least_seconds, most=expected.most_seconds
         )
     if level not in expected.levels or answer["level"] != level:
-        return f"told a level of {level}, not {' or '.join(sorted(expected.levels))}"
+        return demo_text(
+            "fault_level", found=level_text(level), expected=levels_text(expected.levels)
+        )
     return None

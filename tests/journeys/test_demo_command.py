@@ -43,7 +43,7 @@ def test_the_story_ends_with_true_answers_a_table_and_a_picture(tmp_path: Path) 
         assert not answers[name]["answer"]["recorded"]
     picture = ElementTree.parse(out / "encounters.svg")
     words = " ".join(element.text or "" for element in picture.iter())
-    assert "Bình was told" in words
+    assert "Bình's agent found" in words
     assert "Nothing was recorded" in words
     wait_until_gone(homes)
     assert not list(homes.iterdir())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import string
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from ble_agent.demo.picture import Picture, Told
+from ble_agent.demo.picture import Card, Picture
+from ble_agent.demo.play import Outcome
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
+from ble_agent.demo.table import answer_in_words, truth_in_words
+from ble_agent.demo.texts import DEMO_TEXTS
 from ble_agent.demo.truth import Truth, fault, scans, truth
 from ble_agent.virtual_air.scenario import Scenario
 from ble_agent.virtual_air.trace import HeardRun, SentRun, Trace, read_trace
@@ -89,23 +93,25 @@ def test_a_true_answer_passes() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"recorded": False, "days": [], "level": "none"}, "not told of the exposure"),
-        (answer(date="2026-11-20"), "told of 2026-11-20"),
-        (answer(level="high"), "told a level of high"),
-        (answer(minutes=9), "told 9 minutes"),
-        (answer(score_seconds=781.0), "told 781 weighted seconds"),
-        ({**answer(), "level": "high"}, "told a level of low"),
-        ({**answer(), "days": answer()["days"] * 2}, "told of 2026-11-21, 2026-11-21"),
+        ({"recorded": False, "days": [], "level": "none"}, "did not report the exposure"),
+        (answer(date="2026-11-20"), "reported 2026-11-20"),
+        (answer(level="high"), "reported the level high"),
+        (answer(minutes=9), "reported 9 minutes"),
+        (answer(score_seconds=781.0), "reported 781 weighted seconds"),
+        ({**answer(), "level": "high"}, "reported the level low"),
+        ({**answer(), "days": answer()["days"] * 2}, "reported 2026-11-21, 2026-11-21"),
     ],
 )
 def test_every_wrong_answer_is_found(wrong: dict[str, Any], said: str) -> None:
     found = fault(TRUE, wrong)
     assert found is not None
-    assert found.startswith(said)
+    assert found.en.startswith(said)
 
 
 def test_an_exposure_that_never_was_is_wrong() -> None:
-    assert fault(Truth(None), answer()) == "told of an exposure that never was"
+    found = fault(Truth(None), answer())
+    assert found is not None
+    assert found.en == "reported an exposure that never happened"
 
 
 def test_the_trace_of_the_air_is_read(tmp_path: Path) -> None:
@@ -141,8 +147,8 @@ def test_every_seed_tells_the_same_story(seed: int, tmp_path: Path) -> None:
 
 
 def test_the_picture_says_who_was_told_what_and_what_is_not_true() -> None:
-    told = {
-        name: Told("high", ("Risk: high", "on <2026-11-21>"), name != "chi")
+    cards = {
+        name: Card("high", ("Risk: high", "on <2026-11-21>"), name != "chi")
         for name in NAMES
         if name != AFFECTED
     }
@@ -150,7 +156,7 @@ def test_the_picture_says_who_was_told_what_and_what_is_not_true() -> None:
         Story.tell(1),
         Trace((SentRun("an", "a", "00", BEGAN, BEGAN + 900, 9),), (heard(5, -60),)),
         began=BEGAN,
-        told=told,
+        cards=cards,
         steps=[("now", "this"), ("later", "that")],
         title="A & B",
         subtitle="C",
@@ -161,3 +167,37 @@ def test_the_picture_says_who_was_told_what_and_what_is_not_true() -> None:
     assert words.count("✓ true: the air agrees") == 2
     assert words.count("✗ not true") == 1
     assert words.count("never heard An") == 2
+
+
+@pytest.mark.parametrize("name", DEMO_TEXTS)
+def test_the_demo_says_the_same_in_both_languages(name: str) -> None:
+    text = DEMO_TEXTS[name]
+    fields = [
+        {field for _, field, _, _ in string.Formatter().parse(words) if field}
+        for words in (text.en, text.vi)
+    ]
+    assert fields[0] == fields[1]
+    assert text.en
+    assert text.vi
+
+
+def test_a_vietnamese_owner_gets_a_vietnamese_picture_and_table() -> None:
+    picture = Picture(
+        Story.tell(1),
+        Trace((), (heard(5, -60),)),
+        began=BEGAN,
+        cards={name: Card("none", ("Không ghi nhận gì",), True) for name in NAMES},
+        steps=[("tại nhà", "đối chiếu")],
+        title="A",
+        subtitle="B",
+        language="vi",
+    ).svg()
+    words = [element.text or "" for element in ElementTree.fromstring(picture).iter()]
+    assert "Mỗi người phát gì" in words
+    assert words.count("chưa từng thu được An") == 2
+    assert not [word for word in words if "heard" in word or "identifier" in word]
+    outcome = Outcome(TRUE, answer(minutes=9), fault(TRUE, answer(minutes=9)))
+    assert truth_in_words(TRUE).vi == "21/11/2026: thấp, 10 đến 13 phút"
+    assert answer_in_words(outcome).vi == "21/11/2026: thấp, 9 phút"
+    assert outcome.fault is not None
+    assert outcome.fault.vi == "báo 9 phút, không phải 10 đến 13"
