@@ -1,4 +1,4 @@
-"""The supervised loop: one task owns the radio, listens, changes identifiers, never gives up."""
+"""The agent's loop: one task owns the radio, scans, changes identifiers and survives faults."""
 
 from __future__ import annotations
 
@@ -25,8 +25,33 @@ __all__ = ["Agent", "Keys"]
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# The operating system's sleep does not count a suspended machine's time; looking at the clock this
-# often finds out soon after resume that something is overdue.
+# When to send, and when to be silent.
+#
+# An identifier on the air under two addresses links them, and with them the person who carries the
+# device. So an identifier that may have been sent before must never be sent again, whatever
+# interrupts the loop: a crash, an adapter pulled out, suspend, a full disk, a clock set back.
+#
+# A plain loop ("derive, send, sleep, repeat") gets each of these wrong. After a restart it derives
+# the identifier of the running interval again, under a new address. On a full disk it cannot
+# record what it sent, and the next start repeats it. Its sleep does not count the time of a
+# suspended machine, so the identifier of noon is sent until evening. And an exception of the radio
+# ends it.
+#
+# The rules here:
+# - An interval is written down before its identifier is sent, and never given out twice. After any
+#   interruption the agent is silent until the next interval (`_wait_until_unsent`).
+# - What cannot be written down is not sent. The agent is silent and asks the disk again: soon if
+#   another process holds the database, in minutes if the disk is full or broken. Scanning goes on,
+#   with the sightings in memory, because what is on the air now cannot be heard later.
+# - A clock that was never set sends nothing: a key of 1970 is useless.
+# - Where scanning would move the current advertisement to another address, there is one scan per
+#   change: stop sending, scan, send the next identifier.
+# - No sleep is longer than half a minute, so that overdue work is noticed soon after resume.
+# - A radio that fails is entered again after 2 s, then twice that, up to 5 minutes; ten good
+#   minutes reset the wait. Only the first opening may fail for good, so that a wrong --radio is
+#   noticed.
+
+# The operating system's sleep does not count the time of a suspended machine.
 _LONGEST_SLEEP_SECONDS = 30.0
 _NOW_SECONDS = 0.001
 _FIRST_RETRY_SECONDS = 2.0
@@ -42,13 +67,13 @@ class _StoppedError(Exception):
 
 
 class Keys(Protocol):
-    """Where identifiers come from: `ble_agent.air.key_ring.KeyRing`, or what stands for one."""
+    """Source of identifiers: `ble_agent.air.key_ring.KeyRing`, or anything that stands for one."""
 
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
-        """Return what to send from now on; None to stay silent."""
+        """Return what to send from now on, or None to stay silent."""
 
     def silent_seconds(self, now: float) -> float:
-        """Tell how long nothing may be sent."""
+        """Return how long nothing may be sent."""
 
 
 class Agent:
@@ -57,17 +82,17 @@ class Agent:
     Parameters
     ----------
     radio
-        Not yet entered; it is entered anew after each failure.
+        The radio, not yet entered; it is entered again after each failure.
     key_ring, log
-        Where own keys come from and sightings go.
+        Source of own identifiers, and destination of sightings.
     schedule
-        When to do what.
+        When to scan and when to change the identifier.
     metadata
-        What the device says of itself.
+        What the device sends about itself with every identifier.
     language
-        Of the lines in the log that name a fault.
-    told
-        Called with the radio's fault, or None when it works again.
+        Language of the log's lines.
+    on_radio_change
+        Called with the fault when the radio fails, and with None when it recovers.
     """
 
     def __init__(
@@ -79,7 +104,7 @@ class Agent:
         metadata: Metadata,
         *,
         language: str = "en",
-        told: Callable[[RadioFault | None], None] = lambda _: None,
+        on_radio_change: Callable[[RadioFault | None], None] = lambda _: None,
     ) -> None:
         self._radio = radio
         self._clock = radio.clock
@@ -88,17 +113,17 @@ class Agent:
         self._schedule = schedule
         self._metadata = metadata
         self._language = language
-        self._told = told
+        self._on_radio_change = on_radio_change
         self._stopped = asyncio.Event()
         self._is_disk_failing = False
         self._is_sending = False
 
     def stop(self) -> None:
-        """Let `run` fall silent, write what was heard, and return."""
+        """Make `run` stop sending, write what was heard, and return."""
         self._stopped.set()
 
     async def run(self) -> None:
-        """Use the radio until `stop`, or until a recording has been played back.
+        """Use the radio until `stop`, or until a recording ends.
 
         Raises
         ------
@@ -117,17 +142,17 @@ class Agent:
                         _logger.info("%s", in_language(line, self._language))
                         notify("READY=1")
                     opened = True
-                    self._told(None)
+                    self._on_radio_change(None)
                     await self._use_radio()
                     return
             except RadioError as error:
-                self._told(RadioFault(error.reason))
+                self._on_radio_change(RadioFault(error.reason))
                 if not opened or error.reason is RadioFault.UNREADABLE_CAPTURE:
                     raise
                 if self._clock.monotonic() - started > _STEADY_SECONDS:
                     retry_seconds = _FIRST_RETRY_SECONDS
                 self._warn("log_retrying", error)
-            # Waiting for a lost adapter is no hang.
+            # Waiting for a lost adapter is not a hang.
             notify("WATCHDOG=1")
             with contextlib.suppress(_StoppedError):
                 await self._unless_stopped(self._clock.sleep(retry_seconds))
@@ -146,7 +171,7 @@ class Agent:
 
     async def _step(self) -> None:
         if not self._radio.capabilities.can_advertise:
-            # A recording has its own time, which only listening moves.
+            # A recording has its own time, which only scanning moves.
             await self._scan()
             self._log.tidy()
             return
@@ -156,21 +181,21 @@ class Agent:
             await self._unless_stopped(self._radio.rest(min(wait, _LONGEST_SLEEP_SECONDS)))
         elif action is Action.ROTATE:
             await self._rotate()
-            # A slow disk may take long over it, and the next change is ten minutes away.
+            # This may take long on a slow disk, and the next change is ten minutes away.
             self._log.tidy()
-        elif self._is_deaf:
-            # The next change listens before it sends.
+        elif self._scan_would_change_address:
+            # The next change scans before it sends.
             self._schedule.scanned(at)
         else:
             await self._scan()
 
     async def _rotate(self) -> None:
-        if self._is_deaf:
+        if self._scan_would_change_address:
             await self._send(None)
             await self._scan()
         began = self._clock.monotonic()
         if not self._log.watch.was_set:
-            # A key of 1970 would be of no use to anybody.
+            # A key of 1970 would be useless.
             await self._send(None)
             self._be_silent(_UNSET_CLOCK_SECONDS)
             return
@@ -178,7 +203,7 @@ class Agent:
             advertisement = self._key_ring.next_advertisement(self._clock.now(), self._metadata)
         except StoreError as error:
             await self._send(None)
-            # A check or an import that holds the database is soon done with it.
+            # A check or an import holds the database only for a moment.
             is_busy = isinstance(error, StoreBusy)
             self._be_silent(_BUSY_SECONDS if is_busy else _LAST_RETRY_SECONDS)
             self._warn("log_silent", error)
@@ -194,8 +219,8 @@ class Agent:
             self._schedule.rotated(began, self._clock.monotonic())
 
     @property
-    def _is_deaf(self) -> bool:
-        """Whether listening now would put what is on the air under another address."""
+    def _scan_would_change_address(self) -> bool:
+        """True while scanning would move the current advertisement to a new address."""
         return self._is_sending and not self._radio.capabilities.listens_while_sending
 
     async def _send(self, advertisement: Advertisement | None) -> None:
@@ -206,13 +231,13 @@ class Agent:
     def _wait_until_unsent(self) -> None:
         seconds = 0.0
         if self._log.watch.was_set:
-            # Where the database cannot be read now, the next change finds out.
+            # If the database cannot be read now, the next change finds out.
             with contextlib.suppress(StoreError):
                 seconds = self._key_ring.silent_seconds(self._clock.now())
         self._be_silent(seconds)
 
     def _be_silent(self, seconds: float) -> None:
-        # A clock that is hours behind may be set right any minute, so no wait is long.
+        # A clock that is hours behind may be corrected at any minute, so no wait is long.
         self._schedule.silenced(self._clock.monotonic(), min(seconds, _LONGEST_SILENCE_SECONDS))
 
     async def _scan(self) -> None:
@@ -226,7 +251,7 @@ class Agent:
                 )
             )
         finally:
-            # What was heard until then is kept, whether the scan ended, failed or was stopped.
+            # Keep what was heard, whether the scan ended, failed or was stopped.
             self._schedule.scanned(began)
             try:
                 self._log.commit(scan)
@@ -238,7 +263,7 @@ class Agent:
         _logger.warning("%s", say(name, self._language, fault=fault))
 
     async def _unless_stopped(self, work: Awaitable[_T]) -> _T:
-        """Wait for work, but not beyond `stop`.
+        """Wait for work, or until `stop`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Tells whether the wall clock can be believed: a clock set back lets old identifiers in again."""
+"""Judgement of the wall clock: never set, behind what it once showed, or far ahead."""
 
 from __future__ import annotations
 
@@ -9,29 +9,45 @@ from tracing_core.clock import Clock
 __all__ = ["CLOCK_TOLERANCE_SECONDS", "EARLIEST_SECONDS", "ClockWatch"]
 
 CLOCK_TOLERANCE_SECONDS = 60.0
-"""A clock set back by less is not suspect: corrections by NTP are smaller, and a minute is nothing
+"""A clock set back by less is not suspect: corrections by NTP are smaller, and a minute is little
 beside the two hours that matching allows."""
 
-# A clock that ran far ahead once must not make a device useless for good: after so many scans in a
-# row (14 days of them) the clock is believed again, since by then nothing old is left to replay.
+# Which times can be believed.
+#
+# An identifier matches only if it was heard within two hours of its own time, so someone who
+# records identifiers to replay them later must also set the hearing device's clock back. Through
+# NTP that is possible, and clocks go wrong without any attacker: a Raspberry Pi has no battery,
+# and starts at the time of its last shutdown.
+#
+# Comparing with the monotonic clock is not enough: it finds jumps within one process, and starts
+# at zero with the next. Comparing with the latest time ever shown works across restarts, but alone
+# it punishes an honest mistake: a clock that once ran a year ahead would make a year of sightings
+# suspect.
+#
+# So the latest time is remembered, and while the clock shows less, sightings are marked as suspect
+# and never match. After 14 days of such scans in a row the clock is believed again: by then
+# nothing from before is kept, so there is nothing left to replay. A time before this protocol
+# existed is always suspect.
+#
+# Deleting has the opposite danger. A clock that jumps ahead would delete 14 days of sightings at
+# once, and they cannot be brought back. So a jump ahead of more than six hours counts for
+# retention (`steady_now`) only after the device has run at that time for a day. Switching the
+# device off overnight does not start that day again.
 _SCANS_UNTIL_BELIEVED = 14 * 86_400 // 300
-
 
 EARLIEST_SECONDS = 18_353 * 86_400
 """1 April 2020 (UTC Unix seconds): no identifier of this protocol was sent earlier, so a clock
 before it was never set, as on a device that has just been switched on."""
 
-# A clock that jumps ahead by more may be wrong, and what is deleted cannot be brought back; after a
-# day at that time it is believed.
 _LARGE_JUMP_SECONDS = 6 * 3600.0
 _SECONDS_UNTIL_STEADY = 86_400.0
 
 
 class ClockWatch:
-    """Remembers the latest time ever shown; while the clock shows less, it is suspect.
+    """Watch over a clock: it is suspect while it shows less than the latest time ever shown.
 
-    Within one process it also sees jumps either way, by the monotonic clock, which no one sets.
-    What passed between two processes may have been time or a jump; nobody can tell.
+    Within one process the monotonic clock, which cannot be set, also reveals jumps either way.
+    Between two processes, time that passed and a jump look the same.
 
     Parameters
     ----------
@@ -65,7 +81,7 @@ class ClockWatch:
     def remember(self, remembered: Any) -> float:
         """Take over what `state` returned in an earlier process; None if there was none.
 
-        Doing it again changes nothing.
+        A second call changes nothing.
 
         Returns
         -------
@@ -86,17 +102,17 @@ class ClockWatch:
     def _remember_ahead(self, seen: float, ahead: float, seconds: float) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         if min(seen, now) < EARLIEST_SECONDS:
-            # A clock that was not set tells nothing; what was doubted before stays so.
+            # A clock that was not set proves nothing; a doubt from before remains.
             self._ahead = max(self._ahead, ahead)
             return
         jump = now - seen - (monotonic - self._began)
         self._ahead = _large(ahead + jump)
-        # A device that is switched off every night must not begin its day anew each morning.
+        # A device that is switched off every night must not start its day again each morning.
         if 0 <= jump <= ahead:
             self._ahead_since = self._began - seconds
 
     def is_suspect(self) -> bool:
-        """Look at the clock, and tell whether it was never set, or is behind what it once showed.
+        """Read the clock, and return whether it was never set or is behind what it once showed.
 
         Sightings of such a time never match.
         """
@@ -125,16 +141,16 @@ class ClockWatch:
         return self._clock.now() >= EARLIEST_SECONDS
 
     def steady_now(self) -> float:
-        """Tell the time that deleting goes by: a large jump ahead counts only after a running day.
+        """Return the time that retention goes by: a large jump ahead counts only after a day.
 
-        So does the time that a device was off.
+        The same holds for the time that a device was off.
         """
         if self._ahead and self._clock.monotonic() - self._ahead_since >= _SECONDS_UNTIL_STEADY:
             self._ahead = 0.0
         return self._clock.now() - self._ahead
 
     def jumped_since_scan(self) -> bool:
-        """Tell whether the clock jumped since this was asked before."""
+        """Return whether the clock has jumped since the last call."""
         jumped = self.jumps != self._jumps_at_scan
         self._jumps_at_scan = self.jumps
         return jumped
@@ -148,7 +164,7 @@ class ClockWatch:
 
     @property
     def state(self) -> dict[str, float]:
-        """What the next process must know, for `state` of the database."""
+        """What the next process must know, to be stored in the database."""
         ahead_seconds = self._clock.monotonic() - self._ahead_since if self._ahead else 0.0
         return {
             "latest": self._latest,

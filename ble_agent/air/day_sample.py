@@ -1,10 +1,4 @@
-"""How many sightings a day may bring, and which of them stay when somebody floods the air.
-
-Half of what a day may bring is kept as it comes, so whatever was heard before a flood stays. From
-then on identifiers heard once are a random sample of all of them (Vitter's algorithm R), and one
-that is heard again drives out one that was not: people stay near for more than one scan, while a
-flood has to invent identifiers. Where one repeats them, what is heard again is a random sample too.
-"""
+"""Bounded sample of a day's sightings: which of them stay when the air is flooded."""
 
 from __future__ import annotations
 
@@ -21,23 +15,44 @@ __all__ = ["MAX_SIGHTINGS_PER_DAY", "DaySample", "RecentlyHeard"]
 MAX_SIGHTINGS_PER_DAY = 60_000
 """200 identifiers around the clock, each in a scan every 5 minutes; 14 such days are 70 MB."""
 
+# Which sightings stay.
+#
+# Anyone nearby can invent identifiers and send thousands a second, while a card and a battery are
+# small. So a day has a limit, and beyond it something must give way. The simple choices hand the
+# attacker the log:
+# - Keep the first ones: a flood in the morning shuts out everyone met later.
+# - Keep the last ones: a flood in the evening drives out everyone met before.
+# - Keep a random sample of all: a million invented identifiers leave each real sighting a chance
+#   of a few per cent.
+#
+# Here half of the limit is kept as it comes, so that whatever was heard before a flood stays. The
+# other half is sampled, in two reservoirs (Vitter's algorithm R, "Random sampling with a
+# reservoir", 1985: each newcomer takes a random place, so that all have had the same chance).
+# Identifiers heard in one scan only are in one of them, those heard again in another: people stay
+# near for more than one scan, while a flood has to invent identifiers or to repeat them. One that
+# is heard again drives out one that was heard once, as long as there is any; after that they are
+# sampled among themselves.
+#
+# The reservoirs are in memory and their rows in the database. A new process rebuilds them from the
+# rows of the day beyond its first half; only how many were left out is forgotten.
+
 _MAX_RECENT = 6_000
 _RECENT_SECONDS = 1_800
 _DAY = 86_400
 
 
 class RecentlyHeard:
-    """The identifiers of the scans of the last half hour, in bounded memory."""
+    """Identifiers heard in the last half hour, in bounded memory."""
 
     def __init__(self) -> None:
         self._heard: OrderedDict[Advertisement, tuple[float, bool]] = OrderedDict()
 
     def __contains__(self, advertisement: object) -> bool:
-        """Tell whether an earlier scan heard it."""
+        """Return whether an earlier scan heard it."""
         return advertisement in self._heard
 
     def add(self, heard: Sequence[Sighting], monotonic: float) -> set[Advertisement]:
-        """Note a scan of a moment; return those identifiers that an earlier one heard too."""
+        """Add a scan, and return those of its identifiers that an earlier one heard too."""
         again = set()
         for sighting in heard:
             advertisement = Advertisement(sighting.rpi, sighting.aem)
@@ -64,14 +79,14 @@ class RecentlyHeard:
 
 
 class DaySample:
-    """What of one UTC day's sightings is in the log.
+    """The sightings of one UTC day that are in the log.
 
     Parameters
     ----------
     db
         The agent's database.
     random
-        Which sightings give way.
+        Chooses the sightings that give way.
     """
 
     def __init__(self, db: Database, random: Random) -> None:
@@ -97,7 +112,7 @@ class DaySample:
         Returns
         -------
         int
-            How many samples were left out, or driven out.
+            How many samples were left out or driven out.
         """
         if int(now) // _DAY != self._day:
             self._begin(int(now) // _DAY)
@@ -159,7 +174,7 @@ class DaySample:
 
 
 class _Reservoir:
-    """Rows of the log, each of which gives way to later ones with equal chance."""
+    """Rows of the log, each of which gives way to a later one with equal chance."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -168,24 +183,24 @@ class _Reservoir:
         self._left_out = 0
 
     def add(self, row: int, heard: bytes) -> None:
-        """Add the row of what was heard."""
+        """Add the row of an identifier."""
         self._place[heard] = len(self._rows)
         self._rows.append((row, heard))
 
     def take(self, heard: bytes) -> int | None:
-        """Take out the latest row of what was heard; None if it is not in here."""
+        """Remove and return the latest row of an identifier; None if there is none."""
         place = self._place.get(heard)
         return None if place is None else self._take_at(place)
 
     def take_any(self) -> int | None:
-        """Take out a row by chance, to leave it out; None if there is none."""
+        """Remove and return a random row, which will be left out; None if there is none."""
         if not self._rows:
             return None
         self._left_out += 1
         return self._take_at(self._random.randrange(len(self._rows)))
 
     def offer(self) -> int | None:
-        """Draw whether one more row finds room: take out the one that gives way, or return None."""
+        """Offer one more row; remove and return the row that gives way, None if there is no room."""
         chosen = self._random.randrange(len(self._rows) + self._left_out + 1)
         self._left_out += 1
         return self._take_at(chosen) if chosen < len(self._rows) else None

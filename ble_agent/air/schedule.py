@@ -1,9 +1,4 @@
-"""When to listen and when to change the identifier, as arithmetic on a monotonic clock.
-
-A change happens somewhere between the moment it begins and the moment it is done. So that any two
-changes are 10 to 20 minutes apart, the next begins no earlier than 10 minutes after this one was
-done, and is done no later than 20 minutes after this one began.
-"""
+"""Schedule of scans and changes of identifier, as arithmetic on a monotonic clock."""
 
 from __future__ import annotations
 
@@ -22,10 +17,34 @@ __all__ = [
 ]
 
 SHORTEST_ROTATION_SECONDS = 600.0
-"""Least time between two changes of the identifier; it makes every change a later interval."""
+"""Shortest time between two changes of identifier; every change falls into a later interval."""
 
 LONGEST_ROTATION_SECONDS = 1200.0
-"""Most time between two changes of the identifier."""
+"""Longest time between two changes of identifier."""
+
+# Two changes, 10 to 20 minutes apart.
+#
+# Each identifier belongs to one interval of ten minutes. Less than 10 minutes between two changes
+# could send two identifiers of one interval, which is the same identifier twice; more than 20 is
+# forbidden by the protocol. The waits are random, or an observer could follow a device by its
+# rhythm.
+#
+# The simple way is a timer: draw 10 to 20 minutes, sleep, change, repeat. It fails because a
+# change takes time: scanning stops, the old advertisement goes, another address is drawn, the new
+# one starts. That is milliseconds on one adapter and seconds on another, and nothing reports at
+# which moment in between the new identifier was first on the air. Waits counted from the start of
+# a change can be too short, waits counted from its end too long.
+#
+# So each bound is counted from the end that makes it safe: the next change begins no earlier than
+# 10 minutes after this one was *done*, and is done no later than 20 minutes after this one
+# *began*. How long the next one will take is unknown, so twice the longest time seen yet is set
+# aside.
+#
+# Scans and changes exclude each other: a legacy controller refuses a new address while it scans. A
+# scan that would still run when a change is due therefore waits until after it, and `scanned`
+# leaves room for that wait, so that no gap between scans is longer than `most_gap_seconds`. With
+# continuous scanning there is always a scan in the way: there the change is drawn earlier by the
+# length of a scan, and takes place between two scans.
 
 # The system's clock may be slowed a little against the monotonic one; five seconds keep a change
 # that is just ten minutes later from falling into the same interval.
@@ -44,35 +63,35 @@ class Action(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ScanTiming:
-    """How often and how long to listen."""
+    """How often and how long to scan."""
 
     seconds: float = 4.0
     """Length of a scan."""
     least_gap_seconds: float = 210.0
-    """Least time from the start of a scan to the start of the next."""
+    """Shortest time from the start of one scan to the start of the next."""
     most_gap_seconds: float = 300.0
-    """Most time from the start of a scan to the start of the next."""
+    """Longest time from the start of one scan to the start of the next."""
 
     @property
     def is_continuous(self) -> bool:
-        """Whether one scan follows the other without a pause."""
+        """Whether scans follow each other without a pause."""
         return self.seconds >= self.most_gap_seconds
 
 
 CONTINUOUS = ScanTiming(60.0, 60.0, 60.0)
-"""Listening all the time, for research. Exposure windows count whole minutes between scans, so no
-shorter ones would do."""
+"""Continuous scanning, for research. Exposure windows count whole minutes between scans, so
+shorter scans would not do."""
 
 
 class Schedule:
-    """The next scan and the next change of identifier. All moments are of one monotonic clock.
+    """The next scan and the next change of identifier; all moments are of one monotonic clock.
 
     Parameters
     ----------
     random
-        Where jitter comes from: `random.SystemRandom` in a device, so that nobody can foretell it.
+        Source of jitter: `random.SystemRandom` in a device, so that it cannot be predicted.
     scan
-        How often and how long to listen.
+        How often and how long to scan; the protocol's timing unless given.
     """
 
     def __init__(self, random: Random, scan: ScanTiming | None = None) -> None:
@@ -89,13 +108,13 @@ class Schedule:
         return self._scan.seconds
 
     def next_step(self, now: float) -> tuple[Action, float]:
-        """Tell what to do next, and the moment to begin it: `now` or later.
+        """Return what to do next, and when to begin it: `now` or later.
 
         A scan that would still be running when a change is due waits until after the change.
         """
         scan_at = max(self._scan_at, now)
         rotate_at = max(self._rotate_at, now)
-        # One who listens all the time changes at the end of a scan, rather than be deaf before.
+        # Continuous scanning changes at the end of a scan, rather than miss the time before.
         is_due = self._rotate_at <= now or not self._scan.is_continuous
         latest = rotate_at if is_due else self._latest_rotation
         if scan_at + self._scan.seconds + _SLACK_SECONDS <= latest:
@@ -104,15 +123,14 @@ class Schedule:
 
     def scanned(self, began: float) -> None:
         """Note a scan, and draw the start of the next."""
-        # A scan may have to wait for a change and for its own length before that; the upper end
-        # leaves room for both.
+        # A scan may have to wait for a change, and before that for its own length.
         room = self._scan.seconds + 2 * _SLACK_SECONDS
         latest = max(self._scan.least_gap_seconds, self._scan.most_gap_seconds - room)
         self._scan_at = began + self._random.uniform(self._scan.least_gap_seconds, latest)
 
     def rotated(self, began: float, done: float) -> None:
         """Note a change of identifier, and draw the start of the next, uniformly."""
-        # A slow adapter gets the time it has been seen to need, twice over.
+        # A slow adapter gets twice the time that it has been seen to need.
         self._allowance = min(
             max(self._allowance, 2 * (done - began)),
             _MOST_ALLOWANCE_SECONDS,
@@ -120,15 +138,15 @@ class Schedule:
         earliest = done + SHORTEST_ROTATION_SECONDS + _SLACK_SECONDS
         latest = began + LONGEST_ROTATION_SECONDS - self._allowance
         self._latest_rotation = max(earliest, latest)
-        # Whoever listens all the time still has to end the scan it falls into.
+        # With continuous scanning the change has to wait for the end of a scan.
         room = self._scan.seconds + _SLACK_SECONDS if self._scan.is_continuous else 0.0
         self._rotate_at = self._random.uniform(earliest, max(earliest, latest - room))
 
     def silenced(self, now: float, seconds: float) -> None:
-        """Note that nothing may be sent for so many seconds, 0 or more.
+        """Note that nothing may be sent for `seconds`, 0 or more.
 
-        The end is spread over a minute, so that devices that waited for the same interval do not
-        all begin together.
+        The end is spread over a minute, so that devices which waited for the same interval do not
+        all start together.
         """
         spread = self._random.uniform(0.0, _RESTART_SPREAD_SECONDS) if seconds > 0 else 0.0
         self._rotate_at = self._latest_rotation = now + max(0.0, seconds) + spread

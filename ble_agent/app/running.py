@@ -59,7 +59,7 @@ async def _run(config: AgentConfig, clock: Clock) -> None:
                 calibration_confidence=CalibrationConfidence.LOW,
             ),
             language=config.lang,
-            told=lambda fault: store.note_radio(radio.name, fault),
+            on_radio_change=lambda fault: store.note_radio(radio.name, fault),
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,13 +1,6 @@
-"""Undoes in the kernel what a dead agent left there: a small process beside the agent.
+"""Guardian: a small process that removes from the kernel what a dead agent left there.
 
-The kernel's advertisements and monitors belong to the adapter, not to the program that asked for
-them. A timeout ends an advertisement, but on a controller with extended advertising the kernel
-reckons it in 16 bits of milliseconds, so that anything longer than 65 s ends too early; and nothing
-ends a monitor, which keeps the adapter listening and a legacy controller from changing its address.
-This process holds a management channel of its own, and removes both when the agent is gone, and the
-advertisement when its time is up.
-
-This file runs by itself as well, with the standard library alone, to stay small.
+This file is also run by itself, with the standard library alone, to stay small.
 """
 
 from __future__ import annotations
@@ -28,6 +21,26 @@ from collections.abc import Callable
 
 __all__ = ["Guardian"]
 
+# Silence after death.
+#
+# An agent that dies must not leave its identifier on the air: it would be sent for hours under one
+# address. Advertisements and monitors that were added through the management channel belong to the
+# adapter, not to the program, so the kernel does not remove them when the program's socket closes.
+#
+# The simple ways fail one by one. A signal handler or `finally` does not run after kill -9, or
+# when memory runs out. The kernel's own timeout does end an advertisement, but on a controller
+# with extended advertising Linux passes it on as milliseconds in 16 bits, so that 20 minutes
+# become 20 seconds. Nothing at all ends a monitor, which keeps the adapter listening and a legacy
+# controller from taking another address.
+#
+# So a second process holds a management channel of its own and the end of a pipe to the agent. The
+# agent names there what is to be undone: an advertisement before it is added, a monitor as soon as
+# its handle is known. When the pipe ends, for whatever reason, the process removes both; when an
+# advertisement's time is up, it removes that. It ignores the signals that a service manager sends
+# to all processes of a service, since it must outlive the agent by a moment, and its parts do not
+# depend on each other: what cannot be removed does not keep the rest. The agent watches in turn:
+# without its guardian it sends nothing.
+
 _REMOVE_ADVERTISING, _REMOVE_MONITOR = 0x003F, 0x0053
 _ANSWERS, _BUSY = (0x0001, 0x0002), 0x0A
 _HEADER, _ANSWER = struct.Struct("<HHH"), struct.Struct("<HHHHB")
@@ -37,7 +50,7 @@ _LONGEST_WAIT_SECONDS = 10.0
 
 
 class Guardian:
-    """The agent's end: it says what there is to undo.
+    """The agent's end of the pipe: it names what is to be undone.
 
     Parameters
     ----------
@@ -70,7 +83,7 @@ class Guardian:
                 pass_fds=[descriptor],
                 start_new_session=True,
             )
-        # It says nothing, so its output becomes readable only when it ends.
+        # It prints nothing, so its output becomes readable only when it ends.
         assert self._process.stdout is not None
         self._output = self._process.stdout
         asyncio.get_running_loop().add_reader(self._output, self._note_end, on_end)
@@ -86,14 +99,14 @@ class Guardian:
         return self._process.poll() is not None
 
     def watch_advertisement(self, seconds: float) -> None:
-        """Let an advertisement last so many seconds of real time from now on; 0 for none.
+        """Let an advertisement last for `seconds` of real time from now on; 0 for none.
 
         Raises
         ------
         OSError
             When the process has ended.
         """
-        self._tell(f"advertisement {seconds!r}\n")
+        self._write(f"advertisement {seconds!r}\n")
 
     def watch_monitor(self, handle: int) -> None:
         """Remove this monitor when the agent is gone; 0 for none.
@@ -103,9 +116,9 @@ class Guardian:
         OSError
             When the process has ended.
         """
-        self._tell(f"monitor {handle}\n")
+        self._write(f"monitor {handle}\n")
 
-    def _tell(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line.encode())
         self._process.stdin.flush()
@@ -120,7 +133,7 @@ class Guardian:
         self._process.stdin.close()
 
     async def close(self) -> None:
-        """Let it remove what is left, and end; on a busy machine it may do so a little later."""
+        """Let it remove what is left and end; on a busy machine that may happen a little later."""
         asyncio.get_running_loop().remove_reader(self._output)
         self._output.close()
         with contextlib.suppress(OSError):
@@ -133,7 +146,7 @@ class Guardian:
 
 
 class _Watch:
-    """The process: what is there, and how it is undone."""
+    """The process: what is on the adapter, and how it is removed."""
 
     def __init__(self, channel: int, index: int, instance: int) -> None:
         self._channel = channel
@@ -144,7 +157,7 @@ class _Watch:
         self._monitor = 0
 
     def run(self) -> None:
-        """Watch until standard input or the channel ends, or anything fails; then undo."""
+        """Watch until standard input or the channel ends, or anything fails; then remove."""
         try:
             self._watch()
         finally:
@@ -169,7 +182,7 @@ class _Watch:
     def _wait(self) -> float | None:
         if not self._advertising:
             return None
-        # A suspended machine's time does not count for select, so it is looked at often.
+        # select does not count the time of a suspended machine, so the clock is read often.
         return min(max(0.0, self._ends_at - time.clock_gettime(_CLOCK)), _LONGEST_WAIT_SECONDS)
 
     def _note(self, what: str, value: str) -> None:
@@ -190,7 +203,7 @@ class _Watch:
         self._order(_REMOVE_ADVERTISING, bytes([self._instance]))
 
     def _order(self, command: int, body: bytes) -> None:
-        """Have the kernel do it, and ask again while it is busy with a dead agent's last order."""
+        """Send a command, and again while the kernel is busy with a dead agent's last command."""
         order = _HEADER.pack(command, self._index, len(body)) + body
         until = time.monotonic() + _ANSWER_SECONDS
         with contextlib.suppress(OSError):

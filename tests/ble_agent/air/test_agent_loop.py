@@ -242,7 +242,7 @@ async def test_status_learns_of_an_adapter_that_could_not_even_be_opened(tmp_pat
             store.log,
             Schedule(Random(1)),
             Metadata(0),
-            told=lambda fault: store.note_radio("scripted", fault),
+            on_radio_change=lambda fault: store.note_radio("scripted", fault),
         )
         with pytest.raises(RadioError):
             await agent.run()

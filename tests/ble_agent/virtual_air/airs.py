@@ -104,7 +104,7 @@ async def agent_on(radio: Radio, home: Path) -> AsyncIterator[list[RadioFault | 
             EncounterLog(db, radio.clock),
             Schedule(SystemRandom()),
             Metadata(0),
-            told=told.append,
+            on_radio_change=told.append,
         )
         running = asyncio.create_task(agent.run())
         try:
