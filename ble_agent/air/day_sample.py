@@ -200,7 +200,7 @@ class _Reservoir:
         return self._take_at(self._random.randrange(len(self._rows)))
 
     def offer(self) -> int | None:
-        """Offer one more row; remove and return the row that gives way, None if there is no room."""
+        """Offer one more row; return the one that gives way, or None if there is no room."""
         chosen = self._random.randrange(len(self._rows) + self._left_out + 1)
         self._left_out += 1
         return self._take_at(chosen) if chosen < len(self._rows) else None

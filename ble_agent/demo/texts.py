@@ -108,16 +108,16 @@ DEMO_TEXTS: Mapping[str, Text] = {
         " được gì từ sóng mô phỏng",
     ),
     "date": Text("{day} {month} {year}", "Ngày {day} tháng {month} năm {year}"),
-    "sent": Text("What each sent", "Mỗi người phát gì"),
+    "sent": Text("What each sent", "Mã đã phát"),
     "sent_note": Text(
         "each bar is one identifier under one address; both change together after 10 to 20 minutes",
         "mỗi thanh là một mã định danh và một địa chỉ; cả hai cùng đổi sau 10 đến 20 phút",
     ),
     "minute": Text("{count} min", "{count} phút"),
     "near": Text("near {name}?", "ở gần {name}?"),
-    "legend_distance": Text("distance", "khoảng cách"),
-    "legend_heard": Text("heard in", "thu được trong"),
-    "legend_scan": Text("one scan", "một lần quét"),
+    "legend_distance": Text("distance", "cự ly"),
+    "legend_heard": Text("heard in", "thu trong"),
+    "legend_scan": Text("one scan", "một lần"),
     "never_heard_of": Text("never heard {name}", "chưa từng thu được {name}"),
     "not_positive": Text("{name} did not test positive,", "{name} không dương tính,"),
     "not_published": Text(
@@ -142,9 +142,7 @@ DEMO_TEXTS: Mapping[str, Text] = {
     "step_3": Text("six hours later", "sáu giờ sau"),
     "step_3_what": Text("the server publishes a signed file", "máy chủ công bố tệp có chữ ký"),
     "step_4": Text("at home", "tại nhà"),
-    "step_4_what": Text(
-        "every agent verifies and matches it", "mọi chương trình xác minh và đối chiếu"
-    ),
+    "step_4_what": Text("every agent verifies and matches it", "mọi máy xác minh và đối chiếu"),
 }
 """The texts by name."""
 
