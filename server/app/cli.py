@@ -36,6 +36,7 @@ _BACKLOG = 1_024
 _GRACE_SECONDS = 10
 
 _DATABASE = f"{__name__}.database"
+_log = logging.getLogger(__name__)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -175,6 +176,7 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
 
     from server.app.app import create_app
     from server.app.connection import bounded_protocol
+    from server.trust.config_document import current_config
     from tracing_core.clock import clock_from_environment
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -184,6 +186,11 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         signal.signal(number, _stop)
     settings = _settings(home)
     app = create_app(settings, clock_from_environment())
+    # Before any device asks, so that the log shows a file that cannot be used.
+    try:
+        current_config(app.server.keys, app.server.region, settings, app.server.clock.now())
+    except TracingError as error:
+        _log.error("devices get no configuration: %s", error)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"

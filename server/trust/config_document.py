@@ -1,7 +1,8 @@
 """The signed configuration of devices, signed again whenever its contents change.
 
-Its contents are in two files of the home folder that the operator may edit: ``contact.json``,
-and ``exposure-configuration.json``, which may be missing. The rest are settings.
+Its contents are in files of the home folder that the operator may edit: ``contact.json``, and
+``exposure-configuration.json`` and ``risk-model.json``, which may be missing. The rest are
+settings.
 """
 
 from __future__ import annotations
@@ -13,24 +14,28 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.config import Settings
 from server.store.files import write_durably
 from server.store.private_keys import Manifest, PrivateKeys, SignedDocument
 from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.configuration.risk_model import RiskModelConfiguration
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 from tracing_core.store.files import file_errors
 from tracing_core.trust.signed_config import Contact, SignedConfig
 from tracing_core.trust.signed_document import fingerprint
 
-__all__ = ["CONTACT_FILE", "RISK_FILE", "current_config", "set_contact"]
+__all__ = ["CONTACT_FILE", "RISK_FILE", "RISK_MODEL_FILE", "current_config", "set_contact"]
 
 CONTACT_FILE = "contact.json"
 """Whom an exposed person turns to: ``{"vi": {"name", "phone", "url", "advice"}, "en": {…}}``."""
 
 RISK_FILE = "exposure-configuration.json"
 """How exposures are weighed; if missing, the default of `tracing_core.configuration.env2`."""
+
+RISK_MODEL_FILE = "risk-model.json"
+"""Another risk model beside that one, for devices that know it: ``{"name", "parameters"}``."""
 
 _CONTACT_FIELDS = tuple(field.name for field in fields(Contact))
 _LANGUAGES = frozenset({"vi", "en"})
@@ -90,10 +95,10 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
     """
     last = keys.manifest().signed_config
     try:
-        contact, risk = _read_files(settings.home)
+        files = _read_files(settings.home)
 
         def change(manifest: Manifest) -> Manifest:
-            digest = _digest(keys, manifest, region, settings, contact, risk)
+            digest = _digest(keys, manifest, region, settings, files)
             if _is_current(manifest.signed_config, digest, now):
                 return manifest
             sequence = 1 if manifest.signed_config is None else manifest.signed_config.sequence + 1
@@ -102,18 +107,19 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
                 sequence=sequence,
                 issued_at=int(now),
                 expires_at=int(now) + settings.config_seconds,
-                risk=_read_risk(risk, settings.home / RISK_FILE),
+                risk=_read_risk(files.risk, settings.home / RISK_FILE),
                 health_authority_id=settings.health_authority_id,
-                contact=_read_contact(contact, settings.home / CONTACT_FILE),
+                contact=_read_contact(files.contact, settings.home / CONTACT_FILE),
                 check_interval_seconds=settings.check_interval_seconds,
                 mirrors=settings.mirrors,
+                risk_model=_read_risk_model(files.risk_model, settings.home / RISK_MODEL_FILE),
             )
             document = config.sign(keys.load(manifest.config_file))
             renew_at = int(now) + settings.config_seconds // 2
             signed = SignedDocument(sequence, digest, renew_at, document)
             return replace(manifest, signed_config=signed)
 
-        digest = _digest(keys, keys.manifest(), region, settings, contact, risk)
+        digest = _digest(keys, keys.manifest(), region, settings, files)
         if not _is_current(last, digest, now):
             last = keys.update(change).signed_config
         _log_once.cache_clear()
@@ -135,21 +141,26 @@ def _is_current(last: SignedDocument | None, digest: str, now: float) -> bool:
     return last is not None and last.digest == digest and now < last.renew_at
 
 
-def _read_files(home: Path) -> tuple[bytes, bytes | None]:
-    contact, risk = home / CONTACT_FILE, home / RISK_FILE
+class _Files(NamedTuple):
+    contact: bytes
+    risk: bytes | None
+    risk_model: bytes | None
+
+
+def _read_files(home: Path) -> _Files:
+    contact = home / CONTACT_FILE
     with file_errors(contact):
-        contact_data = contact.read_bytes()
-    with file_errors(risk):
-        return contact_data, risk.read_bytes() if risk.exists() else None
+        data = contact.read_bytes()
+    return _Files(data, _read_if_there(home / RISK_FILE), _read_if_there(home / RISK_MODEL_FILE))
+
+
+def _read_if_there(path: Path) -> bytes | None:
+    with file_errors(path):
+        return path.read_bytes() if path.exists() else None
 
 
 def _digest(
-    keys: PrivateKeys,
-    manifest: Manifest,
-    region: str,
-    settings: Settings,
-    contact: bytes,
-    risk: bytes | None,
+    keys: PrivateKeys, manifest: Manifest, region: str, settings: Settings, files: _Files
 ) -> str:
     key = fingerprint(keys.load(manifest.config_file).public_key())
     contents = [
@@ -159,9 +170,12 @@ def _digest(
         settings.check_interval_seconds,
         settings.config_seconds,
         settings.mirrors,
-        sha256(contact).hexdigest(),
-        None if risk is None else sha256(risk).hexdigest(),
+        sha256(files.contact).hexdigest(),
+        None if files.risk is None else sha256(files.risk).hexdigest(),
     ]
+    # Only if there is one, so that homes of older versions need no new signature.
+    if files.risk_model is not None:
+        contents.append(sha256(files.risk_model).hexdigest())
     return sha256(json.dumps(contents).encode()).hexdigest()
 
 
@@ -181,9 +195,7 @@ def _read_contact(data: bytes, path: Path) -> Mapping[str, Contact]:
         for name in each if isinstance(each, dict) else ():
             if name not in _CONTACT_FIELDS:
                 known = ", ".join(_CONTACT_FIELDS)
-                raise StoreError(
-                    f"{path}: {language} has the unknown field {name!r:.40}: use {known}"
-                )
+                raise StoreError(f"{path}: {language}: unknown field {name!r:.40}: use {known}")
     try:
         return {language: Contact.from_json(each) for language, each in found.items()}
     except InvalidValue as error:
@@ -197,3 +209,15 @@ def _read_risk(data: bytes | None, path: Path) -> ExposureConfiguration:
         return ExposureConfiguration.from_json(_json(data, path))
     except InvalidValue as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
+
+
+def _read_risk_model(data: bytes | None, path: Path) -> RiskModelConfiguration | None:
+    if data is None:
+        return None
+    try:
+        model = RiskModelConfiguration.from_json(_json(data, path))
+        # A misspelt name would be a model that no device knows.
+        model.parsed()
+    except InvalidValue as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error
+    return model

@@ -1,5 +1,6 @@
 """The key folder, the chain of trust and the signed configuration."""
 
+import base64
 import itertools
 import json
 import os
@@ -18,7 +19,13 @@ from server.trust.chain import (
     rotate_config_key,
     rotate_export_key,
 )
-from server.trust.config_document import CONTACT_FILE, RISK_FILE, current_config, set_contact
+from server.trust.config_document import (
+    CONTACT_FILE,
+    RISK_FILE,
+    RISK_MODEL_FILE,
+    current_config,
+    set_contact,
+)
 from tests.server.homes import NOW, make_home, make_settings
 from tracing_core.clock import ManualClock
 from tracing_core.configuration.env2 import ExposureConfiguration
@@ -243,6 +250,58 @@ def test_it_is_signed_anew_when_something_changed_and_only_then(keys, settings):
     assert config(keys, slower, NOW + DAY).check_interval_seconds == 7_200
     numbers = [each.sequence for each in (changed, weighed, resigned, renewed)]
     assert numbers == [2, 3, 4, 5]
+
+
+def payload(document):
+    """What is signed, as bytes."""
+    middle = document.split(".")[1]
+    return base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
+
+
+def test_without_a_risk_model_what_is_signed_is_what_4f04a2b_signed(keys, settings):
+    (settings.home / CONTACT_FILE).write_text('{"en": {"name": "Ministry"}}')
+    found = payload(current_config(keys, settings.region, settings, NOW))
+    risk = ExposureConfiguration.default().to_json()
+    assert found.decode() == (
+        '{"check_interval_seconds":14400,"contact":{"en":{"advice":"","name":"Ministry","phone":"",'
+        '"url":""}},"expires_at":1752595500,"health_authority_id":"truyvet","issued_at":1750003500,'
+        '"mirrors":[],"region":"VN","risk":'
+        + json.dumps(risk, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        + ',"sequence":1}'
+    )
+
+
+def test_a_risk_model_stands_beside_the_risk(keys, settings):
+    plain = config(keys, settings)
+    assert plain.risk_model is None
+    parameters = ExposureConfiguration.default().to_json() | {"name": "ours"}
+    file = settings.home / RISK_MODEL_FILE
+    file.write_text(json.dumps({"name": "env2", "parameters": parameters}))
+    beside = config(keys, settings)
+    assert beside.sequence == plain.sequence + 1
+    assert beside.risk == plain.risk
+    assert beside.risk_model.name == "env2"
+    assert beside.risk_model.parsed().name == "ours"
+    file.unlink()
+    assert config(keys, settings).risk_model is None
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ({"name": "emv2", "parameters": {}}, "emv2 is not known"),
+        ({"name": "env2", "parameters": {"nmae": "ours"}}, "nmae"),
+        ({"name": "env2"}, "parameters"),
+        ([], "risk_model"),
+    ],
+)
+def test_a_risk_model_that_cannot_be_used_changes_nothing(keys, settings, caplog, model, why):
+    good = current_config(keys, settings.region, settings, NOW)
+    file = settings.home / RISK_MODEL_FILE
+    file.write_text(json.dumps(model))
+    assert current_config(keys, settings.region, settings, NOW) == good
+    assert f"{file} cannot be used" in caplog.text
+    assert why in caplog.text
 
 
 def test_a_file_that_cannot_be_used_leaves_the_last_good_configuration(keys, settings, caplog):
