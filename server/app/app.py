@@ -110,7 +110,7 @@ def create_app(
     settings
         Of the home folder.
     clock
-        What the server tells the time by.
+        The server's clock.
     shortest_pause_seconds
         Least time between two rounds of the background worker, whatever the clock.
 

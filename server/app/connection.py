@@ -68,7 +68,7 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             super().connection_lost(exc)
 
         def handle_events(self) -> None:
-            # Also when no data arrives: what came along with a request is handled later.
+            # Also without new data: what came along with a request is handled later.
             super().handle_events()
             if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
                 self._request.start()

@@ -52,7 +52,7 @@ def set_up_home(
     home
         A folder that is empty or does not exist.
     clock
-        What the server tells the time by.
+        The server's clock.
     region
         The region to publish keys for.
     url

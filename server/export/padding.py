@@ -1,4 +1,4 @@
-"""Padding: keys that nobody used, which no reader of a key file can distinguish from real ones."""
+"""Padding: invented keys that no reader of a key file can distinguish from real ones."""
 
 # A key file shows how many keys it has. If it held only real ones, its size would reveal how many
 # people reported in these hours, and in a small region whether anyone did at all.

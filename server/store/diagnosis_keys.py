@@ -98,7 +98,7 @@ class NewKey:
     revised_at: int | None = None
     """Start of the window of that revision (UTC Unix seconds)."""
     is_padding: bool = False
-    """True for a key that nobody used."""
+    """True for an invented key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How long a report, a pretence and a wrong code take: ``python -m tests.server.cover_timing [N]``.
+"""Timing of reports, cover traffic and wrong codes: ``python -m tests.server.cover_timing [N]``.
 
 A real server in a process of its own; N of each kind (default 300), in turn. Medians are printed
 with their quartiles, by request and as the load of the machine was. Nothing is asserted.

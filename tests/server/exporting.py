@@ -1,4 +1,4 @@
-"""Exports in processes of their own, to be killed or to compete."""
+"""Exports in separate processes, which are killed or compete."""
 
 import os
 import resource
@@ -29,15 +29,15 @@ _STEPS = frozenset(
         "set_exported_until",
     ]
 )
-"""The functions whose ends divide an export; `begin` ends when it has committed."""
+"""Functions whose returns divide an export; `begin` returns when it has committed."""
 
 
 def export_for_ever(
     home: Path, told: float, rate: float, ready: Connection, changes: dict[str, object]
 ) -> None:
-    """Export whatever becomes due by a fast clock, which starts when `ready` hears of it."""
+    """Export what becomes due by a fast clock, which starts when `ready` is sent to."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Opening takes longer on a machine that is busy, so the clock starts after it.
+    # Opening takes longer on a busy machine, so the clock starts afterwards.
     opened = Server.open(load_settings(home, **changes), ManualClock(told))
     server = replace(opened, clock=ScaledClock(told=told, real=time.time(), rate=rate))
     ready.send(told)
@@ -59,7 +59,7 @@ def export_once(home: Path, clock: str, ready: Connection, changes: dict[str, ob
 def export_and_die(
     home: Path, clock: str, step: int, ready: Connection, changes: dict[str, object]
 ) -> None:
-    """Export what is due, killed at the n-th end of one of `_STEPS`."""
+    """Export what is due, and die at the n-th return of one of `_STEPS`."""
     server = Server.open(load_settings(home, **changes), ScaledClock.parse(clock))
     left = step
 

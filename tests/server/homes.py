@@ -1,4 +1,4 @@
-"""Homes of servers made without a process, and uploads made by hand."""
+"""Homes of servers without a process, and uploads for them."""
 
 import base64
 import secrets
@@ -47,7 +47,7 @@ def key(
 
 
 def days_of_keys(days: int, *, today: int = TODAY) -> list[PublishedKey]:
-    """One key a day, yesterday's last."""
+    """Return one key per day; the last is yesterday's."""
     return [key(today - 144 * ago) for ago in range(days, 0, -1)]
 
 

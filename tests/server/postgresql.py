@@ -1,4 +1,4 @@
-"""A real PostgreSQL of its own, in a folder of its own, for as long as a test needs it."""
+"""A real PostgreSQL server in a folder of its own, for as long as a test needs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.server.running import free_port
 
 _INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-# It refuses to run as the superuser.
+# PostgreSQL refuses to run as root.
 _USER = "nobody" if os.getuid() == 0 else None
 
 
@@ -30,7 +30,7 @@ def _program(name: str) -> str:
 
 @contextmanager
 def running_postgresql() -> Iterator[str]:
-    """Start one on a free port of the loopback interface and give its URL."""
+    """Start one on a free port of the loopback interface and yield its URL."""
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
     folder = Path(tempfile.mkdtemp(prefix="truyvet-postgresql-"))
     if _USER is not None:

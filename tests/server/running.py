@@ -1,4 +1,4 @@
-"""A real `truyvet server run` in its own process, with a fresh home and a clock of its own."""
+"""A real `truyvet server run` in its own process, with its own home and clock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def environment(clock: ScaledClock | None) -> dict[str, str]:
 
 
 def clock_at(told: float, *, rate: float = 1.0) -> ScaledClock:
-    """A clock that shows `told` now."""
+    """Return the variable of a clock that shows `told` now."""
     return ScaledClock(told=told, real=time.time(), rate=rate)
 
 
@@ -52,8 +52,8 @@ def command(
 
 
 def free_port() -> int:
-    """Return a port that nobody uses, and that nobody is given by chance."""
-    # Not one that the system hands out: it could go to another process while ours is restarted.
+    """Return a port that is free, and that the system hands out to no other process."""
+    # Not from the range that the system hands out, which could go to another process meanwhile.
     while True:
         with socket.socket() as probe:
             port = secrets.choice(range(20_000, 32_000))
@@ -69,12 +69,12 @@ def answer(*arguments: str, home: Path, clock: ScaledClock | None = None) -> Any
 
 @dataclass
 class RunningServer:
-    """A server's home and, while it runs, its process. A context manager; starting is explicit."""
+    """A server's home and, while it runs, its process; a context manager with an explicit start."""
 
     home: Path
     clock: ScaledClock | None = None
     settings: dict[str, str] = field(default_factory=dict)
-    """Further variables of the environment, without their prefix."""
+    """Further environment variables, without their prefix."""
     operator_key: str = ""
     url: str = ""
     join: str = ""
@@ -87,7 +87,7 @@ class RunningServer:
         self.operator_key, self.join = made["operator_key"], made["join"]
 
     def start(self) -> None:
-        """Start the process and wait until it listens; again after a stop, on the same port."""
+        """Start the process and wait until it listens; after a stop, on the same port again."""
         self.port = self.port or free_port()
         prefix = "TRUYVET_SERVER_"
         settings = {prefix + name.upper(): value for name, value in self.settings.items()}
@@ -114,7 +114,7 @@ class RunningServer:
         return code
 
     def kill(self) -> None:
-        """Let it die at once, as in a power cut."""
+        """Kill it, as in a power cut."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(30)
@@ -127,7 +127,7 @@ class RunningServer:
         self.process = None
 
     def log(self) -> str:
-        """All that its processes logged."""
+        """Everything its processes logged."""
         return (self.home.parent / f"{self.home.name}.log").read_text()
 
     def issue(self, **fields: Any) -> str:
@@ -152,7 +152,7 @@ class RunningServer:
 
 @dataclass
 class Device:
-    """What a device does to report: the code, the certificate, the upload."""
+    """A device that reports: code, certificate, upload."""
 
     url: str
     http: httpx2.Client

@@ -1,4 +1,4 @@
-"""Starts `truyvet server run` in a tenth of the time: a process that has imported it forks.
+"""Fast starts of `truyvet server run`: a process that has imported it forks.
 
 What is started is a process of its own that runs the same command; only the imports are shared.
 """
@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Spawner:
-    """The process that forks; a context manager."""
+    """A process that forks others; a context manager."""
 
     def __enter__(self) -> Spawner:
         self._parent = subprocess.Popen(
@@ -44,7 +44,7 @@ class Spawner:
         return int(self._parent.stdout.readline())
 
     def start(self, arguments: list[str], environment: dict[str, str], output: Path) -> int:
-        """Run `truyvet server ARGUMENTS` and return its process id once it has said something."""
+        """Run `truyvet server ARGUMENTS` and return its process id after its first output."""
         output.unlink(missing_ok=True)
         pid = self._ask({"arguments": arguments, "environment": environment, "output": str(output)})
         until = time.monotonic() + 30

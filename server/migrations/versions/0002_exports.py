@@ -1,4 +1,4 @@
-"""Exported windows and published files."""
+"""Exported windows and published key files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A code and a token that nobody can know, on which requests that are granted nothing work."""
+"""A code and a token that cannot be guessed, for the work of requests that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the owner of a key travelled is not kept: nothing reads it."""
+"""Removal of the column for travellers, which nothing reads."""
 
 from __future__ import annotations
 

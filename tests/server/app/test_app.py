@@ -1,4 +1,4 @@
-"""What all routes share, and what each endpoint says to requests that no device of ours sends."""
+"""Features of all routes, and answers to requests that our devices never send."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -217,7 +217,7 @@ async def test_refusals_are_as_long_as_answers(http: httpx2.AsyncClient) -> None
     ):
         response = await http.post(path, json=body)
         assert response.status_code >= 400
-        # With its status line it is as long as an answer that grants something.
+        # With its status line it is as long as a successful answer.
         assert len(response.content) + len(response.reason_phrase) == 4096 + len("OK")
 
 

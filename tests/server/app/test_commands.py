@@ -1,4 +1,4 @@
-"""What a person reads who types the server's commands."""
+"""Output of the server's commands for the person who types them."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def test_what_init_says_to_run_serves_where_devices_look(
 def test_a_home_of_another_user_is_one_line(tmp_path: Path) -> None:
     home = make_home(tmp_path / "home")
     home.chmod(0o000)
-    # Root may look into it all the same, unless its capabilities are taken.
+    # Root may read it anyway, unless it loses its capabilities.
     drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--securebits=+noroot"]
     issue = [sys.executable, "-c", "from tracing_core.cli import main; main()", "server", "issue"]
     done = subprocess.run(
@@ -190,7 +190,7 @@ def test_a_code_may_be_of_today_where_the_day_has_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = make_home(tmp_path / "home")
-    # 18:00 UTC on the 23rd of November 2026, which is one in the morning of the 24th there.
+    # 18:00 UTC on 23 November 2026, which is 01:00 on the 24th there.
     monkeypatch.setenv("TRUYVET_CLOCK", "1795456800")
 
     def issue(day: str) -> Result:

@@ -1,4 +1,4 @@
-"""The server is killed at fifty random moments while devices report; nothing answered is lost."""
+"""A server killed at fifty random moments while devices report: no answered upload is lost."""
 
 import random
 import signal
@@ -19,7 +19,7 @@ DEVICES = 3
 
 
 class Reporter(threading.Thread):
-    """Reports new keys again and again, through every crash, and notes what was answered."""
+    """Reports new keys again and again, through every crash, and records the answers."""
 
     def __init__(self, server: RunningServer) -> None:
         super().__init__(daemon=True)
@@ -54,7 +54,7 @@ class Reporter(threading.Thread):
                     self.refused.append(response.text)
 
     def certified(self, device: Device) -> str | None:
-        """Return a certificate; None where a crash came between a step and its answer."""
+        """Return a certificate; None if a crash came between a step and its answer."""
         issue = {"testType": "confirmed"}
         key = {"X-API-Key": self.server.operator_key}
         code = self.answered(lambda: device.post("/api/issue", issue, **key)).json()["code"]

@@ -1,4 +1,4 @@
-"""A code is issued, exchanged, used to publish, and the keys come out signed: over real sockets."""
+"""Journey of a code over real sockets: issued, exchanged, used to publish a signed key file."""
 
 import json
 import re

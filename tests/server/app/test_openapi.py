@@ -1,4 +1,4 @@
-"""Requests invented from the interface's description: every answer is as described."""
+"""Requests generated from the OpenAPI document: every answer is as described."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +15,13 @@ from tracing_core.clock import ManualClock
 
 load_all_checks()
 
-# A request of the right form may still break a rule, which no description of forms can say.
+# A request of the right form may still break a rule, which a schema cannot express.
 _LEFT_OUT = {"positive_data_acceptance", "missing_required_header", "ignored_auth"}
 _OPERATIONS = [
     (path, method, mode)
     for path, methods in openapi_document(make_settings(Path("/nonexistent")))["paths"].items()
     for method, described in methods.items()
-    # Any text is of the right form for a path, so only bodies can be wrong.
+    # Any text is valid in a path, so only bodies can be wrong.
     for mode in (GenerationMode if "requestBody" in described else [GenerationMode.POSITIVE])
 ]
 

@@ -1,4 +1,4 @@
-"""Who a client is when a proxy stands before the server, as it does in every real service."""
+"""Addresses of clients behind a proxy, as in every real service."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ def test_the_documented_proxy_says_who_asks_and_believes_nobody_else() -> None:
     [block] = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     [location] = re.findall(r"location / \{(.*?)\}", block, re.DOTALL)
     assert LINE in [line.strip() for line in location.splitlines()]
-    # Lines of an outer block would not count in one that sets headers of its own.
+    # Lines of an outer block do not apply in one that sets its own headers.
     assert block.count("X-Forwarded-For") == 1
 
 
@@ -43,5 +43,5 @@ def test_behind_a_proxy_every_client_is_counted_by_itself(tmp_path: Path) -> Non
 
         assert [status("192.0.2.1") for _ in range(4)] == [400, 400, 400, 429]
         assert status("192.0.2.2") == 400
-        # A proxy that adds to what the client says is believed in what it added.
+        # From a proxy that appends to the client's header, only what it appended is trusted.
         assert status("203.0.113.9, 192.0.2.1") == 429

@@ -22,7 +22,7 @@ HEAD = b"POST /api/verify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     home = tmp_path_factory.mktemp("slow") / "server"
     limit = str(LIMIT_SECONDS)
-    # The clock that is told hardly moves: no timeout may go by it.
+    # The server's own clock hardly moves: no timeout may depend on it.
     clock = clock_at(NOW, rate=0.001)
     with RunningServer(home, clock, {"request_seconds": limit, "answer_seconds": limit}) as running:
         running.init()
@@ -41,7 +41,7 @@ def connected(server: RunningServer, first: bytes = b"") -> Iterator[socket.sock
 
 
 def trickle(client: socket.socket, data: bytes) -> bytes:
-    """Send a byte now and then until the server ends it; return what it said."""
+    """Send a byte now and then until the server closes the connection; return its answer."""
     said = b""
     client.settimeout(0.1)
     until = time.monotonic() + PATIENCE_SECONDS

@@ -22,7 +22,7 @@ from tracing_core.trust.trust_chain import verify_trust_chain
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """A client of a server with two files, and the server."""
+    """Yield a client of a server with two key files, and the server."""
     clock = ManualClock(NOW)
     home = tmp_path_factory.mktemp("api") / "home"
     server = open_server(home, clock, export_padding_keys=20, export_padding_spread=2)

@@ -1,4 +1,4 @@
-"""Invented keys: how many, and that nothing tells them from those of people."""
+"""Padding: its number, and that nothing distinguishes it from real keys."""
 
 from collections import Counter, defaultdict
 from random import Random
@@ -42,7 +42,7 @@ def test_one_upload_hardly_changes_the_odds_of_a_size():
     random = Random(1)
     drawn = Counter(draw_count(200, 20, random) for _ in range(400_000))
     for size in range(150, 250, 10):
-        # exp(10 / 20) is the most that ten keys may change; the rest is chance.
+        # Ten keys may change the odds by at most exp(10 / 20); the rest is chance.
         assert 0.8 * 2.7182818 ** (-10 / 20) < drawn[size] / drawn[size + 10] < 1.25 * 1.64872
 
 
@@ -57,7 +57,7 @@ def test_as_many_as_asked_for_leave_in_the_window_and_none_while_in_use(count, p
     for each in padding:
         assert each.created_at >= window.start
         assert each.created_at % MODEL.truncate_seconds == 0
-        # A key is taken at its arrival or held back to its end, as rules of uploads have it.
+        # A key leaves after its arrival or after its end, as in the rules of uploads.
         assert each.key.expires_at <= max(each.created_at, window.end - 1) + 600
         assert each.key.days_since_onset_of_symptoms is not None
         assert abs(each.key.days_since_onset_of_symptoms) <= 14
@@ -68,7 +68,7 @@ def test_as_many_as_asked_for_leave_in_the_window_and_none_while_in_use(count, p
 
 
 def report_like_people(server, clock, people, random):
-    """Upload through the real rules, as agents and telephones do."""
+    """Upload through the real rules, as agents and phones do."""
     for _ in range(people):
         clock.jump(NOW + random.randrange(13_000))
         kind = random.choices(
@@ -83,7 +83,7 @@ def report_like_people(server, clock, people, random):
 
 @pytest.fixture(scope="module")
 def two_days(tmp_path_factory):
-    """A server that people reported to, two days on; which exported keys are real."""
+    """Return a server two days after reports, and which of its exported keys are real."""
     clock = ManualClock(NOW)
     server = open_server(tmp_path_factory.mktemp("padding") / "home", clock)
     report_like_people(server, clock, 60, Random(7))
@@ -161,7 +161,7 @@ def test_the_order_of_keys_tells_nothing(two_days):
 
 
 def test_padding_does_not_depend_on_the_real_keys(tmp_path, monkeypatch):
-    """With the same chance, an empty server and a busy one invent the same."""
+    """With the same random numbers, an empty server and a busy one draw the same padding."""
     invented = []
     for people in (0, 1, 40):
         clock = ManualClock(NOW)

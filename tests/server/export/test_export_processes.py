@@ -31,14 +31,14 @@ KILLS = 50
 
 @pytest.fixture(scope="module")
 def processes():
-    """Processes that start at once, because one that has imported everything makes them."""
+    """Processes that start quickly, forked from one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.server.exporting"])
     return context
 
 
 def fill(home, hours: int, per_hour: int) -> dict[bytes, int]:
-    """Prepare a home with keys of so many hours to come; return when each was created."""
+    """Prepare a home with keys of the coming hours; return when each was created."""
     begin = int(NOW) // HOUR * HOUR
     created = {}
     server = open_server(home, ManualClock(NOW))
@@ -57,7 +57,7 @@ def fill(home, hours: int, per_hour: int) -> dict[bytes, int]:
 
 
 def check_listed(home, public_key, seen: dict[str, str]) -> list[str]:
-    """Check that every listed file is whole and signed, and none has changed since last seen."""
+    """Check that every listed file is whole and signed, and unchanged since the last check."""
     index = home / "exports/VN/index.txt"
     names = read_index(index.read_bytes()) if index.exists() else []
     assert names[: len(seen)] == list(seen)
@@ -72,7 +72,7 @@ def check_listed(home, public_key, seen: dict[str, str]) -> list[str]:
 
 
 def check_complete(home, public_key, created) -> None:
-    """Check that windows follow on each other and every key left once, in its window."""
+    """Check that windows are contiguous and that every key left once, in its window."""
     names = check_listed(home, public_key, {})
     exports = [read_export(home / "exports" / name, public_keys=[public_key]) for name in names]
     starts = [export.start_timestamp for export in exports]
@@ -202,5 +202,5 @@ def test_a_hundred_thousand_keys_in_a_window_take_bounded_memory(tmp_path, proce
         assert data >= created.keys()
         assert len(exports) == (1 if limit > len(created) else 11)
     assert growth[500_000] < 150 << 20
-    # Memory goes with the size of a file, not of a window.
+    # Memory depends on the size of a file, not of a window.
     assert growth[10_000] < 50 << 20

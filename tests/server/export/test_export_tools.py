@@ -1,4 +1,4 @@
-"""Key files, read by tools that know nothing of this project."""
+"""Key files read by independent tools."""
 
 import ast
 import re
@@ -18,13 +18,13 @@ from tests.server.homes import NOW, TODAY, key, open_server, upload_of
 from tracing_core.clock import ManualClock
 from tracing_core.protocol.diagnosis_key import ReportType
 
-# protoc shows bytes that happen to be a message as one; 7 begins none.
+# protoc shows bytes as a message if they happen to be one; a leading 7 never is.
 KEYS = [key(TODAY - 144 * ago, data=b"\x07" + secrets.token_bytes(15)) for ago in (3, 2, 1)]
 
 
 @pytest.fixture(scope="module")
 def unzipped(tmp_path_factory):
-    """A folder with what unzip made of an export, and the server."""
+    """Return a folder with the files that unzip extracted, and the server."""
     for tool in ("unzip", "openssl"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed: apt install {tool}")

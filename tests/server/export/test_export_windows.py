@@ -1,4 +1,4 @@
-"""Which windows are due."""
+"""Windows that are due."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What the export worker writes, when, and once."""
+"""Key files of the exporter: their contents, and that each is written once."""
 
 import secrets
 from dataclasses import replace
@@ -44,7 +44,7 @@ def listed(server: Server) -> list[str]:
 
 
 def where(server: Server, data: bytes) -> list[tuple[int, str]]:
-    """In which window's file, and in which of its lists, a key is."""
+    """Return the window and the list of each file that has a key."""
     return [
         (export.start_timestamp, name)
         for export in files(server)
@@ -112,7 +112,7 @@ def test_not_even_careless_settings_let_a_key_in_use_leave(tmp_path, clock, age)
     data = secrets.token_bytes(16)
     in_use = DiagnosisKey(data, TODAY, 144)
     with server.database.begin() as conn:
-        # As if some way in had forgotten to hold it back.
+        # As if a rule had not held it back.
         insert_keys(conn, "VN", [NewKey(in_use, int(NOW) // HOUR * HOUR)])
     left_at = None
     while left_at is None:

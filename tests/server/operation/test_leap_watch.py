@@ -1,4 +1,4 @@
-"""What the running server does when its clock leaps ahead, as after a fault of the machine."""
+"""A running server whose clock leaps ahead, as after a fault of the machine."""
 
 import logging
 from collections.abc import Iterator

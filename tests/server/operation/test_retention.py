@@ -1,4 +1,4 @@
-"""What is older than 14 days is gone: from rows, from files, and from the bytes of both."""
+"""Deletion after 14 days: from rows, from files, and from the bytes of both."""
 
 import secrets
 import zipfile
@@ -40,7 +40,7 @@ def with_limits(server: Server, limits: DatabaseLimits) -> Server:
 
 
 def all_bytes(home) -> bytes:
-    """Every byte of every file, and what is packed in zips."""
+    """Return every byte of every file, and the contents of zips."""
     parts = []
     for path in home.rglob("*"):
         if path.is_file():
@@ -75,7 +75,7 @@ def test_no_byte_of_a_key_outlives_14_days(tmp_path, clock):
     assert len(old) > 1_000
     assert not stored.intersection(old)
     assert not [data for data in old if data in found or data[:12] in found or data[4:] in found]
-    # The search finds what is there: in the database, and after the export in a file too.
+    # The search works: it finds the key in the database, and after the export in a file too.
     assert all(found.count(data) >= 1 for data in young)
     assert sum(found.count(data) for data in young) > 1.8 * len(young)
     server.close()

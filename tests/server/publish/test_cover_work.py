@@ -1,4 +1,4 @@
-"""Cover traffic costs the server what a report costs, is told nothing and leaves nothing."""
+"""Work of cover traffic: the same as for a report, with an empty answer and nothing stored."""
 
 import base64
 import json
@@ -30,20 +30,20 @@ WRONG = {"code": "00000000", "token": "x" * 43, "certificate": "x" * 500}
 
 
 class Work(NamedTuple):
-    """What the server did for one request."""
+    """Work of the server for one request."""
 
     statements: list[str]
-    """SQL, transactions included, with the number of rows."""
+    """SQL statements, transactions included, with the number of rows."""
     calls: Counter[str]
-    """Of the libraries that store, hash, sign and encrypt."""
+    """Calls of the libraries that store, hash, sign and encrypt."""
     frames: int
     """Pages written to the write-ahead log."""
     length: int
-    """Of the answer, its status line included."""
+    """Length of the answer, with its status line."""
 
 
 class Reporter:
-    """Sends the three requests of a report straight to the routes, and looks at the work."""
+    """Sends the three requests of a report directly to the routes, and measures the work."""
 
     def __init__(self, app: Application) -> None:
         self.server: Server = app.server
@@ -65,7 +65,7 @@ class Reporter:
         return Path(f"{self.server.database.name}-wal").stat().st_size
 
     def work(self, request: Callable[[], JSONResponse]) -> Work:
-        """Do it; a refusal counts as an answer."""
+        """Send a request and return the work; a refusal counts as an answer."""
         calls: Counter[str] = Counter()
 
         def count(_frame: object, kind: str, function: object) -> None:
@@ -112,7 +112,7 @@ class Reporter:
         return self.work(lambda: _publish(self.server, body, is_chaff, self.limits, "192.0.2.1"))
 
     def report(self, *, is_chaff: bool = False) -> list[Work]:
-        """Report in earnest, or pretend to."""
+        """Send the requests of a report, real ones or cover traffic."""
         keys = days_of_keys(14)
         found = [self.verify(WRONG["code"] if is_chaff else self.code(), is_chaff=is_chaff)]
         token = self.answers[-1].get("token", WRONG["token"])
@@ -121,7 +121,7 @@ class Reporter:
         return [*found, self.publish(certificate, keys, is_chaff=is_chaff)]
 
     def rows(self) -> list[list[object]]:
-        """Everything that is stored."""
+        """Return every stored row."""
         tables = ("verification_code", "verification_token", "diagnosis_key")
         with self.server.database.read() as conn:
             return [
@@ -136,7 +136,7 @@ def reporter(tmp_path: Path) -> Iterator[Reporter]:
     settings = make_settings(tmp_path / "home", verify_requests_per_minute=1_000)
     app = create_app(settings, ManualClock(NOW))
     reporter = Reporter(app)
-    # What the first request of a process loads is no work of the others.
+    # The first request of a process loads libraries, which is not part of the work.
     reporter.report(is_chaff=True)
     reporter.report()
     yield reporter
@@ -151,7 +151,7 @@ def test_a_pretence_does_the_same_work_as_a_report(reporter: Reporter) -> None:
         assert one.frames == other.frames > 0
         assert one.length == other.length == 4096
         assert one.statements.count("COMMIT") == 1
-    # So this counts what it should: a signature, its check, two MACs, the token that is sealed.
+    # The count is right: a signature, its check, two MACs, the token that is sealed.
     counted = [{name.rpartition(".")[2] for name in each.calls} for each in earnest]
     assert all("execute" in each and "commit" in each for each in counted)
     assert ["sign" in each for each in counted] == [False, True, False]
@@ -190,14 +190,14 @@ def test_a_pretence_is_told_nothing_and_changes_nothing(reporter: Reporter) -> N
     registry = reporter.server.counters.registry
     before = reporter.rows()
     samples = [sample for each in registry.collect() for sample in each.samples]
-    # Even with what would be granted in earnest.
+    # Even with a code, a token and a certificate that are valid.
     reporter.verify(code, is_chaff=True)
     reporter.certify(token, keys, is_chaff=True)
     reporter.publish(certificate, keys, is_chaff=True)
     assert [set(each) for each in reporter.answers[-3:]] == [{"padding"}] * 3
     assert reporter.rows() == before
     assert [sample for each in registry.collect() for sample in each.samples] == samples
-    # It is all as good as before.
+    # All three are still valid.
     reporter.verify(code)
     reporter.certify(token, keys)
     reporter.publish(certificate, keys)

@@ -1,4 +1,4 @@
-"""The server over PostgreSQL, several of them at once: what is done once is done once."""
+"""Several servers over one PostgreSQL: each step happens once."""
 
 import base64
 import sys
@@ -55,7 +55,7 @@ def servers(url: str, tmp_path: Path, clock: ManualClock) -> Iterator[list[Serve
 
 
 def at_once(servers: list[Server], work: Callable[[Server], object]) -> list[object]:
-    """Do it four times at the same moment; return what came of each, an error too."""
+    """Run it four times at the same moment; return each result or error."""
     outcomes: list[object] = []
     together = threading.Barrier(4)
 

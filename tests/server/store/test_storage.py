@@ -1,4 +1,4 @@
-"""Published files and small files: whole or absent."""
+"""Published and other durable files: whole or absent."""
 
 import os
 
@@ -72,7 +72,7 @@ def test_a_disk_that_cannot_be_written_says_so(tmp_path):
 
 def test_a_full_disk_says_so(tmp_path, monkeypatch):
     def put(*_: object, **__: object) -> None:
-        # The words of obstore 0.12 on a full tmpfs.
+        # The text of obstore 0.12 on a full tmpfs.
         raise obstore.exceptions.GenericError(
             "Generic LocalFileSystem error: Unable to copy data to file:"
             " No space left on device (os error 28)"

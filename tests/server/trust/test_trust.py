@@ -50,7 +50,7 @@ def keys(settings):
 
 
 def joined(keys, settings):
-    """What a device believes that joins now."""
+    """Return the trust document of a device that joins now."""
     pinned = join_line(keys, settings.url).fingerprint
     return verify_trust_chain(keys.manifest().documents, fingerprint=pinned, last=None)
 
@@ -253,7 +253,7 @@ def test_it_is_signed_anew_when_something_changed_and_only_then(keys, settings):
 
 
 def payload(document):
-    """What is signed, as bytes."""
+    """Return the bytes that are signed."""
     middle = document.split(".")[1]
     return base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
 
