@@ -11,6 +11,7 @@ from ble_agent.store.state import ADDITIONS, COMPACTED_AT, REPORT, ROOM, TO_COMP
 from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.protocol.interval import INTERVAL_SECONDS
+from tracing_core.store.compaction import empty_log, rewrite
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import SIGHTING_TABLE
@@ -148,9 +149,6 @@ def note_deletion(db: Database) -> None:
 def compact(db: Database) -> bool:
     """Rewrite the file if rows were deleted, so that no byte of them is left in it.
 
-    SQLite's ``secure_delete`` overwrites deleted rows, but not the copies that moving rows between
-    pages left in unused parts of pages, nor the write-ahead log.
-
     Returns
     -------
     bool
@@ -164,12 +162,8 @@ def compact(db: Database) -> bool:
     with database_errors(path_of(db)):
         if not TO_COMPACT.get(db):
             return True
-        # In memory if it fits, since a temporary file would leave its blocks on the disk.
-        size = Path(path_of(db)).stat().st_size
-        kind = "MEMORY" if size <= _MOST_IN_MEMORY_BYTES else "FILE"
-        db.conn.execute(f"PRAGMA temp_store = {kind}")
         try:
-            db.conn.execute("VACUUM")
+            rewrite(db.conn, path_of(db), most_in_memory=_MOST_IN_MEMORY_BYTES)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 return False
@@ -190,8 +184,7 @@ def truncate_log(db: Database) -> bool:
         False if another process was reading; then a later call does it.
     """
     with database_errors(path_of(db)):
-        busy, _, _ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not busy
+        return empty_log(db.conn)
 
 
 def reserve_room(db: Database) -> None:

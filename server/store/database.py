@@ -29,13 +29,13 @@ import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, require
+from tracing_core.store.compaction import empty_log, rewrite
 from tracing_core.store.sqlite import as_store_error, create_private, database_errors
 
 __all__ = ["Database", "DatabaseLimits", "kept_if", "metadata"]
@@ -280,9 +280,6 @@ class Database:
     def compact(self) -> None:
         """Rewrite the file if rows were deleted, so that no byte of them is left in it.
 
-        SQLite's ``secure_delete`` overwrites deleted rows, but not the copies that moving rows
-        between pages left in unused parts of pages, nor the write-ahead log.
-
         Raises
         ------
         StoreBusy
@@ -297,36 +294,16 @@ class Database:
             try:
                 connection: Any = pooled.driver_connection
                 if connection.execute("PRAGMA user_version").fetchone()[0]:
-                    self._vacuum(connection)
-                    self._checkpoint(connection)
+                    most = self._limits.bytes_compacted_in_memory
+                    rewrite(connection, self.name, most_in_memory=most)
+                    self._empty_log(connection)
                     connection.execute("PRAGMA user_version = 0")
-                    self._checkpoint(connection)
+                    self._empty_log(connection)
             finally:
                 pooled.close()
 
-    def _vacuum(self, connection: Any) -> None:
-        # The second copy is made in memory, or if that is too much in an unnamed file beside the
-        # first: never in a folder that others may write to, nor on another disk.
-        pages, size = (
-            connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "page_size")
-        )
-        if pages * size <= self._limits.bytes_compacted_in_memory:
-            connection.execute("VACUUM")
-            return
-        folder = str(Path(self.name).resolve().parent).replace("'", "''")
-        # The setting is the whole process's, which makes no other such files.
-        connection.execute(f"PRAGMA temp_store_directory='{folder}'")
-        connection.execute("PRAGMA temp_store=FILE")
-        try:
-            connection.execute("VACUUM")
-        finally:
-            connection.execute("PRAGMA temp_store=MEMORY")
-            connection.execute("PRAGMA temp_store_directory=''")
-
-    def _checkpoint(self, connection: Any) -> None:
-        is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if is_busy:
+    def _empty_log(self, connection: Any) -> None:
+        if not empty_log(connection):
             raise StoreBusy(f"{self.name} is being read: deleted rows will be removed later")
 
     def close(self) -> None:
