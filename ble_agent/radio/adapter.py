@@ -1,4 +1,4 @@
-"""What all radios with an adapter do alike: open, change the identifier, listen, notice a loss."""
+"""Base of all radios with an adapter: opening, rotation, scans and the loss of the adapter."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tracing_core.protocol.advertisement import Advertisement
 __all__ = ["SLEPT", "AdapterRadio", "Opening", "retrieve"]
 
 SLEPT = radio_text("slept")
-"""Why an adapter is opened anew after suspend: the system would go on with the old identifier
+"""Why an adapter is opened again after suspend: the system would continue with the old identifier
 under a new address."""
 
 _logger = logging.getLogger(__name__)
@@ -48,30 +48,30 @@ class Opening:
     lost: asyncio.Future[Text]
     """Done, with the reason, as soon as the adapter must be opened again."""
     undo: contextlib.AsyncExitStack
-    """How each thing opened is closed."""
+    """Closes everything that was opened."""
     slept_before: float
-    """How long the device had been suspended by then, in seconds."""
+    """Seconds that the device had been suspended before."""
 
 
 def _ignore(_: Heard) -> None:
-    """Drop what is heard before anyone scans."""
+    """Drop packets that arrive before the first scan."""
 
 
 class AdapterRadio(abc.ABC):
-    """A radio that drives an adapter; a kind of its own says how the adapter is told what to do.
+    """A radio that drives an adapter; a subclass sends the commands of its kind.
 
     Parameters
     ----------
     name
-        What the owner calls it.
+        The text that the radio was opened with.
     clock
-        The agent's clock; scans last by it.
+        The agent's clock, by which scans last.
     timeouts
         How long the adapter may take, in real time.
     slept
         Returns how long the device has been suspended since it started, in seconds.
     language
-        Of the lines in the log.
+        Language of the log's lines.
     """
 
     exhausted = False
@@ -102,27 +102,27 @@ class AdapterRadio(abc.ABC):
     @property
     @abc.abstractmethod
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """What the radio can do."""
 
     @abc.abstractmethod
     async def _open(self) -> None:
-        """Make the adapter ready, and note in `_undo` how each thing opened is closed."""
+        """Make the adapter ready, and push onto `_undo` how each thing is closed."""
 
     @abc.abstractmethod
     async def _start_advertising(self, advertisement: Advertisement) -> None:
-        """Send this under a fresh address; nothing is on the air, nobody listens."""
+        """Send this under a new address; nothing is on the air, and scanning is stopped."""
 
     @abc.abstractmethod
     async def _stop_advertising(self) -> None:
-        """Be silent; nothing may be on the air."""
+        """Stop sending; does nothing if nothing is on the air."""
 
     @abc.abstractmethod
     async def _start_listening(self) -> None:
-        """Hand every packet to `_hear` from now on."""
+        """Pass every packet to `_hear` from now on."""
 
     @abc.abstractmethod
     async def _stop_listening(self) -> None:
-        """Hear no more, also after a start that failed in the middle."""
+        """Stop listening, even after a start that failed halfway."""
 
     @property
     def _lost(self) -> asyncio.Future[Text]:
@@ -136,12 +136,12 @@ class AdapterRadio(abc.ABC):
 
     @property
     def may_be_unplugged(self) -> bool:
-        """Whether the adapter went off a moment ago, and may yet turn out to be unplugged."""
+        """Whether the adapter has just gone off, and may turn out to have been unplugged."""
         return self._deciding is not None
 
     @property
     def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength."""
+        """Number of identifiers received without a signal strength."""
         return self._reception.without_rssi
 
     async def __aenter__(self) -> Self:
@@ -165,7 +165,7 @@ class AdapterRadio(abc.ABC):
     ) -> None:
         async with self._undo:
             if self._deciding is not None:
-                # A command may have failed before it is known why the adapter is off.
+                # A command may fail before it is known why the adapter is off.
                 await asyncio.wait({self._lost}, timeout=self._timeouts.unplugging_seconds)
             try:
                 if not self._lost.done():
@@ -177,7 +177,7 @@ class AdapterRadio(abc.ABC):
                 self._log(logging.WARNING, "log_closing", fault=fault)
 
     async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Change identifier, metadata and address in one step, with listening stopped."""
+        """Replace identifier, metadata and address in one step, with listening stopped."""
         async with self._lock:
             self._check()
             listening = self._listening
@@ -197,7 +197,7 @@ class AdapterRadio(abc.ABC):
                 raise
 
     async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Listen for so many seconds, from the moment that the adapter has begun to."""
+        """Listen for `seconds`, counted from the moment the adapter has started."""
         self._heard = heard
         try:
             async with self._lock:
@@ -209,7 +209,7 @@ class AdapterRadio(abc.ABC):
                 await self._deafen()
 
     async def rest(self, seconds: float) -> None:
-        """Let so many seconds of the agent's clock pass, unless the adapter is lost before."""
+        """Wait for `seconds` of the agent's clock, or until the adapter is lost."""
         waiting = asyncio.ensure_future(self.clock.sleep(seconds))
         ends: set[asyncio.Future[Any]] = {waiting, self._lost}
         try:
@@ -219,17 +219,17 @@ class AdapterRadio(abc.ABC):
         self._check()
 
     async def self_test(self) -> list[Finding]:
-        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        """Send a random identifier, listen meanwhile, and return what works."""
         return await try_radio(self)
 
     async def _listen(self) -> None:
-        # Packets may come before the answer that it has begun.
+        # Packets may arrive before the answer to the command.
         self._listening = True
         starting = asyncio.ensure_future(self._start_listening())
         try:
             await asyncio.shield(starting)
         except asyncio.CancelledError:
-            # Only what has been started to its end can be stopped.
+            # Only a start that has finished can be undone.
             await asyncio.wait({starting})
             retrieve(starting)
             raise
@@ -249,9 +249,9 @@ class AdapterRadio(abc.ABC):
             self._heard(what)
 
     def _note_switched_off(self) -> None:
-        """Note that the adapter is off; whoever switched it off meant to, unless it is unplugged.
+        """Note that the adapter is off; someone switched it off, unless it is being unplugged.
 
-        The system says the same of an adapter that is being unplugged, and then that it is gone.
+        For an adapter that is being unplugged the system reports the same, and then its removal.
         """
         if self._deciding is None:
             loop = asyncio.get_running_loop()
@@ -270,7 +270,7 @@ class AdapterRadio(abc.ABC):
         _logger.log(level, "%s", in_language(radio_text(name, **values), self._language))
 
     def _lose(self, why: Text) -> None:
-        """Note that the adapter must be opened anew; only the first reason counts."""
+        """Note that the adapter must be opened again; only the first reason counts."""
         if not self._lost.done():
             self._lost.set_result(why)
 

@@ -1,4 +1,4 @@
-"""The best radio this device has, chosen anew each time it is opened."""
+"""The best radio of this device, chosen again each time it is opened."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = ["AutoRadio"]
 
 _logger = logging.getLogger(__name__)
 
-# In the order in which they are tried. A controller of our own (hci) is never taken unasked: it
-# would take the adapter away from every other program.
+# In the order in which they are tried. hci is never chosen: it would take the adapter away from
+# every other program.
 _KINDS, _ANDROID_KINDS = ("mgmt", "bluez"), ("android",)
 
 
 class AutoRadio:
     """The first kind of radio that opens and sends.
 
-    A kind that refuses to send is left out the next time this is opened, as long as there is
+    A kind that refuses to send is skipped the next time this is opened, as long as there is
     another.
 
     Parameters
@@ -41,7 +41,7 @@ class AutoRadio:
     make
         Makes a radio of a kind: `ble_agent.radio.opening.open_radio`.
     language
-        Of the lines in the log.
+        Language of the log's lines.
     """
 
     exhausted = False
@@ -60,24 +60,24 @@ class AutoRadio:
 
     @property
     def name(self) -> str:
-        """What was chosen, once it is open."""
+        """``auto``, with the chosen kind once it is open."""
         return f"auto ({self._kind})" if self._kind else "auto"
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the chosen radio can do; nothing is known before one is."""
+        """What the chosen radio can do; nothing before one is chosen."""
         if self._radio is None:
             return Capabilities(False, False, False, False, "not open yet")
         return self._radio.capabilities
 
     @property
     def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
+        """Number of received advertisements without an identifier, by reason."""
         return sum((radio.rejected for radio in self._radios.values()), Counter())
 
     @property
     def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength."""
+        """Number of identifiers received without a signal strength."""
         return sum(radio.without_rssi for radio in self._radios.values())
 
     async def __aenter__(self) -> Self:
@@ -89,14 +89,14 @@ class AutoRadio:
             if kind in self._unfit:
                 continue
             try:
-                # One that is opened again remembers whether somebody switched the adapter off,
+                # A radio that is opened again remembers whether someone switched it off,
                 if kind not in self._radios:
                     self._radios[kind] = self._make(kind, self.clock)
                 radio = await self._radios[kind].__aenter__()
             except (RadioError, MissingExtra) as error:
                 is_off = isinstance(error, RadioError) and error.reason is RadioFault.POWERED_OFF
                 if is_off and kind == self._kind:
-                    # and another kind would switch it on.
+                    # and another kind would switch it on again.
                     raise
                 failures[kind] = error
                 continue
@@ -116,7 +116,7 @@ class AutoRadio:
             await radio.__aexit__(kind, error, traceback)
 
     async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Have the chosen radio do it; one that refuses is not chosen the next time."""
+        """Pass on to the chosen radio; one that refuses is not chosen the next time."""
         assert self._radio is not None
         try:
             await self._radio.rotate(advertisement)
@@ -126,17 +126,17 @@ class AutoRadio:
             raise
 
     async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Have the chosen radio listen."""
+        """Pass on to the chosen radio."""
         assert self._radio is not None
         await self._radio.scan(seconds, heard)
 
     async def rest(self, seconds: float) -> None:
-        """Have the chosen radio do it."""
+        """Pass on to the chosen radio."""
         assert self._radio is not None
         await self._radio.rest(seconds)
 
     async def self_test(self) -> list[Finding]:
-        """Say what was chosen and why, and what spoke against the others; then try it."""
+        """Return what was chosen and why, why others were not, and the chosen radio's own test."""
         assert self._radio is not None
         reason = RADIO_TEXTS[f"chosen_{self._kind}"]
         findings = [Finding(True, radio_text("test_chosen", radio=self._radio.name, reason=reason))]
@@ -159,12 +159,12 @@ class AutoRadio:
 
 
 def _is_android() -> bool:
-    # python-for-android is told by its own variable, as bleak tells it.
+    # Detect python-for-android by its environment variable, as bleak does.
     return sys.platform == "android" or "P4A_BOOTSTRAP" in os.environ
 
 
 def _none_opens(failures: dict[str, RadioError | MissingExtra]) -> RadioError:
-    """Say what keeps each from opening; the last tried asks the least, so its reason counts."""
+    """Return why each cannot be opened, with the reason of the last, which needs the least."""
     last = list(failures.values())[-1]
     reason = last.reason if isinstance(last, RadioError) else RadioFault.NO_ADAPTER
     lines = {kind: _in_words(error) for kind, error in failures.items()}

@@ -15,28 +15,28 @@ from tracing_core.errors import RadioFault, require
 __all__ = ["RADIO_FORMS", "open_radio"]
 
 RADIO_FORMS = ("auto", "bluez[:hci0]", "mgmt[:hci0]", "hci:TRANSPORT", "android", "replay:FILE")
-"""The forms that `open_radio` reads, for help texts."""
+"""The forms of text that `open_radio` accepts, for help texts."""
 
 
 def open_radio(spec: str, clock: Clock, *, language: str = "en") -> Radio:
-    """Return the radio that a text describes, not yet entered.
+    """Return the radio that a text names, not yet entered.
 
     Parameters
     ----------
     spec
-        ``auto``, the best there is; ``bluez`` or ``mgmt``, with ``:hci1`` for one adapter of
+        ``auto`` for the best one; ``bluez`` or ``mgmt``, with ``:hci1`` for one adapter of
         several; ``hci:TRANSPORT``, where TRANSPORT is Bumble's name of one (``hci-socket:0``,
         ``usb:0``, ``tcp-client:HOST:PORT``); ``android``; or ``replay:FILE`` (btsnoop or Apple
-        PacketLogger). ``docs/radios.md`` tells them apart.
+        PacketLogger). ``docs/radios.md`` compares them.
     clock
-        The agent's clock. A replay takes no notice of it and runs on the capture's.
+        The agent's clock. A replay ignores it and runs on the recording's own.
     language
-        Of the lines in the log.
+        Language of the log's lines.
 
     Raises
     ------
     RadioError
-        When there is no such kind of radio, or the capture file cannot be read.
+        When there is no such kind of radio, or the recording cannot be read.
     MissingExtra
         When the kind needs a library that is not installed.
     """

@@ -1,4 +1,4 @@
-"""The radio as the agent sees it: one protocol, and the values that pass through it."""
+"""The radio as the agent sees it, whatever stands behind it."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ _LONGEST_ON_AIR_SECONDS, _SHORTEST_ON_AIR_SECONDS = 1200.0, 20
 LONGEST_CONTROLLER_TIMEOUT_SECONDS = 65
 """The longest timeout that Linux can hand to a controller with extended advertising.
 
-It reckons in milliseconds in 16 bits: 1200 s become 20 (seen on Linux 6.12, with and without
-bluetoothd).
+Linux passes it on as milliseconds in 16 bits: 1200 s become 20 (seen on Linux 6.12, with and
+without bluetoothd).
 """
 
 
 class Heard(NamedTuple):
-    """One advertisement as one packet brought it."""
+    """One advertisement, received in one packet."""
 
     advertisement: Advertisement
-    """What it carries."""
+    """The identifier and its metadata."""
     rssi_dbm: int
-    """Received signal strength, −127 to 126 dBm; above 20 only where a controller errs."""
+    """Received signal strength, −127 to 126 dBm; above 20 only from a faulty controller."""
     heard_at: float
-    """When, by the agent's clock (UTC Unix seconds)."""
+    """Time of reception by the agent's clock (UTC Unix seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a radio can do, known once it is open."""
+    """Capabilities of a radio, known once it is open."""
 
     can_advertise: bool
     can_scan: bool
     exact_bytes: bool
-    """Whether the bytes on the air are the specification's, Flags included."""
+    """Whether the bytes on the air are exactly the specification's, Flags included."""
     agent_chosen_address: bool
-    """Whether the agent itself draws the address that goes with an identifier."""
+    """Whether the agent chooses the address that goes with an identifier."""
     note: str = ""
-    """What else a person who chooses a radio should know; empty if nothing."""
+    """A remark for a person who chooses a radio; empty if there is none."""
     listens_while_sending: bool = True
-    """Whether what is on the air stays as it is while the adapter listens; else it would go on
-    under another address, and one may listen only while nothing is sent."""
+    """Whether the advertisement keeps its address while the adapter listens. If not, the agent may
+    listen only while nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,40 +67,40 @@ class Finding:
     ok: bool
     """Whether it works."""
     text: Text
-    """What was tried and what came of it."""
+    """What was tried, and the result."""
 
 
 class Radio(Protocol):
-    """A Bluetooth adapter, or what stands for one.
+    """A Bluetooth adapter, or anything that stands for one.
 
-    It is used as an asynchronous context manager: entering opens the adapter, leaving makes it
-    silent. Every method raises `RadioError`, whose text says what to do, and never waits without
-    end; after `RadioFault.CONNECTION_LOST` the radio must be opened anew.
+    It is an asynchronous context manager: entering opens the adapter, leaving silences it. Every
+    method raises `RadioError`, whose text says what to do, and none waits for ever. After
+    `RadioFault.CONNECTION_LOST` the radio must be opened again.
     """
 
     @property
     def name(self) -> str:
-        """What the owner calls it: the text it was opened with."""
+        """The text that the radio was opened with."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """What the radio can do."""
 
     @property
     def clock(self) -> Clock:
-        """What the agent must tell time by: the clock it gave, or a capture's own."""
+        """The clock that the agent must use: the one it passed in, or a recording's own."""
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing more can ever be heard; only a replay comes to its end."""
+        """Whether nothing more can ever be heard; only a recording ends."""
 
     @property
     def rejected(self) -> Counter[AdvertisementFault]:
-        """How many received advertisements carried no identifier, by reason."""
+        """Number of received advertisements without an identifier, by reason."""
 
     @property
     def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength; they are not delivered."""
+        """Number of identifiers received without a signal strength; they are not delivered."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -112,26 +112,25 @@ class Radio(Protocol):
     ) -> None: ...
 
     async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Send an identifier, its metadata and a fresh address from now on, all in one step.
+        """Replace identifier, metadata and address in one step; with None, stop sending.
 
-        Scanning stops for the step and goes on after it. None falls silent. When it raises, nothing
-        is on the air.
+        Scanning pauses for the step. After an error nothing is on the air.
         """
 
     async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Listen for so many seconds of the agent's clock, and call `heard` for every packet."""
+        """Listen for `seconds` of the agent's clock, and call `heard` for every packet."""
 
     async def rest(self, seconds: float) -> None:
-        """Let so many seconds of the agent's clock pass; when the radio is lost, raise at once."""
+        """Wait for `seconds` of the agent's clock; raise at once if the radio is lost."""
 
     async def self_test(self) -> list[Finding]:
-        """Really send and listen, and say what works; the radio is silent afterwards."""
+        """Send and listen, and return what works; the radio is silent afterwards."""
 
 
 def seconds_on_air(clock: Clock) -> int:
-    """Return how long an advertisement may last without us, in whole seconds of real time.
+    """Return how long an advertisement may outlive the agent, in whole seconds of real time.
 
-    It is the protocol's longest time, 20 minutes of the agent's clock; but never under 20 seconds,
-    because an adapter is no faster for a clock that runs fast.
+    That is the protocol's longest time, 20 minutes of the agent's clock, but at least 20 seconds:
+    a fast clock does not make an adapter faster.
     """
     return max(_SHORTEST_ON_AIR_SECONDS, int(_LONGEST_ON_AIR_SECONDS / getattr(clock, "rate", 1.0)))

@@ -1,4 +1,4 @@
-"""What other programs say, made fit for our own errors and logs."""
+"""Quotation of other programs in errors and logs, without addresses."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def quote(text: object) -> str:
 
 
 def hush(*libraries: str) -> None:
-    """Keep libraries from logging: even their warnings hold addresses."""
+    """Turn off the logs of libraries: even their warnings hold addresses."""
     for library in libraries:
         logging.getLogger(library).setLevel(logging.CRITICAL)

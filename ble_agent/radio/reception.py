@@ -1,4 +1,4 @@
-"""What every radio does with what it receives: decode, count, and drop what is not ours."""
+"""Reception: what every radio does with received packets."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _LOWEST_RSSI_DBM, _HIGHEST_RSSI_DBM = -127, 126
 
 
 class Reception:
-    """The counts behind a radio's `rejected` and `without_rssi`, and the reader that fills them."""
+    """Decoder of received packets, with the counts behind `rejected` and `without_rssi`."""
 
     def __init__(self) -> None:
         self.rejected: Counter[AdvertisementFault] = Counter()
-        """Advertisements without an identifier, by reason; a damaged event is a truncated one."""
+        """Advertisements without an identifier, by reason; a damaged event counts as truncated."""
         self.without_rssi = 0
         """Identifiers without a signal strength."""
         self._reader = ReportReader()
 
     def read_event(self, event: bytes, heard_at: float) -> Iterator[Heard]:
-        """Read one HCI event, from its code on; yield the identifiers it reports."""
+        """Read one HCI event, from its code on, and yield the identifiers in it."""
         damaged = self._reader.damaged
         for data, rssi_dbm in self._reader.read(event):
             heard = self.read(data, rssi_dbm, heard_at)
@@ -41,7 +41,7 @@ class Reception:
         Returns
         -------
         Heard or None
-            None, and counted, when it carries no identifier or its signal strength is unknown.
+            None if it carries no identifier or its signal strength is unknown; both are counted.
         """
         try:
             advertisement = Advertisement.decode(data)
@@ -53,7 +53,7 @@ class Reception:
     def read_service_data(
         self, body: bytes | None, rssi_dbm: int | None, heard_at: float
     ) -> Heard | None:
-        """Read the Service Data that an operating system hands over; None where there was none."""
+        """Read Service Data from an operating system, which may be None."""
         try:
             if body is None:
                 raise InvalidAdvertisement(AdvertisementFault.NO_SERVICE_DATA)
@@ -66,8 +66,8 @@ class Reception:
     def _judge(
         self, advertisement: Advertisement, rssi_dbm: int | None, heard_at: float
     ) -> Heard | None:
-        # 127 says that the controller does not know. Values from 21 on are reserved, but Apple's
-        # controllers do send them, and the identifier beside them is as good as any.
+        # 127 means unknown. Values from 21 on are reserved, but Apple's controllers do send them,
+        # with valid identifiers.
         if rssi_dbm is None or not _LOWEST_RSSI_DBM <= rssi_dbm <= _HIGHEST_RSSI_DBM:
             self.without_rssi += 1
             return None

@@ -1,8 +1,8 @@
 """Advertising reports, read from HCI events as a controller sends them.
 
 Bluetooth Core 5.4, volume 4, part E, 7.7.65.2 (LE Advertising Report) and 7.7.65.13 (LE Extended
-Advertising Report). A controller, or whoever stands in for one, is not trusted: an event may end
-anywhere, and the parts of a long advertisement may never be completed.
+Advertising Report). A controller is not trusted: an event may end anywhere, and the parts of a
+long advertisement may never be completed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 __all__ = ["EVENT_LE_META", "AdvertisingReport", "ReportReader"]
 
 EVENT_LE_META = 0x3E
-"""The event code under which every Low Energy event travels."""
+"""The event code of every Low Energy event."""
 
 _SUBEVENT_REPORT = 0x02
 _SUBEVENT_EXTENDED_REPORT = 0x0D
@@ -32,24 +32,24 @@ class AdvertisingReport(NamedTuple):
     data: bytes
     """Advertising data, up to 1650 bytes; possibly malformed."""
     rssi_dbm: int
-    """As the controller says, −128 to 127; 127 means that it does not know."""
+    """Signal strength from the controller, −128 to 127; 127 means unknown."""
 
 
 class ReportReader:
-    """Turns events into reports; it remembers only unfinished extended advertisements."""
+    """Reader of events; it remembers only unfinished extended advertisements."""
 
     def __init__(self) -> None:
         self.damaged = 0
-        """Events that ended before what they announced."""
+        """Number of events shorter than they announced."""
         self._pending: dict[bytes, bytes] = {}
 
     @property
     def pending_bytes(self) -> int:
-        """How much of unfinished advertisements it holds."""
+        """Bytes of unfinished advertisements in memory."""
         return sum(map(len, self._pending.values()))
 
     def read(self, event: bytes) -> Iterator[AdvertisingReport]:
-        """Read one event, from its code on; yield nothing for other events.
+        """Read one event, from its code on; other events yield nothing.
 
         A damaged event yields the reports before the damage, and is counted.
         """
@@ -86,7 +86,7 @@ class ReportReader:
             if at > end:
                 self.damaged += 1
                 return
-            # Address type, address and set identifier say whose part this is.
+            # Address type, address and set identifier identify the advertiser.
             advertiser = event[start - 22 : start - 15] + event[start - 13 : start - 12]
             data = self._pending.pop(advertiser, b"") + event[start:at]
             if (event_type >> 5) & 3 == _INCOMPLETE and len(data) <= _LONGEST_DATA:

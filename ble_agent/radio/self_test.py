@@ -1,4 +1,4 @@
-"""The part of every self-test that really sends and listens."""
+"""The part of every self-test that sends and listens."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _SCAN_SECONDS = 4.0
 
 
 async def try_radio(radio: Radio) -> list[Finding]:
-    """Send a random identifier of nobody's, listen, and say what came of it.
+    """Send a random identifier, listen, and return what works.
 
-    It listens meanwhile, unless that would change the address. The radio is silent afterwards.
+    It listens while sending, unless that would change the address. The radio is silent afterwards.
     """
     heard: list[Heard] = []
     before = radio.rejected.total()
-    nobodys = Advertisement(secrets.token_bytes(16), secrets.token_bytes(4))
+    invented = Advertisement(secrets.token_bytes(16), secrets.token_bytes(4))
     sending = (
-        lambda: radio.rotate(nobodys),
+        lambda: radio.rotate(invented),
         "test_sends",
     )
     listening = (

@@ -1,4 +1,4 @@
-"""Chaquopy's half of Android's AdvertiseCallback; imported on Android only.
+"""Chaquopy's side of Android's AdvertiseCallback; imported on Android only.
 
 An app names this module under ``staticProxy`` in its Gradle file.
 """
@@ -17,7 +17,7 @@ _AdvertiseSettings: Any = _java.jclass("android.bluetooth.le.AdvertiseSettings")
 
 
 class AdvertisingAnswer(_java.static_proxy(_AdvertiseCallback)):  # type: ignore[misc]
-    """Tells 0 for a success, else Android's error code, in a thread of Android's."""
+    """Callback that passes on 0 for success, else Android's error code; called in its thread."""
 
     def __init__(self, on_answer: Callable[[int], None]) -> None:
         super().__init__()
@@ -25,10 +25,10 @@ class AdvertisingAnswer(_java.static_proxy(_AdvertiseCallback)):  # type: ignore
 
     @_java.Override(_java.jvoid, [_AdvertiseSettings])  # type: ignore[untyped-decorator]
     def onStartSuccess(self, settings: Any) -> None:  # noqa: N802
-        """Tell that it is on the air."""
+        """Report success."""
         self._on_answer(0)
 
     @_java.Override(_java.jvoid, [_java.jint])  # type: ignore[untyped-decorator]
     def onStartFailure(self, code: int) -> None:  # noqa: N802
-        """Tell why it is not."""
+        """Report Android's error code."""
         self._on_answer(int(code))

@@ -14,19 +14,19 @@ __all__ = ["AndroidPlatform", "load_platform"]
 
 
 class AndroidPlatform(Protocol):
-    """What the radio needs of the bridge between Python and Java."""
+    """The part of a bridge between Python and Java that the radio needs."""
 
     def find(self, name: str) -> Any:
         """Return a Java class by its full name."""
 
     def inner(self, outer: str, name: str) -> Any:
-        """Return a class inside a class."""
+        """Return a nested class."""
 
     def to_java_bytes(self, data: bytes) -> Any:
-        """Return what Java takes for ``byte[]``."""
+        """Return bytes as Java's ``byte[]``."""
 
     def make_callback(self, on_answer: Callable[[int], None]) -> Any:
-        """Return an AdvertiseCallback that tells 0 for a success, else Android's error code.
+        """Return an AdvertiseCallback that passes on 0 for success, else Android's error code.
 
         It is called in a thread of Android's.
         """
@@ -36,7 +36,7 @@ class AndroidPlatform(Protocol):
 
 
 class _Bridge:
-    """What both bridges have in common."""
+    """Base of both bridges."""
 
     def __init__(self, find: Callable[[str], Any], java_error: type[Exception]) -> None:
         self.find = find
@@ -68,8 +68,8 @@ class _Chaquopy(_Bridge):
         return self._to_bytes(data)
 
     def make_callback(self, on_answer: Callable[[int], None]) -> Any:
-        # Chaquopy makes the Java side of this class when the app is built, so it has a module of
-        # its own, for the build's list of static proxies.
+        # Chaquopy generates the Java side of this class when the app is built. It has its own
+        # module for the build's list of static proxies.
         module = importlib.import_module("ble_agent.radio.android.callback")
         return module.AdvertisingAnswer(on_answer)
 
@@ -89,8 +89,8 @@ class _Pyjnius(_Bridge):
     def make_callback(self, on_answer: Callable[[int], None]) -> Any:
         jnius = self._jnius
 
-        # pyjnius implements interfaces only, and AdvertiseCallback is a class; the app brings one
-        # that hands on to an interface (packaging/android/java).
+        # pyjnius implements interfaces only, and AdvertiseCallback is a class. The app contains one
+        # that passes on to an interface (packaging/android/java).
         def answer(_: Any, code: int) -> None:
             on_answer(code)
 
@@ -104,18 +104,18 @@ class _Pyjnius(_Bridge):
             },
         )()
         callback = self.find("org.truyvet.AdvertisingCallback")(listener)
-        # Java's reference does not keep the Python object alive.
+        # The reference in Java does not keep the Python object alive.
         self._listener = listener
         return callback
 
 
 def load_platform() -> AndroidPlatform:
-    """Find the bridge to Java that this app has.
+    """Return the app's bridge to Java.
 
     Raises
     ------
     RadioError
-        When there is none: this is no Android app.
+        When there is none: this is not an Android app.
     """
     for module, bridge in (("java", _Chaquopy), ("jnius", _Pyjnius)):
         try:

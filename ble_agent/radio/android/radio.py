@@ -1,7 +1,7 @@
-"""An Android phone's own Bluetooth: experimental, never run on a phone by us.
+"""An Android phone's own Bluetooth: experimental, not yet run on a phone.
 
-bleak listens, in its active mode: what it calls passive hears only what other apps scan for. The
-platform's advertiser sends. Android lets no app send Flags and draws the address anew whenever an
+bleak listens, in active mode: in passive mode it hears only what other apps scan for. The
+platform's advertiser sends. Android sends no Flags for an app, and draws a new address whenever an
 advertisement starts, so an identifier is changed by stopping and starting.
 """
 
@@ -53,14 +53,14 @@ _FAILURES = {
 
 
 class AndroidRadio(AdapterRadio):
-    """The phone's adapter, in an app that Chaquopy or python-for-android made.
+    """The phone's adapter, in an app built with Chaquopy or python-for-android.
 
     Parameters
     ----------
     clock
-        The agent's clock; scans last by it.
+        The agent's clock, by which scans last.
     platform
-        Reaches Android's classes; found by itself unless given.
+        Bridge to Android's classes; the app's own unless given.
     timeouts, slept, language
         As for `AdapterRadio`.
     """
@@ -72,7 +72,7 @@ class AndroidRadio(AdapterRadio):
         agent_chosen_address=False,
         note="experimental; in the background only while the app runs a foreground service",
     )
-    # A phone sleeps whenever its screen is dark, and Android's Bluetooth goes on.
+    # A phone sleeps whenever its screen is off, while its Bluetooth continues.
     _outlives_sleep = True
 
     def __init__(
@@ -99,7 +99,7 @@ class AndroidRadio(AdapterRadio):
             raise radio_error(RadioFault.NO_ADVERTISER, "android_cannot_advertise")
 
     async def rest(self, seconds: float) -> None:
-        """Let so many seconds pass, and look whether Bluetooth is still on."""
+        """Wait for `seconds`, then check that Bluetooth is still on."""
         await super().rest(seconds)
         self._adapter()
 
@@ -109,8 +109,8 @@ class AndroidRadio(AdapterRadio):
 
     async def _start_listening(self) -> None:
         self._adapter()
-        # Without a filter Android stops a scan when the screen goes dark. It allows five scans in
-        # half a minute.
+        # Without a filter Android stops a scan when the screen goes off. It allows five scans per
+        # half minute.
         scanner = BleakScanner(self._on_packet, [_UUID], scanning_mode="active")
         try:
             async with asyncio.timeout(self._timeouts.command_seconds):
@@ -141,7 +141,7 @@ class AndroidRadio(AdapterRadio):
         started: asyncio.Future[int] = loop.create_future()
 
         def on_answer(code: int) -> None:
-            # Android calls from a thread of its own.
+            # Android calls this in one of its threads.
             loop.call_soon_threadsafe(lambda: None if started.done() else started.set_result(code))
 
         self._callback = self._platform.make_callback(on_answer)
@@ -170,8 +170,8 @@ class AndroidRadio(AdapterRadio):
         assert self._platform is not None
         settings = self._platform.find(_SETTINGS)
         builder = self._platform.inner(_SETTINGS, "Builder")()
-        # Balanced is a packet every 250 ms. Android's own timeout ends at three minutes; without
-        # one it still stops what a dead app sent.
+        # Balanced means a packet every 250 ms. Android allows timeouts of up to three minutes; even
+        # without one it stops the advertisement of a dead app.
         builder.setAdvertiseMode(settings.ADVERTISE_MODE_BALANCED)
         builder.setConnectable(False)
         builder.setTimeout(0)

@@ -1,4 +1,4 @@
-"""The D-Bus object through which bluetoothd learns what to send."""
+"""The D-Bus object that describes an advertisement to bluetoothd."""
 
 # D-Bus reads the annotations while the class is made, so they are not postponed here.
 
@@ -14,22 +14,22 @@ from tracing_core.protocol.advertisement import SERVICE_UUID
 __all__ = ["BluezAdvertisement"]
 
 _UUID = f"{SERVICE_UUID:04x}"
-# The controller adds a random delay of up to 10 ms, so on the air these are 200 to 270 ms, where
-# bluetoothd and the kernel let us choose: not on a controller without extended advertising.
+# The controller adds a random delay of up to 10 ms, so on the air these are 200 to 270 ms. Only
+# controllers with extended advertising obey them.
 _INTERVAL_MIN_MS, _INTERVAL_MAX_MS = 200, 260
 
 
 class BluezAdvertisement(ServiceInterface):  # type: ignore[misc, unused-ignore]
     """One advertisement (``org.bluez.LEAdvertisement1``), which never changes.
 
-    It has no Flags: bluetoothd accepts none for what takes no connections.
+    It has no Flags: bluetoothd refuses them where no connections are taken.
 
     Parameters
     ----------
     service_data
         20 bytes of identifier and metadata.
     timeout_seconds
-        After so long bluetoothd removes it by itself; 0 for never.
+        Time until bluetoothd removes it; 0 for never.
     on_release
         Called when bluetoothd has removed it.
     """
@@ -44,35 +44,35 @@ class BluezAdvertisement(ServiceInterface):  # type: ignore[misc, unused-ignore]
 
     @dbus_method()
     def Release(self) -> None:  # noqa: N802
-        """Take note that it is removed."""
+        """Pass on that bluetoothd removed it."""
         self._on_release()
 
     @dbus_property(PropertyAccess.READ)
     def Type(self) -> DBusStr:  # noqa: N802
-        """Take no connections and no scan requests, so that every address is drawn anew."""
+        """Take no connections and no scan requests, so that each one gets a new address."""
         return "broadcast"
 
     @dbus_property(PropertyAccess.READ)
     def ServiceUUIDs(self) -> Annotated[list[str], DBusSignature("as")]:  # noqa: N802
-        """Name the Exposure Notification service."""
+        """Return the Exposure Notification service."""
         return [_UUID]
 
     @dbus_property(PropertyAccess.READ)
     def ServiceData(self) -> Annotated[dict[str, Variant], DBusSignature("a{sv}")]:  # noqa: N802
-        """Give the identifier and its metadata."""
+        """Return the identifier and its metadata."""
         return {_UUID: Variant("ay", self._service_data)}
 
     @dbus_property(PropertyAccess.READ)
     def Timeout(self) -> DBusUInt16:  # noqa: N802
-        """Say how long it may last."""
+        """Return how long it may last, in seconds."""
         return self._timeout_seconds
 
     @dbus_property(PropertyAccess.READ)
     def MinInterval(self) -> DBusUInt32:  # noqa: N802
-        """Say how often to send, in milliseconds."""
+        """Return the shortest interval, in milliseconds."""
         return _INTERVAL_MIN_MS
 
     @dbus_property(PropertyAccess.READ)
     def MaxInterval(self) -> DBusUInt32:  # noqa: N802
-        """Say how seldom to send, in milliseconds."""
+        """Return the longest interval, in milliseconds."""
         return _INTERVAL_MAX_MS

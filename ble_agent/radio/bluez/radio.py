@@ -1,9 +1,9 @@
 """An adapter shared with the rest of the system, through bluetoothd.
 
-bleak listens; we advertise ourselves, because no library registers what we need. bluetoothd lets
-nobody send Flags on what takes no connections, and the kernel draws the address: a fresh one for
-every advertisement registered. So an identifier is changed by unregistering and registering, never
-by changing a property, which would put the new identifier under the old address.
+bleak listens; advertising is done here, because no library registers what is needed. bluetoothd
+refuses Flags in advertisements that take no connections, and the kernel draws a new address for
+every registered advertisement. So an identifier is changed by unregistering and registering, never
+by changing a property, which would send the new identifier under the old address.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PATTERN = OrPattern(
     0, AdvertisementDataType.SERVICE_DATA_UUID16, SERVICE_UUID.to_bytes(2, "little")
 )
 _NO_RSSI_DBM = -127
-# With an RSSI filter bluetoothd tells every strength, however little it changed; this lets all by.
+# With an RSSI filter bluetoothd reports every strength, however little it changed; this passes all.
 _EVERY_RSSI_DBM = -127
 
 
@@ -58,9 +58,9 @@ class BluezRadio(AdapterRadio):
     Parameters
     ----------
     adapter
-        ``hci0`` or another; None for the first that can do what we need.
+        ``hci0`` or another; None for the first suitable one.
     clock
-        The agent's clock; scans last by it.
+        The agent's clock, by which scans last.
     timeouts, slept, language
         As for `AdapterRadio`.
     """
@@ -87,15 +87,15 @@ class BluezRadio(AdapterRadio):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do, best known while it is open."""
+        """What the radio can do, known exactly while it is open."""
         return Capabilities(
             can_advertise=True,
             can_scan=True,
             exact_bytes=False,
             agent_chosen_address=False,
-            # bluetoothd can only listen actively, for which the kernel draws an address. A legacy
-            # controller has no more than one, so what is sent then goes on under another
-            # (since Linux 6.12.118; seen there).
+            # bluetoothd can only listen actively, and for that the kernel draws an address. A
+            # legacy controller has only one, so the advertisement moves to it (since Linux
+            # 6.12.118).
             listens_while_sending=self._adapter is None or self._adapter.is_extended,
             note="every packet's strength"
             if self._monitors
@@ -113,7 +113,7 @@ class BluezRadio(AdapterRadio):
         self._opened_service = BluezService(
             self._lose, self._note_switched_off, self._timeouts.command_seconds
         )
-        # bluetoothd removes what a closed connection had registered.
+        # bluetoothd removes what was registered by a connection that closes.
         self._undo.push_async_callback(self._service.close)
         await self._service.connect()
         self._adapter = await self._find()
@@ -122,7 +122,7 @@ class BluezRadio(AdapterRadio):
         await self._power_on(self._adapter)
 
     async def self_test(self) -> list[Finding]:
-        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        """Send a random identifier, listen meanwhile, and return what works."""
         findings = await super().self_test()
         if not self.capabilities.listens_while_sending:
             findings.append(Finding(True, radio_text("test_between")))
@@ -141,7 +141,7 @@ class BluezRadio(AdapterRadio):
             raise radio_error(RadioFault.NO_ADAPTER, "bluez_no_such_adapter", adapter=self._chosen)
         able = [adapter for adapter in found if adapter.has_low_energy and adapter.can_advertise]
         if able:
-            # One that is on is there to be used.
+            # An adapter that is on is meant to be used.
             return next((adapter for adapter in able if adapter.powered), able[0])
         if found[0].has_low_energy:
             raise radio_error(RadioFault.NO_ADVERTISER, "cannot_advertise", adapter=found[0].name)
@@ -152,24 +152,25 @@ class BluezRadio(AdapterRadio):
             self._switched_off = False
             return
         if self._switched_off:
-            # Whoever switched it off while we used it meant to.
+            # Someone switched it off on purpose while it was in use.
             raise refusal("org.bluez.Error.NotReady", "")
         try:
             await self._service.power_on()
         except RadioError as error:
             if error.reason is RadioFault.REFUSED:
-                # bluetoothd says no more than "Failed" when rfkill blocks the adapter.
+                # bluetoothd reports only "Failed" when rfkill blocks the adapter.
                 raise refusal("org.bluez.Error.NotReady", "") from error
             raise
 
     async def _start_advertising(self, advertisement: Advertisement) -> None:
-        # An object path is never used twice, so that no answer about an old one is taken for this.
+        # No object path is used twice, so that an answer about an old one is not mistaken for this.
         self._count += 1
         path = f"/org/truyvet/advertisement{self._count}"
         timeout = seconds_on_air(self.clock)
         assert self._adapter is not None
         if self._adapter.is_extended and timeout > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
-            # A longer one would end too early. What a dead agent sent ends with its connection.
+            # A longer timeout would end too early; a dead agent's advertisement ends with its
+            # connection.
             timeout = 0
         sent = (
             path,
@@ -212,8 +213,8 @@ class BluezRadio(AdapterRadio):
         assert self._adapter is not None
         name = self._adapter.name
         if self._monitors:
-            # While any monitor is registered the kernel does not filter duplicates; what this one
-            # hears is heard by the other as well.
+            # While a monitor is registered the kernel does not filter duplicates; the other scanner
+            # hears the same packets.
             arguments: BlueZScannerArgs = {"adapter": name, "or_patterns": [_PATTERN]}
             scanner = BleakScanner(_ignore, scanning_mode="passive", bluez=arguments)
             try:
@@ -237,14 +238,14 @@ class BluezRadio(AdapterRadio):
                 await asyncio.shield(starting)
         except (BleakError, OSError, EOFError, TimeoutError) as error:
             if not starting.done():
-                # bleak's connection outlives ours, and with it what bluetoothd may yet begin.
+                # bleak's connection outlives ours, and bluetoothd may still start the scan.
                 scanners, self._scanners = [*self._scanners, scanner], []
                 self._late = asyncio.create_task(_stop_late(starting, scanners))
             raise _scan_error(error) from error
         self._scanners.append(scanner)
 
     async def _end_late_scan(self) -> None:
-        """Wait until nothing is left of a scan that bluetoothd was too slow to begin."""
+        """Wait until nothing is left of a scan that bluetoothd was too slow to start."""
         if self._late is not None:
             await asyncio.wait({self._late}, timeout=self._timeouts.command_seconds)
             if not self._late.done():
@@ -265,7 +266,7 @@ class BluezRadio(AdapterRadio):
 
 
 async def _stop_late(starting: asyncio.Future[None], scanners: list[BleakScanner]) -> None:
-    """Stop scanners once the last of them has begun, or could not."""
+    """Stop scanners once the last of them has started or failed."""
     await asyncio.wait({starting})
     retrieve(starting)
     for scanner in reversed(scanners):
@@ -274,7 +275,7 @@ async def _stop_late(starting: asyncio.Future[None], scanners: list[BleakScanner
 
 
 def _ignore(_: BLEDevice, __: AdvertisementData) -> None:
-    """Leave a packet to the other scanner."""
+    """Ignore a packet that the other scanner hears too."""
 
 
 def _scan_error(error: Exception) -> RadioError:

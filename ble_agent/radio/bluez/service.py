@@ -1,4 +1,4 @@
-"""bluetoothd as seen over D-Bus: what adapters it has, and what becomes of it."""
+"""bluetoothd over D-Bus: its adapters, its advertisements, and the loss of any of them."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ _RULES = (
 
 
 class Adapter(NamedTuple):
-    """An adapter as bluetoothd describes it."""
+    """An adapter in bluetoothd's words."""
 
     path: str
     powered: bool
     has_low_energy: bool
     can_advertise: bool
     is_extended: bool
-    """Whether the controller itself keeps advertising sets and their timeouts."""
+    """Whether the controller keeps advertising sets and their timeouts itself."""
     can_monitor: bool
     """Whether programs may register monitors: bluetoothd runs with --experimental."""
 
     @property
     def name(self) -> str:
-        """What the kernel calls it: ``hci0``."""
+        """The kernel's name for it: ``hci0``."""
         return self.path.rpartition("/")[2]
 
 
 class BluezService:
-    """A connection of our own to the system bus; closing it undoes all that we registered.
+    """A connection to the system bus; closing it removes everything registered through it.
 
     Parameters
     ----------
     on_lost
-        Called when bluetoothd stops, or the adapter or the bus goes away, with what to say of it.
+        Called with the reason when bluetoothd stops, or the adapter or the bus goes away.
     on_switched_off
-        Called when somebody switches the adapter off.
+        Called when someone switches the adapter off.
     call_seconds
         How long bluetoothd may take to answer, in real time.
     """
@@ -81,12 +81,12 @@ class BluezService:
         self._watching: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        """Connect to the bus and hear what becomes of bluetoothd.
+        """Connect to the bus and watch bluetoothd.
 
         Raises
         ------
         RadioError
-            When there is no bus, or it does not let us in.
+            When there is no bus, or it refuses this user.
         """
         bus = MessageBus(bus_type=BusType.SYSTEM)
         self._bus = bus
@@ -103,7 +103,7 @@ class BluezService:
             await self._call(_BUS, "/" + _BUS.replace(".", "/"), _BUS, "AddMatch", "s", rule)
 
     async def adapters(self) -> list[Adapter]:
-        """Return all adapters that bluetoothd knows, in the order of their numbers."""
+        """Return all adapters of bluetoothd, ordered by number."""
         (objects,) = await self._call(_SERVICE, "/", _OBJECTS, "GetManagedObjects")
         found = []
         for path, interfaces in objects.items():
@@ -115,7 +115,7 @@ class BluezService:
                 Adapter(
                     path,
                     bool(properties.get("Powered")),
-                    # Versions before 5.54 do not tell the roles.
+                    # Versions before 5.54 do not report the roles.
                     "central" in properties.get("Roles", ["central"]),
                     _ADVERTISER in interfaces,
                     bool(advertiser.get("SupportedSecondaryChannels")),
@@ -135,7 +135,7 @@ class BluezService:
         )
 
     async def register(self, path: str, advertisement: ServiceInterface) -> None:
-        """Have an advertisement sent."""
+        """Start sending an advertisement."""
         assert self._bus is not None
         self._bus.export(path, advertisement)
         try:
@@ -147,7 +147,7 @@ class BluezService:
             raise
 
     async def unregister(self, path: str, advertisement: ServiceInterface) -> None:
-        """Have it sent no more."""
+        """Stop sending it."""
         assert self._bus is not None
         try:
             await self._call(
@@ -157,7 +157,7 @@ class BluezService:
             self._bus.unexport(path, advertisement)
 
     async def close(self) -> None:
-        """Leave the bus; bluetoothd then removes what we registered."""
+        """Leave the bus; bluetoothd then removes what was registered."""
         if self._watching is not None:
             self._watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -195,7 +195,7 @@ class BluezService:
         return list(reply.body)
 
     async def _watch(self, bus: MessageBus) -> None:
-        with contextlib.suppress(Exception):  # Whatever it raises, the bus has ended.
+        with contextlib.suppress(Exception):  # Any exception means that the bus has ended.
             await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
         self._on_lost(radio_text("dbus_lost"))
 
@@ -213,7 +213,7 @@ class BluezService:
             if powered is not None and not powered.value:
                 self._on_switched_off()
         elif message.member == "PrepareForSleep" and message.body == [False]:
-            # The login manager tells that the device woke; bluetoothd does not.
+            # The login manager reports that the device woke; bluetoothd does not.
             self._on_lost(SLEPT)
 
 
@@ -252,7 +252,7 @@ _CAUSES["org.freedesktop.DBus.Error.UnknownMethod"] = _CAUSES[
 _CAUSES["org.freedesktop.DBus.Error.Timeout"] = _CAUSES["org.freedesktop.DBus.Error.NoReply"]
 
 
-# D-Bus tried to start bluetoothd, by itself or through systemd, and could not.
+# D-Bus could not start bluetoothd, directly or through systemd.
 _NOT_STARTED = (
     "org.freedesktop.DBus.Error.Spawn.",
     "org.freedesktop.DBus.Error.TimedOut",
@@ -261,7 +261,7 @@ _NOT_STARTED = (
 
 
 def refusal(name: str, text: str) -> RadioError:
-    """Return the error that an error of bluetoothd's is to the owner."""
+    """Return the error for the owner that an error of bluetoothd means."""
     if "rfkill" in text.lower() or "blocked" in text.lower():
         return radio_error(RadioFault.POWERED_OFF, "bluetoothd_adapter_blocked")
     if name.startswith(_NOT_STARTED):

@@ -1,4 +1,4 @@
-"""The two families of HCI commands for advertising and scanning, which must never be mixed."""
+"""HCI commands for advertising and scanning, in two families that must not be mixed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SLOT_MS = 0.625
 # 4.4.2.2.1), so on the air these are the protocol's 200 to 270 ms.
 _INTERVAL_MIN = int(200 / _SLOT_MS)
 _INTERVAL_MAX = int(260 / _SLOT_MS)
-# As long a window as interval: the receiver is never off while a scan lasts.
+# The window is as long as the interval: the receiver is always on during a scan.
 _SCAN_WINDOW = int(100 / _SLOT_MS)
 _ALL_CHANNELS = 7
 _PHY_1M = 1
@@ -36,23 +36,23 @@ def draw_address() -> hci.Address:
 
 
 class CommandSet(Protocol):
-    """The commands that one family sends for what the radio wants; scanning is passive."""
+    """The commands of one family; scanning is passive."""
 
     @property
     def required(self) -> frozenset[int]:
-        """The operation codes that a controller must support."""
+        """Operation codes that a controller must support."""
 
     def start_advertising(self, address: hci.Address, data: bytes) -> list[Command]:
-        """Send non-connectable legacy packets from now on; neither scanning nor advertising yet."""
+        """Return the commands that start advertising; neither scanning nor advertising before."""
 
     def stop_advertising(self) -> Command:
-        """Fall silent."""
+        """Return the command that stops advertising."""
 
     def start_scanning(self) -> list[Command]:
-        """Report every packet: no filter of duplicates."""
+        """Return the commands that start scanning, without a filter of duplicates."""
 
     def stop_scanning(self) -> Command:
-        """Report no more."""
+        """Return the command that stops scanning."""
 
 
 class LegacyCommands:
@@ -92,7 +92,7 @@ class LegacyCommands:
         return hci.HCI_LE_Set_Advertising_Enable_Command(advertising_enable=0)
 
     def start_scanning(self) -> list[Command]:
-        """Set parameters and enable. A passive scan sends nothing, so no address of its own."""
+        """Set parameters, then enable; a passive scan sends nothing and needs no address."""
         return [
             hci.HCI_LE_Set_Scan_Parameters_Command(
                 le_scan_type=_PASSIVE,
@@ -168,7 +168,7 @@ class ExtendedCommands:
         )
 
     def start_scanning(self) -> list[Command]:
-        """Set parameters for the only PHY that legacy packets use, and enable."""
+        """Set parameters for the only PHY of legacy packets, then enable."""
         return [
             hci.HCI_LE_Set_Extended_Scan_Parameters_Command(
                 own_address_type=hci.OwnAddressType.PUBLIC,

@@ -1,10 +1,10 @@
-"""A controller of our own, spoken to in raw HCI over any of Bumble's transports.
+"""A controller for the agent alone, driven by raw HCI over any of Bumble's transports.
 
-The agent draws the address itself, so identifier, metadata and address change in one step, and the
-bytes on the air are exactly the specification's. Nothing else may use the adapter meanwhile.
+The agent draws the address, so identifier, metadata and address change in one step, and the bytes
+on the air are exactly the specification's. No other program may use the adapter meanwhile.
 
-Advertising reports never reach Bumble, and it logs nothing: its log would print addresses and
-identifiers, of damaged packets even as errors.
+Advertising reports are kept from Bumble, and its log is off: it would print addresses and
+identifiers, those of damaged packets even as errors.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _FAILED = radio_text("hardware_error")
 
 
 class _Incoming:
-    """Stands between transport and host: takes the advertising reports, passes on the answers."""
+    """Filter between transport and host: keeps advertising reports, passes on answers."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class _Incoming:
     ) -> None:
         self._answers = answers
         self._on_report = on_report
-        # Of this transport: its end may be told after the next one was opened.
+        # Of this transport: its end may be reported after the next one was opened.
         self._lost = lost
 
     def on_packet(self, packet: bytes) -> None:
@@ -88,13 +88,13 @@ class HciRadio(AdapterRadio):
     Parameters
     ----------
     transport
-        Bumble's name of the transport: ``hci-socket:0``, ``usb:0``, ``tcp-client:HOST:PORT``.
+        Bumble's name for the transport: ``hci-socket:0``, ``usb:0``, ``tcp-client:HOST:PORT``.
     clock
-        The agent's clock; scans last by it.
+        The agent's clock, by which scans last.
     flags
-        The Flags to send; None sends none, as Android does.
+        The Flags to send; None for none, as on Android.
     open_transport
-        Opens a transport by its name, within so many seconds.
+        Opens a transport by its name, within a number of seconds.
     timeouts, slept, language
         As for `AdapterRadio`.
     """
@@ -145,7 +145,7 @@ class HciRadio(AdapterRadio):
         self._undo.push_async_callback(self._forget)
 
     async def _forget(self) -> None:
-        """Reset the controller: one given up, after suspend for one, may be there and sending."""
+        """Reset the controller: after suspend, for example, it may still be there and sending."""
         if self._lost.done() and self._lost.result() == _PULLED:
             return
         with contextlib.suppress(ProtocolError, OSError, RuntimeError, AssertionError):
@@ -166,8 +166,8 @@ class HciRadio(AdapterRadio):
         if not self._has_low_energy():
             raise radio_error(RadioFault.NO_LOW_ENERGY, "hci_no_low_energy", name=self.name)
         supported = self._host.supported_commands
-        # Legacy commands do all we need, on every controller that has them; the specification
-        # forbids a mixture (Core 5.4, volume 4, part E, 3.1.1).
+        # Legacy commands suffice on every controller that has them; the specification forbids a
+        # mixture (Core 5.4, volume 4, part E, 3.1.1).
         sets: tuple[CommandSet, ...] = (LegacyCommands(), ExtendedCommands())
         for commands in sets:
             if commands.required <= supported:
@@ -189,7 +189,7 @@ class HciRadio(AdapterRadio):
             try:
                 await self._command(self._commands.stop_advertising())
             except RadioError:
-                # Nobody can say any more what is on the air; whoever opens it anew can.
+                # What is on the air is unknown now, until the adapter is opened again.
                 await self._forget()
                 self._lose(radio_text("still_sending"))
                 raise
@@ -200,7 +200,7 @@ class HciRadio(AdapterRadio):
             await self._command(command)
 
     async def _stop_listening(self) -> None:
-        # What is reported before the answer still belongs to the scan.
+        # Reports before the answer still belong to the scan.
         await self._command(self._commands.stop_scanning())
 
     async def _command(self, command: hci.HCI_SyncCommand[Any]) -> None:
@@ -217,8 +217,8 @@ class HciRadio(AdapterRadio):
         if self._lost.done():
             answer.close()
             raise self._gone()
-        # When the caller is cancelled the exchange still runs to its end, or the next command would
-        # take this one's answer for its own.
+        # The exchange finishes even if the caller is cancelled, or the next command would take this
+        # one's answer for its own.
         task = asyncio.ensure_future(answer)
         task.add_done_callback(retrieve)
         ends: set[asyncio.Future[Any]] = {task, self._lost}

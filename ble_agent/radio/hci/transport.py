@@ -1,4 +1,4 @@
-"""Opening a transport of Bumble's, and saying in one line what to do when that fails."""
+"""Transports of Bumble: opening, closing, and faults as one line each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _READ_SIZE = 4096
 
 
 async def open_hci(spec: str, timeout_seconds: float) -> Transport:
-    """Open a transport by Bumble's name for it.
+    """Open a transport by Bumble's name.
 
     Raises
     ------
@@ -53,22 +53,22 @@ async def open_hci(spec: str, timeout_seconds: float) -> Transport:
             RadioFault.NO_ADAPTER, "transport_no_adapter", spec=spec, reason=quote(error)
         ) from error
     except Exception as error:
-        # Bumble and the libraries under it raise what they like here, bare Exception included.
+        # Bumble and its libraries raise anything here, even a bare Exception.
         raise transport_fault(spec, error) from error
     watch_socket(transport)
     return transport
 
 
 async def close_hci(transport: Transport, timeout_seconds: float) -> None:
-    """Close a transport, or as much of it as an adapter that was pulled out leaves to close."""
-    # What libusb says then is no more than that, and some of its transfers may never end.
+    """Close a transport, as far as an adapter that was pulled out allows."""
+    # libusb raises then, and some of its transfers may never end.
     with contextlib.suppress(Exception):
         async with asyncio.timeout(timeout_seconds):
             await transport.close()
 
 
 def transport_fault(spec: str, error: Exception) -> RadioError:
-    """Return what an error of a library means to the owner."""
+    """Return the error for the owner that an error of a library means."""
     number = _USB_FAULTS.get(type(error).__name__, getattr(error, "errno", None))
     if number in (errno.EPERM, errno.EACCES):
         return radio_error(RadioFault.PERMISSION, "transport_permission", spec=spec)
@@ -84,7 +84,7 @@ def transport_fault(spec: str, error: Exception) -> RadioError:
 
 
 def watch_socket(transport: Transport) -> None:
-    """Read an HCI socket ourselves: Bumble's reader does not notice that the adapter went away."""
+    """Read an HCI socket here: Bumble's reader does not notice that the adapter went away."""
     descriptor = getattr(transport, "socket", None)
     if not isinstance(descriptor, socket.socket):
         return

@@ -1,6 +1,6 @@
 """The kernel's Bluetooth management channel: commands, answers and events as bytes.
 
-The layouts are those of BlueZ's ``doc/mgmt-api.txt``. Nothing that comes in is trusted to be whole.
+The layouts are those of BlueZ's ``doc/mgmt-api.txt``. No message is trusted to be complete.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 NO_INDEX = 0xFFFF
-"""The index of commands that concern no controller."""
+"""Index of commands that concern no controller."""
 
 _AF_BLUETOOTH, _BTPROTO_HCI, _HCI_CHANNEL_CONTROL = 31, 1, 3
 _HEADER = struct.Struct("<HHH")
@@ -48,7 +48,7 @@ _LE_SETTING, _POWERED_SETTING = 1 << 9, 1 << 0
 
 
 class MgmtCommand(enum.IntEnum):
-    """The commands we send."""
+    """Commands that are sent."""
 
     READ_INDEX_LIST = 0x0003
     READ_INFO = 0x0004
@@ -67,7 +67,7 @@ class MgmtCommand(enum.IntEnum):
 
 
 class MgmtEvent(enum.IntEnum):
-    """The events we act on."""
+    """Events that are handled."""
 
     COMMAND_COMPLETE = 0x0001
     COMMAND_STATUS = 0x0002
@@ -82,7 +82,7 @@ class MgmtEvent(enum.IntEnum):
 
 
 class MgmtStatus(enum.IntEnum):
-    """The kernel's reasons to refuse that we tell apart."""
+    """Reasons of the kernel to refuse that are handled differently."""
 
     UNKNOWN_COMMAND = 0x01
     FAILED = 0x03
@@ -105,7 +105,7 @@ class MgmtRefusedError(Exception):
 
 
 class ControllerInfo(NamedTuple):
-    """What the kernel knows of a controller."""
+    """State of a controller."""
 
     has_low_energy: bool
     low_energy_on: bool
@@ -113,30 +113,30 @@ class ControllerInfo(NamedTuple):
 
 
 class AdvFeatures(NamedTuple):
-    """What a controller can send."""
+    """Advertising features of a controller."""
 
     is_extended: bool
-    """Whether the controller itself keeps advertising sets and their timeouts."""
+    """Whether the controller keeps advertising sets and their timeouts itself."""
     most_instances: int
     used_instances: bytes
 
 
 class DeviceFound(NamedTuple):
-    """One advertisement as the kernel reports it."""
+    """One advertisement reported by the kernel."""
 
     data: bytes
     """Advertising data, possibly malformed."""
     rssi_dbm: int
-    """−128 to 127; 127 means that it is not known."""
+    """Signal strength, −128 to 127; 127 means unknown."""
 
 
 def open_control_channel() -> socket.socket:
-    """Open the management channel; without CAP_NET_ADMIN it opens and refuses most commands.
+    """Open the management channel; without CAP_NET_ADMIN it refuses most commands.
 
     Raises
     ------
     OSError
-        When the kernel has no Bluetooth or does not let us have the channel.
+        When the kernel has no Bluetooth or refuses the channel.
     """
     channel = socket.socket(
         _AF_BLUETOOTH, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, _BTPROTO_HCI
@@ -166,7 +166,7 @@ def read_controller_info(answer: bytes) -> ControllerInfo:
 
 
 def is_powered(settings: bytes) -> bool:
-    """Tell whether the settings of a New Settings event include power; True when cut short."""
+    """Return whether the settings of a New Settings event include power; True when cut short."""
     return len(settings) < 4 or bool(settings[0] & _POWERED_SETTING)
 
 
@@ -183,7 +183,7 @@ def read_adv_features(answer: bytes) -> AdvFeatures:
 
 
 def read_monitors(answer: bytes) -> list[bytes]:
-    """Read the answer to Read Advertisement Monitor Features: the handles in use.
+    """Read the handles in use from the answer to Read Advertisement Monitor Features.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def read_device_found(event: int, body: bytes) -> DeviceFound | None:
 
 
 def read_tlvs(answer: bytes) -> dict[int, bytes]:
-    """Read the answer to Read Default System Configuration, as far as it is whole."""
+    """Read the answer to Read Default System Configuration, as far as it is complete."""
     values, at = {}, 0
     while at + _TLV.size <= len(answer):
         kind, length = _TLV.unpack_from(answer, at)
@@ -218,14 +218,14 @@ def read_tlvs(answer: bytes) -> dict[int, bytes]:
 
 
 class MgmtChannel:
-    """Commands to the kernel one at a time, and its events as they come.
+    """Commands to the kernel, one at a time, and its events as they arrive.
 
     Parameters
     ----------
     channel
-        A socket that keeps the limits of messages; closed by `close`.
+        A socket that preserves message boundaries; `close` closes it.
     on_event
-        Takes event, controller's index and body.
+        Called with event, controller's index and body.
     on_lost
         Called once, when the socket ends.
     """
@@ -254,7 +254,7 @@ class MgmtChannel:
         MgmtRefusedError
             When the kernel refuses.
         TimeoutError
-            When it does not answer within so many seconds of real time.
+            When it does not answer within `seconds` of real time.
         OSError
             When the socket has ended.
         """
@@ -269,7 +269,7 @@ class MgmtChannel:
                 self._waiting = None
 
     def close(self) -> None:
-        """End the socket; nothing is called any more."""
+        """Close the socket; no callback is called after that."""
         if self._channel.fileno() >= 0:
             asyncio.get_running_loop().remove_reader(self._channel)
             self._channel.close()

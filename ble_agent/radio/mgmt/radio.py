@@ -1,9 +1,9 @@
-"""The kernel's own advertiser and scanner, through its management channel.
+"""An adapter shared with the system, through the kernel's management channel.
 
-The bytes on the air are exactly the specification's, the kernel draws a fresh non-resolvable
-private address for every identifier, and listening is passive: an advertisement monitor makes the
-kernel listen without sending and without its filter of duplicates. It works beside bluetoothd and
-without it. It needs CAP_NET_ADMIN.
+The bytes on the air are exactly the specification's, and the kernel draws a new non-resolvable
+private address for every identifier. Listening is passive: an advertisement monitor makes the
+kernel listen without sending and without its filter of duplicates. It works with or without
+bluetoothd, and needs CAP_NET_ADMIN.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ _TIMEOUTS = Timeouts()
 _LE_ADDRESSES = bytes([0x06])  # public and random
 # One pattern: at the start of Service Data, 2 bytes that are the service's UUID, padded to 31.
 _PATTERNS = struct.pack("<BBBBH29x", 1, 0x16, 0, 2, SERVICE_UUID)
-# Types of Read and Set Default System Configuration, and what we set, in slots of 0.625 ms.
-# Advertising 200 to 260 ms (the controller adds up to 10); listening without a pause. A legacy
-# controller's kernel sends every 100 to 150 ms all the same.
+# Types of Read and Set Default System Configuration, and their values in slots of 0.625 ms:
+# advertising every 200 to 260 ms (the controller adds up to 10), listening without a pause. With a
+# legacy controller the kernel still sends every 100 to 150 ms.
 _DEFAULTS = {
     kind: struct.pack("<H", slots)
     for kind, slots in {0x000A: 320, 0x000B: 416, 0x0013: 160, 0x0014: 160}.items()
@@ -67,9 +67,9 @@ class MgmtRadio(AdapterRadio):
     index
         Number of the adapter: 0 for hci0; None for the first with Low Energy.
     clock
-        The agent's clock; scans last by it.
+        The agent's clock, by which scans last.
     flags
-        The Flags to send; None sends none, as Android does.
+        The Flags to send; None for none, as on Android.
     connect
         Opens the channel.
     timeouts, slept, language
@@ -111,7 +111,7 @@ class MgmtRadio(AdapterRadio):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do; how well it listens is known once it has listened."""
+        """What the radio can do; how well it listens is known after the first scan."""
         return Capabilities(
             can_advertise=True,
             can_scan=True,
@@ -141,7 +141,7 @@ class MgmtRadio(AdapterRadio):
 
     async def _silence_what_was_lost(self) -> None:
         if self._advertising:
-            # An adapter given up, after suspend for one, may still be there and sending.
+            # After suspend, for example, the adapter may still be there and sending.
             self._advertising = False
             with contextlib.suppress(MgmtRefusedError, OSError, TimeoutError):
                 await self._channel.command(
@@ -152,7 +152,7 @@ class MgmtRadio(AdapterRadio):
                 )
 
     async def self_test(self) -> list[Finding]:
-        """Send a random identifier of nobody's, listen meanwhile, and say what came of it."""
+        """Send a random identifier, listen meanwhile, and return what works."""
         findings = await super().self_test()
         if not self._has_monitors:
             findings.append(Finding(True, radio_text("test_old_kernel")))
@@ -168,14 +168,14 @@ class MgmtRadio(AdapterRadio):
         elif event == MgmtEvent.NEW_SETTINGS and not is_powered(body):
             self._note_switched_off()
         elif event == MgmtEvent.CONTROLLER_RESUME and self._advertising:
-            # The kernel goes on after suspend with the old identifier under a new address.
+            # After suspend the kernel continues with the old identifier under a new address.
             self._lose(SLEPT)
         elif (
             event == MgmtEvent.ADVERTISING_REMOVED
             and body[:1] == self._instance
             and self._advertising
         ):
-            # Its time was up, or bluetoothd started anew and removed it.
+            # Its time was up, or bluetoothd restarted and removed it.
             self._advertising = False
             self._lose(radio_text("advertisement_removed"))
 
@@ -215,7 +215,7 @@ class MgmtRadio(AdapterRadio):
         if info.powered:
             self._switched_off = False
         elif self._switched_off:
-            # Whoever switched it off while we used it meant to.
+            # Someone switched it off on purpose while it was in use.
             raise _refused(MgmtCommand.SET_POWERED, MgmtStatus.NOT_POWERED, f"hci{self._index}")
         else:
             try:
@@ -223,7 +223,7 @@ class MgmtRadio(AdapterRadio):
             except _Refused as error:
                 if error.status != MgmtStatus.FAILED:
                     raise
-                # Kernel 6.12 says no more than that when rfkill blocks the adapter.
+                # Kernel 6.12 gives no other reason when rfkill blocks the adapter.
                 raise _refused(
                     MgmtCommand.SET_POWERED, MgmtStatus.RFKILLED, f"hci{self._index}"
                 ) from error
@@ -235,13 +235,12 @@ class MgmtRadio(AdapterRadio):
             raise radio_error(
                 RadioFault.NO_ADVERTISER, "cannot_advertise", adapter=f"hci{self._index}"
             )
-        # bluetoothd takes the lowest free one, so the highest is ours; what is on the air there is
-        # of an agent that was killed.
+        # bluetoothd takes the lowest free instance, so the agent takes the highest. An
+        # advertisement there was left by an agent that was killed.
         self._instance = bytes([features.most_instances])
         if self._instance in features.used_instances:
             await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
         self._is_extended = features.is_extended
-        # Once its pipe is closed the guardian removes whatever was left on the air.
         try:
             self.guardian = Guardian(
                 self._index,
@@ -258,14 +257,14 @@ class MgmtRadio(AdapterRadio):
         self._undo.push_async_callback(self._silence_what_was_lost)
 
     async def _list_monitors(self) -> None:
-        """Note the monitors that are not ours: another program's, or a killed agent's."""
+        """Note the monitors of other programs and of killed agents."""
         self._foreign_monitors = []
         with contextlib.suppress(_Refused), _whole():
             answer = await self._command(MgmtCommand.READ_MONITOR_FEATURES)
             self._foreign_monitors = read_monitors(answer)
 
     async def _set_defaults(self) -> None:
-        """Ask for the protocol's intervals; a kernel that knows no such thing keeps its own."""
+        """Set the protocol's intervals; an older kernel keeps its own."""
         with contextlib.suppress(_Refused):
             before = read_tlvs(await self._command(MgmtCommand.READ_DEFAULTS))
             ours = {kind: value for kind, value in _DEFAULTS.items() if kind in before}
@@ -282,7 +281,7 @@ class MgmtRadio(AdapterRadio):
         seconds = seconds_on_air(self.clock)
         timeout = seconds
         if self._is_extended and seconds > LONGEST_CONTROLLER_TIMEOUT_SECONDS:
-            # A longer one would end too early; the guardian keeps it.
+            # A longer timeout would end too early; the guardian ends the advertisement.
             timeout = 0
         self._instruct(Guardian.watch_advertisement, seconds)
         self._advertising = True
@@ -302,12 +301,12 @@ class MgmtRadio(AdapterRadio):
 
     async def _stop_advertising(self) -> None:
         if self._advertising:
-            # The kernel's own removals are told apart from ours by this.
+            # This distinguishes the kernel's own removals from ours.
             self._advertising = False
             try:
                 await self._command(MgmtCommand.REMOVE_ADVERTISING, self._instance)
             except _Refused as error:
-                # The kernel has it no more: it was refused, or its time was up.
+                # The kernel no longer has it: it was refused, or its time was up.
                 if error.status != MgmtStatus.INVALID_PARAMETERS:
                     self._advertising = True
                     raise
@@ -345,13 +344,13 @@ class MgmtRadio(AdapterRadio):
             self._instruct(Guardian.watch_monitor, 0)
         if discovering:
             with contextlib.suppress(_Refused):
-                # The kernel ends a discovery by itself after ten seconds.
+                # The kernel ends a discovery after ten seconds anyway.
                 await self._command(MgmtCommand.STOP_DISCOVERY, _LE_ADDRESSES)
 
     async def _command(
         self, command: MgmtCommand, body: bytes = b"", *, index: int | None = None
     ) -> bytes:
-        """Send a command to our adapter, or to another; every fault is a `RadioError`."""
+        """Send a command to the adapter, or to another; every fault is a `RadioError`."""
         if self._lost.done():
             raise self._gone()
         to = self._index if index is None else index
@@ -402,7 +401,7 @@ def _tlvs(values: Mapping[int, bytes]) -> bytes:
 
 @contextlib.contextmanager
 def _whole() -> Iterator[None]:
-    """Turn an answer that is cut short into an error that says what to do."""
+    """Turn an answer that is cut short into a `RadioError`."""
     try:
         yield
     except struct.error as error:

@@ -1,4 +1,4 @@
-"""Recordings of what passed between a host and its Bluetooth controller.
+"""Recordings of the traffic between a host and its Bluetooth controller.
 
 Two formats: btsnoop, which Android and Linux write (datalinks 1001, 1002 and 2001), and Apple's
 PacketLogger. Both are read as streams; a record cannot make the reader allocate more than 64 KiB.
@@ -28,7 +28,7 @@ _LATEST = 2**32 * 600
 
 
 class PacketKind(enum.IntEnum):
-    """What a packet is; the values are those of HCI's UART transport (H4)."""
+    """Kind of a packet; the values are those of HCI's UART transport (H4)."""
 
     COMMAND = 1
     ACL_DATA = 2
@@ -38,23 +38,23 @@ class PacketKind(enum.IntEnum):
 
 
 class CapturedPacket(NamedTuple):
-    """One packet and when it passed."""
+    """One packet and its time."""
 
     time: float
-    """UTC Unix seconds, as the recording device's clock had it."""
+    """UTC Unix seconds by the recording device's clock."""
     kind: PacketKind
     data: bytes
-    """The packet, without the byte that says its kind; possibly cut short by the recorder."""
+    """The packet without the byte for its kind; the recorder may have cut it short."""
 
 
 def read_capture(path: Path) -> Generator[CapturedPacket]:
-    """Read the packets of a recording in the order they were written.
+    """Yield the packets of a recording in file order.
 
     Raises
     ------
     RadioError
-        With `RadioFault.UNREADABLE_CAPTURE`, when the file cannot be opened, is of another format,
-        is damaged, or ends inside a record; every packet before that has been yielded.
+        With `RadioFault.UNREADABLE_CAPTURE`, when the file cannot be opened, has another format, is
+        damaged, or ends inside a record. Every packet before that has been yielded.
     """
     try:
         with path.open("rb") as stream:

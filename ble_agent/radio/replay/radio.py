@@ -25,23 +25,23 @@ _CLOCK_WAS_SET_BACK_SECONDS = 60.0
 
 
 class ReplayRadio:
-    """What another device's controller received, heard again.
+    """A recording of what another device's controller received.
 
     Its `clock` stands still except in `scan`, which moves it to the next burst of identifiers,
-    however far away that is, and through it: the agent scans again without waiting in between.
+    however far away, and through that burst. So the agent scans without waiting in between.
 
     Parameters
     ----------
     path
         A btsnoop or Apple PacketLogger file.
     clock
-        Tells the time only if the file holds no packet at all.
+        Used only if the file holds no packet at all.
 
     Raises
     ------
     RadioError
-        When the file is no recording; `scan` raises it when the file turns out to be damaged,
-        after everything before the damage was delivered.
+        When the file is not a recording. `scan` raises it at damage in the file, after everything
+        before that was delivered.
     """
 
     capabilities = Capabilities(
@@ -73,7 +73,7 @@ class ReplayRadio:
 
     @property
     def without_rssi(self) -> int:
-        """How many identifiers came without a signal strength."""
+        """Number of identifiers received without a signal strength."""
         return self._reception.without_rssi
 
     async def __aenter__(self) -> Self:
@@ -91,14 +91,14 @@ class ReplayRadio:
             self._identifiers.close()
 
     async def rotate(self, advertisement: Advertisement | None) -> None:
-        """Refuse to send anything; silence is granted."""
+        """Refuse to send anything; None does nothing."""
         if advertisement is not None:
             raise radio_error(RadioFault.NO_ADVERTISER, "replay_sends_nothing", name=self.name)
 
     async def scan(self, seconds: float, heard: Callable[[Heard], None]) -> None:
-        """Hear the next burst: up to 10 quiet seconds, or 25 seconds of it at most.
+        """Play the next burst: until 10 quiet seconds, or 25 seconds at most.
 
-        At the recording's end, and after it, only the clock moves, by `seconds`.
+        After the recording's end only the clock moves, by `seconds`.
         """
         if self._failure is not None:
             raise self._failure
@@ -124,7 +124,7 @@ class ReplayRadio:
         self.clock.advance(seconds)
 
     async def self_test(self) -> list[Finding]:
-        """Say how much the recording holds; it is read from its beginning, apart from `scan`."""
+        """Return how much the recording holds; it is read from the start, apart from `scan`."""
         reception = Reception()
         count = 0
         for packet in read_capture(self._path):
@@ -148,7 +148,7 @@ class ReplayRadio:
             self._failure = error
 
     def _move_clock(self, to: float) -> None:
-        """Follow the recording's clock; small steps back are the recorder's, not the clock's."""
+        """Follow the recording's clock; ignore small steps back, which the recorder causes."""
         now = self.clock.now()
         if to >= now:
             self.clock.advance(to - now)
