@@ -17,7 +17,7 @@ class Refused(TracingError):
     what
         What is wrong, for a person; it holds no key. With a `field`, it continues from its name.
     field
-        The JSON field at fault; "" if there is none.
+        The JSON field at fault; "" if it is not about one.
     retry_after
         Seconds after which to try again; None if trying again is of no use.
     """

@@ -39,8 +39,8 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     """Make the protocol of connections that end when their client is too slow.
 
     On its own, the web server waits for ever for a request's head, for its body, and for a client
-    that does not read. The times here are the system's, whatever the server's own clock. When there
-    is no room for another client, the one that has kept the server waiting longest is disconnected.
+    that does not read. The times here are the system's, whatever the server's own clock. When one
+    client too many comes, the one that has kept the server waiting longest is disconnected.
     """
     # The longest first.
     waiting: dict[BoundedProtocol, None] = {}

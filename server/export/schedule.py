@@ -33,7 +33,7 @@ export_schedule = Table(
     Column("held_until", BigInteger, nullable=False),
 )
 """One row per region: how far it is exported (UTC Unix seconds), and the node that exports it now,
-None if there is none. After `held_until` another node may take over."""
+or None. After `held_until` another node may take over."""
 
 _S = export_schedule.c
 
