@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.store.database import DATABASE_NAME
+from tests.json_schemas import printed
 from tracing_core.clock import ScaledClock
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings
 from tracing_core.store.sqlite import open_readonly
@@ -63,7 +63,7 @@ class AgentProcess:
         """Run a command with --json, which must succeed, and return what it printed."""
         done = self.command(*arguments, "--json")
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return printed(f"agent {arguments[0]}", done.stdout)
 
     def refusal(self, *arguments: str, lang: str = "en") -> str:
         """Run a command, which must fail with one line, and return the line."""
@@ -144,7 +144,7 @@ def air_process(
     )
     try:
         assert process.stdout is not None
-        ports = json.loads(process.stdout.readline())["controllers"]
+        ports = printed("air", process.stdout.readline())["controllers"]
         yield {name: f"hci:{port}" for name, port in ports.items()}, trace
     finally:
         process.terminate()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import os
 import secrets
 import signal
@@ -19,6 +18,7 @@ from typing import Any
 
 import httpx2
 
+from tests.json_schemas import printed
 from tracing_core.clock import ScaledClock
 from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_hmac
 
@@ -64,7 +64,8 @@ def free_port() -> int:
 
 def answer(*arguments: str, home: Path, clock: ScaledClock | None = None) -> Any:
     """Run `truyvet server … --json` and return what it printed."""
-    return json.loads(command(*arguments, "--json", home=home, clock=clock).stdout)
+    done = command(*arguments, "--json", home=home, clock=clock)
+    return printed(f"server {arguments[0]}", done.stdout)
 
 
 @dataclass
@@ -102,7 +103,7 @@ class RunningServer:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.log()
-        self.url = json.loads(line)["url"]
+        self.url = printed("server run", line)["url"]
         self.join = f"{self.url}#{self.join.partition('#')[2]}"
 
     def stop(self) -> int:

@@ -28,6 +28,7 @@ from ble_agent.store.state import LAST_CHECK, NOTIFIED, REPORT
 from tests.ble_agent.agents import AgentProcess, clock_at, environment
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.radio.captures import legacy_report, write_btsnoop
+from tests.json_schemas import printed
 from tracing_core.errors import InvalidSetting
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.store.sighting import Sighting, insert_sightings, write_json_lines
@@ -338,7 +339,7 @@ def test_a_radio_that_is_not_there_is_one_line(agent: AgentProcess, tmp_path: Pa
     assert "không đọc được" in agent.refusal("run", "--radio", "replay:/nowhere", lang="vi")
     done = agent.command("self-test", "--radio", gone, "--json")
     assert done.returncode == 1
-    assert json.loads(done.stdout)["ok"] is False
+    assert printed("agent self-test", done.stdout)["ok"] is False
 
 
 def test_a_self_test_of_a_recording_tells_what_it_holds(

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.json_schemas import printed
 from tests.matcher.examples import START, heard, key, write_database
 from tests.matcher.many import examples as worlds
 from tracing_core.export_file import ExportFile, Signer, write_export
@@ -124,14 +125,14 @@ def check(value: object, schema: object) -> None:
 def test_json(folder: Path) -> None:
     done = run(folder, "log.jsonl", "keys.zip", "--public-key", "key.pem", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    answer = json.loads(done.stdout)
+    answer = printed("match", done.stdout)
     check(answer, SCHEMA)
     assert (answer["diagnosis_keys"], answer["matched_keys"]) == (2, 1)
     assert (answer["matched_identifiers"], answer["matched_sightings"]) == (4, 4)
     assert answer["risk"] == {"preset": "narrow-v2", "level": "high", "score": 2100.0}
 
     same = run(folder, "agent.db", ".", "--json", "--research")
-    research = json.loads(same.stdout)
+    research = printed("match", same.stdout)
     (entry,) = research.pop("matches")
     assert (research["daily_summaries"], research["risk"]) == (
         answer["daily_summaries"],
@@ -151,7 +152,7 @@ def test_table(folder: Path) -> None:
 
 
 def test_risk_and_today(folder: Path) -> None:
-    enx = json.loads(run(folder, "log.jsonl", "keys.zip", "--risk", "enx", "--json").stdout)
+    enx = printed("match", run(folder, "log.jsonl", "keys.zip", "--risk", "enx", "--json").stdout)
     assert enx["risk"] == {"preset": "enx", "level": "Classification 2", "score": 1200.0}
     done = run(folder, "log.jsonl", "keys.zip", "--today", "2020-06-05", "--json")
     assert json.loads(done.stdout)["daily_summaries"] == []

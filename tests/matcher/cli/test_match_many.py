@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from matcher.many.result import table_names
 from matcher.risk import load_model
+from tests.json_schemas import printed
 from tests.matcher.examples import START, heard, key
 from tests.matcher.many import examples as worlds
 from tracing_core.export_file import ExportFile, Signer, write_export
@@ -95,7 +96,7 @@ def test_research_tells_which_keys_and_when(folder: Path) -> None:
         folder, "logs.parquet", "keys.zip", "--out", "out", "--json", "--research",
         "--workers", "1", "--risk", "wide-v1", "--today", "2020-05-25",
     )  # fmt: skip
-    told = json.loads(done.stdout)
+    told = printed("match-many", done.stdout)
     assert told["levels"] == {"high": 1, "none": 2}
     assert told["preset"] == "wide-v1"
     match = tables(folder / "out")["matches"][0]
