@@ -1,8 +1,8 @@
-"""Logs against published keys: what matched, and how much it counts.
+"""Matching of logs with published keys, and the risk of what matched.
 
-`match` goes from files to a result; `match_keys` and `assess` are its two halves for whoever holds
-the objects. None of them needs numpy. Names are loaded when first asked for, so that a command's
-help, and whoever needs one of them, waits for nothing else.
+`match` goes from files to a result; `match_keys` and `assess` are its two halves, for objects in
+memory. None of them needs numpy. Names are loaded at first use, so that a command's ``--help`` and
+a user of one name load nothing else.
 """
 
 import importlib

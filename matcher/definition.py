@@ -1,4 +1,4 @@
-"""What a match is: written to be evident, not fast. Everything faster is tested against it.
+"""The definition of a match, written for clarity; every faster path is tested against it.
 
 A sighting matches a published key when, for one of the intervals the key was used in,
 
@@ -7,7 +7,7 @@ A sighting matches a published key when, for one of the intervals the key was us
 - it was heard at most 1200 seconds after that identifier was first heard at all;
 
 and when the receiver's clock was not suspect, and the key is neither revoked nor recursive.
-The metadata that came with the identifier plays no part: whoever relays it can change it.
+The metadata sent with the identifier does not matter: anyone who relays it can change it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ __all__ = [
 ]
 
 TOLERANCE_INTERVALS = 12
-"""How many intervals the clocks of sender and receiver may differ by, either way: two hours
+"""Intervals that the clocks of sender and receiver may differ by, either way: two hours
 (``tkMatchingClockDriftRollingPeriods`` of Google's published internals)."""
 
 MAX_SECONDS_HEARD = 1200
-"""How long after it was first heard an identifier may still be heard: two intervals. A device
-uses one for at most 20 minutes, so whoever sends it later is replaying it."""
+"""Seconds for which an identifier counts after it was first heard: two intervals. A device uses one
+for at most 20 minutes, so a later one is a replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,26 @@ class KeyMatch:
     key: DiagnosisKey
     """As it stands after revisions."""
     sightings: tuple[Sighting, ...] = field(repr=False)
-    """What was heard of it, by time, then in the order of the log; one or more."""
+    """The sightings of its identifiers, by time, then in the order of the log; one or more."""
     intervals: tuple[ENIntervalNumber, ...] = field(repr=False)
     """For each sighting, the interval its identifier was derived for."""
     file_number: int = 0
-    """Which of the files given the key stands in, counted from 0."""
+    """The file that the key is in, counted from 0."""
     key_index: int = 0
-    """Where in that file, counting ``keys``, then ``revised_keys``, from 0."""
+    """The place in that file, counting ``keys``, then ``revised_keys``, from 0."""
 
 
 def is_matchable(key: DiagnosisKey) -> bool:
-    """Tell whether a key is looked for at all.
+    """Return whether a key is looked for at all.
 
-    Revoked keys are not; nor are recursive ones, whose owners were not diagnosed and which the
-    protocol's own implementation skips unless told otherwise.
+    Revoked keys are not. Nor are recursive ones: their owners were not diagnosed, and the
+    protocol's own implementation skips them by default.
     """
     return key.report_type not in (ReportType.REVOKED, ReportType.RECURSIVE)
 
 
 def is_within_tolerance(heard_in: int, derived_for: int) -> bool:
-    """Tell whether an identifier of one interval counts when heard in another."""
+    """Return whether an identifier of one interval counts when heard in another."""
     return -TOLERANCE_INTERVALS <= heard_in - derived_for <= TOLERANCE_INTERVALS
 
 
@@ -111,7 +111,7 @@ def keys_in_force(published: Iterable[DiagnosisKey]) -> list[DiagnosisKey]:
 def matches(log: Iterable[Sighting], published: Iterable[DiagnosisKey]) -> list[KeyMatch]:
     """Return the keys that were near, in the order of first appearance.
 
-    `KeyMatch.file_number` and `KeyMatch.key_index` are left 0: they say where, not what.
+    `KeyMatch.file_number` and `KeyMatch.key_index` stay 0 here.
     """
     trusted = [entry for entry in enumerate(log) if not entry[1].clock_suspect]
     found = []

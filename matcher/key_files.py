@@ -1,4 +1,4 @@
-"""Key files, one after the other in the order in which revisions take effect."""
+"""Key files, in the order in which their revisions take effect."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyFile", "KeyFiles", "read_ahead"]
 
-# Key data does not shrink, and what comes with it takes two to four bytes in a zip.
+# Key data cannot be compressed; the other fields take two to four bytes in a zip.
 _ZIPPED_KEY_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """A key file and what results call it."""
+    """A key file and its name in results."""
 
     name: str
-    """Its path; ``exports[2]`` for the third of those that were handed over as objects."""
+    """Its path; ``exports[2]`` for an object that was the third argument."""
     export: ExportFile
 
     def keys(self) -> Iterator[DiagnosisKey]:
-        """Go through ``keys``, then ``revised_keys``."""
+        """Yield ``keys``, then ``revised_keys``."""
         return chain(self.export.keys, self.export.revised_keys)
 
 
@@ -85,14 +85,14 @@ class KeyFiles:
 
     @property
     def paths(self) -> list[Path | None]:
-        """The path of each file, in order; None for one that was handed over as an object."""
+        """The path of each file, in order; None for a file given as an object."""
         return [file if isinstance(file, Path) else None for _, file in self._files]
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __iter__(self) -> Iterator[KeyFile]:
-        """Read the next file; with public keys, only what one of them signed.
+        """Yield each file as it is read; with public keys, only files that one of them signed.
 
         Raises
         ------
@@ -108,12 +108,12 @@ class KeyFiles:
                 yield KeyFile(name, file)
 
     def columns(self) -> Iterator[KeyRecords]:
-        """Read the next file likewise, into columns; this needs Numba.
+        """Yield the keys of each file as columns; this needs Numba.
 
         Raises
         ------
         InvalidSignature, ExportFileError
-            When, and as, iterating does.
+            As for `__iter__`.
         """
         from matcher.columns.key_records import KeyObjects, read_keys
 
@@ -129,7 +129,7 @@ class KeyFiles:
 
 
 def read_ahead(files: Iterator[KeyRecords]) -> Iterator[KeyRecords]:
-    """Yield files in their order, the next of which is read while one is worked on."""
+    """Yield files in order, and read the next one meanwhile in a thread."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, files, None)
         while (file := coming.result()) is not None:
@@ -141,7 +141,7 @@ def _estimated_keys(file: Path | ExportFile) -> int:
     if isinstance(file, ExportFile):
         return len(file.keys) + len(file.revised_keys)
     try:
-        # More would be refused.
+        # A larger file is refused.
         return min(file.stat().st_size, MAX_EXPORT_BYTES) // _ZIPPED_KEY_BYTES
     except OSError:
-        return 0  # reading it will say what is wrong
+        return 0  # reading it will raise the right error

@@ -63,7 +63,7 @@ def match(
     public_keys
         If any are given, a file counts only if one of its signatures verifies with one of them.
     configuration
-        How exposures are weighed; None for the default of the model.
+        The parameters of the risk model; None for its default.
     model
         The risk model; None for the daily summaries of the protocol, version 2.
     today

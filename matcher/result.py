@@ -1,4 +1,4 @@
-"""What matching found: as an object, as JSON, and as a table for a person."""
+"""The result of matching one log, as an object, as JSON and as text."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ JSON_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """What matching a log with key files found. No key and no identifier shows in its text."""
+    """The result of matching a log. Its text shows no key and no identifier."""
 
     sightings: int
     """Lines or rows of the log."""
     suspect_sightings: int
-    """How many of them were logged under a suspect clock and left out."""
+    """Number of those that were logged under a suspect clock and left out."""
     files: tuple[str, ...]
     """The key files, in the order they were taken."""
     diagnosis_keys: int
-    """Different keys over all files, revoked ones too."""
+    """Number of different keys in all files, including revoked ones."""
     matches: tuple[KeyMatch, ...] = field(repr=False)
-    """Every key that was near, in the order of first appearance. They tell whom somebody met
-    and when: not for the owner's screen."""
+    """Every key that was near, in the order of first appearance. They show whom the owner met and
+    when, so they are not for a screen."""
     assessment: Assessment
     model: RiskModel[Any] = field(repr=False)
     preset: str
     """The name of the risk configuration."""
     today: int
-    """The UTC day, in days since the Unix epoch, that the age of exposures was counted from."""
+    """The UTC day, in days since the Unix epoch, that ages were counted back from."""
     signatures_checked: bool
     research: bool
 
     @property
     def matched_keys(self) -> int:
-        """How many keys were near."""
+        """Number of keys that were near."""
         return len(self.matches)
 
     @property
     def matched_identifiers(self) -> int:
-        """How many different identifiers of them were heard."""
+        """Number of their different identifiers that were heard."""
         return sum(_identifiers(match) for match in self.matches)
 
     @property
     def matched_sightings(self) -> int:
-        """How many lines or rows of the log they make up."""
+        """Number of lines or rows of the log with those identifiers."""
         return sum(len(match.sightings) for match in self.matches)
 
     def to_json(self) -> dict[str, Any]:
@@ -188,7 +188,10 @@ class MatchResult:
         ]
 
     def _tables(self) -> Iterator[ShownTable]:
-        note = f"Score is in {self.model.score_unit}, Nearest the least attenuation in dB."
+        note = (
+            f"Score is in {self.model.score_unit}, Nearest is the lowest attenuation in dB"
+            " (lower is closer)."
+        )
         yield ShownTable(
             ("Day", "Level", "Score", "Minutes", "Windows", "Nearest"),
             [self._row(day) for day in self.assessment.days],
@@ -221,7 +224,7 @@ def _identifiers(match: KeyMatch) -> int:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return so many of something, in words for a person."""
+    """Return a number and its noun, in the plural where needed."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

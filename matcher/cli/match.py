@@ -43,8 +43,8 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 @click.option(
     "--risk",
     metavar="PRESET|FILE",
-    help="How exposures are weighed: enx, narrow-v1, narrow-v2 (the default), wide-v1, wide-v2,"
-    " nz, or a JSON file.",
+    help="Weigh exposures by a preset (enx, narrow-v1, narrow-v2, wide-v1, wide-v2, nz) or a JSON"
+    " file. [default: narrow-v2]",
 )
 @today_option
 @json_option

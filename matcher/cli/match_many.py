@@ -41,7 +41,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 @click.option(
     "--risk",
     metavar="PRESET|FILE",
-    help="How exposures are weighed: a preset's name, as in `truyvet match`, or a JSON file.",
+    help="Weigh exposures by a preset, as in `truyvet match`, or by a JSON file.",
 )
 @today_option
 @click.option(

@@ -1,4 +1,4 @@
-"""Logs of many that met a key, each through the rules that a log alone goes through."""
+"""Assessment of the logs that met a key, by the same rules as for one log."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class LogTask:
 
     log_id: LogId
     last_seen_at: int = field(repr=False)
-    """When its last sighting of all that are not suspect was heard (UTC Unix seconds)."""
+    """Time of its last sighting that is not suspect (UTC Unix seconds)."""
     sightings: list[Sighting]
-    """Every one of the identifiers that met a key, in the log's order."""
+    """All sightings of the identifiers that met a key, in the log's order."""
     records: list[list[tuple[int, int, DiagnosisKey]]]
-    """For each key that was met all its records: number of the file, place in it, what it says."""
+    """All records of each key that was met: the file's number, the place there, and the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """How logs are weighed; picklable, as it travels to the workers."""
+    """The weighing of logs; picklable, because it travels to the workers."""
 
     files: tuple[str, ...]
     model: RiskModel[Any]
@@ -53,7 +53,7 @@ class Weighing:
     research: bool
 
     def weigh(self, logs: Sequence[LogTask]) -> dict[str, pa.Table]:
-        """Return the rows of each table for some logs; of the table of logs, what matched."""
+        """Return the rows of each table for some logs; the table of logs has only matched ones."""
         rows: dict[str, list[_Row]] = {name: [] for name in table_names(self.model)}
         for log in logs:
             for name, found in self._weigh(log).items():
@@ -74,11 +74,11 @@ class Weighing:
         windows = [window_row(window) for window in assessment.windows]
         found = [match_row(match, self.files, research=self.research) for match in matches]
         if not self.research:
-            # Sorted by what they say, as their order would tell which belong together.
+            # Sorted, because their order would show which belong to one key.
             windows.sort(key=repr)
             found.sort(key=repr)
         days = [day_row(day) for day in assessment.days]
-        told = {
+        totals = {
             "matched_keys": len(found),
             "matched_identifiers": sum(row["identifiers"] for row in found),
             "matched_sightings": sum(row["sightings"] for row in found),
@@ -86,7 +86,7 @@ class Weighing:
             "score": assessment.score,
         }
         return {
-            "logs": [told] if matches else [],
+            "logs": [totals] if matches else [],
             "matches": found,
             "exposure_windows": windows,
             self.model.days_name: days,
@@ -114,7 +114,7 @@ def weighed_tables(
     *,
     research: bool,
 ) -> dict[str, pa.Table]:
-    """Put the tables of all logs together, those that met no key among them."""
+    """Return the tables of all logs, including those that met no key."""
     arrow = require("pyarrow", extra="cluster")
     kind = type(log_ids[0]) if log_ids else str
     parts = list(weighed)

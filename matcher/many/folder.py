@@ -17,8 +17,8 @@ from tracing_core.store.sighting import Sighting
 
 __all__ = ["FolderPart", "check_all_parquet", "folder_parts"]
 
-# A gzipped line takes about 40 bytes, others more; loaded it takes twice what is said above, with
-# the columns that only matter once it matched.
+# A gzipped line takes about 40 bytes, others more. Loaded, it takes twice `BYTES_A_SIGHTING`, with
+# the columns that matter only once it matched.
 _FILE_BYTES, _LOADED_BYTES = 40, 160
 _SIDECARS = ("-wal", "-shm", "-journal")
 
@@ -30,12 +30,12 @@ class FolderPart:
     paths: tuple[Path, ...]
 
     def read(self) -> LoadedLogs:
-        """Read them whole; each is called by its file's name."""
+        """Read them whole; the id of each is its file's name."""
         return _LogFiles(self.paths)
 
 
 class _LogFiles:
-    """Logs that were read whole, without their sightings under a suspect clock."""
+    """Logs read whole, without their sightings under a suspect clock."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         from matcher.columns.log import read_columns
@@ -49,7 +49,7 @@ class _LogFiles:
         self.clock_suspect = np.zeros(len(self.rpi), "bool")
 
     def tally(self) -> Tally:
-        """Return what is told of every log."""
+        """Return the totals of every log."""
         last = (log.last_seen_at for log in self._logs)
         return Tally(
             np.array([log.count for log in self._logs], "int64"),
@@ -68,14 +68,14 @@ class _LogFiles:
 
 
 def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart]:
-    """Share the logs of a folder, or one log, out to parts that fit some bytes of memory.
+    """Divide the logs of a folder, or one log, into parts that fit into so much memory.
 
-    Of fewer, if some workers would else have none; a log that is larger is a part of its own.
+    Parts are smaller if some workers would have none; a larger log is a part of its own.
 
     Raises
     ------
     InvalidLog
-        When there is none.
+        When the folder holds no log.
     StoreError
         When the folder cannot be read.
     """
@@ -87,7 +87,7 @@ def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart
         raise InvalidLog(f"{folder} holds no log: give a folder of logs, or Parquet files")
     for path in logs:
         if path.name.encode(errors="replace").decode() != path.name:
-            raise InvalidLog(f"{folder} holds a log whose name is no text: {path.name!a:.80}")
+            raise InvalidLog(f"{folder}: rename {path.name!a:.80}, as its name is not valid text")
     share = min(memory * _FILE_BYTES // _LOADED_BYTES, -(-sum(sizes) // workers))
     parts: list[list[Path]] = []
     room = 0
@@ -101,12 +101,12 @@ def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart
 
 
 def check_all_parquet(folder: Path) -> None:
-    """Refuse a folder of Parquet files in which there is a log of another form too.
+    """Raise an error if a folder of Parquet files also holds a log of another form.
 
     Raises
     ------
     InvalidLog
-        When there is; it would not be read.
+        When it does: that log would not be read.
     StoreError
         When the folder cannot be read.
     """
@@ -120,8 +120,10 @@ def check_all_parquet(folder: Path) -> None:
         try:
             is_database(path)
         except InvalidLog:
-            continue  # it is none, but a description perhaps
-        raise InvalidLog(f"{path} is no Parquet, as others there are: give each form alone")
+            continue  # it is not a log, but perhaps a description
+        raise InvalidLog(
+            f"{path} is not Parquet like the others: give each form in a folder of its own"
+        )
 
 
 def _is_log(path: Path) -> bool:

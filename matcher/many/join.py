@@ -36,19 +36,19 @@ __all__ = [
 ]
 
 KEYS_SIDE_FACTOR = 0.25
-"""The keys are indexed when there are this many sightings, or more, to each of their
-identifiers. An identifier in a filter costs less than a sighting in a table, but each key is
-derived twice; docs/many-logs.md has the measurement."""
+"""The keys are indexed if there are at least this many sightings per identifier of a key. An
+identifier in a filter costs less than a sighting in a table, but each key is derived twice;
+docs/many-logs.md has the measurement."""
 
 _KEY_BITS = 12  # for each identifier of a key: eleven of a thousand others pass
 _DERIVED_AT_ONCE = 256  # keys; their identifiers take 590 KB, which stay in the second cache
 _GROUPS_PER_DAY = TEK_ROLLING_PERIOD // GROUP
-_MANY = 4096  # so many sightings of a day leave no group of it out
+_MANY = 4096  # with more sightings, every group of a day has some
 _DAY_SECONDS = TEK_ROLLING_PERIOD * INTERVAL_SECONDS
 
 
 class DayPartition(ColumnIndex):
-    """Rows of sightings sorted by UTC day, those near a day's ends in two; no day is kept."""
+    """Rows of sightings by UTC day; those near midnight are in two days. No day is kept."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class DayPartition(ColumnIndex):
         suspect: NDArray[np.bool_],
         kernel: Kernel,
     ) -> DayPartition:
-        """Sort the sightings that any of the keys can match by time alone."""
+        """Sort the sightings by day; leave out those that no key can match by time."""
         from matcher.kernels.loops.many_logs import count_days_function, place_days_function
 
         key_days = _days_of(keys)
@@ -103,7 +103,7 @@ class DayPartition(ColumnIndex):
         return int(np.bitwise_or.reduce((2 << high) - (1 << low)))
 
     def day(self, day: int) -> DayIndex:
-        """Return a UTC day, built anew each time."""
+        """Return a UTC day; it is built each time."""
         from matcher.kernels.loops.many_logs import gather_function
 
         rows = self.rows[int(self.days.searchsorted(day))]
@@ -112,7 +112,7 @@ class DayPartition(ColumnIndex):
         return self._filled(day, identifiers, intervals, rows.astype(np.int64))
 
     def sifted(self, keys: KeyColumns) -> DayPartition:
-        """Return what passes, each day, a filter of the identifiers of the keys of that day."""
+        """Return the sightings that pass, each day, a filter of that day's identifiers."""
         from matcher.kernels.loops.many_logs import probe_function
 
         kept = []
@@ -178,7 +178,7 @@ def join_many_logs(
     rpi, seen_at, clock_suspect
         Sightings of any number of logs: uint8 (n, 16), UTC Unix seconds as int64 (n), bool (n).
     side
-        Which side to index: ``keys``, ``logs``, or None for the smaller. The answer is the same.
+        The side to index: ``keys``, ``logs``, or None for the smaller. The result is the same.
     kernel
         By default the best for this processor.
 
@@ -206,9 +206,9 @@ def join_many_logs(
 def tally_logs(
     logs: int, log: NDArray[np.int32], seen_at: NDArray[np.int64], clock_suspect: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return each log's sightings, how many are suspect, and when the last other was, or −1.
+    """Return each log's sightings, how many are suspect, and the time of the last other, or −1.
 
-    `log` says of each sighting which log it is of, 0 to `logs` − 1.
+    `log` is the number of each sighting's log, 0 to `logs` − 1.
     """
     from matcher.kernels.loops.many_logs import tally_function
 

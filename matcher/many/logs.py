@@ -23,19 +23,18 @@ _UNKNOWN = -1
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ManyLogs:
-    """Sightings of many logs in memory, one a row, in each log's order.
+    """Sightings of many logs in memory, one per row, in each log's order.
 
     Raises
     ------
     InvalidValue
-        When a column has another type, length or layout than it says, or a time is outside the
-        protocol.
+        When a column has the wrong type, length or layout, or a time is outside the protocol.
     """
 
     log_ids: Sequence[LogId]
-    """The logs, each once; those without a sighting too."""
+    """The logs, each once, including those without a sighting."""
     log: NDArray[np.int32]
-    """For each sighting, which of `log_ids` it is of."""
+    """For each sighting, the place of its log in `log_ids`."""
     rpi: NDArray[np.uint8]
     """Rolling Proximity Identifiers, shape (n, 16)."""
     aem: NDArray[np.uint8]
@@ -47,9 +46,9 @@ class ManyLogs:
     clock_suspect: NDArray[np.bool_]
     """Whether the device's clock had jumped back; such a sighting never matches."""
     rssi_dbm: NDArray[np.int8]
-    """All samples, one sighting's after the other's."""
+    """All samples, sighting by sighting."""
     rssi_end: NDArray[np.int64]
-    """Where in `rssi_dbm` each sighting's samples begin and end, shape (n + 1)."""
+    """Where each sighting's samples begin and end in `rssi_dbm`, shape (n + 1)."""
 
     def __post_init__(self) -> None:
         rows = len(self.rpi)
@@ -67,7 +66,7 @@ class ManyLogs:
         if not rows:
             return
         if self.log.min() < 0 or self.log.max() >= len(self.log_ids):
-            raise InvalidValue("column log must hold places of log_ids")
+            raise InvalidValue("column log must hold places in log_ids")
         if self.seen_at.min() < 0 or self.seen_at.max() >= LATEST:
             raise InvalidValue("column seen_at must be UTC Unix seconds")
 
@@ -77,7 +76,7 @@ class ManyLogs:
     @classmethod
     def from_sightings(cls, logs: Mapping[LogId, Iterable[Sighting]]) -> ManyLogs:
         """Make columns of logs of sighting objects."""
-        # Of machine numbers: lists of Python's would take more than the columns.
+        # Arrays of machine numbers, because lists would take more memory than the columns.
         rpis, aems, suspects = bytearray(), bytearray(), bytearray()
         log, rssi = array.array("i"), array.array("b")
         seen_at, previous, ends = array.array("q"), array.array("q"), array.array("q", [0])
@@ -104,11 +103,11 @@ class ManyLogs:
         )
 
     def read(self) -> LoadedLogs:
-        """Return itself: it is a part that is already read."""
+        """Return itself, since it is in memory."""
         return self
 
     def tally(self) -> Tally:
-        """Return what is told of every log."""
+        """Return the totals of every log."""
         from matcher.many.join import tally_logs
 
         return Tally(*tally_logs(len(self.log_ids), self.log, self.seen_at, self.clock_suspect))
@@ -130,7 +129,7 @@ class ManyLogs:
         )
 
     def parts(self, sightings: int) -> Iterator[ManyLogs]:
-        """Yield parts of at most so many sightings or, where a log is longer, of that log."""
+        """Yield parts of at most so many sightings; a longer log is a part of its own."""
         start = 0
         while start < len(self):
             end = self._log_end(min(start + sightings, len(self)), start)
@@ -138,7 +137,7 @@ class ManyLogs:
             start = end
 
     def _log_end(self, at: int, start: int) -> int:
-        """Return where, before or after a place, one log ends and another begins."""
+        """Return the end of a log nearest to a row: before it, or else after it."""
         if at == len(self) or self.log[at] != self.log[at - 1]:
             return at
         for part, base in ((self.log[start:at][::-1], -1), (self.log[at:], 1)):

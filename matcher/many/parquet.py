@@ -52,7 +52,7 @@ class ParquetPart:
 
 
 def is_parquet(path: Path) -> bool:
-    """Tell whether a file, or a file of a folder, is Parquet."""
+    """Return whether a file, or any file of a folder, is Parquet."""
     with file_errors(path):
         if path.is_dir():
             return next(_files(path), None) is not None
@@ -64,20 +64,20 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in sorted(path.rglob("*.parquet")):
-        # What begins so is no data by the custom of all who write datasets.
+        # Writers of datasets begin the names of files that are not data so.
         if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts):
             yield file
 
 
 def parquet_parts(path: Path, sightings: int, workers: int = 1) -> list[ParquetPart]:
-    """Share a file's or a folder's row groups out to parts of at most so many sightings.
+    """Divide the row groups of a file or folder into parts of at most so many sightings.
 
-    Of fewer, if some workers would else have none; a row group that is larger is a part of its own.
+    Parts are smaller if some workers would have none; a larger row group is a part of its own.
 
     Raises
     ------
     InvalidLog
-        When a file is no Parquet, or lacks a column, or has one of another type.
+        When a file is not Parquet, lacks a column, or has one of another type.
     MissingExtra
         Without pyarrow.
     """
@@ -112,7 +112,7 @@ def _pieces(path: Path) -> Iterator[ParquetPiece]:
 
 @contextlib.contextmanager
 def _opened(path: Path, **options: Any) -> Iterator[Any]:
-    """Open a file; what Arrow finds wrong with it, now or later, is one line."""
+    """Open a file; any error of Arrow, now or later, becomes an `InvalidLog` of one line."""
     arrow = require("pyarrow", extra="cluster")
     parquet = require("pyarrow.parquet", extra="cluster")
     try:
@@ -200,7 +200,7 @@ class _ParquetRows:
             log_ids = log_ids.dictionary_encode()
         numbers = self._numbers
         indices = log_ids.indices.to_numpy()
-        # A file's dictionary may name logs of other row groups, or of none.
+        # A file's dictionary may name logs that are not in this row group.
         used = np.unique(indices)
         known = np.zeros(len(log_ids.dictionary), "int32")
         known[used] = [
@@ -210,13 +210,13 @@ class _ParquetRows:
         return known[indices]
 
     def tally(self) -> Tally:
-        """Return what is told of every log."""
+        """Return the totals of every log."""
         from matcher.many.join import tally_logs
 
         return Tally(*tally_logs(len(self.log_ids), self.log, self.seen_at, self.clock_suspect))
 
     def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:
-        """Read the rest of some rows, and nothing of row groups that have none of them."""
+        """Return some rows; only the row groups that hold them are read."""
         found: list[Sighting] = []
         bounds = rows.searchsorted(self._starts)
         for number, piece in enumerate(self._pieces):
@@ -254,7 +254,7 @@ def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
         table = file.read_row_group(piece.group, columns=there, use_threads=False)
         if table.num_rows != piece.rows:
             raise InvalidLog(f"{piece.path} changed while it was read")
-        # Decoding trusts a damaged page's text and its places in a dictionary; this does not.
+        # Decoding trusts the text and dictionary places of a damaged page; this checks them.
         table.validate(full=True)
         columns = {name: table.column(name).combine_chunks() for name in there}
         arrow = require("pyarrow", extra="cluster")
@@ -262,7 +262,7 @@ def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
             if name in _MOMENTS or (name == "log_id" and _is_number(column.type)):
                 columns[name] = column.cast("int64")
             if isinstance(column, arrow.ChunkedArray):
-                # Arrow answers so when it cannot make one piece, as of text beyond 2 GB.
+                # Arrow returns several chunks if one cannot hold them, as for text beyond 2 GB.
                 raise InvalidLog(f"{piece.path}, row group {piece.group}: too large a {name}")
             if column.null_count and name != "previous_scan_at":
                 raise InvalidLog(f"{piece.path}, row group {piece.group}: column {name} has nulls")

@@ -1,4 +1,4 @@
-"""What matching many logs found: Arrow tables, Parquet files, a few lines for a person."""
+"""The result of matching many logs, as Arrow tables, Parquet files and text."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def table_names(model: RiskModel[Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where results come from; every table carries it."""
+    """The origin of results, which every table carries."""
 
     model: RiskModel[Any]
     configuration: RiskParameters
     key_files: Mapping[str, str | None]
-    """SHA-256 of each key file, hexadecimal, by its name; None for one that was in memory."""
+    """SHA-256 of each key file, hexadecimal, by name; None for a file in memory."""
     signatures_checked: bool
     research: bool
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the metadata holds."""
+        """Return the metadata of a table."""
         others = {} if self.model.name == DEFAULT_MODEL else {"model": self.model.name}
         text = json.dumps(self.configuration.to_json(), sort_keys=True, separators=(",", ":"))
         return {
@@ -83,18 +83,18 @@ def empty_table(name: str, log_ids: type, model: RiskModel[Any], *, research: bo
 
 @dataclass(frozen=True, slots=True)
 class ManyMatches:
-    """What matching many logs found; docs/many-logs.md says what each column is."""
+    """The result of matching many logs; docs/many-logs.md describes every column."""
 
     logs: pa.Table
-    """One row a log, by its id."""
+    """One row per log, by its id."""
     matches: pa.Table
-    """One row for each key that was near, by log, then by what the row says."""
+    """One row per log and key that was near it, by log, then by the other columns."""
     exposure_windows: pa.Table
-    """One row a window, likewise."""
+    """One row per exposure window, in the same order."""
     days: pa.Table
     """One row per day that counts, by log and date; its file has the model's name for days."""
     diagnosis_keys: int
-    """How many different keys the files hold, revoked ones too."""
+    """Number of different keys in all files, including revoked ones."""
     provenance: Provenance
 
     def tables(self) -> dict[str, pa.Table]:
@@ -109,12 +109,12 @@ class ManyMatches:
         }
 
     def write(self, folder: Path) -> None:
-        """Write each table as ``<name>.parquet`` into a new folder, which appears whole or never.
+        """Write each table as ``<name>.parquet`` into a new folder; it appears whole or not at all.
 
         Raises
         ------
         StoreError
-            When there is something of that name already, or it cannot be written.
+            When the folder exists already, or cannot be written.
         """
         parquet = require("pyarrow.parquet", extra="cluster")
         check_new(folder)
@@ -133,7 +133,7 @@ class ManyMatches:
                 raise
 
     def levels(self) -> dict[str, int]:
-        """Return how many logs are at each level, the gravest first, ``none`` last."""
+        """Return how many logs are at each level, worst first, ``none`` last."""
         names = self.provenance.model.levels(self.provenance.configuration)
         counts = dict.fromkeys([*names, NO_LEVEL], 0)
         for entry in self.logs.column("level").value_counts().to_pylist():
@@ -141,7 +141,7 @@ class ManyMatches:
         return counts
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``truyvet match-many --json`` prints."""
+        """Return the object that ``truyvet match-many --json`` prints."""
         sums = _sums(self.logs)
         return {
             "version": JSON_VERSION,
@@ -167,26 +167,28 @@ class ManyMatches:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        told = self.to_json()
+        facts = self.to_json()
         checked = "checked" if self.provenance.signatures_checked else "not checked"
         files = counted(len(self.provenance.key_files), "file")
-        left_out = told["suspect_sightings"]
+        left_out = facts["suspect_sightings"]
         suspect = f", {left_out:,} under a suspect clock left out" if left_out else ""
-        yield (f"Logs      {told['logs']:,} with {counted(told['sightings'], 'sighting')}{suspect}")
-        yield f"Keys      {told['diagnosis_keys']:,} in {files}, signatures {checked}"
-        matches = "1 match" if told["matches"] == 1 else f"{told['matches']:,} matches"
         yield (
-            f"Matched   {counted(told['matched_logs'], 'log')}, {matches} of a log and a key,"
-            f" {counted(told['matched_sightings'], 'sighting')}"
+            f"Logs      {facts['logs']:,} with {counted(facts['sightings'], 'sighting')}{suspect}"
+        )
+        yield f"Keys      {facts['diagnosis_keys']:,} in {files}, signatures {checked}"
+        matches = "1 match" if facts["matches"] == 1 else f"{facts['matches']:,} matches"
+        yield (
+            f"Matched   {counted(facts['matched_logs'], 'log')}, {matches} of a log and a key,"
+            f" {counted(facts['matched_sightings'], 'sighting')}"
         )
         yield ""
         days = self._days_by_level()
         rows: list[tuple[str, ...]] = [
             (level, f"{logs:,}", f"{days.get(level, 0):,}")
-            for level, logs in told["levels"].items()
+            for level, logs in facts["levels"].items()
         ]
         yield from text_table(("Level", "Logs", "Days"), rows)
-        yield f"By {told['preset']}; a log is at the gravest level of its days."
+        yield f"By {facts['preset']}; a log's level is that of its worst day."
 
     def _days_by_level(self) -> dict[str, int]:
         counts = self.days.column("level").value_counts().to_pylist()
@@ -200,14 +202,14 @@ def _sums(logs: Any) -> dict[str, int]:
 
 
 def check_new(folder: Path) -> None:
-    """Refuse a folder that is there already: results are never mixed.
+    """Raise an error if a folder exists already: results are never mixed.
 
     Raises
     ------
     StoreError
-        When it is, unless it is an empty folder and not that in which we are.
+        When it exists, unless it is empty and not the current folder.
     """
     with file_errors(folder):
         empty = folder.name and folder.is_dir() and not any(folder.iterdir())
         if folder.exists() and not empty:
-            raise StoreError(f"{folder} is there already: name a new folder, or remove it")
+            raise StoreError(f"{folder} exists already: name a new folder, or remove it")

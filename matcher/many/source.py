@@ -14,30 +14,30 @@ from tracing_core.store.sighting import Sighting
 __all__ = ["BYTES_A_SIGHTING", "LATEST", "LoadedLogs", "LogId", "LogSource", "Tally"]
 
 LogId = str | int
-"""What a log is called: a file's name, or what stands in a column ``log_id``."""
+"""The id of a log: a file's name, or a value of the column ``log_id``."""
 
 BYTES_A_SIGHTING = 64
-"""What a worker needs for each sighting of a part; docs/many-logs.md has the measurement."""
+"""Memory of a worker per sighting of a part; docs/many-logs.md has the measurement."""
 
 LATEST = 2**32 * INTERVAL_SECONDS
 """The first second whose interval does not fit 32 bits."""
 
 
 class Tally(NamedTuple):
-    """What is told of logs that match nothing too; one entry a log."""
+    """Totals per log, for every log, matched or not."""
 
     sightings: NDArray[np.int64]
     suspect_sightings: NDArray[np.int64]
-    """How many of them are under a suspect clock."""
+    """Number of those under a suspect clock."""
     last_seen_at: NDArray[np.int64]
-    """When the last of the others was heard (UTC Unix seconds); −1 without one."""
+    """Time of the last of the others (UTC Unix seconds); −1 without one."""
 
     def __repr__(self) -> str:
         return f"<Tally of {len(self.sightings)} logs>"
 
 
 class LoadedLogs(Protocol):
-    """Some logs, or parts of logs, in memory; the rest of a row is asked for when it matched."""
+    """Some logs, or parts of logs, in memory; the rest of a row is read only if it matched."""
 
     @property
     def log_ids(self) -> Sequence[LogId]:
@@ -45,7 +45,7 @@ class LoadedLogs(Protocol):
 
     @property
     def log(self) -> NDArray[np.int32]:
-        """For each sighting, which of them it is of."""
+        """For each sighting, the place of its log in `log_ids`."""
 
     @property
     def rpi(self) -> NDArray[np.uint8]:
@@ -60,17 +60,17 @@ class LoadedLogs(Protocol):
         """Whether the device's clock had jumped back."""
 
     def tally(self) -> Tally:
-        """Return what is told of every log."""
+        """Return the totals of every log."""
 
     def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:
-        """Return some rows, which rise, as they were logged."""
+        """Return some rows as they were logged; row numbers ascend."""
 
 
 class LogSource(Protocol):
-    """What a unit of work is made of: small, picklable, and where to read."""
+    """A part of the logs that is read as one unit of work; small and picklable."""
 
     def read(self) -> LoadedLogs:
-        """Read what decides which sightings match.
+        """Read the columns that decide which sightings match.
 
         Raises
         ------

@@ -1,1 +1,1 @@
-"""Matching in plain Python."""
+"""Matching in plain Python, without numpy."""

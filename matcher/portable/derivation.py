@@ -1,4 +1,4 @@
-"""The identifiers of a key, at the pace of the library's AES: one HKDF and one call a key."""
+"""Derivation of a key's identifiers: one HKDF and one AES call per key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PADDED_DATA = struct.Struct("<6s6xI")
 _ECB = ECB()  # noqa: S305 - the specification encrypts single blocks
 
 
-# Nearly all keys of a file share a few dozen days, so the plain text is made once for each.
+# Nearly all keys of a file share a few dozen days, so each day's plain text is made once.
 @functools.lru_cache(maxsize=1024)
 def _plain_text(start: int, period: int) -> bytes:
     return b"".join(

@@ -1,4 +1,4 @@
-"""Keys against a log: the fast way to what `matcher.definition` defines."""
+"""Join of keys with a log, in plain Python; it agrees with `matcher.definition`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["Join", "match_keys"]
 
 
 class Join:
-    """The matches of one log with key files that are given one after the other.
+    """The matches of one log with key files, given one after the other.
 
-    Each key is derived when it first appears and then only its 16 bytes are remembered, unless it
-    matched: a revision can retract or upgrade a match, and never makes one.
+    The identifiers of a key are derived when it first appears. Later only its 16 bytes are kept,
+    unless it matched: a revision can retract or upgrade a match, but never makes one.
     """
 
     def __init__(self, log: SightingIndex) -> None:
@@ -38,15 +38,15 @@ class Join:
 
     @property
     def diagnosis_keys(self) -> int:
-        """How many different keys were given, revoked ones too."""
+        """Number of different keys given, including revoked ones."""
         return len(self._seen)
 
     def add(self, keys: Iterable[DiagnosisKey]) -> None:
-        """Take the next file: its ``keys``, then its ``revised_keys``."""
+        """Add the next file: its ``keys``, then its ``revised_keys``."""
         self.add_numbered(enumerate(keys))
 
     def add_numbered(self, keys: Iterable[tuple[int, DiagnosisKey]]) -> None:
-        """Take the next file, or what is left of it, each key with its place there."""
+        """Add the next file, or a selection of it, each key with its place there."""
         for index, key in keys:
             if key.key_data not in self._seen:
                 self._seen.add(key.key_data)
@@ -114,10 +114,10 @@ def match_keys(
     Parameters
     ----------
     sightings
-        A log, in any order; an index of it saves time when it is asked again.
+        A log, in any order; pass an index to use the same log again.
     keys
-        The records of a batch in order, or of several; a key that is there twice counts once, as
-        it stands after revisions.
+        The records of one key file in order, or of several. A key that occurs twice counts once,
+        as it stands after revisions.
     """
     log = sightings if isinstance(sightings, SightingIndex) else SightingIndex(sightings)
     join = Join(log)

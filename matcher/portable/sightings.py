@@ -1,4 +1,4 @@
-"""A log of sightings, read from any of its forms, as columns that answer where an identifier is."""
+"""A log of sightings, read from any of its forms and indexed by identifier."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIGHTING_BYTES = 80
 def read_log(path: str | Path) -> Iterator[Sighting]:
     """Read a log in its order: an agent's database, or JSON Lines, gzipped or not.
 
-    Which it is, its first bytes say, not its name. Nothing is written or removed.
+    Its first bytes decide which, not its name. Nothing is written or removed.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def read_log(path: str | Path) -> Iterator[Sighting]:
 
 
 def is_database(path: Path) -> bool:
-    """Tell by its first bytes whether a log is an agent's database; else it is JSON Lines.
+    """Return whether a log is an agent's database, by its first bytes; else it is JSON Lines.
 
     Raises
     ------
@@ -51,8 +51,8 @@ def is_database(path: Path) -> bool:
         When it cannot be opened.
     """
     with file_errors(path):
-        if path.is_fifo():  # which gives its bytes once, and here they are asked for again
-            wrong = f"{path} is no file: write it to one first"
+        if path.is_fifo():  # a pipe gives its bytes only once, but a log is read twice
+            wrong = f"{path} is a pipe: write it to a file first"
             raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
         beginning = beginning_of(path)
     if beginning.startswith(_SQLITE):
@@ -61,17 +61,17 @@ def is_database(path: Path) -> bool:
     if beginning.startswith(_GZIP) or text.startswith(b"{") or not text:
         return False
     hint = "; give the log first, then the key files" if beginning.startswith(b"PK") else ""
-    wrong = f"{path} is no log: neither an agent's database nor JSON Lines{hint}"
+    wrong = f"{path} is not a log: neither an agent's database nor JSON Lines{hint}"
     raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
 
 
 def estimated_sightings(log: Path | Iterable[Sighting]) -> int:
-    """Return about how many sightings a log holds, by its size; 0 if that does not tell."""
+    """Return about how many sightings a log holds, by its size; 0 if unknown."""
     if isinstance(log, Path):
         try:
             return log.stat().st_size // _SIGHTING_BYTES
         except OSError:
-            return 0  # reading it will say what is wrong
+            return 0  # reading it will raise the right error
     return len(log) if isinstance(log, Sized) else 0
 
 
@@ -85,19 +85,19 @@ def _read_database(path: Path) -> Iterator[Sighting]:
 
 
 class SightingIndex:
-    """The sightings of a log, found by identifier; about 30 bytes each beside the identifiers.
+    """An index of a log's sightings by identifier; about 30 bytes each besides the identifiers.
 
-    Sightings under a suspect clock are counted and left out: they never match, nor do they say
-    when an identifier was first heard.
+    Sightings under a suspect clock are counted and left out: they never match, and they do not
+    decide when an identifier was first heard.
     """
 
     def __init__(self, sightings: Iterable[Sighting]) -> None:
         self.count = 0
-        """How many sightings the log holds."""
+        """Number of sightings in the log."""
         self.suspect_count = 0
-        """How many of them were left out."""
+        """Number of those that were left out."""
         self.last_seen_at: int | None = None
-        """When the latest that was kept was heard (UTC Unix seconds); None without any."""
+        """Time of the last sighting that was kept (UTC Unix seconds); None without one."""
         # A chain through `_before` links the sightings of one identifier, the last one first.
         self._last: dict[bytes, int] = {}
         self._before = array.array("q")
@@ -129,12 +129,12 @@ class SightingIndex:
         self._rssi_end.append(len(self._rssi_dbm))
 
     def heard_between(self, first: int, end: int) -> bool:
-        """Tell whether anything was heard in the intervals from `first` to before `end`."""
+        """Return whether anything was heard in the intervals from `first` to before `end`."""
         at = bisect.bisect_left(self._intervals, first)
         return at < len(self._intervals) and self._intervals[at] < end
 
     def heard(self, rpis: Iterable[bytes]) -> set[bytes]:
-        """Return those of the identifiers that were heard."""
+        """Return the identifiers that were heard."""
         return self._last.keys() & rpis
 
     def positions(self, rpi: bytes) -> list[int]:

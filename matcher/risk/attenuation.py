@@ -1,4 +1,4 @@
-"""How much weaker a signal came than it was sent: the protocol's estimate of nearness."""
+"""Attenuation of a signal between sender and receiver, the protocol's estimate of distance."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ MAX_TRANSMIT_POWER_DBM = 20
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSighting:
-    """A sighting, as far as the estimate of risk needs it."""
+    """The part of a sighting that a risk model needs."""
 
     seen_at: int
     """UTC Unix seconds."""
     previous_scan_at: int | None
     """UTC Unix seconds; None if unknown."""
     attenuations_db: tuple[int, ...]
-    """One a sample: transmit power less signal strength, 0 or more dB."""
+    """One per sample: transmit power less signal strength, 0 or more dB."""
     calibration_confidence: CalibrationConfidence
     """As the sender stated it."""
 
 
 def measured_sightings(match: KeyMatch) -> list[MeasuredSighting]:
-    """Decrypt the metadata of a key's sightings and return what can be measured, by time.
+    """Decrypt the metadata of a key's sightings; return them with their attenuations, by time.
 
-    A sighting whose metadata states a transmit power outside −50 to +20 dBm is left out, as the
-    protocol's own implementation does: no phone sends so, hence somebody flipped its bits.
+    A sighting is left out if its metadata states a transmit power outside −50 to +20 dBm, as in
+    the protocol's own implementation: no phone sends so, and bits of metadata can be flipped.
     """
     aemk = derive_aemk(match.key.key_data)
     measured = []

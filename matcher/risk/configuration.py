@@ -13,7 +13,7 @@ from tracing_core.store.files import file_errors
 __all__ = ["MAX_CONFIGURATION_BYTES", "load_configuration", "preset_names"]
 
 MAX_CONFIGURATION_BYTES = 1 << 20
-"""The largest file read; the largest preset has two thousand bytes."""
+"""The largest file read; presets have up to two thousand bytes."""
 
 _PRESETS = resources.files("matcher.risk") / "presets"
 
@@ -48,7 +48,8 @@ def load_configuration(name_or_path: str | Path) -> ExposureConfiguration:
 def _read(path: Path) -> bytes:
     if not path.exists():
         raise InvalidValue(
-            f"{path} is neither a file nor a preset; presets are {', '.join(preset_names())}"
+            f"{path} is neither a preset nor a file: use a JSON file, or one of"
+            f" {', '.join(preset_names())}"
         )
     with file_errors(path), path.open("rb") as file:
         text = file.read(MAX_CONFIGURATION_BYTES + 1)

@@ -1,4 +1,4 @@
-"""The seam between the matcher and the models that weigh exposures."""
+"""The interface of a risk model, which weighs exposure windows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RiskParameters(WindowMapping, Protocol):
 
 
 class DayDetail(Protocol):
-    """What one model knows of a day beyond its level, score and minutes."""
+    """The figures of a day that only one model has."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of the day in JSON, after ``date`` and ``level``."""
@@ -54,12 +54,12 @@ class DayAssessment:
     minutes: float
     """Minutes near, not weighted."""
     detail: DayDetail
-    """What the model adds."""
+    """The model's own figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What a device may show: days and strengths, no keys and no times of day."""
+    """The exposures of a log: days and strengths, without keys or times of day."""
 
     windows: tuple[ExposureWindow, ...]
     """Every window, shuffled unless asked otherwise, so that none shows which key it belongs to."""
@@ -75,7 +75,10 @@ Parameters = TypeVar("Parameters", bound=RiskParameters, contravariant=True)
 
 
 class RiskModel(Protocol[Parameters]):
-    """A way to weigh exposure windows. Models are stateless and picklable."""
+    """A way to weigh exposure windows.
+
+    A model has no state. It is picklable, and equal to a copy of itself.
+    """
 
     @property
     def name(self) -> str:

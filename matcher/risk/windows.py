@@ -1,4 +1,4 @@
-"""Matched sightings as the protocol tells them: windows of half an hour and the scans in them."""
+"""Exposure windows: half hours near a key, and the scans in them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ WINDOW_SECONDS = 1800
 """A window ends this long after its first sighting (``maxExposureWindowDurationMinutes``)."""
 
 SCAN_GAP_SECONDS = 25.5
-"""Sightings at most this far apart are of one scan: one and a half times the 4 seconds of a scan
-and the 13 it may be extended by."""
+"""Sightings at most this far apart belong to one scan: one and a half times the 4 seconds of a
+scan and the 13 it may be extended by."""
 
 MAX_MINUTES_SINCE_LAST_SCAN = 5
 DEFAULT_SECONDS_SINCE_LAST_SCAN = 120
@@ -34,7 +34,7 @@ _Run = list[MeasuredSighting]
 
 
 class WindowMapping(Protocol):
-    """How a diagnosis key becomes windows (``DiagnosisKeysDataMapping`` of the protocol)."""
+    """The mapping of keys to windows (``DiagnosisKeysDataMapping`` of the protocol)."""
 
     @property
     def report_type_when_missing(self) -> ReportType:
@@ -101,5 +101,5 @@ def _seconds_since_last_scan(sighting: MeasuredSighting) -> int:
     if not sighting.previous_scan_at:
         return DEFAULT_SECONDS_SINCE_LAST_SCAN
     minutes = sighting.seen_at // 60 - sighting.previous_scan_at // 60
-    # A scan before that lies in the future is a clock set back in between; it lends no time.
+    # A previous scan in the future means that the clock was set back; it adds no time.
     return 60 * max(0, min(MAX_MINUTES_SINCE_LAST_SCAN, minutes))

@@ -213,7 +213,7 @@ def test_the_table_tells_a_person() -> None:
         "",
         "Day         Level  Score  Minutes  Windows  Nearest",
         "2020-05-21  high    35.0       20        4       50",
-        "Score is in weighted minutes, Nearest the least attenuation in dB.",
+        "Score is in weighted minutes, Nearest is the lowest attenuation in dB (lower is closer).",
     ]
     assert str(match([], [export(key())])).splitlines()[-1] == "No exposure counts."
 

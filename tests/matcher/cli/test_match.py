@@ -173,7 +173,7 @@ def test_refusals_are_one_line(folder: Path) -> None:
         folder, "log.jsonl", "keys.zip", "--public-key", "keys.zip"
     )
     (folder / "text").write_text("hello\n")
-    assert "text is no log" in refusal(folder, "text", "keys.zip")
+    assert "text is not a log" in refusal(folder, "text", "keys.zip")
     (folder / "cut.jsonl").write_text((folder / "log.jsonl").read_text()[:-20])
     assert "cut.jsonl, line 4" in refusal(folder, "cut.jsonl", "keys.zip")
     (folder / "cut.zip").write_bytes((folder / "keys.zip").read_bytes()[:-20])

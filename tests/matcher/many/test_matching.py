@@ -202,13 +202,13 @@ def test_a_folder_of_both_kinds_of_logs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert match_many([EXPORT], tmp_path, workers=1).logs.num_rows == len(LOGS) - 1
     write_json_lines(tmp_path / "b.jsonl", NEAR)
-    with pytest.raises(InvalidLog, match=r"b\.jsonl is no Parquet, as others there are"):
+    with pytest.raises(InvalidLog, match=r"b\.jsonl is not Parquet like the others"):
         match_many([EXPORT], tmp_path, workers=1)
 
 
 def test_a_log_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
     write_json_lines(tmp_path / os.fsdecode(b"\xff.jsonl"), NEAR)
-    with pytest.raises(InvalidLog, match="name is no text"):
+    with pytest.raises(InvalidLog, match="name is not valid text"):
         match_many([EXPORT], tmp_path, workers=1)
 
 

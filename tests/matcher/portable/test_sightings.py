@@ -90,7 +90,7 @@ def test_a_row_of_other_types_is_named(
 
 def test_a_pipe_is_no_log(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InvalidLog, match="is no file: write it to one first"):
+    with pytest.raises(InvalidLog, match="is a pipe: write it to a file first"):
         list(read_log(tmp_path / "pipe"))
 
 

@@ -305,7 +305,7 @@ def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, says: str) -> No
 
 
 def test_an_unknown_preset_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValue, match="presets are enx, narrow-v1"):
+    with pytest.raises(InvalidValue, match="use a JSON file, or one of enx, narrow-v1"):
         load_configuration("narrow")
     with pytest.raises(StoreError):
         load_configuration(str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ class Nearest:
 def test_models_are_found_by_name() -> None:
     assert model_names() == ["env2"]
     assert load_model("env2") is load_model()
+    assert pickle.loads(pickle.dumps(load_model())) == load_model()
     with pytest.raises(InvalidValue, match="unknown risk model 'abacus': use one of env2"):
         load_model("abacus")
 

@@ -1,4 +1,4 @@
-"""The level of a day, as Exposure Notifications Express decides it."""
+"""Levels of days, by the classifications of Exposure Notifications Express."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def level_of(
 
 
 def worst(levels: Sequence[str], classifications: Sequence[Classification]) -> str:
-    """Return the level among those of several days that stands first, else ``none``."""
+    """Return the worst of the levels of several days; ``none`` if there is no other."""
     return next((level.name for level in classifications if level.name in levels), NO_LEVEL)
 
 

@@ -1,4 +1,4 @@
-"""GAEN v2 daily summaries, as Android counts them: in seconds, without rounding."""
+"""GAEN v2 daily summaries, in seconds and without rounding, as on Android."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Scored:
 def daily_summaries(
     windows: Iterable[ExposureWindow], configuration: ExposureConfiguration, today: int
 ) -> list[DailySummary]:
-    """Summarise windows, a summary for each UTC day with a window that counts, by date.
+    """Return one summary per UTC day with a window that counts, by date.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from matcher.risk.model import Assessment, DayAssessment
@@ -15,6 +16,8 @@ from tracing_core.protocol.exposure_window import ExposureWindow
 __all__ = ["MODEL", "Env2"]
 
 
+# A dataclass, so that a copy from another process is equal.
+@dataclass(frozen=True, slots=True)
 class Env2:
     """Daily summaries; scores are weighted seconds (`matcher.risk.model.RiskModel`)."""
 

@@ -1,4 +1,4 @@
-"""The figures that daily summaries and levels share."""
+"""The summary of some windows of one day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ExposureSummary"]
 
 @dataclass(frozen=True, slots=True)
 class ExposureSummary:
-    """What some windows of one day add up to, in weighted seconds."""
+    """Scores and durations of some windows of one day, in weighted seconds."""
 
     maximum_score: float
     """The greatest score of a window."""
