@@ -225,4 +225,5 @@ def test_a_missing_library_is_one_line_with_what_to_type(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == f"truyvet: {library} is not installed: pip install 'truyvet[{extra}]'\n"
+    install = f"run pip install '.[{extra}]' in the project's folder"
+    assert done.stderr == f"truyvet: {library} is not installed: {install}\n"

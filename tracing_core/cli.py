@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 import click
 
 from tracing_core.commands import Group, language_of
-from tracing_core.errors import TracingError
+from tracing_core.errors import MissingExtra, TracingError
 from tracing_core.import_path import OWN_PACKAGES, hiding_file, put_own_packages_first
 from tracing_core.texts import Text
 
@@ -100,8 +100,7 @@ def main() -> None:
         # A missing module of our own is a fault of the program, and told as such.
         if extra is None or library in {"", *OWN_PACKAGES}:
             raise
-        line = f"truyvet: {library} is not installed: pip install 'truyvet[{extra}]'"
-        click.echo(line, err=True)
+        click.echo(f"truyvet: {MissingExtra(library, extra=extra)}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output, such as `head`, went away; that is no fault.

@@ -315,22 +315,35 @@ class PublishRejected(TracingError):
 
 
 class MissingExtra(TracingError, ImportError):
-    """A library of an optional extra is not installed."""
+    """A library of an optional extra is not installed.
+
+    Parameters
+    ----------
+    library
+        The library's name.
+    extra
+        The extra of this distribution that brings it.
+    """
+
+    def __init__(self, library: str, *, extra: str) -> None:
+        super().__init__(
+            f"{library} is not installed: run pip install '.[{extra}]' in the project's folder"
+        )
+        self.library = library
+        self.extra = extra
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional library, or say how to install it.
+    """Import and return an optional library.
 
     Raises
     ------
     MissingExtra
-        When the library is absent; the text is the line to type.
+        When the library is absent; the text says how to install it.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
-        raise MissingExtra(
-            f"{error.name} is not installed: pip install 'truyvet[{extra}]'"
-        ) from error
+        raise MissingExtra(error.name, extra=extra) from error

@@ -47,7 +47,7 @@ def run(out: Path, seed: int, language: str = "en") -> int:
     """
     for library in _LIBRARIES:
         if importlib.util.find_spec(library) is None:
-            raise MissingExtra(f"{library} is not installed: pip install 'truyvet[all]'")
+            raise MissingExtra(library, extra="all")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -95,7 +95,7 @@ def test_a_missing_library_is_one_line_of_what_to_type(monkeypatch, capsys):
     for command in entry_points(group="truyvet.commands"):
         error = ModuleNotFoundError("No module named 'x'", name="x")
         assert run(monkeypatch, capsys, error, command.name)[1].startswith(
-            "truyvet: x is not installed: pip install 'truyvet["
+            "truyvet: x is not installed: run pip install '.["
         )
 
 

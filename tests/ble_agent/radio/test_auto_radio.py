@@ -138,13 +138,13 @@ async def test_what_keeps_the_better_from_opening_is_said(caplog: pytest.LogCapt
 async def test_none_that_opens_is_one_error_that_names_each() -> None:
     radios = Radios()
     radios.mgmt.open_error = NO_RIGHT
-    radios.bluez.open_error = MissingExtra("bleak is not installed: pip install 'truyvet[agent]'")
+    radios.bluez.open_error = MissingExtra("bleak", extra="agent")
     with pytest.raises(RadioError) as caught:
         async with radios.auto:
             pass
     assert str(caught.value) == (
         "no radio can be used:\n  mgmt: no right\n"
-        "  bluez: bleak is not installed: pip install 'truyvet[agent]'"
+        "  bluez: bleak is not installed: run pip install '.[agent]' in the project's folder"
     )
     assert caught.value.reason is RadioFault.NO_ADAPTER
 

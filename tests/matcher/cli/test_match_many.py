@@ -204,7 +204,8 @@ def test_without_pyarrow_the_line_to_type_is_told(folder: Path) -> None:
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert done.stderr == "truyvet: pyarrow is not installed: pip install 'truyvet[cluster]'\n"
+    install = "run pip install '.[cluster]' in the project's folder"
+    assert done.stderr == f"truyvet: pyarrow is not installed: {install}\n"
 
 
 def test_a_run_that_is_killed_leaves_no_results(folder: Path) -> None:
