@@ -21,7 +21,7 @@ FAST := tests/test_house.py tests/test_words.py tests/tracing_core tests/matcher
 	tests/server/operation/test_clock_watch.py
 export PYTHON
 
-.PHONY: help demo test test-fast test-bluez cov mutate check bench lock generate clean
+.PHONY: help demo test test-fast test-bluez cov mutate check docs bench lock generate clean
 
 help: ## list these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,10 @@ check: .venv/installed ## run the linters; see that the lock and generated files
 	@$(BIN)/lint-imports
 	@$(BIN)/python packaging/lock.py --check
 	@$(BIN)/python packaging/generate.py --check
+	@$(BIN)/python packaging/api_docs.py
+
+docs: .venv/installed ## build the API documentation in .cache/api
+	@$(BIN)/python packaging/api_docs.py
 
 bench: .venv/installed ## measure against rivals
 	@$(BIN)/python -m benchmarks

@@ -62,12 +62,21 @@ def is_matchable(key: DiagnosisKey) -> bool:
 
     Revoked keys are not. Nor are recursive ones: their owners were not diagnosed, and the
     protocol's own implementation skips them by default.
+
+    >>> is_matchable(DiagnosisKey(bytes(16), 2650032, report_type=ReportType.CONFIRMED_TEST))
+    True
+    >>> is_matchable(DiagnosisKey(bytes(16), 2650032, report_type=ReportType.REVOKED))
+    False
     """
     return key.report_type not in (ReportType.REVOKED, ReportType.RECURSIVE)
 
 
 def is_within_tolerance(heard_in: int, derived_for: int) -> bool:
-    """Return whether an identifier of one interval counts when heard in another."""
+    """Return whether an identifier of one interval counts when heard in another.
+
+    >>> is_within_tolerance(2650044, 2650032), is_within_tolerance(2650045, 2650032)
+    (True, False)
+    """
     return -TOLERANCE_INTERVALS <= heard_in - derived_for <= TOLERANCE_INTERVALS
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["JSON_VERSION", "MatchResult", "counted", "text_table"]
 
 JSON_VERSION = 1
+"""The version of the JSON form; it rises when a field changes its meaning or goes away."""
 
 
 @dataclass(frozen=True, slots=True)

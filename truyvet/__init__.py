@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tracing_core.store.sighting import Sighting
 
     __version__: str
+    """The version that is installed."""
 
 __all__ = [
     "Clock",

@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 JSON_VERSION = 1
+"""The version of the JSON form; it rises when a field changes its meaning or goes away."""
+
 METADATA_KEY = b"truyvet"
 """Where in the metadata of each table's schema its provenance is, as JSON."""
 

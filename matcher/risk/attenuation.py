@@ -16,7 +16,10 @@ __all__ = [
 ]
 
 MIN_TRANSMIT_POWER_DBM = -50
+"""The lowest transmit power that metadata may state."""
+
 MAX_TRANSMIT_POWER_DBM = 20
+"""The highest transmit power that metadata may state."""
 
 
 @dataclass(frozen=True, slots=True)

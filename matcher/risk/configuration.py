@@ -19,12 +19,19 @@ _PRESETS = resources.files("matcher.risk") / "presets"
 
 
 def preset_names() -> list[str]:
-    """Return the names of the configurations that come with the package, sorted."""
+    """Return the names of the configurations that come with the package, sorted.
+
+    >>> preset_names()[:3]
+    ['enx', 'narrow-v1', 'narrow-v2']
+    """
     return sorted(file.name.removesuffix(".json") for file in _PRESETS.iterdir())
 
 
 def load_configuration(name_or_path: str | Path) -> ExposureConfiguration:
     """Load a preset by its name, else a file in the JSON form of `ExposureConfiguration`.
+
+    >>> load_configuration("enx").daily_summaries.attenuation_thresholds_db
+    (30, 50, 60)
 
     Raises
     ------

@@ -28,7 +28,10 @@ SCAN_GAP_SECONDS = 25.5
 scan and the 13 it may be extended by."""
 
 MAX_MINUTES_SINCE_LAST_SCAN = 5
+"""The longest time that one scan stands for."""
+
 DEFAULT_SECONDS_SINCE_LAST_SCAN = 120
+"""The time that a scan stands for if the scan before it is unknown."""
 
 _Run = list[MeasuredSighting]
 

@@ -18,9 +18,14 @@ from tracing_core.export_file.contents import MAX_EXPORT_BYTES
 __all__ = ["EXPORT_BIN", "EXPORT_SIG", "MAX_SIGNATURE_FILE_BYTES", "pack", "prefix", "unpack"]
 
 EXPORT_BIN = "export.bin"
+"""The member with the keys."""
+
 EXPORT_SIG = "export.sig"
+"""The member with the signatures."""
 
 MAX_SIGNATURE_FILE_BYTES = 64 << 10
+"""The largest `EXPORT_SIG` that is read."""
+
 _LIMITS = {EXPORT_BIN: MAX_EXPORT_BYTES, EXPORT_SIG: MAX_SIGNATURE_FILE_BYTES}
 _MAX_MEMBERS = 16
 _MAX_DIRECTORY_BYTES = 16 << 10

@@ -100,6 +100,10 @@ def encrypt_aem(aemk: bytes, rpi: bytes, metadata: Metadata) -> bytes:
 def decrypt_aem(aemk: bytes, rpi: bytes, aem: bytes) -> Metadata:
     """Decrypt what was received with an identifier.
 
+    >>> aem = encrypt_aem(bytes(16), bytes(16), Metadata(transmit_power_dbm=-8))
+    >>> decrypt_aem(bytes(16), bytes(16), aem).transmit_power_dbm
+    -8
+
     Raises
     ------
     InvalidValue

@@ -45,6 +45,9 @@ def checked_interval(number: int) -> ENIntervalNumber:
 def interval_number(unix_seconds: float) -> ENIntervalNumber:
     """Return the interval that a moment (UTC Unix seconds) lies in.
 
+    >>> interval_number(1590019200 + 599)
+    2650032
+
     Raises
     ------
     InvalidInterval
@@ -57,7 +60,11 @@ def interval_number(unix_seconds: float) -> ENIntervalNumber:
 
 
 def interval_start(number: int) -> int:
-    """Return an interval's first second (UTC Unix seconds)."""
+    """Return an interval's first second (UTC Unix seconds).
+
+    >>> interval_start(2650032)
+    1590019200
+    """
     return number * INTERVAL_SECONDS
 
 
@@ -67,5 +74,10 @@ def rolling_start(number: int) -> ENIntervalNumber:
 
 
 def utc_day(unix_seconds: float) -> int:
-    """Return the UTC day of a moment, in days since the Unix epoch."""
+    """Return the UTC day of a moment, in days since the Unix epoch.
+
+    >>> import datetime
+    >>> datetime.date(1970, 1, 1) + datetime.timedelta(days=utc_day(1590019200))
+    datetime.date(2020, 5, 21)
+    """
     return int(unix_seconds // _SECONDS_A_DAY)

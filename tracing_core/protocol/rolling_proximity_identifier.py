@@ -24,6 +24,9 @@ _PADDED_DATA = struct.Struct("<6s6xI")
 def derive_rpis(rpik: bytes, first_interval: int, count: int) -> list[bytes]:
     """Derive the identifiers of consecutive intervals with one call of AES.
 
+    >>> [rpi.hex()[:8] for rpi in derive_rpis(bytes(16), first_interval=2650032, count=2)]
+    ['0d155b63', 'c7ab0485']
+
     Parameters
     ----------
     rpik
