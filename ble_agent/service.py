@@ -1,4 +1,4 @@
-"""What a service manager is told: systemd's notification protocol, where there is one."""
+"""systemd's notification protocol: messages to the service manager."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["notify"]
 
 
 def notify(text: str) -> None:
-    """Send lines such as ``READY=1`` to the service manager; do nothing where there is none."""
+    """Send a line such as ``READY=1`` to the service manager; without one, do nothing."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return

@@ -1,1 +1,1 @@
-"""Sending and recording identifiers."""
+"""The air: sending and recording identifiers."""

@@ -188,12 +188,12 @@ class _Reservoir:
         self._rows.append((row, heard))
 
     def take(self, heard: bytes) -> int | None:
-        """Remove and return the latest row of an identifier; None if there is none."""
+        """Remove and return the latest row of an identifier, if there is one."""
         place = self._place.get(heard)
         return None if place is None else self._take_at(place)
 
     def take_any(self) -> int | None:
-        """Remove and return a random row, which will be left out; None if there is none."""
+        """Remove and return a random row, which is left out, if there is one."""
         if not self._rows:
             return None
         self._left_out += 1

@@ -1,4 +1,7 @@
-"""What was heard, kept for 14 days: one commit a scan, one row an identifier and scan."""
+"""Encounter log: sightings of the last 14 days.
+
+One commit per scan, one row per identifier and scan.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +42,12 @@ __all__ = [
 
 MAX_IDENTIFIERS_PER_SCAN = 2_000
 """More identifiers in one scan are a flood: a receiver in a full stadium hears some hundreds. A
-random sample of them is kept, so that the memory stays bounded."""
+random sample of them is kept, so that memory stays bounded."""
 
 MAX_SAMPLES_PER_IDENTIFIER = 4_096
 """More samples of one identifier in one scan are counted and dropped; 4 s bring about 20."""
 
-# What was heard before comes first, but a flood that repeats itself must not shut others out.
+# Identifiers heard before come first, but a flood that repeats itself must not shut others out.
 _SHARE_OF_NEWCOMERS = 8
 _MAX_SAMPLES_PER_SCAN = 500_000
 _MAX_UNWRITTEN = 20_000
@@ -53,31 +56,31 @@ _NEVER = -math.inf
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What the log does to its database beside writing, and how often."""
+    """Upkeep of the database: what the log does besides writing, and how often."""
 
     compact: Callable[[Database], bool] = compact
-    """Rewrites the database; returns whether nothing deleted is left in the files."""
+    """Rewrites the database, and returns whether the files hold nothing deleted any more."""
     compact_every_seconds: float = 86_400.0
     truncate_every_seconds: float = 3_600.0
     late_seconds: float = 900.0
-    """A sighting written later than this may belong to a key file that was already matched; a
-    scan is written when it ends, and its identifiers are in no key file for hours."""
+    """A sighting written later than this may belong to a key file that was matched before. A scan
+    is written when it ends, and its identifiers are in no key file for hours."""
 
 
 _UPKEEP = Upkeep()
 
 
 class Scan:
-    """What one scan hears, aggregated per identifier, in bounded memory.
+    """Sightings of one scan, aggregated per identifier, in bounded memory.
 
     Parameters
     ----------
     started_at
-        When it began (UTC Unix seconds).
+        Start of the scan (UTC Unix seconds).
     recent
-        Identifiers that earlier scans heard: these stay first when there are too many.
+        Identifiers of earlier scans, which are kept first when there are too many.
     random
-        Which of equals stay.
+        Chooses which of equals stay.
     clock_suspect
         Whether the clock was suspect when the scan began.
     clock_jumps
@@ -93,7 +96,7 @@ class Scan:
         clock_suspect: bool = False,
         clock_jumps: int = 0,
     ) -> None:
-        # The clock of a device that never had the time may even be before 1970.
+        # A clock that was never set may even be before 1970.
         self._started_at = max(0, int(started_at))
         self._recent = recent
         self._random = random or SystemRandom()
@@ -102,20 +105,23 @@ class Scan:
         self.clock_jumps = clock_jumps
         """How often the clock had jumped by then."""
         self.dropped_samples = 0
-        """Samples beyond the bounds."""
+        """Number of samples beyond the bounds."""
         self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
         self._samples = 0
-        # By whether an earlier scan heard them: those that are kept, and how many there were.
+        # By whether an earlier scan heard them: identifiers that are kept, and how many there were.
         self._kept: dict[bool, list[Advertisement]] = {False: [], True: []}
         self._offered = Counter[bool]()
 
     @property
     def at(self) -> int:
-        """When it was: at its first packet, for a recording jumps there; else when it began."""
+        """Time of the scan: its first packet, or its start if nothing was heard.
+
+        The clock of a recording jumps to the first packet.
+        """
         return min((seen_at for seen_at, _ in self._heard.values()), default=self._started_at)
 
     def hear(self, advertisement: Advertisement, rssi_dbm: int, heard_at: float) -> None:
-        """Add one packet: its signal strength and when it came (UTC Unix seconds)."""
+        """Add one packet, with its signal strength and time (UTC Unix seconds)."""
         entry = self._heard.get(advertisement)
         if entry is None:
             if not self._make_room(advertisement):
@@ -143,7 +149,7 @@ class Scan:
             victim = others.pop()
             kept.append(advertisement)
         else:
-            # Vitter's algorithm R: each stays with equal chance.
+            # Vitter's algorithm R: each stays with the same chance.
             chosen = self._random.randrange(self._offered[is_known])
             if chosen >= len(kept):
                 return False
@@ -154,7 +160,7 @@ class Scan:
         return True
 
     def sightings(self, previous_scan_at: int | None, *, clock_suspect: bool) -> list[Sighting]:
-        """Return what was heard, in the order it was first heard."""
+        """Return the sightings, ordered by first packet."""
         return [
             Sighting(heard.rpi, heard.aem, tuple(samples), seen_at, previous_scan_at, clock_suspect)
             for heard, (seen_at, samples) in self._heard.items()
@@ -162,23 +168,23 @@ class Scan:
 
 
 class EncounterLog:
-    """The log of a running agent.
+    """Encounter log of a running agent.
 
     Parameters
     ----------
     db
-        The agent's database; None as long as it cannot be opened.
+        The agent's database; None until it can be opened.
     clock
         The radio's clock.
     is_recording
-        Whether that clock is a recording's: then it is compared with nothing known before, and
-        this device's own last scan stays what it was.
+        Whether that clock is a recording's. If so, it is not compared with earlier times, and this
+        device's own last scan is not overwritten.
     random
-        Which identifiers stay in a flood.
+        Chooses which identifiers stay in a flood.
     watch
-        Judges the clock; one of its own unless given.
+        Judges the clock; a new one unless given.
     upkeep
-        What is done to the database beside writing.
+        What is done to the database besides writing.
     """
 
     def __init__(
@@ -199,7 +205,7 @@ class EncounterLog:
         self._state: ScanState = {}
         self._previous_scan_at: int | None = None
         self.watch = watch or ClockWatch(clock)
-        """Tells whether the clock can be believed."""
+        """Judges whether the clock can be believed."""
         self._dropped_samples = 0
         self._day: DaySample | None = None
         self._recent = RecentlyHeard()
@@ -212,26 +218,26 @@ class EncounterLog:
             self.open(db)
 
     def open(self, db: Database) -> None:
-        """Write to a database from now on; with the next scan, what was heard before too.
+        """Write to a database from now on, starting with what was heard before.
 
-        What is older than 14 days is deleted at once.
+        Sightings older than 14 days are deleted at once.
 
         Raises
         ------
         StoreError
-            When it cannot be read or written; a later call tries it again.
+            When it cannot be read or written; a later call tries again.
         """
         with database_errors(path_of(db)):
             state: ScanState = SCAN.get(db) or {}
         if not self._is_recording:
             latest = self.watch.remember(state.get("clock"))
             self._previous_scan_at = self._previous_scan_at or state.get("at")
-            # Nobody knew yet that the clock had shown a later time before.
+            # That the clock had shown a later time before was not known yet.
             self._unwritten = [
                 replace(each, clock_suspect=each.clock_suspect or each.seen_at < latest)
                 for each in self._unwritten
             ]
-        # Not before the clock was compared with what it showed last.
+        # Only now, after the clock was compared with the last time it showed.
         forget(db, self.watch.steady_now())
         self._dropped_samples += state.get("dropped_samples", 0)
         self._state = state | self._state
@@ -239,7 +245,7 @@ class EncounterLog:
         self._db = db
 
     def begin(self) -> Scan:
-        """Begin a scan."""
+        """Start a scan."""
         suspect = self.watch.is_suspect()
         return Scan(
             self._clock.now(),
@@ -255,15 +261,15 @@ class EncounterLog:
         Returns
         -------
         int
-            How many identifiers the scan heard.
+            Number of identifiers that the scan heard.
 
         Raises
         ------
         StoreError
-            When it cannot be written. The sightings are kept, up to a bound, and written with the
-            next scan that can be.
+            When it cannot be written. The sightings are kept in memory, up to a bound, and written
+            with the next scan.
         """
-        # A clock set during the scan, either way, leaves open when its packets came.
+        # If the clock was set during the scan, the times of its packets are unknown.
         suspect = self.watch.is_suspect()
         suspect = suspect or scan.clock_suspect or self.watch.jumps != scan.clock_jumps
         self.watch.count_scan(suspect)
@@ -285,12 +291,12 @@ class EncounterLog:
         return len(heard)
 
     def tidy(self) -> None:
-        """Take what was deleted out of the files as well, if that is due.
+        """Remove deleted rows from the files too, if that is due.
 
-        Once a day that rewrites the whole database, which holds the process up for as long as the
-        disk takes, half a minute on a slow card. What cannot be done now is made up for later.
+        Once per day this rewrites the whole database, which blocks the process: for half a minute
+        on a slow card. What fails is tried again later.
         """
-        # Once an hour is enough for retention, and spares an SD card the writes.
+        # Once per hour is enough for retention, and spares an SD card the writes.
         now = self._clock.monotonic()
         if self._db is None or not self._to_truncate:
             return
@@ -321,7 +327,7 @@ class EncounterLog:
         self._heard_again.clear()
 
     def _compare_again(self, db: Database) -> None:
-        """Let the next check use every key file anew if what is written was heard long ago."""
+        """Make the next check use every key file again if the sightings written are old."""
         latest = math.inf if self._is_recording else self._clock.now() - self._upkeep.late_seconds
         if any(sighting.seen_at < latest for sighting in self._unwritten):
             forget_key_files(db)

@@ -1,4 +1,4 @@
-"""The device's own keys, one a UTC day, and which of their identifiers were sent."""
+"""Key ring: the device's own keys, one per UTC day, and the intervals sent of each."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ __all__ = ["KeyRing"]
 
 
 class KeyRing:
-    """The keys in the agent's database, each sealed by what lies outside of it.
+    """The keys in the agent's database, each sealed with a secret outside of it.
 
-    An interval's number is on the disk before its identifier may go on the air, and only numbers
-    later than those written for the same key are given out, so no identifier is ever sent again
-    after an interruption, wherever the process died.
+    The number of an interval is on the disk before its identifier may be sent, and only later
+    numbers of the same key are given out. So no identifier is ever sent again after an
+    interruption, wherever the process died.
 
     Parameters
     ----------
     db
-        The agent's database; keys that an earlier version left open in it are sealed now.
+        The agent's database; keys that an earlier version left unsealed are sealed now.
     environment
-        Where ``CREDENTIALS_DIRECTORY`` is looked up.
+        Environment in which ``CREDENTIALS_DIRECTORY`` is looked up.
 
     Raises
     ------
     StoreError
-        When open keys cannot be sealed.
+        When unsealed keys cannot be sealed.
     """
 
     def __init__(self, db: Database, environment: Mapping[str, str] = os.environ) -> None:
         self._db = db
         self._path = Path(path_of(db))
         self._vault = open_vault(self._path.parent, environment)
-        self._seal_open_keys()
+        self._seal_old_keys()
 
-    def _seal_open_keys(self) -> None:
+    def _seal_old_keys(self) -> None:
         is_open = "SELECT rolling_start, key_data FROM own_key WHERE length(key_data) = ?"
         with database_errors(self._path):
             if self._db.conn.execute(is_open, [KEY_LENGTH]).fetchone() is None:
@@ -80,7 +80,7 @@ class KeyRing:
         return TemporaryExposureKey(key_data, ENIntervalNumber(start), period)
 
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
-        """Write down the interval of a moment as sent, and return what to send from now on.
+        """Record the current interval as sent, and return what to send from now on.
 
         The day's key is made when it is first needed.
 
@@ -89,12 +89,12 @@ class KeyRing:
         now
             The time in UTC Unix seconds.
         metadata
-            What the device says of itself.
+            What the device sends about itself.
 
         Returns
         -------
         Advertisement or None
-            None while that interval, or a later one of its key, was sent before: stay silent for
+            None if that interval, or a later one of its key, was sent before; stay silent for
             `silent_seconds`.
 
         Raises
@@ -102,7 +102,7 @@ class KeyRing:
         InvalidInterval
             When the clock is before 1970.
         StoreError
-            When it cannot be written down, or the key cannot be opened; nothing may be sent then.
+            When it cannot be recorded, or the key cannot be unsealed; nothing may be sent then.
         """
         interval = interval_number(now)
         with transaction(self._db):
@@ -133,7 +133,7 @@ class KeyRing:
         return tek
 
     def silent_seconds(self, now: float) -> float:
-        """Tell how long nothing may be sent, 0 if an identifier may be sent at once.
+        """Return how long nothing may be sent; 0 if an identifier may be sent at once.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class KeyRing:
         Raises
         ------
         StoreError
-            When they cannot be read or opened.
+            When they cannot be read or unsealed.
         """
         with database_errors(self._path):
             rows = self._db.conn.execute(

@@ -1,4 +1,4 @@
-"""What an agent keeps on the disk, from the moment the disk lets it."""
+"""Persistence of a running agent: lock, database, keys and log."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import database_errors, path_of, transaction
 
-__all__ = ["LateStore", "note_radio"]
+__all__ = ["Persistence", "note_radio"]
 
 
-class LateStore:
-    """The lock, database, keys and log of a running agent, as a context manager.
+class Persistence:
+    """Lock, database, keys and log of a running agent, opened as soon as the disk is writable.
 
-    A card that is full, or can only be read, keeps nobody from listening: as long as the database
-    cannot be opened for writing, no identifier is given out and what is heard stays in memory.
-    Every request for an identifier tries to open it again.
+    It is a context manager. A card that is full or read-only does not stop the agent from
+    listening: until the database can be opened for writing, no identifier is given out, and what
+    is heard stays in memory. Every request for an identifier tries to open it again.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class LateStore:
         self._stack.close()
 
     def open(self) -> KeyRing:
-        """Open what is not open yet, and delete what is older than 14 days.
+        """Open what is not open yet, and delete sightings and keys older than 14 days.
 
         Raises
         ------
@@ -100,22 +100,22 @@ class LateStore:
         return key_ring
 
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
-        """Do what `KeyRing.next_advertisement` does; a disk that cannot be written is its error."""
+        """Call `KeyRing.next_advertisement`; a disk that cannot be written is a `StoreError`."""
         return self.open().next_advertisement(now, metadata)
 
     def silent_seconds(self, now: float) -> float:
-        """Do what `KeyRing.silent_seconds` does; a disk that cannot be written is its error."""
+        """Call `KeyRing.silent_seconds`; a disk that cannot be written is a `StoreError`."""
         return self.open().silent_seconds(now)
 
     def note_radio(self, name: str, fault: RadioFault | None) -> None:
-        """Note for `status` whether the radio works, as soon as that can be written."""
+        """Record for `status` whether the radio works, as soon as the database is open."""
         self._radio = name, fault
         if self._db is not None:
             note_radio(self._db, name, fault)
 
 
 def note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
-    """Note for `status` whether the radio works; a disk that fails is told of elsewhere."""
+    """Record for `status` whether the radio works; faults of the disk are reported elsewhere."""
     noted: RadioState = {"name": name, "fault": None if fault is None else fault.name.lower()}
     with contextlib.suppress(StoreError), database_errors(path_of(db)):
         if RADIO.get(db) != noted:

@@ -10,7 +10,7 @@ from random import SystemRandom
 from typing import Any
 
 from ble_agent.air.agent import Agent
-from ble_agent.air.persistence import LateStore
+from ble_agent.air.persistence import Persistence
 from ble_agent.air.schedule import CONTINUOUS, ScanTiming, Schedule
 from ble_agent.authority.cover import CoverTraffic
 from ble_agent.authority.link import ServerLink
@@ -41,7 +41,7 @@ def run(config: AgentConfig, clock: Clock) -> None:
 async def _run(config: AgentConfig, clock: Clock) -> None:
     radio = chosen_radio(config, clock)
     is_recording = radio.clock is not clock
-    with LateStore(config.home, radio.clock, is_recording=is_recording) as store:
+    with Persistence(config.home, radio.clock, is_recording=is_recording) as store:
         try:
             store.open()
         except StoreFull:

@@ -18,9 +18,9 @@ __all__ = ["demo"]
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("truyvet-demo"),
     show_default=True,
-    help="Folder for the picture, the trace of the air and the answers.",
+    help="Folder for the picture, the air's trace and the answers.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Vary moments and places.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Vary times and places.")
 @click.option(
     "--lang",
     type=click.Choice(LANGUAGES),
@@ -28,11 +28,11 @@ __all__ = ["demo"]
     help="Language of what is printed and drawn.  [default: the system's]",
 )
 def demo(out: Path, seed: int, lang: str | None) -> None:
-    """Play the whole story on this machine, in about a minute.
+    """Play the whole story on this machine, in one to two minutes.
 
-    A key server, a virtual Bluetooth air and the agents of four people run as processes of their
-    own. Some of the people meet. Two days later one of them tests positive and reports; the others'
-    agents find out by themselves. It exits with 0 only if every agent's answer is the true one.
+    A key server, a virtual Bluetooth air and the agents of four people run as separate processes.
+    Some of the people meet. Two days later one of them tests positive and reports, and the others'
+    agents find out by themselves. The exit code is 0 only if every agent's answer is true.
     """
     from ble_agent.demo.run import run
 

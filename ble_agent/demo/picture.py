@@ -63,7 +63,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, stroke: str, width: float 
 
 
 def _distance_y(top: float, distance_m: float) -> float:
-    """Where a distance is drawn in a lane: near is high, on a logarithmic scale."""
+    """Return the height of a distance in a lane: near is high, on a logarithmic scale."""
     held = min(max(distance_m, _NEAREST_M), _FARTHEST_M)
     part = math.log(held / _NEAREST_M) / math.log(_FARTHEST_M / _NEAREST_M)
     return top + 10 + part * 52

@@ -1,4 +1,4 @@
-"""The three acts: people meet, one of them reports, everybody's agent finds out by itself."""
+"""The play in three acts: people meet, one of them reports, every agent finds out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Outcome", "Play"]
 _DAY = 86_400
 _MORNING = 2 * 3600
 _START_SECONDS = 5.0
-# By then the hour in which An reports lies two hours back, as the server wants it.
+# By then the hour in which An reports is two hours past, as the server requires.
 _UNTIL_EXPORT = 6 * 3600
 
 
@@ -46,11 +46,11 @@ def _date(moment: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one agent said in the end, beside what it ought to have said."""
+    """An agent's answer beside the expected one."""
 
     expected: Truth
     answer: Mapping[str, Any]
-    """What ``truyvet agent check --json`` printed."""
+    """Output of ``truyvet agent check --json``."""
     fault: Text | None
     """What is wrong with the answer; None if it is true."""
 
@@ -61,34 +61,34 @@ class Play:
 
     story: Story
     folder: Path
-    """Where the homes, the logs and the trace of this run go; it must exist."""
+    """Folder for the homes, the logs and the trace of this run; it must exist."""
     processes: Processes
     on_step: Callable[[Text], None]
     """Called at every step, with one line that says what happens."""
     began: int = field(default_factory=_two_days_ago)
-    """When people set out (UTC Unix seconds of the story's clock): nine in the morning in Hà Nội,
-    two days ago."""
+    """Start of the story (UTC Unix seconds of its clock): nine in the morning in Hà Nội, two days
+    ago."""
     port: int = field(default_factory=_free_port)
     facts: dict[str, int] = field(default_factory=dict)
-    """How many keys were reported, and how many files published."""
+    """Number of keys reported, and of files published."""
 
     def home(self, name: str) -> Path:
-        """Return the folder of somebody's agent."""
+        """Return the home of a person's agent."""
         return self.folder / name
 
     @property
     def reported_at(self) -> int:
-        """When the affected person reports (UTC Unix seconds of the story's clock)."""
+        """Time of the report (UTC Unix seconds of the story's clock)."""
         return self.began + 2 * _DAY
 
     @property
     def found_out_at(self) -> int:
-        """When everybody's agent looks for new keys (UTC Unix seconds of the story's clock)."""
+        """Time of every agent's check (UTC Unix seconds of the story's clock)."""
         return self.reported_at + _UNTIL_EXPORT
 
-    def _set_clock(self, told: float, rate: float = 1.0, *, after: float = 0.0) -> None:
-        """Give all further processes a clock that shows `told` so many real seconds from now."""
-        self.processes.clock = ScaledClock(told=told, real=time.time() + after, rate=rate)
+    def _set_clock(self, shown: float, rate: float = 1.0, *, after: float = 0.0) -> None:
+        """Give all further processes a clock that shows `shown` in `after` real seconds."""
+        self.processes.clock = ScaledClock(told=shown, real=time.time() + after, rate=rate)
 
     async def _server(self, *arguments: str) -> Any:
         home = ("--home", str(self.folder / "server"))
@@ -103,7 +103,7 @@ class Play:
         await self.processes.start_service("server", "server", "run", *home)
 
     async def _start_agents(self, act: str, scenario: str) -> Path:
-        """Start the air and everybody's agent on it; return where the trace will be."""
+        """Start the air and every agent on it, and return the path of the trace."""
         plan, trace = self.folder / f"{act}.toml", self.folder / f"{act}.trace.jsonl"
         plan.write_text(scenario)
         ready = await self.processes.start_service(
@@ -115,8 +115,8 @@ class Play:
         return trace
 
     async def meet(self) -> Trace:
-        """Let everybody join, go out and meet; return what happened on the air."""
-        # The clock stands before the story's beginning until every agent has started.
+        """Let all agents join and all people meet, and return what happened on the air."""
+        # The clock is before the start of the story until every agent has started.
         self._set_clock(self.began - 600)
         self.on_step(demo_text("server_set_up"))
         url = f"http://127.0.0.1:{self.port}"
@@ -155,7 +155,7 @@ class Play:
         await self.processes.stop("air", "server")
 
     async def find_out(self) -> dict[str, Mapping[str, Any]]:
-        """Let the server publish, and everybody's agent check; return what each one said."""
+        """Let the server publish and every agent check, and return the answers."""
         self.on_step(demo_text("server_publishes", hours=_UNTIL_EXPORT // 3600))
         self._set_clock(self.found_out_at)
         await self._start_server()
@@ -167,7 +167,7 @@ class Play:
         return dict(zip(NAMES, answers, strict=True))
 
     def judge(self, trace: Trace, answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Outcome]:
-        """Hold every answer against what the air's trace says."""
+        """Compare every answer with the air's trace."""
         outcomes = {}
         for name, answer in answers.items():
             expected = truth(

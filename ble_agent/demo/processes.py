@@ -1,4 +1,4 @@
-"""The processes of the demo: started with a clock, watched, and always ended."""
+"""Processes of the demo: started with a clock, watched, and always ended."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Processes"]
 
 _START_SECONDS = 60.0
 _COMMAND_SECONDS = 60.0
-# The console script may not be on the path, as in a virtual environment nobody activated.
+# The console script may not be on the path, as in a virtual environment that is not activated.
 _TRUYVET = (sys.executable, "-c", "from tracing_core.cli import main; main()")
 
 
 class Processes:
-    """Commands of `truyvet`, each a process of its own with its output in a folder.
+    """Commands of `truyvet`, each in its own process, with a log in a folder.
 
-    It is an asynchronous context manager: leaving it ends whatever still runs.
+    It is an asynchronous context manager: leaving it ends all processes.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Processes:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._drains: set[asyncio.Task[bytes]] = set()
         self.clock: ScaledClock | None = None
-        """What every process started from now on tells time by; None is the system's clock."""
+        """Clock of every process started from now on; None for the system's."""
 
     async def __aenter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ class Processes:
         await asyncio.shield(self._end(*self._running))
 
     def _environment(self) -> Mapping[str, str]:
-        # What the user set for agents and servers of their own is no part of the story.
+        # The user's settings for other agents and servers do not belong to the story.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TRUYVET")}
         clock = {} if self.clock is None else {"TRUYVET_CLOCK": str(self.clock)}
         return {**kept, **clock, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
@@ -76,7 +76,7 @@ class Processes:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env=self._environment(),
-                # Ctrl-C must reach the demo alone, which then ends the rest in order.
+                # Ctrl-C must reach only the demo, which then ends the others in order.
                 start_new_session=True,
             )
 
@@ -87,14 +87,14 @@ class Processes:
         return TracingError(f"{name} {what}{reason}")
 
     def _drain(self, process: asyncio.subprocess.Process) -> None:
-        """Read on what nobody needs, so that the process never waits for a full pipe."""
+        """Read and drop further output, so that the process never blocks on a full pipe."""
         assert process.stdout is not None
         drain = asyncio.create_task(process.stdout.read())
         self._drains.add(drain)
         drain.add_done_callback(self._drains.discard)
 
     async def run(self, name: str, *arguments: str) -> Any:
-        """Run a command to its end and return the JSON object it printed, or None if none.
+        """Run a command to its end, and return the JSON object it printed, if any.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Processes:
         return json.loads(line)
 
     async def watch(self, seconds: float) -> None:
-        """Let so many real seconds pass while everything goes on running.
+        """Wait for `seconds` of real time while all processes run.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Processes:
         Raises
         ------
         TracingError
-            When one did not end by itself, or not cleanly; all have ended all the same.
+            When one did not end by itself, or not cleanly; all have ended in any case.
         """
         stopping = {name: self._running[name] for name in names if name in self._running}
         await asyncio.shield(self._end(*stopping))

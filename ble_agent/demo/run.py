@@ -33,17 +33,17 @@ _LIBRARIES = ("bumble", "httpx2", "fastapi", "uvicorn", "sqlalchemy", "obstore")
 
 
 def run(out: Path, seed: int, language: str = "en") -> int:
-    """Play the story of a seed and leave the picture, the trace and the answers in a folder.
+    """Play the story of a seed, and write the picture, the trace and the answers to a folder.
 
     Returns
     -------
     int
-        0 if every agent's answer is true, else 1.
+        0 if every agent's answer is true, otherwise 1.
 
     Raises
     ------
     TracingError
-        When a process of the story fails; its log is then in the folder too.
+        When a process of the story fails; the logs are then in the folder too.
     """
     for library in _LIBRARIES:
         if importlib.util.find_spec(library) is None:
@@ -76,7 +76,7 @@ async def _play(
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # Cancelling unwinds to where the processes are ended.
+        # Cancelling leaves the context manager that ends the processes.
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         async with Processes(folder / "logs") as processes:

@@ -1,4 +1,4 @@
-"""Who the demo is about, where they go, and what the air between them is like."""
+"""The story of the demo: its people, their paths, and the air between them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ble_agent.virtual_air.scenario import Place, Waypoint
 __all__ = ["AFFECTED", "NAMES", "RATE", "SECONDS", "TRANSMIT_DBM", "Story"]
 
 AFFECTED = "an"
-"""Who will test positive."""
+"""The person who will test positive."""
 
 NAMES: Mapping[str, str] = {"an": "An", "binh": "Bình", "chi": "Chi", "dung": "Dung"}
-"""Everybody, by the name of their controller."""
+"""All people, by the name of their controller."""
 
 RATE = 60.0
-"""How much faster than real the story's clock runs while people meet."""
+"""Speed of the story's clock while people meet, as a multiple of real time."""
 
 SECONDS = 2520
-"""How long people are out, in the story's seconds."""
+"""How long people are out, in seconds of the story's clock."""
 
 TRANSMIT_DBM = 0
-"""What every transmitter sends with, and says in its metadata."""
+"""Transmit power of every agent, also in its metadata."""
 
-# With these, 40 dB are lost over a metre, 61 over five, and beyond 100 m nobody is heard.
+# This loses 40 dB over 1 m and 61 dB over 5 m; beyond 100 m nothing is heard.
 _AIR = """[air]
 mode = "legacy"
 transmit_dbm = {transmit_dbm}
@@ -44,20 +44,20 @@ _WALK_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Where everybody goes.
+    """The paths of all people.
 
-    An sits in a café all the while, and Bình at the same table for some 35 minutes. Chi and Dung
-    sit on a bench far off; Chi goes to the café, sits at another table for ten minutes, and comes
-    back. Dung never goes there.
+    An stays in a café, and Bình sits at the same table for some 35 minutes. Chi and Dung sit on a
+    bench far away. Chi goes to the café, sits at another table for ten minutes, and returns. Dung
+    never goes there.
     """
 
     seed: int
     paths: Mapping[str, tuple[Waypoint, ...]]
-    """By the names of `NAMES`, each in the order of time."""
+    """By the names of `NAMES`, each ordered by time."""
 
     @classmethod
     def tell(cls, seed: int) -> Story:
-        """Make the story of a seed; seeds differ in moments and places, not in who meets whom."""
+        """Make the story of a seed; seeds vary times and places, not who meets whom."""
         chance = random.Random(seed)  # noqa: S311 (a story, not a secret)
 
         def about(value: float, spread: float) -> float:
@@ -92,16 +92,16 @@ class Story:
 
     @classmethod
     def apart(cls, seed: int) -> Story:
-        """Make the story of a day on which everybody stays at home."""
+        """Make the story of a day on which all people stay at home."""
         homes = {name: (Waypoint(0, number * _FAR_M, 0),) for number, name in enumerate(NAMES)}
         return cls(seed, homes)
 
     def place(self, name: str, seconds: float) -> tuple[float, float]:
-        """Tell where somebody is, in metres."""
+        """Return a person's position, in metres."""
         return Place(name, self.paths[name]).at(seconds)
 
     def distance_m(self, one: str, other: str, seconds: float) -> float:
-        """Tell how far two people are from each other, in metres."""
+        """Return the distance between two people, in metres."""
         return math.dist(self.place(one, seconds), self.place(other, seconds))
 
     def scenario(self, start: float) -> str:
@@ -110,7 +110,7 @@ class Story:
         Parameters
         ----------
         start
-            When everybody sets out (UTC Unix seconds of the story's clock).
+            Start of the story (UTC Unix seconds of its clock).
         """
         controllers = (
             f'[[controller]]\nname = "{name}"\npath = '

@@ -1,4 +1,4 @@
-"""What every agent ought to say, computed from the air's own trace and from nothing of theirs."""
+"""The true answer of every agent, computed from the air's trace alone."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tracing_core.protocol.diagnosis_key import ReportType
 
 __all__ = ["HeardScan", "Truth", "fault", "scans", "truth"]
 
-# The protocol's figures, stated anew on purpose: the truth must not come from the code it judges.
+# The protocol's figures, repeated on purpose: the truth must not come from the code it judges.
 _ONE_SCAN_SECONDS = 25.5
 _MOST_MINUTES = 5
 _LEAST_MINUTES = 3
 _LEAST_MINUTES_UNKNOWN = 2
-# What was in flight when a scan ended is in the trace but not in the log: it may shift a mean, and
-# of a scan that heard little it may be all. Moments differ by what packets take from process to
-# process, sixty times as long on the story's clock.
+# Packets in flight at the end of a scan are in the trace but not in the log: they may shift a mean,
+# and may be all that a short scan heard. Times differ by the delay between processes, which is
+# sixty times as long on the story's clock.
 _DOUBT_DB = 1.5
 _DOUBT_PACKETS = 2
 _DOUBT_SECONDS = 15.0
@@ -32,7 +32,7 @@ _DOUBT_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class HeardScan:
-    """What one person's radio heard of another in one scan."""
+    """One scan of one person's radio, as far as it heard another person."""
 
     first: float
     last: float
@@ -44,26 +44,26 @@ class HeardScan:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What an agent must tell its owner."""
+    """The answer that an agent must give."""
 
     day: str | None
-    """The UTC day of the exposure, ``YYYY-MM-DD``; None when there was none."""
+    """The UTC day of the exposure, ``YYYY-MM-DD``; None for no exposure."""
     scans: int = 0
-    """In how many scans the affected person was heard."""
+    """Number of scans that heard the affected person."""
     least_seconds: float = 0.0
-    """The least weighted seconds that agree with the trace."""
+    """Fewest weighted seconds that agree with the trace."""
     most_seconds: float = 0.0
-    """The most."""
+    """Most weighted seconds that agree with the trace."""
     least_minutes: int = 0
-    """The least minutes, not weighted, that agree with the trace."""
+    """Fewest minutes, not weighted, that agree with the trace."""
     most_minutes: int = 0
-    """The most."""
+    """Most minutes, not weighted, that agree with the trace."""
     levels: frozenset[str] = frozenset({NO_LEVEL})
-    """The levels of risk that agree with the trace: one, unless a threshold lies in between."""
+    """Levels of risk that agree with the trace: one, unless a threshold lies in between."""
 
 
 def scans(runs: Iterable[HeardRun]) -> list[HeardScan]:
-    """Join the runs of one scan, whatever identifiers they carried."""
+    """Join the runs of each scan, whatever identifiers they carried."""
     joined: list[list[HeardRun]] = []
     for run in sorted(runs, key=lambda run: run.first):
         if joined and run.first - max(seen.last for seen in joined[-1]) <= _ONE_SCAN_SECONDS:
@@ -85,12 +85,12 @@ def scans(runs: Iterable[HeardRun]) -> list[HeardScan]:
 
 
 def _minutes(scan: HeardScan, earlier: Sequence[HeardScan]) -> tuple[int, int]:
-    """How many minutes a scan may stand for, given what its receiver heard before of anybody."""
+    """Return the fewest and most minutes of a scan, given all earlier scans of its receiver."""
     last = max((before.first for before in earlier if before.last < scan.first), default=None)
     if last is None:
         return _LEAST_MINUTES_UNKNOWN, _MOST_MINUTES
     if scan.first - last > _MOST_MINUTES * 60 + _DOUBT_SECONDS:
-        # A scan that hears nobody leaves no trace, so there was one in between.
+        # A scan that hears nothing leaves no trace, so there was one in between.
         return _LEAST_MINUTES, _MOST_MINUTES
     early, late = scan.first - _DOUBT_SECONDS, scan.first + _DOUBT_SECONDS
     shortest = early // 60 - (last + _DOUBT_SECONDS) // 60
@@ -132,9 +132,9 @@ def truth(
     transmit_dbm: int,
     configuration: ExposureConfiguration,
 ) -> Truth:
-    """Compute what a person's agent must say once the affected person's keys are known.
+    """Return what a person's agent must answer once the affected person's keys are known.
 
-    It holds for a meeting within one UTC day, and for keys of the day symptoms began.
+    This holds for a meeting within one UTC day, and for keys of the day of symptom onset.
     """
     of_affected = [
         run for run in trace.heard if run.receiver == receiver and run.sender == affected

@@ -54,7 +54,7 @@ class Capabilities:
     agent_chosen_address: bool
     """Whether the agent chooses the address that goes with an identifier."""
     note: str = ""
-    """A remark for a person who chooses a radio; empty if there is none."""
+    """A remark for a person who chooses a radio; "" if it is not needed."""
     listens_while_sending: bool = True
     """Whether the advertisement keeps its address while the adapter listens. If not, the agent may
     listen only while nothing is sent."""

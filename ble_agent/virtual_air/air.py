@@ -1,11 +1,12 @@
-"""Bluetooth without radios: software controllers in a common air, one TCP port each.
+"""The virtual air: software Bluetooth controllers that hear each other, one TCP port each.
 
-A controller speaks HCI over TCP (H4), as Bumble's ``tcp-client`` transport does, to one client at a
-time. When the client goes away the controller is silent at once, as an adapter's user channel is.
+A controller speaks HCI over TCP (H4), as Bumble's ``tcp-client`` transport does, with one client at
+a time. When the client goes away the controller is silent at once, as with an adapter's user
+channel.
 
-Packets are planned on the air's own time line, which is the clock's, and each carries its exact
-moment; they are delivered a few milliseconds of real time later. So an air on a fast clock keeps
-the intervals of a slow one, and its trace shows them.
+Packets are planned on the time line of the air's clock, each with its exact time, and delivered a
+few milliseconds of real time later. So an air on a fast clock keeps the intervals of a slow one,
+and its trace shows them.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ _SLOT_SECONDS = 0.000625
 # Core 5.4, volume 6, part B, 4.4.2.2.1: advDelay.
 _LONGEST_DELAY_SECONDS = 0.010
 _LOWEST_RSSI_DBM, _HIGHEST_RSSI_DBM = -127, 20
-# A host that stops reading loses reports, as it does behind a real controller.
+# A host that stops reading loses reports, as with a real controller.
 _LONGEST_BACKLOG = 1 << 18
-# An air on too fast a clock would bury its hosts, whose scans would last longer by that, and so on.
-_REPORTS_A_REAL_SECOND = 30_000.0
+# On too fast a clock the hosts could not keep up, so their scans would last longer, and so on.
+_REPORTS_PER_REAL_SECOND = 30_000.0
 _REPORTS_AT_ONCE = 3_000.0
 _PATIENCE_SECONDS = 0.5
 
@@ -56,18 +57,18 @@ class Air:
     Parameters
     ----------
     scenario
-        Who is where when.
+        The controllers, where they are, and how the air carries signals.
     clock
-        What the air tells time by; give every agent in it the same.
+        The air's clock; every agent in it needs the same.
     trace
-        The file that takes what was sent and heard (JSON Lines); None for none.
+        The file for what was sent and heard (JSON Lines); None for no trace.
     host
         The address to serve on.
 
     Raises
     ------
     StoreError
-        When the trace cannot be written; on leaving, when it is not complete.
+        When the trace cannot be written; on leaving, when it is incomplete.
     RadioError
         On entering, when a port cannot be opened.
     """
@@ -83,7 +84,7 @@ class Air:
         self.scenario = scenario
         self.clock = clock
         self.transports: dict[str, str] = {}
-        """Bumble's transport name of every controller, by the controller's name."""
+        """Bumble's transport name for every controller, by the controller's name."""
         self.packets_sent = 0
         self.packets_heard = 0
         self.packets_dropped = 0
@@ -105,7 +106,7 @@ class Air:
         self._servers: list[asyncio.Server] = []
         self._wake = asyncio.Event()
         self._ticking: asyncio.Task[None] | None = None
-        # On a clock moved by hand nobody can fall behind.
+        # With a manual clock no host can fall behind.
         self._most_at_once = math.inf if isinstance(clock, ManualClock) else _REPORTS_AT_ONCE
         self._allowance = self._most_at_once
         self._allowed_at = time.monotonic()
@@ -152,12 +153,12 @@ class Air:
 
     @property
     def connected(self) -> frozenset[str]:
-        """The controllers that a client holds."""
+        """Names of the controllers that a client holds."""
         return frozenset(self._clients)
 
     @property
     def scanning(self) -> frozenset[str]:
-        """The controllers that listen."""
+        """Names of the controllers that listen."""
         return frozenset(controller.name for controller in self._scanning)
 
     def disconnect(self, name: str) -> None:
@@ -179,7 +180,7 @@ class Air:
         self._trace.close()
 
     def _now(self) -> float:
-        # By the monotonic clock, so that a clock set anew does not disturb the intervals.
+        # By the monotonic clock, so that setting the clock does not disturb the intervals.
         return self._origin + self.clock.monotonic()
 
     async def _tick(self) -> None:
@@ -192,7 +193,7 @@ class Air:
                 await self._wake.wait()
 
     def advance(self) -> None:
-        """Send everything that was planned up to now."""
+        """Send every packet planned up to now."""
         planned = self._planned
         now = self._now()
         self._refill_allowance()
@@ -216,7 +217,7 @@ class Air:
 
     def _refill_allowance(self) -> None:
         now = time.monotonic()
-        added = (now - self._allowed_at) * _REPORTS_A_REAL_SECOND
+        added = (now - self._allowed_at) * _REPORTS_PER_REAL_SECOND
         self._allowance = min(self._allowance + added, self._most_at_once)
         self._allowed_at = now
 
@@ -233,7 +234,7 @@ class Air:
         self.advance()
 
     def end(self, advertiser: Advertiser) -> None:
-        """Void what is planned, and write down what was sent and heard."""
+        """Cancel what is planned, and write what was sent and heard to the trace."""
         advertiser.generation += 1
         sender, address = advertiser.controller.name, advertiser.address.to_string(False)
         if advertiser.sent is not None:
@@ -244,11 +245,11 @@ class Air:
         advertiser.heard.clear()
 
     def begin_scan(self, controller: VirtualController) -> None:
-        """Deliver from now on."""
+        """Deliver packets to a controller from now on."""
         self._scanning.append(controller)
 
     def end_scan(self, controller: VirtualController) -> None:
-        """Deliver no more, and write down what was heard."""
+        """Stop delivering, and write what was heard to the trace."""
         self._scanning.remove(controller)
         for _, _, advertiser, generation in self._planned:
             if advertiser.generation == generation and controller in advertiser.heard:
@@ -262,7 +263,7 @@ class Air:
                 )
 
     def take(self, name: str, client: _Host) -> bool:
-        """Give a controller to a client, or let it wait for the one before to be gone."""
+        """Give a controller to a client, or let it wait until the last client is gone."""
         if name not in self._clients:
             self._clients[name] = client
             return True
@@ -270,7 +271,7 @@ class Air:
         return False
 
     def give_back(self, name: str, client: _Host) -> None:
-        """Take a controller, or the place in its queue, from a client; serve the next."""
+        """Take a controller, or a place in its queue, from a client, and serve the next client."""
         waiting = self._waiting.get(name, [])
         if client in waiting:
             waiting.remove(client)
@@ -362,7 +363,7 @@ class _Host(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        # A client that comes back may be here before the end of its last connection is.
+        # A client may reconnect before the end of its last connection is noticed.
         self._transport.pause_reading()
         self._patience = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._turn_away)
         self.connect()
@@ -420,6 +421,6 @@ class _Host(asyncio.Protocol):
 
 
 def _public_address(name: str) -> hci.Address:
-    """Make an address that stays the same from run to run."""
+    """Return an address that is the same in every run."""
     octets = hashlib.sha256(name.encode()).digest()[:6]
     return hci.Address(octets, hci.Address.PUBLIC_DEVICE_ADDRESS)

@@ -1,8 +1,8 @@
-"""One software controller of a virtual air: the rules of HCI for advertising and scanning.
+"""One software controller of a virtual air: HCI's rules for advertising and scanning.
 
-Bumble's controller answers what a host asks while it starts; all that belongs to advertising and
-scanning is done here, because Bumble's delivers no non-connectable packets, reports every packet
-twice at −50 dBm, mistakes the unit of intervals and never refuses a command.
+Bumble's controller answers the questions of a starting host. Advertising and scanning are done
+here, because Bumble's delivers no non-connectable packets, reports every packet twice at −50 dBm,
+mistakes the unit of intervals and never refuses a command.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _EXTENDED_FAMILY = frozenset(
         hci.HCI_LE_EXTENDED_CREATE_CONNECTION_COMMAND,
     }
 )
-# Asking how many sets there are is allowed to a host that goes on with legacy commands.
+# A host may ask for the number of sets and still use legacy commands.
 _QUESTIONS = frozenset(
     {
         hci.HCI_LE_READ_MAXIMUM_ADVERTISING_DATA_LENGTH_COMMAND,
@@ -97,7 +97,7 @@ def _extended_report(
 
 
 class Advertiser:
-    """A legacy advertiser or one advertising set: what it sends and since when."""
+    """A legacy advertiser or one advertising set, and what it sends."""
 
     def __init__(self, controller: VirtualController) -> None:
         self.controller = controller
@@ -109,11 +109,11 @@ class Advertiser:
         self.data = b""
         self.enabled = False
         self.generation = 0
-        """Changes whenever sending stops, so that what was planned before is void."""
+        """Changes whenever sending stops, which cancels what was planned before."""
         self.interval = 0.0
         """Seconds between packets, without the random delay."""
         self.duration = 0.0
-        """Seconds to send from the next begin on; 0 without end."""
+        """Seconds to send after the next start; 0 for no end."""
         self.ends_at = math.inf
         self.sent: Run | None = None
         self.heard: dict[VirtualController, Run] = {}
@@ -127,7 +127,7 @@ class Advertiser:
         return bool(self.own_address_type & 1)
 
     def prepare(self) -> None:
-        """Make the reports of what it sends from now on, all but the signal strength."""
+        """Prepare the reports of what it sends from now on, without the signal strength."""
         self.address = self.random_address if self.is_random else self.controller.public_address
         self.legacy_report = None
         if self.event_type & _LEGACY_PDU:
@@ -166,22 +166,22 @@ class Scanning:
 
 
 class AirControl(Protocol):
-    """What a controller needs of its air."""
+    """The part of the air that a controller needs."""
 
     def advance(self) -> None:
-        """Bring everything up to now, before a command changes it."""
+        """Send everything up to now, before a command changes it."""
 
     def begin(self, advertiser: Advertiser) -> None:
         """Send from now on; the first packet goes out at once."""
 
     def end(self, advertiser: Advertiser) -> None:
-        """Send no more."""
+        """Stop sending."""
 
     def begin_scan(self, controller: VirtualController) -> None:
         """Deliver to a controller from now on."""
 
     def end_scan(self, controller: VirtualController) -> None:
-        """Deliver no more."""
+        """Stop delivering."""
 
 
 class VirtualController(Controller):
@@ -190,15 +190,15 @@ class VirtualController(Controller):
     Parameters
     ----------
     name
-        Of the controller in the scenario.
+        Name of the controller in the scenario.
     mode
         Which families of commands it understands.
     public_address
         Its own address.
     send
-        Takes what goes to the host.
+        Sends bytes to the host.
     air
-        Is told of every change.
+        The air, which every change is passed on to.
     """
 
     def __init__(
@@ -242,35 +242,35 @@ class VirtualController(Controller):
         return any(each.enabled for each in (self._legacy, *self._sets.values()))
 
     def power_off(self) -> None:
-        """Fall silent and deaf, as when the host goes away."""
+        """Stop sending and listening, as when the host goes away."""
         self._air.advance()
         for advertiser in (self._legacy, *self._sets.values()):
             self._disable(advertiser)
         self._set_scanning(False)
 
     def flush(self) -> None:
-        """Hand the gathered reports to the host."""
+        """Send the gathered reports to the host."""
         if self.scan.outgoing:
             self._send(bytes(self.scan.outgoing))
             self.scan.outgoing.clear()
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
-        """Answer at once, behind the reports of before."""
+        """Answer at once, after earlier reports."""
         self.flush()
         self._send(bytes(packet))
 
     def on_packet(self, packet: bytes) -> None:
-        """Take a packet of the host's; a malformed command is refused as one with wrong values."""
+        """Handle a packet from the host; refuse a malformed command like one with wrong values."""
         try:
             super().on_packet(packet)
         except Exception:
-            # Bumble's parser raises whatever the bytes make it stumble over.
+            # Bumble's parser may raise anything on malformed bytes.
             _logger.warning("controller %s: its host sent a malformed packet", self.name)
             if packet[0] == hci.HCI_COMMAND_PACKET:
                 self._refuse(int.from_bytes(packet[1:3], "little"), _INVALID)
 
     def on_hci_command_packet(self, command: hci.HCI_Command) -> None:
-        """Refuse what this controller does not know or may not do; else carry it out."""
+        """Refuse unknown and disallowed commands; carry out the others."""
         self._air.advance()
         status = self._refusal(command)
         if status is None:
@@ -301,7 +301,7 @@ class VirtualController(Controller):
         return None
 
     def on_hci_reset_command(self, command: hci.HCI_Reset_Command) -> _Status:
-        """Forget everything (Core 5.4, volume 4, part E, 7.3.2)."""
+        """Reset everything (Core 5.4, volume 4, part E, 7.3.2)."""
         self.power_off()
         self._power_up()
         return _Status(_SUCCESS)
@@ -360,7 +360,7 @@ class VirtualController(Controller):
     def on_hci_le_set_scan_enable_command(
         self, command: hci.HCI_LE_Set_Scan_Enable_Command
     ) -> _Status:
-        """Start, stop, or start anew."""
+        """Start, stop or restart."""
         self._set_scanning(False)
         self.scan.filter_duplicates = bool(command.filter_duplicates)
         self.scan.is_extended = False
@@ -448,7 +448,7 @@ class VirtualController(Controller):
         return _Status(_SUCCESS)
 
     def expire(self, advertiser: Advertiser) -> None:
-        """End a set whose duration is over, and tell the host (7.7.65.18)."""
+        """End a set whose duration is over, and report it to the host (7.7.65.18)."""
         self._disable(advertiser)
         handle = next(handle for handle, each in self._sets.items() if each is advertiser)
         self.flush()
@@ -478,7 +478,7 @@ class VirtualController(Controller):
     def on_hci_le_read_number_of_supported_advertising_sets_command(
         self, command: hci.HCI_LE_Read_Number_Of_Supported_Advertising_Sets_Command
     ) -> Any:
-        """Tell how many sets there can be."""
+        """Return how many sets there can be."""
         return hci.HCI_LE_Read_Number_Of_Supported_Advertising_Sets_ReturnParameters(
             status=_SUCCESS, num_supported_advertising_sets=_MOST_SETS
         )
@@ -494,7 +494,7 @@ class VirtualController(Controller):
     def on_hci_le_set_extended_scan_enable_command(
         self, command: hci.HCI_LE_Set_Extended_Scan_Enable_Command
     ) -> _Status:
-        """Start, stop, or start anew; duration and period are not kept."""
+        """Start, stop or restart; duration and period are ignored."""
         self._set_scanning(False)
         self.scan.filter_duplicates = bool(command.filter_duplicates)
         self.scan.is_extended = True
@@ -520,7 +520,7 @@ class VirtualController(Controller):
             self.flush()
 
     def _change(self, advertiser: Advertiser, **values: Any) -> None:
-        """Change what is sent; packets planned already carry the new."""
+        """Change what is sent; packets that are already planned carry the new data."""
         enabled = advertiser.enabled
         if enabled:
             self._air.end(advertiser)

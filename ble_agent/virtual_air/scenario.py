@@ -1,4 +1,4 @@
-"""What a virtual air is told: who is where when, and how the air carries signals."""
+"""Scenario of a virtual air: its controllers, where they are, and how signals travel."""
 
 from __future__ import annotations
 
@@ -28,40 +28,40 @@ _NUMBERS = {
 
 
 class AirMode(enum.Enum):
-    """Which commands for advertising and scanning every controller of an air understands."""
+    """Commands for advertising and scanning that the controllers of an air support."""
 
     LEGACY = "legacy"
-    """Those of Bluetooth 4 only, as on a Raspberry Pi."""
+    """Only those of Bluetooth 4, as on a Raspberry Pi."""
     EXTENDED = "extended"
-    """Those of Bluetooth 5 only."""
+    """Only those of Bluetooth 5."""
     BOTH = "both"
-    """Either family, but after one of them the other is refused until a reset."""
+    """Both families, but after one of them the other is refused until a reset."""
 
 
 class Waypoint(NamedTuple):
-    """Where a controller is at a moment."""
+    """Position of a controller at one time."""
 
     seconds: float
-    """Since the scenario's start."""
+    """Seconds since the scenario's start."""
     x_m: float
     y_m: float
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A controller's name and the way it takes.
+    """A controller's name and path.
 
     Raises
     ------
     InvalidValue
-        When the name is unusable, the way empty or not in the order of time.
+        When the name is unusable, or the path is empty or not ordered by time.
     """
 
     name: str
     path: tuple[Waypoint, ...] = (Waypoint(0.0, 0.0, 0.0),)
-    """Straight and steady between waypoints; before the first and after the last it stands."""
+    """Straight and steady between waypoints; it stands before the first and after the last."""
     port: int = 0
-    """The TCP port to serve it on; 0 for any free one."""
+    """TCP port to serve it on; 0 for any free one."""
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > 40 or not self.name.isprintable():
@@ -77,7 +77,7 @@ class Place:
             raise InvalidValue(f"controller {self.name}: path must be in the order of time")
 
     def at(self, seconds: float) -> tuple[float, float]:
-        """Return x and y, in metres, so many seconds after the start."""
+        """Return x and y in metres, `seconds` after the start."""
         after = bisect_right(self.path, seconds, key=lambda waypoint: waypoint.seconds)
         if after == 0:
             return self.path[0].x_m, self.path[0].y_m
@@ -94,17 +94,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two controllers between which the signal strength is set, whatever their places.
+    """Two controllers with a fixed signal strength between them, wherever they are.
 
     Raises
     ------
     InvalidValue
-        When it is not two, or the strength is out of range.
+        When the two are the same, or the strength is out of range.
     """
 
     between: tuple[str, str]
     rssi_dbm: float
-    """The mean of what either hears of the other."""
+    """Mean strength at which each hears the other."""
 
     def __post_init__(self) -> None:
         one, other = self.between
@@ -116,17 +116,17 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """An air and the controllers in it.
+    """An air and its controllers.
 
-    The signal strength of a packet is `transmit_dbm` − path loss + noise, where the path loss over
-    d metres is `path_loss_at_1m_db` + 10 · `path_loss_exponent` · log10 d; or, between two for
-    whom it is set, what is set + noise.
+    The signal strength of a packet is `transmit_dbm` − path loss + noise. The path loss over d
+    metres is `path_loss_at_1m_db` + 10 · `path_loss_exponent` · log10 d. Between a `Pair` the
+    strength is the pair's + noise.
 
     Raises
     ------
     InvalidValue
-        When a value is out of range, two controllers share a name, or a pair names none of them or
-        is there twice.
+        When a value is out of range, two controllers share a name, or a pair is listed twice or
+        names an unknown controller.
     """
 
     places: tuple[Place, ...]
@@ -137,17 +137,17 @@ class Scenario:
     path_loss_at_1m_db: float = 40.0
     """40 in free space at 2.4 GHz."""
     noise_db: float = 0.0
-    """Standard deviation of every packet's signal strength."""
+    """Standard deviation of a packet's signal strength."""
     loss: float = 0.0
-    """Share of packets that a receiver misses, 0 to 1."""
+    """Fraction of packets that a receiver misses, 0 to 1."""
     sensitivity_dbm: float = -100.0
     """Weaker packets are not heard."""
     seed: int = 1
-    """Where loss, noise and the delays of advertising come from."""
+    """Seed of loss, noise and the delays of advertising."""
     start: float | None = None
-    """The clock's time at second 0 (UTC Unix seconds); None for when the air starts."""
+    """The clock's time at second 0 (UTC Unix seconds); None for the start of the air."""
     pairs: tuple[Pair, ...] = ()
-    """Between whom the signal strength is set."""
+    """Pairs with a fixed signal strength."""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.places) <= _MOST_CONTROLLERS:
@@ -158,7 +158,7 @@ class Scenario:
         for pair in self.pairs:
             for name in pair.between:
                 if name not in names:
-                    raise InvalidValue(f"[[pair]] names {name!r:.40}, which is no controller")
+                    raise InvalidValue(f"[[pair]]: unknown controller {name!r:.40}")
         if len({frozenset(pair.between) for pair in self.pairs}) < len(self.pairs):
             raise InvalidValue("two [[pair]] are between the same controllers")
         for name, (low, high) in _NUMBERS.items():
@@ -175,12 +175,12 @@ class Scenario:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a TOML file; ``docs/virtual-air.md`` describes it.
+        """Read a TOML file; its fields are in ``docs/virtual-air.md``.
 
         Raises
         ------
         InvalidValue
-            When it cannot be read or a value is wrong; the text names file and field.
+            When it cannot be read, or a value is wrong; the text names file and field.
         """
         try:
             with path.open("rb") as stream:
@@ -195,7 +195,7 @@ class Scenario:
 
     @classmethod
     def from_table(cls, document: Mapping[str, Any]) -> Self:
-        """Read what TOML holds: a table `air` and arrays of tables `controller` and `pair`.
+        """Read the tables of a TOML file: `air`, and arrays of `controller` and `pair`.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class Scenario:
         """
         for name in document:
             if name not in ("air", "controller", "pair"):
-                raise InvalidValue(f"{name!r:.40} is no part of a scenario")
+                raise InvalidValue(f"unknown section {name!r:.40}: use air, controller or pair")
         settings = document.get("air", {})
         controllers, pairs = document.get("controller", []), document.get("pair", [])
         if (
@@ -217,7 +217,7 @@ class Scenario:
         values: dict[str, Any] = {}
         for name, value in settings.items():
             if name not in known:
-                raise InvalidValue(f"{name!r:.40} is no field of [air]")
+                raise InvalidValue(f"[air]: unknown field {name!r:.40}")
             values[name] = _air_value(name, value)
         return cls(
             places=tuple(_place(controller) for controller in controllers),
@@ -245,7 +245,7 @@ def _place(controller: Any) -> Place:
         raise InvalidValue("every [[controller]] needs a name")
     for name in controller:
         if name not in ("name", "path", "port"):
-            raise InvalidValue(f"{name!r:.40} is no field of [[controller]]")
+            raise InvalidValue(f"[[controller]]: unknown field {name!r:.40}")
     port = controller.get("port", 0)
     if type(port) is not int:
         raise InvalidValue("port must be an integer")

@@ -28,7 +28,7 @@ class Run:
 
     def __init__(self, first: float) -> None:
         self.first = first
-        """When the first packet was sent, by the air's clock (UTC Unix seconds)."""
+        """Time of the first packet by the air's clock (UTC Unix seconds)."""
         self.last = first
         self.count = 0
         self.rssi_min = 127
@@ -107,7 +107,7 @@ class TraceWriter:
     Raises
     ------
     StoreError
-        When the file cannot be opened; `close` raises it when a line could not be written.
+        When the file cannot be opened; `close` raises it if a line could not be written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -116,17 +116,17 @@ class TraceWriter:
         self._failure: StoreError | None = None
         if path is not None:
             try:
-                # Line by line, so that a reader never waits for a run that has ended.
+                # Line by line, so that a reader sees every run as soon as it ends.
                 self._file = path.open("w", encoding="utf-8", buffering=1)
             except OSError as error:
                 raise self._error(error) from error
 
     def write_sent(self, sender: str, address: str, data: bytes, run: Run) -> None:
-        """Write the end of what a sender sent without a change or a break."""
+        """Write a run that a sender has ended."""
         self._write({"kind": "sent", "sender": sender}, address, data, run, {})
 
     def write_heard(self, sender: str, receiver: str, address: str, data: bytes, run: Run) -> None:
-        """Write the end of what a receiver heard of it in one scan."""
+        """Write the part of a run that a receiver heard in one scan."""
         self._write(
             {"kind": "heard", "sender": sender, "receiver": receiver},
             address,
@@ -140,12 +140,12 @@ class TraceWriter:
         )
 
     def close(self) -> None:
-        """Close the file; runs not written by now are lost.
+        """Close the file; runs that were not written are lost.
 
         Raises
         ------
         StoreError
-            When the file is not complete.
+            When the file is incomplete.
         """
         file, self._file = self._file, None
         if file is not None:
@@ -169,7 +169,7 @@ class TraceWriter:
         try:
             self._file.write(json.dumps(line | signal, separators=(",", ":")) + "\n")
         except OSError as error:
-            # The air goes on: a client's command is no place to fail for a full disk.
+            # The air continues: a client's command must not fail because of a full disk.
             self._failure = self._error(error)
 
     def _error(self, error: OSError) -> StoreError:

@@ -115,7 +115,7 @@ def load_platform() -> AndroidPlatform:
     Raises
     ------
     RadioError
-        When there is none: this is not an Android app.
+        Outside an Android app.
     """
     for module, bridge in (("java", _Chaquopy), ("jnius", _Pyjnius)):
         try:

@@ -21,7 +21,7 @@ import pytest
 from ble_agent.air.agent import Agent, Keys
 from ble_agent.air.encounter_log import EncounterLog, Upkeep
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.air.persistence import LateStore
+from ble_agent.air.persistence import Persistence
 from ble_agent.air.schedule import CONTINUOUS, Schedule
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.store.database import open_store
@@ -233,7 +233,7 @@ async def test_an_adapter_absent_at_the_start_is_an_error(tmp_path: Path) -> Non
 
 async def test_status_learns_of_an_adapter_that_could_not_even_be_opened(tmp_path: Path) -> None:
     radio = ScriptedRadio(EagerClock(START), fail=failing(RadioFault.NO_ADAPTER, "open", times=1))
-    with LateStore(tmp_path, radio.clock) as store:
+    with Persistence(tmp_path, radio.clock) as store:
         store.open()
         store.note_radio("scripted", None)
         agent = Agent(
@@ -251,7 +251,7 @@ async def test_status_learns_of_an_adapter_that_could_not_even_be_opened(tmp_pat
 
 
 def test_a_disk_that_cannot_even_be_read_is_no_fault_of_the_radio(tmp_path: Path) -> None:
-    with LateStore(tmp_path, EagerClock(START)) as store:
+    with Persistence(tmp_path, EagerClock(START)) as store:
         store.open()
         with open_store(tmp_path) as db:
             db.execute("DROP TABLE state")
@@ -562,7 +562,7 @@ async def test_a_start_without_a_disk_is_mended_within_six_minutes_of_one(tmp_pa
         return open_store(home)
 
     radio = ScriptedRadio(clock, until=3 * 3600)
-    with LateStore(tmp_path, clock, open_database=opened) as store:
+    with Persistence(tmp_path, clock, open_database=opened) as store:
         agent = Agent(radio, store, store.log, Schedule(Random(1)), Metadata(0))
         radio.stop = agent.stop
         await asyncio.wait_for(agent.run(), 30)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.air.persistence import LateStore
+from ble_agent.air.persistence import Persistence
 from ble_agent.authority.client import ServerClient
 from ble_agent.exposures.check import check
 from ble_agent.store.database import open_store
@@ -77,7 +77,7 @@ def test_an_address_is_held_to_the_time_however_it_is_written(server: FakeServer
 
 def started(home: Path, clock: ManualClock, *, hours: int = 0) -> None:
     """Start an agent, let it listen every hour for so many hours, and end it."""
-    with LateStore(home, clock) as store:
+    with Persistence(home, clock) as store:
         store.next_advertisement(clock.now(), METADATA)
         for hour in range(hours + 1):
             clock.advance(3600.0 if hour else 0.0)
@@ -110,7 +110,7 @@ def test_a_start_without_the_time_takes_no_doubt_away(tmp_path: Path) -> None:
     started(tmp_path, ManualClock(NOW), hours=5)
     started(tmp_path, ManualClock(NOW + 365 * DAY), hours=1)
     clock = ManualClock(1000.0)
-    with LateStore(tmp_path, clock) as store:
+    with Persistence(tmp_path, clock) as store:
         store.next_advertisement(clock.now(), METADATA)
         store.log.commit(store.log.begin())
         clock.jump(NOW + 365 * DAY + 7200)
