@@ -1,1 +1,1 @@
-"""One device: sends and records identifiers, fetches key files, and tells its owner."""
+"""One device: it sends and records identifiers, fetches key files and informs its owner."""
