@@ -1,7 +1,9 @@
 """Output of the server's commands for the person who types them."""
 
+import base64
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ from click.testing import CliRunner, Result
 from server.app.cli import server
 from server.config import load_settings
 from server.store.files import write_durably
-from tests.server.homes import make_home
+from tests.server.homes import NOW, TODAY, make_home, open_server
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 
 
@@ -200,3 +202,31 @@ def test_a_code_may_be_of_today_where_the_day_has_begun(
     assert json.loads(issue("2026-11-24").output)["code"]
     refused = str(issue("2026-11-25").exception)
     assert refused == "--symptom-date is in the future: today is 2026-11-24"
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [(1, "1 key accepted (1 new)"), (2, "2 keys accepted (2 new)")],
+)
+def test_numbers_agree_with_their_nouns(tmp_path: Path, keys: int, text: str) -> None:
+    opened = open_server(tmp_path / "home")
+    opened.close()
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"temporaryExposureKeys": [key_fields(n) for n in range(keys)]}))
+    environment = {"TRUYVET_CLOCK": str(int(NOW))}
+
+    def output(*arguments: str) -> str:
+        command = [*arguments, "--home", str(opened.settings.home)]
+        return CliRunner().invoke(server, command, env=environment).output.strip()
+
+    assert output("publish-keys", str(file)) == text
+    assert output("export") == "0 key files written"
+    assert output("cleanup") == "0 keys, 0 windows of key files, 0 codes or tokens removed"
+
+
+def key_fields(days: int) -> dict[str, object]:
+    return {
+        "key": base64.b64encode(secrets.token_bytes(16)).decode(),
+        "rollingStartNumber": TODAY - 144 * (days + 1),
+        "rollingPeriod": 144,
+    }
