@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distribution, entry_points
 from pathlib import Path
 
@@ -227,3 +229,35 @@ def test_a_missing_library_is_one_line_with_what_to_type(
     assert done.returncode == 1
     install = f"run pip install '.[{extra}]' in the project's folder"
     assert done.stderr == f"truyvet: {library} is not installed: {install}\n"
+
+
+def floors() -> dict[str, tuple[str, str]]:
+    """By the name of each contract of layers, a module of its lowest floor and its highest."""
+    found = {}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    for contract in settings["contracts"]:
+        if contract["type"] == "layers":
+            container = f"{contract['containers'][0]}." if "containers" in contract else ""
+            highest = contract["layers"][0].partition("|")[0].strip()
+            lowest = contract["layers"][-1].rpartition("|")[2].strip()
+            found[contract["name"]] = (container + lowest, container + highest)
+    return found
+
+
+def test_a_planted_import_upwards_breaks_every_contract_of_floors(tmp_path: Path) -> None:
+    for package in PACKAGES:
+        only_sources = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=only_sources)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for lowest, highest in floors().values():
+        path = tmp_path / lowest.replace(".", "/")
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        with file.open("a") as source:
+            source.write(f"\nimport {highest}\n")
+    program = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run(
+        [program, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    broken = {line.removesuffix(" BROKEN") for line in done.stdout.splitlines() if "BROKEN" in line}
+    assert set(floors()) <= broken
