@@ -103,6 +103,11 @@ class ManualClock(Clock):
         """Tell the seconds passed by `advance`; `jump` does not count."""
         return self._monotonic
 
+    @property
+    def sleepers(self) -> int:
+        """Number of tasks that wait for this clock."""
+        return sum(not future.done() for _, _, future in self._sleepers)
+
     async def sleep(self, seconds: float) -> None:
         """Wait until `advance` has passed so many seconds."""
         if seconds <= 0:

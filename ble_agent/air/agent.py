@@ -10,10 +10,9 @@ from typing import Protocol, TypeVar
 
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.schedule import Action, Schedule
-from ble_agent.messages.adapters import radio_text
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
-from ble_agent.messages.filled import in_language
+from ble_agent.messages.radio import radio_text
 from ble_agent.radio.protocol import Radio
 from ble_agent.service import notify
 from tracing_core.errors import RadioError, RadioFault, StoreBusy, StoreError, TracingError
@@ -139,7 +138,7 @@ class Agent:
                 async with self._radio:
                     if not opened:
                         line = radio_text("log_using_radio", radio=self._radio.name)
-                        _logger.info("%s", in_language(line, self._language))
+                        _logger.info("%s", line.in_(self._language))
                         notify("READY=1")
                     opened = True
                     self._on_radio_change(None)

@@ -22,7 +22,6 @@ from ble_agent.exposures.check import check as check_exposures
 from ble_agent.exposures.check import recall
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
-from ble_agent.messages.filled import in_language
 from ble_agent.messages.language import date_text, path_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.radio.protocol import Finding
@@ -192,7 +191,7 @@ def self_test(config: AgentConfig, clock: Clock) -> Outcome:
         text = explain(error, config.lang)
         facts = {"ok": False, "findings": [{"ok": False, "text": text}]}
         return Outcome(facts, f"✘ {text}")
-    said = [{"ok": found.ok, "text": in_language(found.text, config.lang)} for found in findings]
+    said = [{"ok": found.ok, "text": found.text.in_(config.lang)} for found in findings]
     ok = all(found.ok for found in findings)
     lines = [f"{'✔' if each['ok'] else '✘'} {each['text']}" for each in said]
     return Outcome({"ok": ok, "findings": said}, "\n".join(lines))

@@ -11,7 +11,6 @@ from itertools import pairwise
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
 from ble_agent.demo.texts import demo_text
 from ble_agent.demo.truth import scans
-from ble_agent.messages.filled import in_language
 from ble_agent.virtual_air.trace import Trace
 from tracing_core.configuration.env2 import NO_LEVEL
 
@@ -122,7 +121,7 @@ class Picture:
         return "\n".join([*parts, "</svg>"]) + "\n"
 
     def _words(self, name: str, /, **values: object) -> str:
-        return in_language(demo_text(name, **values), self._language)
+        return demo_text(name, **values).in_(self._language)
 
     def _x(self, seconds: float) -> float:
         part = min(max(seconds / SECONDS, 0.0), 1.0)

@@ -22,7 +22,6 @@ from ble_agent.demo.processes import Processes
 from ble_agent.demo.story import AFFECTED, NAMES, SECONDS, Story
 from ble_agent.demo.table import show_table
 from ble_agent.demo.texts import day_text, demo_text, level_text
-from ble_agent.messages.filled import in_language
 from ble_agent.messages.language import Text
 from ble_agent.virtual_air.trace import Trace
 from tracing_core.errors import MissingExtra, StoreError, TracingError
@@ -52,11 +51,11 @@ def run(out: Path, seed: int, language: str = "en") -> int:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         fault = demo_text("folder_unusable", folder=out, reason=error.strerror)
-        raise StoreError(in_language(fault, language)) from error
+        raise StoreError(fault.in_(language)) from error
     start = time.monotonic()
 
     def on_step(step: Text) -> None:
-        click.echo(f"{time.monotonic() - start:5.1f} s  {in_language(step, language)}")
+        click.echo(f"{time.monotonic() - start:5.1f} s  {step.in_(language)}")
 
     with tempfile.TemporaryDirectory(prefix="truyvet-demo-") as name:
         folder = Path(name)
@@ -86,7 +85,7 @@ async def _play(
             answers = await play.find_out()
             return play, trace, play.judge(trace, answers)
     except asyncio.CancelledError as error:
-        raise TracingError(in_language(demo_text("stopped"), language)) from error
+        raise TracingError(demo_text("stopped").in_(language)) from error
 
 
 def _card(outcome: Outcome, language: str) -> Card:
@@ -99,7 +98,7 @@ def _card(outcome: Outcome, language: str) -> Card:
             demo_text("card_date", date=day_text(day["date"])),
             demo_text("card_minutes", minutes=day["minutes"]),
         ]
-    words = tuple(in_language(line, language) for line in lines)
+    words = tuple(line.in_(language) for line in lines)
     return Card(outcome.answer["level"], words, outcome.fault is None)
 
 
@@ -120,12 +119,9 @@ def _draw(play: Play, trace: Trace, outcomes: Mapping[str, Outcome], language: s
         trace,
         began=play.began,
         cards={name: _card(outcome, language) for name, outcome in outcomes.items()},
-        steps=[
-            (in_language(when, language), in_language(what, language))
-            for when, what in _steps(play)
-        ],
-        title=in_language(demo_text("title"), language),
-        subtitle=in_language(demo_text("subtitle", date=date, minutes=SECONDS // 60), language),
+        steps=[(when.in_(language), what.in_(language)) for when, what in _steps(play)],
+        title=demo_text("title").in_(language),
+        subtitle=demo_text("subtitle", date=date, minutes=SECONDS // 60).in_(language),
         language=language,
     ).svg()
 
@@ -154,14 +150,14 @@ def conclude(
         answers.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         fault = demo_text("folder_unwritable", folder=out, reason=error.strerror)
-        raise StoreError(in_language(fault, language)) from error
+        raise StoreError(fault.in_(language)) from error
     click.echo()
     show_table(outcomes, language)
     click.echo()
-    click.echo(in_language(demo_text("files", picture=picture, answers=answers), language))
+    click.echo(demo_text("files", picture=picture, answers=answers).in_(language))
     wrong = [NAMES[name] for name, outcome in outcomes.items() if outcome.fault is not None]
     if wrong:
-        click.echo(in_language(demo_text("wrong", names=", ".join(wrong)), language), err=True)
+        click.echo(demo_text("wrong", names=", ".join(wrong)).in_(language), err=True)
         return 1
-    click.echo(in_language(demo_text("all_true"), language))
+    click.echo(demo_text("all_true").in_(language))
     return 0

@@ -11,7 +11,6 @@ from ble_agent.demo.play import Outcome
 from ble_agent.demo.story import AFFECTED, NAMES
 from ble_agent.demo.texts import day_text, demo_text, level_text, levels_text
 from ble_agent.demo.truth import Truth
-from ble_agent.messages.filled import in_language
 from ble_agent.messages.language import Text
 
 __all__ = ["answer_in_words", "show_table", "truth_in_words"]
@@ -72,7 +71,7 @@ def _rows(outcomes: Mapping[str, Outcome], language: str) -> list[tuple[str, ...
         )
         for name, outcome in outcomes.items()
     ]
-    return [tuple(in_language(cell, language) for cell in row) for row in rows]
+    return [tuple(cell.in_(language) for cell in row) for row in rows]
 
 
 def show_table(outcomes: Mapping[str, Outcome], language: str = "en") -> None:

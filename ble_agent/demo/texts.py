@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ble_agent.messages.filled import filled
-from ble_agent.messages.language import Text
+from ble_agent.messages.language import Text, filled
 
 __all__ = ["DEMO_TEXTS", "day_text", "demo_text", "level_text", "levels_text"]
 

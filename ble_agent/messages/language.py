@@ -5,13 +5,34 @@ from __future__ import annotations
 import datetime
 import os
 import unicodedata
+from collections.abc import Mapping
 
 from tracing_core.texts import LANGUAGES, Text, default_language
 
-__all__ = ["LANGUAGES", "Text", "date_text", "default_language", "is_yes", "path_text"]
+__all__ = [
+    "LANGUAGES",
+    "Text",
+    "date_text",
+    "default_language",
+    "filled",
+    "is_yes",
+    "path_text",
+]
 
 # Answers that mean yes, as `unicodedata` composes them; every other answer means no.
 _YES = {"en": ("y", "yes"), "vi": ("c", "có", "co", "y", "yes")}
+
+
+def filled(text: Text, values: Mapping[str, object]) -> Text:
+    """Return a text with its placeholders filled.
+
+    A value that is itself a `Text` is filled in by language.
+    """
+    english = {key: value.en if isinstance(value, Text) else value for key, value in values.items()}
+    vietnamese = {
+        key: value.vi if isinstance(value, Text) else value for key, value in values.items()
+    }
+    return Text(text.filled("en", **english), text.filled("vi", **vietnamese))
 
 
 def is_yes(answer: str, language: str) -> bool:

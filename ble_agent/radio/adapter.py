@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from ble_agent.messages.adapters import radio_error, radio_text
 from ble_agent.messages.explanation import explain
-from ble_agent.messages.filled import in_language
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import radio_error, radio_text
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.radio.real_time import Timeouts, slept_seconds
 from ble_agent.radio.reception import Reception
@@ -267,7 +266,7 @@ class AdapterRadio(abc.ABC):
 
     def _log(self, level: int, name: str, /, **values: object) -> None:
         """Write a line of the catalogue to the log, in the owner's language."""
-        _logger.log(level, "%s", in_language(radio_text(name, **values), self._language))
+        _logger.log(level, "%s", radio_text(name, **values).in_(self._language))
 
     def _lose(self, why: Text) -> None:
         """Note that the adapter must be opened again; only the first reason counts."""

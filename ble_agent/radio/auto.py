@@ -10,10 +10,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from ble_agent.messages.adapters import RADIO_TEXTS, radio_error, radio_text
 from ble_agent.messages.explanation import explain
-from ble_agent.messages.filled import in_language
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import RADIO_TEXTS, radio_error, radio_text
 from ble_agent.radio.protocol import Capabilities, Finding, Heard, Radio
 from tracing_core.clock import Clock
 from tracing_core.errors import AdvertisementFault, MissingExtra, RadioError, RadioFault
@@ -155,7 +154,7 @@ class AutoRadio:
             for kind, why in self._failures.items()
         ]
         for line in lines:
-            _logger.info("%s", in_language(line, self._language))
+            _logger.info("%s", line.in_(self._language))
 
 
 def _is_android() -> bool:

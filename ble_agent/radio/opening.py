@@ -6,8 +6,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-from ble_agent.messages.adapters import radio_error
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import radio_error
 from ble_agent.radio.protocol import Radio
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioFault, require

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ble_agent.messages.adapters import radio_text
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import radio_text
 from ble_agent.radio.protocol import Finding, Heard, Radio
 from tracing_core.errors import RadioError
 from tracing_core.protocol.advertisement import Advertisement

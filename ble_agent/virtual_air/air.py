@@ -28,7 +28,7 @@ from bumble import hci
 from bumble.core import InvalidPacketError
 from bumble.transport.common import PacketParser
 
-from ble_agent.messages.adapters import radio_error
+from ble_agent.messages.radio import radio_error
 from ble_agent.virtual_air.controller import Advertiser, VirtualController
 from ble_agent.virtual_air.scenario import Place, Scenario
 from ble_agent.virtual_air.trace import Run, TraceWriter

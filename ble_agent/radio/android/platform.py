@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from ble_agent.messages.adapters import radio_error
+from ble_agent.messages.radio import radio_error
 from tracing_core.errors import RadioFault
 
 __all__ = ["AndroidPlatform", "load_platform"]

@@ -22,7 +22,7 @@ from bleak.exc import (
 )
 from bleak.uuids import normalize_uuid_16
 
-from ble_agent.messages.adapters import radio_error
+from ble_agent.messages.radio import radio_error
 from ble_agent.radio.adapter import AdapterRadio
 from ble_agent.radio.android.platform import AndroidPlatform, load_platform
 from ble_agent.radio.protocol import Capabilities

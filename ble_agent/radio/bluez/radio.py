@@ -21,8 +21,8 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
 from bleak.uuids import normalize_uuid_16
 
-from ble_agent.messages.adapters import radio_error, radio_text
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import radio_error, radio_text
 from ble_agent.radio.adapter import AdapterRadio, retrieve
 from ble_agent.radio.bluez.advertisement import BluezAdvertisement
 from ble_agent.radio.bluez.service import Adapter, BluezService, refusal

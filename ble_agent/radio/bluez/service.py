@@ -11,8 +11,8 @@ from dbus_fast import AuthError, BusType, Message, MessageType, Variant, unpack_
 from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface
 
-from ble_agent.messages.adapters import radio_error, radio_text
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import radio_error, radio_text
 from ble_agent.radio.adapter import SLEPT
 from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault

@@ -18,8 +18,8 @@ from bumble import hci, host
 from bumble.core import ProtocolError
 from bumble.transport.common import Transport
 
-from ble_agent.messages.adapters import radio_error, radio_text
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import radio_error, radio_text
 from ble_agent.radio.adapter import AdapterRadio, retrieve
 from ble_agent.radio.hci.commands import CommandSet, ExtendedCommands, LegacyCommands, draw_address
 from ble_agent.radio.hci.transport import close_hci, open_hci

@@ -16,7 +16,7 @@ from bumble.transport.common import (
     TransportSpecError,
 )
 
-from ble_agent.messages.adapters import radio_error
+from ble_agent.messages.radio import radio_error
 from ble_agent.radio.quotation import quote
 from tracing_core.errors import RadioError, RadioFault
 

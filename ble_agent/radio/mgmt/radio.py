@@ -15,7 +15,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
 
-from ble_agent.messages.adapters import radio_error, radio_text
+from ble_agent.messages.radio import radio_error, radio_text
 from ble_agent.radio.adapter import SLEPT, AdapterRadio
 from ble_agent.radio.mgmt.channel import (
     NO_INDEX,

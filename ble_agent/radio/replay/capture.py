@@ -12,7 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 
-from ble_agent.messages.adapters import radio_error
+from ble_agent.messages.radio import radio_error
 from tracing_core.errors import RadioFault
 
 __all__ = ["CapturedPacket", "PacketKind", "read_capture"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ble_agent.messages.adapters import radio_error, radio_text
+from ble_agent.messages.radio import radio_error, radio_text
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.radio.reception import Reception
 from ble_agent.radio.replay.capture import PacketKind, read_capture

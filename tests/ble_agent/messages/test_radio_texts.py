@@ -6,10 +6,9 @@ import string
 
 import pytest
 
-from ble_agent.messages.adapters import RADIO_TEXTS, radio_error, radio_text
 from ble_agent.messages.explanation import explain
-from ble_agent.messages.filled import in_language
 from ble_agent.messages.language import Text
+from ble_agent.messages.radio import RADIO_TEXTS, radio_error, radio_text
 from tracing_core.errors import RadioFault
 
 
@@ -39,7 +38,7 @@ def test_a_fault_keeps_its_detail_in_either_language() -> None:
 def test_a_text_inside_a_text_is_filled_in_by_language() -> None:
     why = radio_text("no_answer", command="RESET")
     text = radio_text("went_away", name="hci:usb:0", why=why)
-    assert "hci:usb:0" in in_language(text, "vi")
+    assert "hci:usb:0" in text.in_("vi")
     assert text == Text(
         "the adapter behind hci:usb:0 went away (it does not answer RESET: restart it)",
         "mất kết nối với bộ điều hợp của hci:usb:0"

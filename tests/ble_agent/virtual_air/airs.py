@@ -62,7 +62,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def sleepers(radio: Radio) -> int:
     """How many wait for the radio's clock, which tests move."""
     assert isinstance(radio.clock, ManualClock)
-    return sum(not sleeper.done() for _, _, sleeper in radio.clock._sleepers)
+    return radio.clock.sleepers
 
 
 async def begin_scan(
