@@ -26,13 +26,20 @@ so that a misspelt one is never silently 0.
 
 from __future__ import annotations
 
-import enum
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any
 
 from tracing_core.errors import InvalidValue
+from tracing_core.json_object import (
+    JSONObject,
+    check_known,
+    read_array,
+    read_integer,
+    read_line,
+    read_number,
+    read_word,
+)
 from tracing_core.protocol.diagnosis_key import MAX_DAYS_SINCE_ONSET, ReportType
 from tracing_core.protocol.exposure_window import Infectiousness
 
@@ -62,61 +69,11 @@ _LONGEST_NAME = 100
 _LONGEST_SOURCE = 10_000
 _ONSET_DAYS = 2 * MAX_DAYS_SINCE_ONSET + 1
 
-_Word = TypeVar("_Word", bound=enum.Enum)
 
-
-def _number(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidValue(f"{name} must be a number")
-    if not low <= value <= high:
-        limit = f"{low:g} or more" if high == sys.float_info.max else f"{low:g} to {high:g}"
-        raise InvalidValue(f"{name} must be {limit}, not {value!r:.40}")
-    return float(value)
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise InvalidValue(f"{name} must be a whole number from {low} to {high}")
-    return value
-
-
-def _finite(name: str, value: Any) -> float:
-    return _number(name, value, 0.0, sys.float_info.max)
-
-
-def _text(name: str, value: Any, longest: int) -> str:
-    # Levels are shown to owners, and terminals obey control characters.
-    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
-        raise InvalidValue(f"{name} must be one line of at most {longest} characters")
-    return value
-
-
-def _object(name: str, value: Any, known: frozenset[str]) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidValue(f"{name} must be a JSON object")
-    for key in value:
-        if key not in known:
-            raise InvalidValue(f"{name}: {key!r:.60} is no field of it")
-    return value
-
-
-def _list(name: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise InvalidValue(f"{name} must be a JSON array")
-    return value
-
-
-def _required(name: str, value: Mapping[str, Any], key: str) -> Any:
-    if key not in value:
-        raise InvalidValue(f"{name}: {key} is missing")
-    return value[key]
-
-
-def _word(name: str, value: Any, kind: type[_Word]) -> _Word:
-    words = {member.name.lower(): member for member in kind}
-    if not isinstance(value, str) or value not in words:
-        raise InvalidValue(f"{name} must be one of {', '.join(words)}")
-    return words[value]
+def _object(name: str, value: Any, known: frozenset[str]) -> JSONObject:
+    fields = JSONObject(value, name, where=f"{name}: ")
+    check_known(fields.fields, known, f"{name}: ")
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,25 +107,27 @@ class DailySummariesConfig:
         if len(thresholds) != 3:
             raise InvalidValue("attenuation_thresholds_db must have three entries")
         for threshold in thresholds:
-            _whole("attenuation_thresholds_db", threshold, 0, _MAX_THRESHOLD_DB)
+            read_integer(threshold, "attenuation_thresholds_db", 0, _MAX_THRESHOLD_DB)
         if not thresholds[0] < thresholds[1] < thresholds[2]:
             raise InvalidValue("attenuation_thresholds_db must rise strictly")
         if len(weights) != 4:
             raise InvalidValue("attenuation_bucket_weights must have four entries")
         for weight in weights:
-            _number("attenuation_bucket_weights", weight, 0, _MAX_WEIGHT)
+            read_number(weight, "attenuation_bucket_weights", 0, _MAX_WEIGHT)
         for report_type, weight in self.report_type_weights.items():
             if report_type not in SUMMARISED_REPORT_TYPES:
                 raise InvalidValue(
                     f"report_type_weights: {report_type.name.lower()} is never summarised"
                 )
-            _number("report_type_weights", weight, 0, _MAX_WEIGHT)
+            read_number(weight, "report_type_weights", 0, _MAX_WEIGHT)
         for infectiousness, weight in self.infectiousness_weights.items():
             if infectiousness is Infectiousness.NONE:
                 raise InvalidValue("infectiousness_weights: none is never summarised")
-            _number("infectiousness_weights", weight, 0, _MAX_WEIGHT)
-        _whole("days_since_exposure_threshold", self.days_since_exposure_threshold, 0, 2**31 - 1)
-        _finite("minimum_window_score", self.minimum_window_score)
+            read_number(weight, "infectiousness_weights", 0, _MAX_WEIGHT)
+        read_integer(
+            self.days_since_exposure_threshold, "days_since_exposure_threshold", 0, 2**31 - 1
+        )
+        read_number(self.minimum_window_score, "minimum_window_score", 0)
 
     @classmethod
     def from_json(cls, value: Any) -> DailySummariesConfig:
@@ -188,27 +147,27 @@ class DailySummariesConfig:
             known.get("infectiousness_weights", {}),
             frozenset({"standard", "high"}),
         )
-        thresholds = _required(name, known, "attenuation_thresholds_db")
-        weights = _required(name, known, "attenuation_bucket_weights")
+        thresholds = known["attenuation_thresholds_db"]
+        weights = known["attenuation_bucket_weights"]
         return cls(
-            attenuation_thresholds_db=tuple(_list("attenuation_thresholds_db", thresholds)),
+            attenuation_thresholds_db=tuple(read_array(thresholds, "attenuation_thresholds_db")),
             attenuation_bucket_weights=tuple(
-                _number("attenuation_bucket_weights", weight, 0, _MAX_WEIGHT)
-                for weight in _list("attenuation_bucket_weights", weights)
+                read_number(weight, "attenuation_bucket_weights", 0, _MAX_WEIGHT)
+                for weight in read_array(weights, "attenuation_bucket_weights")
             ),
             report_type_weights={
-                ReportType[key.upper()]: _number("report_type_weights", weight, 0, _MAX_WEIGHT)
-                for key, weight in types.items()
+                ReportType[key.upper()]: read_number(weight, "report_type_weights", 0, _MAX_WEIGHT)
+                for key, weight in types.fields.items()
             },
             infectiousness_weights={
-                Infectiousness[key.upper()]: _number(
-                    "infectiousness_weights", weight, 0, _MAX_WEIGHT
+                Infectiousness[key.upper()]: read_number(
+                    weight, "infectiousness_weights", 0, _MAX_WEIGHT
                 )
-                for key, weight in curve.items()
+                for key, weight in curve.fields.items()
             },
             days_since_exposure_threshold=known.get("days_since_exposure_threshold", 0),
-            minimum_window_score=_finite(
-                "minimum_window_score", known.get("minimum_window_score", 0.0)
+            minimum_window_score=read_number(
+                known.get("minimum_window_score", 0.0), "minimum_window_score", 0
             ),
         )
 
@@ -257,10 +216,13 @@ class Classification:
     weighted_duration_at_attenuation_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if not _text("a classification's name", self.name, _LONGEST_NAME) or self.name == NO_LEVEL:
+        if (
+            not read_line(self.name, "a classification's name", _LONGEST_NAME)
+            or self.name == NO_LEVEL
+        ):
             raise InvalidValue(f"a classification's name must not be empty or {NO_LEVEL!r}")
         for part in fields(self)[1:]:
-            _finite(part.name, getattr(self, part.name))
+            read_number(getattr(self, part.name), part.name, 0)
 
     @classmethod
     def from_json(cls, value: Any) -> Classification:
@@ -273,8 +235,10 @@ class Classification:
         """
         names = [part.name for part in fields(cls)]
         known = _object("classifications", value, frozenset(names))
-        thresholds = {name: _finite(name, known[name]) for name in names[1:] if name in known}
-        return cls(_required("classifications", known, "name"), **thresholds)
+        thresholds = {
+            name: read_number(known[name], name, 0) for name in names[1:] if name in known.fields
+        }
+        return cls(known["name"], **thresholds)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, without the thresholds that are 0."""
@@ -325,8 +289,8 @@ class ExposureConfiguration:
             raise InvalidValue(f"classifications must be at most {_MAX_CLASSIFICATIONS}")
         if len({level.name for level in self.classifications}) != len(self.classifications):
             raise InvalidValue("classifications must have different names")
-        _text("name", self.name, _LONGEST_NAME)
-        _text("source", self.source, _LONGEST_SOURCE)
+        read_line(self.name, "name", _LONGEST_NAME)
+        read_line(self.source, "source", _LONGEST_SOURCE)
 
     @classmethod
     def default(cls) -> ExposureConfiguration:
@@ -370,22 +334,23 @@ class ExposureConfiguration:
         known = _object(name, value, frozenset(part.name for part in fields(cls)))
         onset = "days_since_onset_to_infectiousness"
         days = {str(day): day for day in range(-MAX_DAYS_SINCE_ONSET, MAX_DAYS_SINCE_ONSET + 1)}
-        curve = _object(onset, _required(name, known, onset), frozenset(days))
+        curve = _object(onset, known[onset], frozenset(days))
         missing = "infectiousness_when_days_since_onset_missing"
-        levels = _list("classifications", known.get("classifications", []))
+        levels = read_array(known.get("classifications", []), "classifications")
         return cls(
-            daily_summaries=DailySummariesConfig.from_json(
-                _required(name, known, "daily_summaries")
-            ),
+            daily_summaries=DailySummariesConfig.from_json(known["daily_summaries"]),
             days_since_onset_to_infectiousness=_onset_entries(
-                {days[day]: _word(onset, word, Infectiousness) for day, word in curve.items()}
+                {
+                    days[day]: read_word(word, onset, Infectiousness)
+                    for day, word in curve.fields.items()
+                }
             ),
-            infectiousness_when_days_since_onset_missing=_word(
-                missing, _required(name, known, missing), Infectiousness
+            infectiousness_when_days_since_onset_missing=read_word(
+                known[missing], missing, Infectiousness
             ),
-            report_type_when_missing=_word(
+            report_type_when_missing=read_word(
+                known["report_type_when_missing"],
                 "report_type_when_missing",
-                _required(name, known, "report_type_when_missing"),
                 ReportType,
             ),
             classifications=tuple(Classification.from_json(level) for level in levels),

@@ -7,11 +7,11 @@ error in a request, and what may be missing is left out when writing.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from tracing_core.errors import InvalidValue
+from tracing_core.json_object import check_known, is_unicode, parse_json, read_object
 
 __all__ = ["JSONBody"]
 
@@ -24,10 +24,6 @@ _WORDS: dict[Any, str] = {
 
 
 _Body = TypeVar("_Body", bound="JSONBody")
-
-
-def _reject_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
 
 
 class JSONBody:
@@ -61,9 +57,7 @@ class JSONBody:
             When it is not that, or a field is wrong.
         """
         try:
-            # Of bytes it would take UTF-16 and UTF-32 too.
-            text = data if isinstance(data, str) else data.decode()
-            fields = json.loads(text, parse_constant=_reject_constant)
+            fields = parse_json(data)
         except (ValueError, RecursionError) as error:
             raise InvalidValue("the body must be one JSON object in UTF-8") from error
         return cls.from_json(fields)
@@ -107,13 +101,10 @@ def _fields(cls: type[JSONBody]) -> tuple[_Field, ...]:
 
 
 def _read(cls: type[_Body], fields: Any, where: str) -> _Body:
-    if not isinstance(fields, dict):
-        raise InvalidValue(f"{where.rstrip('.') or 'the body'} must be a JSON object")
+    fields = read_object(fields, where.rstrip(".") or "the body")
     known = _fields(cls)
     if not cls._ignores_unknown_fields:
-        unknown = fields.keys() - {field.name for field in known}
-        if unknown:
-            raise InvalidValue(f"{where}{min(unknown)!r:.60} is no field of this request")
+        check_known(fields, {field.name for field in known}, where, of="this request")
     values = {}
     for field in known:
         value = fields.get(field.name)
@@ -141,6 +132,5 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 def _in_range(value: str | float) -> bool:
     if isinstance(value, str):
-        # JSON can name half a surrogate pair, which has no UTF-8.
-        return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+        return is_unicode(value)
     return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63
