@@ -221,12 +221,15 @@ def test_a_flood_in_one_scan_is_bounded_and_counted(tmp_path: Path, monkeypatch)
     assert sum(samples) + dropped == 5 + 98
 
 
-def test_a_scan_that_cannot_be_written_is_written_with_the_next(
-    tmp_path: Path, monkeypatch
-) -> None:
+def wait_briefly(db: Database) -> None:
+    """Let a connection give up on a locked database after 10 ms."""
+    db.conn.execute("PRAGMA busy_timeout = 10")
+
+
+def test_a_scan_that_cannot_be_written_is_written_with_the_next(tmp_path: Path) -> None:
     clock = ManualClock(START)
-    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
     with open_store(tmp_path) as db, open_store(tmp_path) as other:
+        wait_briefly(db)
         log = EncounterLog(db, clock)
         other.conn.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusy, match="in use by another process"):
@@ -317,11 +320,11 @@ def batches(db: Database) -> int:
 
 
 def test_what_is_written_late_is_compared_with_keys_that_were_used_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
     clock = ManualClock(START)
     with open_store(tmp_path) as db, open_store(tmp_path) as other:
+        wait_briefly(db)
         log = EncounterLog(db, clock)
         db.execute("INSERT INTO batch VALUES ('1.zip', 1)")
         hear(log, clock, 1)
