@@ -14,10 +14,10 @@ beside the two hours that matching allows."""
 
 # Which times can be believed.
 #
-# An identifier matches only if it was heard within two hours of its own time, so someone who
-# records identifiers to replay them later must also set the hearing device's clock back. Through
-# NTP that is possible, and clocks go wrong without any attacker: a Raspberry Pi has no battery,
-# and starts at the time of its last shutdown.
+# An identifier matches only if it was heard within two hours of its own time. So someone who
+# replays recorded identifiers must also set the hearing device's clock back. Through NTP that is
+# possible, and clocks go wrong without any attacker: a Raspberry Pi has no battery, and starts at
+# the time of its last shutdown.
 #
 # Comparing with the monotonic clock is not enough: it finds jumps within one process, and starts
 # at zero with the next. Comparing with the latest time ever shown works across restarts, but alone

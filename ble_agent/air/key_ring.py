@@ -32,9 +32,9 @@ __all__ = ["KeyRing"]
 class KeyRing:
     """The keys in the agent's database, each sealed with a secret outside of it.
 
-    The number of an interval is on the disk before its identifier may be sent, and only later
-    numbers of the same key are given out. So no identifier is ever sent again after an
-    interruption, wherever the process died.
+    The number of an interval is on the disk before its identifier may be sent. Only later numbers
+    of the same key are given out. So no identifier is ever sent again after an interruption,
+    wherever the process died.
 
     Parameters
     ----------

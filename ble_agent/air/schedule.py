@@ -40,11 +40,11 @@ LONGEST_ROTATION_SECONDS = 1200.0
 # *began*. How long the next one will take is unknown, so twice the longest time seen yet is set
 # aside.
 #
-# Scans and changes exclude each other: a legacy controller refuses a new address while it scans. A
-# scan that would still run when a change is due therefore waits until after it, and `scanned`
-# leaves room for that wait, so that no gap between scans is longer than `most_gap_seconds`. With
-# continuous scanning there is always a scan in the way: there the change is drawn earlier by the
-# length of a scan, and takes place between two scans.
+# Scans and changes exclude each other: a legacy controller refuses a new address while it scans.
+# So a scan that would still run when a change is due waits until after it. `scanned` leaves room
+# for that wait, and no gap between scans is longer than `most_gap_seconds`. With continuous
+# scanning there is always a scan in the way: there the change is drawn earlier by the length of a
+# scan, and takes place between two scans.
 
 # The system's clock may be slowed a little against the monotonic one; five seconds keep a change
 # that is just ten minutes later from falling into the same interval.

@@ -1,8 +1,8 @@
 """One software controller of a virtual air: HCI's rules for advertising and scanning.
 
 Bumble's controller answers the questions of a starting host. Advertising and scanning are done
-here, because Bumble's delivers no non-connectable packets, reports every packet twice at −50 dBm,
-mistakes the unit of intervals and never refuses a command.
+here: Bumble's delivers no non-connectable packets and reports the others twice, at −50 dBm. It also
+mistakes the unit of intervals, and never refuses a command.
 """
 
 from __future__ import annotations

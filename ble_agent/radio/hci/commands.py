@@ -10,8 +10,8 @@ from bumble import hci
 __all__ = ["CommandSet", "ExtendedCommands", "LegacyCommands", "draw_address"]
 
 _SLOT_MS = 0.625
-# The controller adds a random delay of up to 10 ms to every interval (Core, volume 6, part B,
-# 4.4.2.2.1), so on the air these are the protocol's 200 to 270 ms.
+# On the air these are the protocol's 200 to 270 ms: the controller adds a random delay of up to
+# 10 ms to every interval (Core, volume 6, part B, 4.4.2.2.1).
 _INTERVAL_MIN = int(200 / _SLOT_MS)
 _INTERVAL_MAX = int(260 / _SLOT_MS)
 # The window is as long as the interval: the receiver is always on during a scan.

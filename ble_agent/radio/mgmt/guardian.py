@@ -24,22 +24,22 @@ __all__ = ["Guardian"]
 # Silence after death.
 #
 # An agent that dies must not leave its identifier on the air: it would be sent for hours under one
-# address. Advertisements and monitors that were added through the management channel belong to the
-# adapter, not to the program, so the kernel does not remove them when the program's socket closes.
+# address. But advertisements and monitors of the management channel belong to the adapter, not to
+# the program. The kernel does not remove them when the program's socket closes.
 #
 # The simple ways fail one by one. A signal handler or `finally` does not run after kill -9, or
-# when memory runs out. The kernel's own timeout does end an advertisement, but on a controller
-# with extended advertising Linux passes it on as milliseconds in 16 bits, so that 20 minutes
-# become 20 seconds. Nothing at all ends a monitor, which keeps the adapter listening and a legacy
-# controller from taking another address.
+# when memory runs out. The kernel's own timeout ends an advertisement, but with extended
+# advertising Linux passes it on as milliseconds in 16 bits, and 20 minutes become 20 seconds.
+# Nothing at all ends a monitor, which keeps the adapter listening and a legacy controller from
+# taking another address.
 #
 # So a second process holds a management channel of its own and the end of a pipe to the agent. The
 # agent names there what is to be undone: an advertisement before it is added, a monitor as soon as
 # its handle is known. When the pipe ends, for whatever reason, the process removes both; when an
-# advertisement's time is up, it removes that. It ignores the signals that a service manager sends
-# to all processes of a service, since it must outlive the agent by a moment, and its parts do not
-# depend on each other: what cannot be removed does not keep the rest. The agent watches in turn:
-# without its guardian it sends nothing.
+# advertisement's time is up, it removes that. It must outlive the agent by a moment, so it ignores
+# the signals that a service manager sends to all processes of a service. If one thing cannot be
+# removed, it still removes the other. The agent watches in turn: without its guardian it sends
+# nothing.
 
 _REMOVE_ADVERTISING, _REMOVE_MONITOR = 0x003F, 0x0053
 _ANSWERS, _BUSY = (0x0001, 0x0002), 0x0A
