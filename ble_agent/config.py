@@ -1,16 +1,18 @@
-"""The agent's settings: what the command line says, then the environment, then HOME/agent.toml."""
+"""Settings of the agent: of the command line, else the environment, else HOME/agent.toml."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ble_agent.messages.language import LANGUAGES, default_language
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.language import LANGUAGES, Text, default_language
 from tracing_core.errors import InvalidSetting
 from tracing_core.store.files import file_errors
 
@@ -20,11 +22,11 @@ SETTINGS_FILE = "agent.toml"
 """Name of the settings file in the home folder; it may be absent."""
 
 _KINDS = {
-    "str": "text in quotes",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "tuple[str, ...]": "a list of texts in quotes",
+    "str": "setting_str",
+    "int": "setting_int",
+    "float": "setting_float",
+    "bool": "setting_bool",
+    "tuple[str, ...]": "setting_texts",
 }
 _ENVIRONMENT = {"lang": "TRUYVET_LANG", "radio": "TRUYVET_RADIO", "server": "TRUYVET_SERVER"}
 
@@ -42,9 +44,9 @@ class AgentConfig:
     home: Path
     """Folder of the database and of agent.toml; readable by its owner only."""
     lang: str = field(default_factory=default_language)
-    """``vi`` or ``en``; the locale's where nothing is said."""
+    """``vi`` or ``en``; the locale's if it is not set."""
     radio: str = ""
-    """Which radio to use, as `ble_agent.radio.open_radio` reads it; "" for the best there is."""
+    """The radio to use, as `ble_agent.radio.open_radio` reads it; "" for the best there is."""
     server: str = ""
     """Where the key server is now, if not where this device joined it; "" if there."""
     transmit_power_dbm: int = 0
@@ -58,29 +60,64 @@ class AgentConfig:
     continuous_scan: bool = False
     """Listen all the time, for research; the three settings above do not count then."""
     notify_command: tuple[str, ...] = ()
-    """Program and arguments to start when there is something to tell; it is given two more, the
+    """Program and arguments to start when there is something to read. It is given two more: the
     level (letters, digits, spaces, - and _) and the day (YYYY-MM-DD). Empty: none."""
     notify_desktop: bool = True
     """Show a notification on the desktop, where there is one."""
     cover_traffic: bool = True
-    """Now and then send a report that only pretends, so that nobody can tell a real one."""
+    """Send cover reports at random moments, so that no observer can tell a real one."""
 
     def __post_init__(self) -> None:
         for part in fields(self)[1:]:
             value = getattr(self, part.name)
             if not _has_type(value, str(part.type)):
-                raise InvalidSetting(part.name, f"must be {_KINDS[str(part.type)]}")
+                raise _invalid(part.name, _KINDS[str(part.type)])
         if self.lang not in LANGUAGES:
-            what = f"must be {' or '.join(LANGUAGES)}, not {self.lang!r:.20}"
-            raise InvalidSetting("lang", what)
+            names = Text(" or ".join(LANGUAGES), " hoặc ".join(LANGUAGES))
+            raise _invalid("lang", "setting_lang", languages=names, value=f"{self.lang!r:.20}")
         # Receivers take no other transmit power (GAEN: -50 to +20 dB).
         if not -50 <= self.transmit_power_dbm <= 20:
-            raise InvalidSetting("transmit_power_dbm", "must be -50 to 20")
+            raise _invalid("transmit_power_dbm", "setting_range", least=-50, most=20)
         if not 1 <= self.scan_seconds <= 60:
-            raise InvalidSetting("scan_seconds", "must be 1 to 60")
+            raise _invalid("scan_seconds", "setting_range", least=1, most=60)
         if not 60 <= self.least_scan_gap_seconds <= self.most_scan_gap_seconds <= 540:
-            what = "must be at least 60, and most_scan_gap_seconds no less and at most 540"
-            raise InvalidSetting("least_scan_gap_seconds", what)
+            raise _invalid("least_scan_gap_seconds", "setting_gaps")
+
+
+def _invalid(place: str, name: str, **values: object) -> InvalidSetting:
+    """Return the error of a setting, with a text of the catalogue in both languages."""
+    what = {
+        language: say(
+            name,
+            language,
+            **{
+                key: getattr(value, language) if isinstance(value, Text) else value
+                for key, value in values.items()
+            },
+        )
+        for language in LANGUAGES
+    }
+    error = InvalidSetting(place, what["en"])
+    error.vi = say("setting_line", "vi", place=place, what=what["vi"])
+    return error
+
+
+def _moved(error: InvalidSetting, place: str) -> InvalidSetting:
+    """Return the same error with the place where the owner finds the setting."""
+    moved = InvalidSetting(place, error.what)
+    moved.vi = place + error.vi.removeprefix(error.place)
+    return moved
+
+
+def _not_toml(path: Path, error: ValueError) -> InvalidSetting:
+    at = re.search(r"line (\d+), column (\d+)", str(error))
+    if isinstance(error, UnicodeDecodeError):
+        fault = say("toml_not_text", "vi")
+    elif at is None:
+        fault = say("toml_end", "vi")
+    else:
+        fault = say("toml_place", "vi", line=at[1], column=at[2])
+    return _invalid(str(path), "setting_not_toml", fault=Text(str(error), fault))
 
 
 def _has_type(value: Any, kind: str) -> bool:
@@ -92,7 +129,7 @@ def _has_type(value: Any, kind: str) -> bool:
 
 
 def default_home(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the home folder where none is named."""
+    """Return the home folder to use if none is named."""
     named = environment.get("TRUYVET_HOME")
     return Path(named) if named else Path.home() / ".local" / "share" / "truyvet" / "agent"
 
@@ -109,7 +146,7 @@ def load_config(
     environment
         Variables such as ``TRUYVET_LANG``.
     said
-        What the command line says; None where it says nothing.
+        Settings of the command line; None where it has none.
 
     Raises
     ------
@@ -126,11 +163,11 @@ def load_config(
     try:
         settings: dict[str, Any] = tomllib.loads(text.decode())
     except ValueError as error:
-        raise InvalidSetting(str(path), f"this is not TOML, {error}") from error
+        raise _not_toml(path, error) from error
     for name in settings:
         if name not in known:
             shown = name if name.isidentifier() else repr(name)
-            raise InvalidSetting(f"{path}, {shown:.40}", "the agent has no such setting")
+            raise _invalid(f"{path}, {shown:.40}", "setting_unknown")
     for name, variable in _ENVIRONMENT.items():
         if environment.get(variable):
             settings[name] = environment[variable]
@@ -141,5 +178,5 @@ def load_config(
     except InvalidSetting as error:
         variable = _ENVIRONMENT.get(error.place, "")
         place = variable if environment.get(variable) else f"{path}, {error.place}"
-        raise InvalidSetting(place, error.what) from error
+        raise _moved(error, place) from error
     return replace(config, **{name: value for name, value in said.items() if value is not None})

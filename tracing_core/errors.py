@@ -78,6 +78,9 @@ __all__ = [
 class TracingError(Exception):
     """The root: everything this project raises on purpose."""
 
+    vi: str = ""
+    """The same text in Vietnamese; "" where nothing more is known than the kind of error."""
+
 
 class InvalidValue(TracingError, ValueError):
     """A protocol object has a wrong length, range or encoding."""

@@ -93,8 +93,11 @@ def _config(ctx: click.Context, **said: Any) -> AgentConfig:
     return config
 
 
-def _confirm(lang: str, question: str) -> None:
-    """Ask, beside what a program reads; end with exit code 1 unless the answer is yes."""
+def _confirm(lang: str, question: str, *, otherwise: str = "nothing_done") -> None:
+    """Ask on standard error, and end with exit code 1 unless the answer is yes.
+
+    `otherwise` names the text to print then.
+    """
     from ble_agent.messages.catalogue import say
     from ble_agent.messages.language import is_yes
 
@@ -108,7 +111,7 @@ def _confirm(lang: str, question: str) -> None:
         click.echo(err=True)
         answer = ""
     if not is_yes(answer, lang):
-        click.echo(say("nothing_done", lang), err=True)
+        click.echo(say(otherwise, lang), err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -218,7 +221,7 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     except TracingError:
         lang = ctx.obj.get("lang") or default_language()
     if not yes:
-        _confirm(lang, say("erase_question", lang))
+        _confirm(lang, say("erase_question", lang), otherwise="nothing_erased")
     left = erase_home(home)
     names = ", ".join(left[:_MOST_NAMES] + ["…"] * (len(left) > _MOST_NAMES))
     text = say("erased_but", lang, folder=home, names=names) if left else say("erased", lang)

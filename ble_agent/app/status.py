@@ -18,7 +18,7 @@ from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import say
-from ble_agent.messages.language import date_text
+from ble_agent.messages.language import date_text, size_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME, has_database, open_store
 from ble_agent.store.home import is_running
@@ -202,6 +202,8 @@ def _recent(name: str, moment: int | None, latest: int, clock: Clock, language: 
 
 
 def _ago(minutes: int, language: str) -> str:
+    if minutes == 0:
+        return say("ago_now", language)
     if minutes < 120:
         return say("ago_minutes", language, count=minutes)
     if minutes < 48 * 60:
@@ -224,10 +226,10 @@ def _disk(home: Path, least_free_bytes: int, language: str) -> Check:
         free = space.f_bavail * space.f_frsize
     except OSError as error:
         name = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing"
-        return Check("disk", False, say(f"status_disk_{name}", language, free=0))
+        return Check("disk", False, say(f"status_disk_{name}", language, free=size_text(0)))
     if written < _PROBE_BYTES or free < least_free_bytes:
-        return Check("disk", False, say("status_disk_full", language, free=free >> 20))
-    return Check("disk", True, say("status_disk", language, free=free >> 20))
+        return Check("disk", False, say("status_disk_full", language, free=size_text(free)))
+    return Check("disk", True, say("status_disk", language, free=size_text(free)))
 
 
 def _clock(scan: Mapping[str, Any], clock: Clock, language: str) -> Check:

@@ -31,7 +31,7 @@ def _lines(result: CheckResult, membership: Membership, language: str) -> list[s
             "recorded_day",
             language,
             date=date_text(day.date, language),
-            minutes=day.minutes,
+            count=day.minutes,
             level=_level_text(day.level, language),
         )
         for day in result.days

@@ -80,13 +80,15 @@ class Checker:
                     self._notifier.notify(unseen_days(db, result.days))
                 return float(load_membership(db).config.check_interval_seconds)
         except TracingError as error:
-            _logger.warning("check: %s", explain(error, self._language))
+            fault = explain(error, self._language)
+            _logger.warning("%s", say("log_check_failed", self._language, fault=fault))
         return min(seconds, _RETRY_SECONDS)
 
     def _log(self, result: CheckResult) -> None:
         if result.failure is not None:
-            _logger.warning("check: %s", explain(result.failure, self._language))
-        _logger.info("checked %d new key files", result.key_files)
+            fault = explain(result.failure, self._language)
+            _logger.warning("%s", say("log_check_failed", self._language, fault=fault))
+        _logger.info("%s", say("log_checked", self._language, count=result.key_files))
         if result.days:
             # Days and strengths do not belong in the log.
-            _logger.info("there is something to read: truyvet agent check")
+            _logger.info("%s", say("log_something_to_read", self._language))

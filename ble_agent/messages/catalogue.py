@@ -9,7 +9,7 @@ from ble_agent.messages import (
     home,
     importing,
     joining,
-    radio,
+    radio_faults,
     report,
     running,
     server,
@@ -24,7 +24,7 @@ __all__ = ["MESSAGES", "say"]
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(check, home, importing, joining, radio, report),
+        *(check, home, importing, joining, radio_faults, report),
         *(running, server, settings, status, store),
     )
     for name, text in subject.TEXTS.items()

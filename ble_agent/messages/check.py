@@ -13,30 +13,32 @@ __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
     "nothing_recorded": Text(
-        "This device has recorded no stay near a person who later reported a positive test or"
-        " diagnosis. It records only devices that were switched on and sending nearby, so you may"
-        " still have been exposed.",
-        "Thiết bị này chưa ghi nhận lần nào bạn ở gần người mà sau đó báo cáo có kết quả dương tính"
-        " hoặc được chẩn đoán mắc bệnh. Thiết bị chỉ ghi nhận được những thiết bị đang bật và phát"
-        " tín hiệu ở gần, nên bạn vẫn có thể đã bị phơi nhiễm.",
+        "No exposure found: this device recorded no one nearby who later reported a positive test"
+        " or diagnosis. It records only devices that were switched on and sending nearby, so you"
+        " may still have been exposed.",
+        "Chưa phát hiện tiếp xúc gần (phơi nhiễm): thiết bị này chưa ghi nhận lần nào bạn ở gần"
+        " người mà sau đó khai báo có kết quả dương tính hoặc được chẩn đoán mắc bệnh. Thiết bị chỉ"
+        " ghi nhận được những thiết bị đang bật và phát tín hiệu ở gần, nên bạn vẫn có thể đã bị"
+        " phơi nhiễm.",
     ),
     "recorded": Text(
-        "This device has recorded that you were near a person who later reported a positive test"
-        " or diagnosis:",
-        "Thiết bị này đã ghi nhận bạn từng ở gần người mà sau đó báo cáo có kết quả dương tính hoặc"
-        " được chẩn đoán mắc bệnh:",
+        "Exposure found: this device recorded that you were near a person who later reported a"
+        " positive test or diagnosis:",
+        "Phát hiện tiếp xúc gần (phơi nhiễm): thiết bị này đã ghi nhận bạn từng ở gần người mà sau"
+        " đó khai báo có kết quả dương tính hoặc được chẩn đoán mắc bệnh:",
     ),
     "recorded_faint": Text(
-        "This device has recorded signals of a person who later reported a positive test or"
-        " diagnosis, but too briefly or from too far away to count as an exposure by your health"
-        " authority's rules:",
-        "Thiết bị này đã ghi nhận tín hiệu của người mà sau đó báo cáo có kết quả dương tính hoặc"
-        " được chẩn đoán mắc bệnh, nhưng thời gian quá ngắn hoặc khoảng cách quá xa nên theo quy"
-        " định của cơ quan y tế chưa tính là phơi nhiễm:",
+        "This device recorded signals of a person who later reported a positive test or diagnosis."
+        " They were too brief or too far away to count as an exposure by your health authority's"
+        " rules:",
+        "Thiết bị này đã ghi nhận tín hiệu của người mà sau đó khai báo có kết quả dương tính hoặc"
+        " được chẩn đoán mắc bệnh. Do thời gian quá ngắn hoặc khoảng cách quá xa, theo quy định của"
+        " cơ quan y tế lần này chưa tính là tiếp xúc gần (phơi nhiễm):",
     ),
     "recorded_day": Text(
-        "  {date}: about {minutes} minutes, risk: {level}",
-        "  {date}: khoảng {minutes} phút, mức nguy cơ: {level}",
+        "  {date}: about {count} minutes, risk: {level}",
+        "  {date}: khoảng {count} phút, mức nguy cơ: {level}",
+        one="  {date}: about 1 minute, risk: {level}",
     ),
     "level_high": Text("high", "cao"),
     "level_medium": Text("medium", "trung bình"),
@@ -56,6 +58,7 @@ TEXTS: Mapping[str, Text] = {
         "Cơ quan y tế đánh giá nguy cơ theo “{model}” mà phiên bản này chưa dùng được nên thiết bị"
         " dùng quy tắc chuẩn của cơ quan y tế: hãy cập nhật truyvet.",
     ),
+    # A notification shows neither day nor level to those who look over a shoulder.
     "notify_body": Text(
         "There is something to read: truyvet agent check",
         "Có thông tin mới cần đọc: truyvet agent check",

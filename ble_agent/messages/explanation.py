@@ -1,11 +1,13 @@
 """Explanation of errors to the owner: one line each, in the owner's language.
 
-A table names for every kind of error the text that says what to do. English keeps an error's own
-text where it names a file, a setting or an adapter; Vietnamese puts the place before the text.
+A table names the text of every kind of error. English keeps an error's own text where it names a
+file, a setting or an adapter. Vietnamese uses the error's own Vietnamese text if it has one, and
+otherwise puts the place before the text of the table.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +64,15 @@ def _radio_name(error: RadioError) -> str:
     return f"error_{RadioFault(error.reason).name.lower()}"
 
 
+def _store_text(error: TracingError, language: str) -> str:
+    cause = error.__cause__
+    name = errno.errorcode.get(cause.errno or 0, "") if isinstance(cause, OSError) else ""
+    if f"reason_{name.lower()}" not in MESSAGES:
+        return say("error_store", language)
+    reason = say(f"reason_{name.lower()}", language)
+    return say("store_reason", language, reason=reason)
+
+
 def _code_name(error: ServerRefused | NotPossible) -> str:
     return f"error_{error.code}"
 
@@ -105,6 +116,8 @@ def explain(error: TracingError, language: str) -> str:
     if language == "vi" and isinstance(error, RadioError) and error.vi:
         return error.vi
     rule = next((rule for rule in _RULES if isinstance(error, rule.kind)), None)
+    if language == "vi" and error.vi:
+        return error.vi
     if rule is None:
         return str(error)
     name = rule.name if isinstance(rule.name, str) else rule.name(error)
@@ -114,4 +127,5 @@ def explain(error: TracingError, language: str) -> str:
         is_line = isinstance(error, InvalidLog) and error.fault is LogFault.LINE
         return f"{error}; {say(name, language)}" if is_line else str(error)
     place = rule.place(error, language)
-    return f"{place}: {say(name, language)}" if place else say(name, language)
+    text = _store_text(error, language) if rule.kind is StoreError else say(name, language)
+    return f"{place}: {text}" if place else text

@@ -11,23 +11,26 @@ __all__ = ["TEXTS"]
 TEXTS: Mapping[str, Text] = {
     "yes_or_no": Text("[y/N]", "[c = có, K = không]"),
     "nothing_done": Text("Nothing was sent or changed.", "Chưa gửi hay thay đổi gì."),
+    "nothing_erased": Text("Nothing was deleted.", "Chưa xóa gì."),
     "exported": Text(
-        "{count} sightings were written to {path}. Keep the file to yourself: it tells whom you"
-        " were near to anyone who has their keys.",
+        "{count} sightings were written to {path}. Keep the file private: anyone who has other"
+        " people's keys can see from it whom you were near.",
         "Đã ghi {count} lượt ghi nhận vào {path}. Hãy giữ kín tệp này: ai có khóa của người khác"
         " đều có thể dùng nó để biết bạn đã ở gần ai.",
+        one="1 sighting was written to {path}. Keep the file private: anyone who has other"
+        " people's keys can see from it whom you were near.",
     ),
     "erase_question": Text(
-        "This deletes for good everything this device has recorded, its keys and its settings."
+        "This permanently deletes everything this device has recorded, its keys and its settings."
         " Delete it?",
-        "Thao tác này xóa vĩnh viễn mọi thứ thiết bị đã ghi, các khóa và cài đặt của thiết bị."
-        " Bạn có chắc muốn xóa không?",
+        "Thao tác này xóa vĩnh viễn mọi dữ liệu thiết bị đã ghi nhận, các khóa và cài đặt của thiết"
+        " bị. Bạn có chắc muốn xóa không?",
     ),
     "erased": Text("Everything was deleted.", "Đã xóa toàn bộ."),
     "erased_but": Text(
-        "What this device recorded, its keys and its settings were deleted. Not the agent's, and"
-        " still in {folder}: {names}",
-        "Đã xóa dữ liệu thiết bị đã ghi, các khóa và cài đặt. Những tệp sau không thuộc chương"
+        "What this device recorded, its keys and its settings were deleted. These files do not"
+        " belong to the agent and are still in {folder}: {names}",
+        "Đã xóa dữ liệu thiết bị ghi nhận, các khóa và cài đặt. Những tệp sau không thuộc chương"
         " trình nên vẫn còn trong {folder}: {names}",
     ),
     "error_no_home": Text(

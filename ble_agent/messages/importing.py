@@ -10,52 +10,55 @@ __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
     "imported": Text(
-        "{format}: {read} rows read; {kept} sightings added, {known} already there, {too_old} older"
-        " than 14 days.",
-        "{format}: đã đọc {read} dòng; thêm mới {kept} lượt ghi nhận, đã có sẵn {known}, cũ hơn 14"
-        " ngày {too_old}.",
+        "Rows of {format} read: {read}. Sightings added: {kept}; already there: {known}; older than"
+        " 14 days: {too_old}.",
+        "Số dòng dữ liệu {format} đã đọc: {read}. Lượt ghi nhận thêm mới: {kept}; đã có sẵn:"
+        " {known}; cũ hơn 14 ngày: {too_old}.",
     ),
     "import_refused": Text("Left out, {count}: {reason}.", "Bỏ qua, {count}: {reason}."),
     "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
     "place_line": Text("{path}, line {line}", "{path}, dòng {line}"),
     "refusal_identifier": Text(
-        "the identifier has not 16 bytes", "mã định danh không có đúng 16 byte"
+        "the identifier is not 16 bytes long", "mã định danh không có đúng 16 byte"
     ),
     "refusal_metadata": Text(
-        "what came with the identifier has not 4 bytes",
+        "the metadata of the identifier is not 4 bytes long",
         "dữ liệu kèm theo mã định danh không có đúng 4 byte",
     ),
     "refusal_signal_strength": Text(
-        "no signal strength, or none that can be", "cường độ tín hiệu không có hoặc không hợp lệ"
+        "the signal strength is missing or impossible",
+        "cường độ tín hiệu không có hoặc không hợp lệ",
     ),
-    "refusal_time": Text("no time, or none that can be", "thời điểm không có hoặc không hợp lệ"),
+    "refusal_time": Text(
+        "the time is missing or impossible", "thời điểm không có hoặc không hợp lệ"
+    ),
     "refusal_duration": Text(
-        "a duration that the app never writes", "thời lượng mà ứng dụng không bao giờ ghi"
+        "the app never writes such a duration", "thời lượng mà ứng dụng không bao giờ ghi"
     ),
     "refusal_encoding": Text(
-        "not written as the app writes it", "không đúng cách ghi của ứng dụng"
+        "the app writes its rows in another way", "không đúng cách ghi của ứng dụng"
     ),
     "refusal_reused_address": Text(
-        "sent from the same address, but before this identifier",
+        "the same address sent it before this identifier",
         "phát từ cùng địa chỉ nhưng trước mã định danh này",
     ),
     "refusal_future": Text(
-        "later than this device's clock shows", "muộn hơn giờ trên đồng hồ của thiết bị này"
+        "it is later than this device's clock shows", "muộn hơn giờ trên đồng hồ của thiết bị này"
     ),
     "error_log_unknown": Text(
-        "this is the log of no app that is known here: see truyvet agent import --help",
+        "this is not a log that truyvet can import: see truyvet agent import --help",
         "đây không phải dữ liệu của ứng dụng nào có thể nhập: hãy xem truyvet agent import --help",
     ),
     "error_log_packed": Text(
-        "this is an archive: unpack it first, and import what was in it",
+        "this is an archive: unpack it first, and import what is in it",
         "đây là tệp nén: hãy giải nén trước rồi nhập nội dung bên trong",
     ),
     "error_log_line": Text(
-        "nothing was added: export the log again where it is from",
+        "nothing was added: export the log again at its source",
         "dòng này không đọc được nên chưa thêm gì: hãy xuất lại dữ liệu từ nơi tạo ra nó",
     ),
     "error_log_damaged": Text(
-        "this is damaged, and nothing was added: copy it again, all of it",
+        "this is damaged, and nothing was added: copy all of it again",
         "tệp này bị hỏng nên chưa thêm gì: hãy sao chép lại toàn bộ",
     ),
     "error_log_missing": Text(
@@ -63,7 +66,7 @@ TEXTS: Mapping[str, Text] = {
         "thiếu tệp này: hãy sao chép toàn bộ thư mục khi điện thoại đã tắt",
     ),
     "error_log_own": Text(
-        "this is this device's own log: there is nothing to add",
+        "this is the device's own log: there is nothing to add",
         "đây là dữ liệu của chính thiết bị này: không có gì để thêm",
     ),
 }

@@ -17,8 +17,13 @@ __all__ = [
     "filled",
     "is_yes",
     "path_text",
+    "size_text",
 ]
 
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 # Answers that mean yes, as `unicodedata` composes them; every other answer means no.
 _YES = {"en": ("y", "yes"), "vi": ("c", "có", "co", "y", "yes")}
 
@@ -42,7 +47,15 @@ def is_yes(answer: str, language: str) -> bool:
 
 def date_text(day: datetime.date, language: str) -> str:
     """Return a day as readers of the language write it."""
-    return f"{day:%d/%m/%Y}" if language == "vi" else day.isoformat()
+    return (
+        f"{day:%d/%m/%Y}" if language == "vi" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    )
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes in the largest fitting unit, as ``71 GB``."""
+    megabytes = count // 1_000_000
+    return f"{megabytes // 1000} GB" if megabytes >= 10_000 else f"{megabytes} MB"
 
 
 def path_text(path: str | os.PathLike[str]) -> str:

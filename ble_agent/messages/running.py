@@ -20,6 +20,17 @@ TEXTS: Mapping[str, Text] = {
         "{fault}; what was heard is kept in memory until then",
         "{fault}; những gì thu được tạm giữ trong bộ nhớ cho đến lúc đó",
     ),
+    "log_check_failed": Text("check: {fault}", "kiểm tra: {fault}"),
+    "log_checked": Text(
+        "checked {count} new key files",
+        "đã kiểm tra {count} tệp khóa mới",
+        one="checked 1 new key file",
+    ),
+    "log_something_to_read": Text(
+        "there is something to read: truyvet agent check",
+        "có thông tin mới cần đọc: truyvet agent check",
+    ),
+    "log_not_joined": Text("nothing is checked yet: {fault}", "chưa kiểm tra được gì: {fault}"),
     "log_notify_failed": Text(
         "the command of notify_command failed or took too long: try it in a terminal",
         "lệnh trong notify_command bị lỗi hoặc chạy quá lâu: hãy thử lệnh đó trong terminal",
@@ -28,6 +39,5 @@ TEXTS: Mapping[str, Text] = {
         "the desktop showed no notification: set notify_desktop = false if there is none",
         "không hiện được thông báo trên màn hình: đặt notify_desktop = false nếu máy không có",
     ),
-    "log_not_joined": Text("nothing is checked yet: {fault}", "chưa kiểm tra được gì: {fault}"),
 }
 """The texts by name."""

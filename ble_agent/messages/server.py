@@ -35,25 +35,25 @@ TEXTS: Mapping[str, Text] = {
         "câu trả lời của máy chủ không hợp lệ: hãy thử lại sau hoặc hỏi cơ quan y tế",
     ),
     "error_server": Text(
-        "the server has a fault: try again later, or tell the authority",
+        "the server has a fault: try again later, or inform the authority",
         "máy chủ gặp lỗi: hãy thử lại sau hoặc báo cho cơ quan y tế",
     ),
     "error_not_found": Text(
         "there is no such service at this address: check the line you joined by",
-        "địa chỉ này không có dịch vụ cần tìm: hãy kiểm tra lại dòng đã dùng để tham gia",
+        "địa chỉ này không có dịch vụ cần tìm: hãy kiểm tra lại dòng kết nối đã dùng",
     ),
     "error_redirected": Text(
         "the server sends this device to another address: join by that one if the authority"
         " confirms it",
-        "máy chủ chuyển thiết bị sang địa chỉ khác: chỉ tham gia địa chỉ đó nếu cơ quan y tế xác"
+        "máy chủ chuyển thiết bị sang địa chỉ khác: chỉ kết nối với địa chỉ đó nếu cơ quan y tế xác"
         " nhận",
     ),
     "error_too_large": Text(
-        "the server's answer is too large and was not read: tell the authority",
+        "the server's answer is too large and was not read: inform the authority",
         "câu trả lời của máy chủ quá lớn nên không được đọc: hãy báo cho cơ quan y tế",
     ),
     "error_batch": Text(
-        "a key file of the server is damaged or wrongly signed and was not used: tell the"
+        "a key file of the server is damaged or wrongly signed and was not used: inform the"
         " authority",
         "một tệp khóa của máy chủ bị hỏng hoặc chữ ký không đúng nên không được sử dụng: hãy báo"
         " cho cơ quan y tế",

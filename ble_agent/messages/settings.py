@@ -12,5 +12,30 @@ TEXTS: Mapping[str, Text] = {
     "error_settings": Text(
         "this setting cannot be used: correct it", "cài đặt này không dùng được: hãy sửa lại"
     ),
+    "setting_line": Text("{place}: {what}: correct it", "{place}: {what}: hãy sửa lại"),
+    "setting_str": Text("must be text in quotes", "phải là chữ đặt trong dấu ngoặc kép"),
+    "setting_int": Text("must be a whole number", "phải là số nguyên"),
+    "setting_float": Text("must be a number", "phải là số"),
+    "setting_bool": Text("must be true or false", "phải là true hoặc false"),
+    "setting_texts": Text(
+        "must be a list of texts in quotes", "phải là danh sách các chuỗi trong dấu ngoặc kép"
+    ),
+    "setting_lang": Text(
+        "must be {languages}, not {value}", "phải là {languages}, không phải {value}"
+    ),
+    "setting_range": Text("must be {least} to {most}", "phải từ {least} đến {most}"),
+    "setting_gaps": Text(
+        "must be at least 60, and most_scan_gap_seconds no less and at most 540",
+        "phải từ 60 trở lên; most_scan_gap_seconds không nhỏ hơn và tối đa là 540",
+    ),
+    "setting_not_toml": Text(
+        "this is not TOML, {fault}", "tệp không đúng định dạng TOML ({fault})"
+    ),
+    "toml_place": Text("at line {line}, column {column}", "ở dòng {line}, cột {column}"),
+    "toml_end": Text("at the end of the document", "ở cuối tệp"),
+    "toml_not_text": Text("it is not text in UTF-8", "tệp không phải văn bản UTF-8"),
+    "setting_unknown": Text(
+        "the agent has no such setting", "chương trình không có cài đặt nào tên như vậy"
+    ),
 }
 """The texts by name."""

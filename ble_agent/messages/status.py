@@ -13,21 +13,21 @@ TEXTS: Mapping[str, Text] = {
         "Health authority: {region} at {url}", "Cơ quan y tế: khu vực {region} tại {url}"
     ),
     "status_not_joined": Text(
-        "Health authority: none yet. Run: truyvet agent join, with the line your authority gave"
-        " you",
-        "Cơ quan y tế: chưa tham gia. Hãy chạy lệnh truyvet agent join kèm dòng mà cơ quan y tế"
-        " cung cấp",
+        "Health authority: none yet. Run truyvet agent join with the line your authority gave you",
+        "Cơ quan y tế: chưa kết nối. Hãy chạy lệnh truyvet agent join kèm dòng kết nối mà cơ quan y"
+        " tế cung cấp",
     ),
     "status_running": Text("The agent is running.", "Chương trình đang chạy."),
     "status_not_running": Text(
         "The agent is not running. Start it with: truyvet agent run",
         "Chương trình chưa chạy. Hãy khởi động bằng lệnh: truyvet agent run",
     ),
-    "status_last_scan": Text("Last listened: {ago}", "Lần thu tín hiệu gần nhất: {ago}"),
-    "ago_minutes": Text("{count} minutes ago", "{count} phút trước"),
+    "status_last_scan": Text("Last scan: {ago}", "Lần thu tín hiệu gần nhất: {ago}"),
+    "ago_now": Text("just now", "vừa xong"),
+    "ago_minutes": Text("{count} minutes ago", "{count} phút trước", one="1 minute ago"),
     "ago_hours": Text("{count} hours ago", "{count} giờ trước"),
     "ago_days": Text("{count} days ago", "{count} ngày trước"),
-    "status_never_scan": Text("Last listened: never", "Lần thu tín hiệu gần nhất: chưa có"),
+    "status_never_scan": Text("Last scan: never", "Lần thu tín hiệu gần nhất: chưa có"),
     "status_last_check": Text(
         "Last check of published keys: {ago}", "Lần kiểm tra khóa đã công bố gần nhất: {ago}"
     ),
@@ -35,32 +35,34 @@ TEXTS: Mapping[str, Text] = {
         "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
     ),
     "status_keys": Text(
-        "Days of own keys kept: {count}", "Khóa của thiết bị đang lưu: {count} ngày"
+        "This device keeps its own keys of {count} days.",
+        "Khóa của thiết bị đang lưu: {count} ngày",
+        one="This device keeps its own key of 1 day.",
     ),
     "status_heard": Text(
         "Identifiers heard on {date}: {count}", "Số mã định danh thu được ngày {date}: {count}"
     ),
     "status_clock": Text(
-        "The clock shows an earlier time than it did before. What is heard now will not be"
-        " compared: set the clock.",
+        "The clock shows an earlier time than before. What is heard now will not be compared: set"
+        " the clock.",
         "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì thu được lúc này sẽ không được đối"
         " chiếu: hãy chỉnh lại đồng hồ.",
     ),
     "status_clock_unset": Text(
-        "The clock was never set. Nothing is sent until it is: set it, or connect to the network.",
-        "Đồng hồ chưa được đặt. Thiết bị chưa phát tín hiệu: hãy đặt giờ hoặc kết nối mạng.",
+        "The clock was never set, so nothing is sent: set it, or connect to the network.",
+        "Đồng hồ chưa được đặt nên thiết bị chưa phát tín hiệu: hãy đặt giờ hoặc kết nối mạng.",
     ),
-    "status_clock_right": Text("The clock goes on as it should.", "Đồng hồ chạy bình thường."),
-    "status_disk": Text("Free space: {free} MB", "Dung lượng còn trống: {free} MB"),
+    "status_clock_right": Text("The clock is right.", "Đồng hồ chạy đúng."),
+    "status_disk": Text("Free space: {free}", "Dung lượng còn trống: {free}"),
     "status_disk_full": Text(
-        "Only {free} MB are free: make room. While the disk is full nothing is sent, and what is"
-        " heard is kept in memory only. What is recorded stays.",
-        "Chỉ còn trống {free} MB: hãy giải phóng dung lượng. Khi đĩa đầy, thiết bị không phát tín"
-        " hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
+        "Only {free} are free: make room. While the disk is full, nothing is sent, and what is"
+        " heard stays in memory. What is recorded is kept.",
+        "Chỉ còn trống {free}: hãy giải phóng dung lượng. Khi đĩa đầy, thiết bị không phát tín hiệu"
+        " và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
     ),
     "status_disk_failing": Text(
         "The disk cannot be written: check or replace the card. Until then nothing is sent, and"
-        " what is heard is kept in memory only. What is recorded stays.",
+        " what is heard stays in memory. What is recorded is kept.",
         "Không ghi được vào đĩa: hãy kiểm tra hoặc thay thẻ nhớ. Trong lúc đó thiết bị không phát"
         " tín hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
     ),
@@ -72,6 +74,7 @@ TEXTS: Mapping[str, Text] = {
     "status_dropped": Text(
         "Too much was sent nearby at once: {count} signals were left out.",
         "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",
+        one="Too much was sent nearby at once: 1 signal was left out.",
     ),
 }
 """The texts by name."""

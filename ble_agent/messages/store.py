@@ -22,22 +22,38 @@ TEXTS: Mapping[str, Text] = {
         "đĩa chỉ cho phép đọc: hãy kiểm tra hoặc thay thẻ nhớ, hoặc gắn lại đĩa ở chế độ ghi",
     ),
     "error_store_damaged": Text(
-        "this is no database, or a damaged one: restore it from a copy",
-        "tệp này không phải là cơ sở dữ liệu hoặc đã bị hỏng: hãy khôi phục từ bản sao",
+        "this is not a database, or it is damaged: restore it from a copy",
+        "tệp này không phải là cơ sở dữ liệu hoặc đã bị hỏng: hãy khôi phục từ bản sao lưu",
     ),
     "error_store_sealed": Text(
-        "what opens this device's keys is missing or wrong: restore it from a copy, or give the"
-        " credential agent-key that the service has",
-        "thiếu hoặc sai khóa để mở dữ liệu của thiết bị: hãy khôi phục tệp này từ bản sao hoặc dùng"
-        " credential agent-key của dịch vụ",
+        "the key to this device's secrets is missing or wrong: restore it from a copy, or give the"
+        " service's credential agent-key",
+        "thiếu hoặc sai khóa để mở dữ liệu của thiết bị: hãy khôi phục tệp này từ bản sao lưu hoặc"
+        " dùng credential agent-key của dịch vụ",
     ),
     "error_store": Text(
         "this file or folder cannot be used: check the path and who owns it",
         "không dùng được tệp hoặc thư mục này: hãy kiểm tra đường dẫn và chủ sở hữu",
     ),
+    "store_reason": Text(
+        "this file or folder cannot be used ({reason}): check the path and who owns it",
+        "không dùng được tệp hoặc thư mục này ({reason}): hãy kiểm tra đường dẫn và chủ sở hữu",
+    ),
     "error_newer_version": Text(
         "the database was written by a newer version of truyvet: install that version",
         "cơ sở dữ liệu do phiên bản truyvet mới hơn tạo ra: hãy cài đặt phiên bản đó",
     ),
+    # The system's own words for its errors, by the name of their number.
+    "reason_eacces": Text("Permission denied", "không có quyền truy cập"),
+    "reason_eexist": Text("File exists", "tệp đã tồn tại"),
+    "reason_eio": Text("Input/output error", "lỗi đọc ghi"),
+    "reason_eisdir": Text("Is a directory", "đây là thư mục"),
+    "reason_eloop": Text("Too many levels of symbolic links", "liên kết tượng trưng lồng nhau"),
+    "reason_emfile": Text("Too many open files", "mở quá nhiều tệp"),
+    "reason_enametoolong": Text("File name too long", "tên tệp quá dài"),
+    "reason_enodev": Text("No such device", "không có thiết bị này"),
+    "reason_enoent": Text("No such file or directory", "tệp hoặc thư mục không tồn tại"),
+    "reason_enotdir": Text("Not a directory", "đây không phải là thư mục"),
+    "reason_eperm": Text("Operation not permitted", "thao tác không được phép"),
 }
 """The texts by name."""

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from ble_agent.messages.catalogue import say
 from ble_agent.store.state import ADDITIONS, COMPACTED_AT, REPORT, ROOM, TO_COMPACT
 from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
@@ -93,7 +94,9 @@ def open_store(home: Path) -> Iterator[Database]:
         is_there = home.is_dir()
     if not is_there:
         text = f"there is no agent in {home}: run `truyvet agent join` first"
-        raise StoreError(text, str(home))
+        error = StoreError(text, str(home))
+        error.vi = f"{home}: {say('error_no_home', 'vi')}"
+        raise error
     db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
     try:
         # By default the log grows to 4 MB and stays so.

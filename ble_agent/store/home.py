@@ -134,7 +134,7 @@ def erase_home(home: Path) -> list[str]:
         # A service manager's folder is not ours to remove, and empty it tells nothing.
         return []
     except OSError as error:
-        text = f"{home} is empty but cannot be removed: {error.strerror}"
+        text = f"{home} is empty but cannot be removed ({error.strerror}): check who owns it"
         raise StoreError(text, str(home)) from error
     return []
 

@@ -1,8 +1,8 @@
-"""Logs of other apps, read into the agent's own: one reader a format, chosen by content.
+"""Import of other apps' logs into the agent's own: one reader per format, chosen by content.
 
-A log is added whole or not at all. What the agent's log has already is left alone, so importing
-the same log again, or a later copy of it, adds only what is new. Addresses, places and rows of
-other protocols are never read.
+A log is added whole or not at all. Sightings that the agent's log has already are left alone, so
+importing the same log again, or a later copy of it, adds only what is new. Addresses, places and
+rows of other protocols are never read.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ __all__ = [
 ]
 
 FUTURE_SECONDS = 7_200
-"""A sighting this long after this device's time is refused: two hours, as much as clocks of sender
-and receiver may differ by. It would not be deleted after 14 days."""
+"""A sighting this long after this device's time is refused: two hours, by which clocks may differ. A
+later one would not be deleted after 14 days."""
 
 _SQLITE = b"SQLite format 3\0"
 _GZIP = b"\x1f\x8b"
-_WHAT_IS_KNOWN = ": see what is in `truyvet agent import --help`"
+_WHAT_IS_KNOWN = ": see `truyvet agent import --help`"
 
 
 class ImportReport(Tally):
-    """What became of an imported log: of its rows, and of the sightings they make."""
+    """Counts of an imported log: its rows, and the sightings they make."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
@@ -81,12 +81,12 @@ class _DryRun(Exception):
 
 @contextlib.contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """Open a log of any format that is known, by what it holds.
+    """Open a log of any known format, chosen by its content.
 
     Raises
     ------
     InvalidLog
-        When it is none.
+        When it is in none of them.
     StoreError
         When it cannot be opened.
     """
@@ -109,7 +109,7 @@ def open_source(path: Path) -> Iterator[Source]:
         is_packed = beginning.startswith(b"PK")
         hint = ": unpack it first" if is_packed else _WHAT_IS_KNOWN
         raise InvalidLog(
-            f"{path} is the log of no app that is known here{hint}",
+            f"{path} is not a log that truyvet can import{hint}",
             LogFault.PACKED if is_packed else LogFault.UNKNOWN,
             path=path,
         )
@@ -122,14 +122,14 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
         return Ramble(path, connection)
     if columns_of(connection, "sighting"):
         return OwnLog("truyvet", "truyvet", path)
-    text = f"{path} is the database of no app that is known here{_WHAT_IS_KNOWN}"
+    text = f"{path} is not a log that truyvet can import{_WHAT_IS_KNOWN}"
     raise InvalidLog(text, LogFault.UNKNOWN, path=path)
 
 
 def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -> ImportReport:
     """Add the log of another app or device, all of it or nothing.
 
-    Batches matched before are matched again by the next check, since the log has grown.
+    The next check matches every key file again, since the log has grown.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
     now
         This device's time (UTC Unix seconds).
     dry_run
-        Only tell what would be added.
+        Count only, and add nothing.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 A key is a UTC day and an identifier, its value the scans of that day that heard it. Newer versions
 keep every sample of a scan, and the metadata once; older ones a record for every packet, which
-are put together to scans as newer versions do it themselves.
+are joined into scans as newer versions do it themselves.
 Source: Google's exposure-notifications-internals, ``contact_record.proto`` and
 ``ContactRecordDataStore.java``.
 """
@@ -27,7 +27,7 @@ __all__ = ["PlayServices"]
 _DAY_LENGTH = 2
 _SCAN_SECONDS = 25.5  # one and a half times 4 seconds of scan and 13 of extension
 _UNKNOWN_RSSI = 127
-# Far more than 20 minutes near one identifier bring; a hostile value would fill the memory.
+# Far more than 20 minutes near one identifier bring. A hostile value would fill the memory.
 _MOST_RECORDS = 50_000
 _MOST_SAMPLES = 4_096
 
@@ -44,7 +44,7 @@ class _Record:
 
 
 class PlayServices:
-    """A folder, read as it was copied."""
+    """A copied folder of Google Play Services."""
 
     name = "play-services"
     title = "Google Play Services"
@@ -74,7 +74,7 @@ class PlayServices:
             for record in _scans(records):
                 yield from _sightings(rpi, record, tally)
         if entries and wrong == entries:
-            text = f"{self._folder} is a LevelDB folder, but of no app that is known here"
+            text = f"{self._folder} is a LevelDB folder, but not a log that truyvet can import"
             raise InvalidLog(text, LogFault.UNKNOWN, path=self._folder)
 
 
@@ -116,7 +116,7 @@ def _record(value: bytes) -> _Record:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Read the fields of a protobuf message, also unknown ones."""
+    """Yield the fields of a protobuf message, unknown ones too."""
     cursor = Cursor(message)
     while cursor:
         tag = cursor.varint()
@@ -134,7 +134,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _scans(records: list[_Record]) -> list[_Record]:
-    """Put together packets of one scan that stand in records of their own."""
+    """Join packets of one scan that are records of their own."""
     scans: list[_Record] = []
     for record in records:
         last = scans[-1] if scans else None

@@ -1,4 +1,4 @@
-"""What every reader of another app's log is, and what it says of the rows it leaves out."""
+"""Source of sightings: the reader of another app's log, and the tally of its rows."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ __all__ = ["Refusal", "Source", "Tally"]
 
 
 class Refusal(enum.Enum):
-    """Why a row was left out; the value is the word for programs."""
+    """Reason for leaving out a row; the value is the word for programs."""
 
     IDENTIFIER = "identifier"
     """The identifier is not 16 bytes."""
     METADATA = "metadata"
     """The metadata is not 4 bytes."""
     SIGNAL_STRENGTH = "signal_strength"
-    """There is none, or none that a radio measures."""
+    """It is missing, or no radio measures it."""
     TIME = "time"
-    """There is none, or none of the protocol's."""
+    """It is missing, or outside the protocol."""
     DURATION = "duration"
-    """It is one the app never writes."""
+    """The app never writes such a duration."""
     ENCODING = "encoding"
-    """The row is not written as the app writes it."""
+    """The row is not encoded as the app does it."""
     REUSED_ADDRESS = "reused_address"
-    """It belongs to an identifier that the same address sent before."""
+    """It belongs to an identifier that the same address sent earlier."""
     FUTURE = "future"
-    """It lies in the future of this device's clock."""
+    """It is later than this device's clock."""
 
 
 class Tally:
-    """What became of the rows of a source."""
+    """Counts of a source's rows, read and refused."""
 
     def __init__(self) -> None:
         self.read = 0
         """Rows read."""
         self.refused: Counter[Refusal] = Counter()
-        """Rows left out, by the reason."""
+        """Rows left out, by reason."""
 
     def refuse(self, reason: Refusal) -> None:
         """Count a row that is left out."""
@@ -55,12 +55,12 @@ class Source(Protocol):
     """A log of one format."""
 
     name: str
-    """Of the format, for programs."""
+    """Name of the format, for programs."""
     title: str
-    """Of the format, for people."""
+    """Name of the format, for people."""
     is_one_per_moment: bool
-    """Whether one identifier, metadata and second are one sighting, whatever its samples; else
-    only equal samples make it the same."""
+    """Whether equal identifier, metadata and second make two rows one sighting; otherwise their
+    samples must be equal too."""
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
         """Read the log in bounded memory, counting its rows.

@@ -148,7 +148,7 @@ def test_a_recording_is_logged_whole_and_status_tells(agent: AgentProcess, tmp_p
     assert status["joined"] is status["running"] is status["clock_suspect"] is False
     text = agent.command("status", lang="vi").stdout
     assert "Số mã định danh thu được ngày 15/01/2027: 1" in text
-    assert "chưa tham gia" in text
+    assert "chưa kết nối" in text
 
 
 def test_old_recordings_in_any_order_are_kept_and_believed(
@@ -287,7 +287,10 @@ def test_a_question_is_answered_in_its_language(
         done = CliRunner().invoke(agent_command, words, input=typed)
         assert done.exit_code == int(not is_erased)
         assert (tmp_path / "agent.toml").exists() is not is_erased
-        said = {"vi": ("Đã xóa", "Chưa gửi"), "en": ("Everything was", "Nothing was sent")}[lang]
+        said = {
+            "vi": ("Đã xóa", "Chưa xóa gì"),
+            "en": ("Everything was", "Nothing was deleted"),
+        }[lang]
         assert done.output.splitlines()[-1].startswith(said[int(not is_erased)])
         assert ("có" in done.output) is (lang == "vi")
         assert "y/N" not in done.output or lang == "en"

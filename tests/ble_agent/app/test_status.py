@@ -101,9 +101,9 @@ def test_each_thing_that_fails_is_told_by_itself(
 @pytest.mark.parametrize(
     ("minutes", "english", "vietnamese"),
     [
-        (119, "Last listened: 119 minutes ago", "119 phút trước"),
-        (2_879, "Last listened: 47 hours ago", "47 giờ trước"),
-        (2_893, "Last listened: 2 days ago", "2 ngày trước"),
+        (119, "Last scan: 119 minutes ago", "119 phút trước"),
+        (2_879, "Last scan: 47 hours ago", "47 giờ trước"),
+        (2_893, "Last scan: 2 days ago", "2 ngày trước"),
     ],
 )
 def test_what_was_long_ago_is_told_in_hours_and_days(
@@ -152,7 +152,7 @@ def test_a_card_that_became_read_only_is_told_and_read(
     assert found["disk"] is False
     assert found["joined"] is True
     assert "cannot be written" in text
-    assert "Identifiers heard on 2027-01-15: 1" in text
+    assert "Identifiers heard on 15 January 2027: 1" in text
 
 
 def test_a_log_outlives_a_full_card_and_writes_again(

@@ -145,7 +145,7 @@ def test_without_consent_nothing_is_sent(
     code = shared.issue()
     done = an.command("report", code)
     assert done.returncode == 1
-    assert "keys (2027-03-23 to 2027-03-23, days: 1)" in done.stderr
+    assert "keys of 1 day (23 March 2027)" in done.stderr
     assert an.answer("report", code, "--yes") == {"reported_keys": 1}
 
 

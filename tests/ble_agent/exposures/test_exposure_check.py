@@ -15,6 +15,7 @@ from ble_agent.authority.membership import join, load_membership
 from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import CheckResult, check
 from ble_agent.exposures.matched_keys import find_matches, take_key_file, write_matches
+from ble_agent.messages.language import date_text
 from ble_agent.store.database import DATABASE_NAME, open_store
 from ble_agent.store.importers import import_log
 from matcher import SightingIndex
@@ -68,7 +69,7 @@ def test_nothing_recorded_is_said_without_claiming_safety(db: Database, server: 
     result = checked(db, server)
     assert (result.key_files, result.days, result.level) == (1, (), "none")
     text = owner_text(result, load_membership(db), "en")
-    assert "recorded no stay" in text
+    assert text.startswith("No exposure found: this device recorded no one nearby")
     assert "may still have been exposed" in text
 
 
@@ -84,7 +85,7 @@ def test_an_exposure_is_told_by_day_and_strength_with_what_to_do(
     assert result.level == day.level == "high"
     membership = load_membership(db)
     english = owner_text(result, membership, "en")
-    assert f"{day.date.isoformat()}: about 16 minutes, risk: high" in english
+    assert f"{date_text(day.date, 'en')}: about 16 minutes, risk: high" in english
     assert "Stay home and call us." in english
     assert "Health Centre, 1900 9095" in english
     vietnamese = owner_text(result, membership, "vi")
@@ -99,13 +100,13 @@ def test_what_is_below_the_threshold_is_told_without_alarm(
     result = checked(db, server)
     assert (len(result.days), result.level) == (1, "none")
     english = owner_text(result, load_membership(db), "en")
-    assert "too briefly or from too far away to count" in english
+    assert "too brief or too far away to count" in english
     assert "risk: below the warning threshold" in english
     assert "Health Centre, 1900 9095" in english
     assert "you were near" not in english
     assert "Stay home" not in english
     vietnamese = owner_text(result, load_membership(db), "vi")
-    assert "chưa tính là phơi nhiễm" in vietnamese
+    assert "chưa tính là tiếp xúc gần (phơi nhiễm)" in vietnamese
     assert "Ở nhà" not in vietnamese
 
 

@@ -3,18 +3,21 @@ from __future__ import annotations
 import datetime
 import string
 import unicodedata
+from pathlib import Path
 
 import pytest
 
 from ble_agent.authority.requests import REFUSALS
+from ble_agent.config import load_config
 from ble_agent.messages.catalogue import MESSAGES, say
 from ble_agent.messages.explanation import explain
-from ble_agent.messages.language import LANGUAGES, date_text, default_language
+from ble_agent.messages.language import LANGUAGES, date_text, default_language, size_text
 from ble_agent.messages.refusals import not_possible, refused
 from tracing_core.errors import (
     InvalidJoinLine,
     InvalidKey,
     InvalidLog,
+    InvalidSetting,
     InvalidSignature,
     LogFault,
     RadioError,
@@ -30,6 +33,7 @@ from tracing_core.errors import (
     TracingError,
     TrustError,
 )
+from tracing_core.store.files import file_errors
 
 
 def placeholders(text: str) -> set[str]:
@@ -40,6 +44,8 @@ def placeholders(text: str) -> set[str]:
 def test_both_languages_say_the_same_with_the_same_placeholders(name: str) -> None:
     text = MESSAGES[name]
     assert placeholders(text.en) == placeholders(text.vi)
+    assert placeholders(text.one) <= placeholders(text.en)
+    assert not text.one or "count" in placeholders(text.en)
     for language in LANGUAGES:
         said = getattr(text, language)
         assert said.strip("\n ") == said.lstrip("\n ").rstrip() or name == "recorded_day"
@@ -129,5 +135,51 @@ def test_the_language_is_the_variables_or_the_locales(
 
 def test_days_are_written_as_readers_do() -> None:
     day = datetime.date(2026, 3, 9)
-    assert (date_text(day, "vi"), date_text(day, "en")) == ("09/03/2026", "2026-03-09")
+    assert (date_text(day, "vi"), date_text(day, "en")) == ("09/03/2026", "9 March 2026")
     assert say("status_keys", "vi", count=3).endswith("3 ngày")
+
+
+def test_one_thing_is_counted_as_one() -> None:
+    assert say("ago_minutes", "en", count=1) == "1 minute ago"
+    assert say("ago_minutes", "en", count=2) == "2 minutes ago"
+    assert say("ago_minutes", "vi", count=1) == "1 phút trước"
+    asked = say("report_question", "en", count=1, first="30 November 2026", last="-", url="-")
+    assert "keys of 1 day (30 November 2026)" in asked
+
+
+def test_a_size_is_written_in_the_unit_that_fits() -> None:
+    assert [size_text(count) for count in (0, 9_999_999_999, 71_443_000_000)] == [
+        "0 MB",
+        "9999 MB",
+        "71 GB",
+    ]
+
+
+def test_the_system_s_reason_is_said_in_vietnamese_too(tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as caught, file_errors(tmp_path):
+        tmp_path.read_bytes()
+    assert "Is a directory" in explain(caught.value, "en")
+    said = explain(caught.value, "vi")
+    assert said.startswith(f"{tmp_path}: không dùng được tệp hoặc thư mục này (đây là thư mục)")
+    with pytest.raises(StoreError) as caught, file_errors(tmp_path):
+        raise OSError(9999, "Unheard of")
+    assert "thư mục này: hãy" in explain(caught.value, "vi")
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ("lng = 1", "lng: chương trình không có cài đặt nào tên như vậy: hãy sửa lại"),
+        ('lang = "fr"', "lang: phải là vi hoặc en, không phải 'fr': hãy sửa lại"),
+        ("scan_seconds = 0", "scan_seconds: phải từ 1 đến 60: hãy sửa lại"),
+        ("radio = 1", "radio: phải là chữ đặt trong dấu ngoặc kép: hãy sửa lại"),
+        ("\nlang 1", "tệp không đúng định dạng TOML (ở dòng 2, cột 6)"),
+    ],
+)
+def test_a_setting_s_fault_is_as_full_in_vietnamese(
+    tmp_path: Path, settings: str, what: str
+) -> None:
+    (tmp_path / "agent.toml").write_text(settings)
+    with pytest.raises(InvalidSetting) as caught:
+        load_config(tmp_path, {})
+    assert what in explain(caught.value, "vi")

@@ -243,7 +243,7 @@ def test_fields_that_are_unknown_or_tell_a_place_are_left_out(tmp_path: Path) ->
 
 def test_a_leveldb_folder_of_another_app_is_refused(tmp_path: Path) -> None:
     folder = write_play_services(tmp_path / "db", [(b"setting", b"1"), (b"other", b"2")])
-    with pytest.raises(InvalidLog, match="no app that is known"):
+    with pytest.raises(InvalidLog, match="not a log that truyvet can import"):
         read(folder)
 
 

@@ -215,11 +215,11 @@ def test_nothing_of_a_damaged_log_is_added(db: Database, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\x89PNG", "no app"),
+        (b"\x89PNG", "not a log that truyvet can import"),
         (b"PK\x03\x04", "unpack it first"),
         (b"SQLite format 3\0", "not a readable SQLite database"),
         (b"SQLite format 3\0" + bytes(5000), "not a readable SQLite database"),
-        (None, "no app"),
+        (None, "not a log that truyvet can import"),
     ],
 )
 def test_what_is_no_log_is_refused_in_one_line(
@@ -296,7 +296,7 @@ def test_a_database_of_another_kind_is_refused(db: Database, tmp_path: Path, sch
     connection = sqlite3.connect(path)
     connection.executescript(schema)
     connection.close()
-    with pytest.raises(InvalidLog, match="database of no app that is known here"):
+    with pytest.raises(InvalidLog, match="is not a log that truyvet can import"):
         import_log(db, path, NOW)
 
 
@@ -446,8 +446,8 @@ def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
         }
         said = agent.command("import", str(path), "--dry-run").stdout.splitlines()
         assert said == [
-            "microG: 2 rows read; 1 sightings added, 0 already there, 0 older than 14 days.",
-            "Left out, 1: what came with the identifier has not 4 bytes.",
+            "Rows of microG read: 2. Sightings added: 1; already there: 0; older than 14 days: 0.",
+            "Left out, 1: the metadata of the identifier is not 4 bytes long.",
             "Nothing was changed.",
         ]
         assert (
@@ -458,4 +458,4 @@ def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
         # The same identifier in the same second is the same sighting, whoever heard it.
         assert agent.answer("import", str(folder))["known"] == 1
         assert agent.answer("status")["identifiers_by_day"] != {}
-        assert "no app that is known here" in agent.refusal("import", str(tmp_path))
+        assert "not a log that truyvet can import" in agent.refusal("import", str(tmp_path))
