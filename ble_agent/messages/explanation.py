@@ -113,11 +113,9 @@ _RULES = (
 
 def explain(error: TracingError, language: str) -> str:
     """Return what an error means and what to do, in one line."""
-    if language == "vi" and isinstance(error, RadioError) and error.vi:
-        return error.vi
-    rule = next((rule for rule in _RULES if isinstance(error, rule.kind)), None)
     if language == "vi" and error.vi:
         return error.vi
+    rule = next((rule for rule in _RULES if isinstance(error, rule.kind)), None)
     if rule is None:
         return str(error)
     name = rule.name if isinstance(rule.name, str) else rule.name(error)

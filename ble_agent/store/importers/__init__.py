@@ -39,8 +39,10 @@ __all__ = [
 ]
 
 FUTURE_SECONDS = 7_200
-"""A sighting this long after this device's time is refused: two hours, by which clocks may differ. A
-later one would not be deleted after 14 days."""
+"""A sighting this long after this device's time is refused: two hours, by which clocks may differ.
+
+A later one would not be deleted after 14 days.
+"""
 
 _SQLITE = b"SQLite format 3\0"
 _GZIP = b"\x1f\x8b"
