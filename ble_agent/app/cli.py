@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ble_agent.messages.help import TEXTS
+from tracing_core.commands import Group, Option, language_of
 from tracing_core.errors import TracingError
 
 if TYPE_CHECKING:
@@ -19,14 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["agent"]
 
 _MOST_NAMES = 10
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-_YES = click.option("--yes", is_flag=True, help="Do not ask.")
-_SERVER = click.option("--server", help="Where the server is now, if not where you joined it.")
-_RADIO = click.option(
-    "--radio",
-    help="Which radio: auto (if none is named), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT, android"
-    " or replay:FILE.",
-)
+_JSON = click.option("--json", "as_json", cls=Option, is_flag=True, help=TEXTS["help_json"])
+_YES = click.option("--yes", cls=Option, is_flag=True, help=TEXTS["help_yes"])
+_SERVER = click.option("--server", cls=Option, help=TEXTS["help_server"])
+_RADIO = click.option("--radio", cls=Option, help=TEXTS["help_radio"])
 
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -36,27 +34,26 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 
 
 _EVERYWHERE: list[click.Parameter] = [
-    click.Option(
+    Option(
         ["--home"],
-        # Whether it may be read is said in the owner's language by whoever reads it.
+        # Reading it fails with a better error than click's.
         type=click.Path(path_type=Path, readable=False),
         expose_value=False,
         callback=_keep,
-        help="Folder of this device's data.  [default: $TRUYVET_HOME or"
-        " ~/.local/share/truyvet/agent]",
+        help=TEXTS["help_home"],
     ),
-    click.Option(
+    Option(
         ["--lang"],
         type=click.Choice(["vi", "en"]),
         expose_value=False,
         callback=_keep,
-        help="Language.  [default: the locale's]",
+        help=TEXTS["help_lang"],
     ),
 ]
 
 
-class _Agent(click.Group):
-    """Takes some options before and after a command, and says errors in the owner's language."""
+class _Agent(Group):
+    """Takes options before and after a command, and explains errors in the owner's language."""
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         cmd.params.extend(_EVERYWHERE)
@@ -67,25 +64,24 @@ class _Agent(click.Group):
             return super().invoke(ctx)
         except TracingError as error:
             from ble_agent.messages.explanation import explain
-            from ble_agent.messages.language import default_language
 
-            language = (ctx.obj or {}).get("lang") or default_language()
-            text = explain(error, language)
-            raise TracingError(text) from error
+            # The settings may name another language than the command line.
+            language = (ctx.obj or {}).get("lang") or language_of(ctx)
+            raise TracingError(explain(error, language)) from error
 
 
 @click.group(
-    cls=_Agent, params=_EVERYWHERE, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Agent,
+    params=_EVERYWHERE,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=TEXTS["help_agent"],
 )
 def agent() -> None:
-    """Run and ask this device's agent: it sends and records identifiers and checks for exposures.
-
-    Chạy và hỏi chương trình trên thiết bị này.
-    """
+    """Run this device's agent."""
 
 
 def _config(ctx: click.Context, **said: Any) -> AgentConfig:
-    # Not before a command really runs, so that asking for help stays quick.
+    # Imported only when a command really runs, so that asking for help stays quick.
     from ble_agent.config import default_home, load_config
 
     config = load_config(ctx.obj.get("home") or default_home(), lang=ctx.obj.get("lang"), **said)
@@ -107,7 +103,7 @@ def _confirm(lang: str, question: str, *, otherwise: str = "nothing_done") -> No
         asked = f"{question} {say('yes_or_no', lang)}"
         answer = click.prompt(asked, default="", show_default=False, err=True)
     except click.Abort:
-        # The end of the input, or Ctrl-C; the line is not ended by either.
+        # Neither the end of the input nor Ctrl-C ends the line.
         click.echo(err=True)
         answer = ""
     if not is_yes(answer, lang):
@@ -128,17 +124,13 @@ def _print(outcome: Outcome, *, as_json: bool) -> None:
         raise outcome.failure
 
 
-@agent.command()
+@agent.command(help=TEXTS["help_join"])
 @click.argument("line", metavar="URL#FINGERPRINT|FILE")
 @_YES
 @_JSON
 @click.pass_context
 def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
-    """Join a health authority by the line that it gives out.
-
-    URL#FINGERPRINT is that line; FILE is a file that holds it. A device has one authority: joining
-    another one drops what the first one's keys matched, and keeps all that was heard.
-    """
+    """Join a health authority."""
     from ble_agent.app import commands
 
     config = _config(ctx)
@@ -148,13 +140,13 @@ def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
     _print(commands.join(config, _clock(), parsed), as_json=as_json)
 
 
-@agent.command("run")
+@agent.command("run", help=TEXTS["help_run"])
 @_RADIO
 @_SERVER
-@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+@click.option("-v", "--verbose", cls=Option, is_flag=True, help=TEXTS["help_verbose"])
 @click.pass_context
 def run_(ctx: click.Context, radio: str | None, server: str | None, verbose: bool) -> None:
-    """Send and record identifiers and check, until stopped."""
+    """Run the agent until it is stopped."""
     from ble_agent.app.running import run
 
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
@@ -162,35 +154,35 @@ def run_(ctx: click.Context, radio: str | None, server: str | None, verbose: boo
     run(_config(ctx, radio=radio, server=server), _clock())
 
 
-@agent.command("status")
+@agent.command("status", help=TEXTS["help_status"])
 @_JSON
 @click.pass_context
 def status_(ctx: click.Context, as_json: bool) -> None:
-    """Tell what works and what does not, and what to do."""
+    """Show what works."""
     from ble_agent.app.status import status
 
     _print(status(_config(ctx), _clock()), as_json=as_json)
 
 
-@agent.command()
+@agent.command(help=TEXTS["help_check"])
 @_SERVER
 @_JSON
 @click.pass_context
 def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
-    """Fetch new keys and tell if this device was near any."""
+    """Check for exposures."""
     from ble_agent.app import commands
 
     _print(commands.check(_config(ctx, server=server), _clock()), as_json=as_json)
 
 
-@agent.command()
+@agent.command(help=TEXTS["help_report"])
 @click.argument("code")
 @_YES
 @_SERVER
 @_JSON
 @click.pass_context
 def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json: bool) -> None:
-    """Report a test by the CODE that the authority gave you."""
+    """Report a test."""
     from ble_agent.app import commands
 
     config, clock = _config(ctx, server=server), _clock()
@@ -199,27 +191,23 @@ def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json
     _print(commands.report(config, clock, code), as_json=as_json)
 
 
-@agent.command()
+@agent.command(help=TEXTS["help_erase"])
 @_YES
 @_JSON
 @click.pass_context
 def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
-    """Delete all that was recorded, the keys and settings.
-
-    Files in the folder that are not the agent's stay, and are named.
-    """
+    """Delete the home folder."""
     from ble_agent.app.outcome import Outcome
     from ble_agent.config import default_home
     from ble_agent.messages.catalogue import say
-    from ble_agent.messages.language import default_language
     from ble_agent.store.home import erase_home
 
-    # Settings that cannot be read must not keep anybody from leaving.
+    # Settings that cannot be read must not prevent erasing.
     home = ctx.obj.get("home") or default_home()
     try:
         lang = _config(ctx).lang
     except TracingError:
-        lang = ctx.obj.get("lang") or default_language()
+        lang = ctx.obj.get("lang") or language_of(ctx)
     if not yes:
         _confirm(lang, say("erase_question", lang), otherwise="nothing_erased")
     left = erase_home(home)
@@ -228,44 +216,36 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     _print(Outcome({"erased": True, "left": left}, text), as_json=as_json)
 
 
-@agent.command("export")
+@agent.command("export", help=TEXTS["help_export"])
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path, readable=False))
 @_JSON
 @click.pass_context
 def export(ctx: click.Context, file: Path, as_json: bool) -> None:
-    """Write what was heard to FILE, as JSON Lines.
-
-    The file is gzipped if its name ends in .gz.
-    """
+    """Export the log."""
     from ble_agent.app import commands
 
     _print(commands.export_log(_config(ctx), file), as_json=as_json)
 
 
-@agent.command("import")
+@agent.command("import", help=TEXTS["help_import"])
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
-@click.option("--dry-run", is_flag=True, help="Only tell what would be added.")
+@click.option("--dry-run", cls=Option, is_flag=True, help=TEXTS["help_dry_run"])
 @_JSON
 @click.pass_context
 def import_(ctx: click.Context, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Add what another app or device heard, from FILE.
-
-    FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the
-    LevelDB folder of Google Play Services; or RaMBLE's database. What is read of them:
-    docs/importing.md.
-    """
+    """Import a log."""
     from ble_agent.app import commands
 
     outcome = commands.import_log(_config(ctx), _clock(), file, dry_run=dry_run)
     _print(outcome, as_json=as_json)
 
 
-@agent.command("self-test")
+@agent.command("self-test", help=TEXTS["help_self_test"])
 @_RADIO
 @_JSON
 @click.pass_context
 def self_test(ctx: click.Context, radio: str | None, as_json: bool) -> None:
-    """Really send and listen, and say what works."""
+    """Test the radio."""
     from ble_agent.app import commands
 
     outcome = commands.self_test(_config(ctx, radio=radio), _clock())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ble_agent.messages import (
     check,
+    help,
     home,
     importing,
     joining,
@@ -24,7 +25,7 @@ __all__ = ["MESSAGES", "say"]
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(check, home, importing, joining, radio_faults, report),
+        *(check, help, home, importing, joining, radio_faults, report),
         *(running, server, settings, status, store),
     )
     for name, text in subject.TEXTS.items()

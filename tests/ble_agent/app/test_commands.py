@@ -100,11 +100,33 @@ def test_joining_another_authority_asks_first_and_says_what_goes(
         assert [value.get(db) for value in (LAST_CHECK, NOTIFIED, REPORT)] == [None] * 3
 
 
-def test_the_list_of_commands_is_whole(agent: AgentProcess) -> None:
-    listed = agent.command("--help").stdout.partition("Commands:")[2]
+@pytest.mark.parametrize(("lang", "heading"), [("en", "Commands:"), ("vi", "Các lệnh:")])
+def test_the_list_of_commands_is_whole(agent: AgentProcess, lang: str, heading: str) -> None:
+    listed = agent.command("--help", lang=lang).stdout.partition(heading)[2]
     assert listed.count("\n") == 10, listed
     assert "..." not in listed
     assert all(line.endswith(".") for line in listed.strip().splitlines())
+
+
+@pytest.mark.parametrize("command", sorted(agent_command.commands))
+def test_help_is_in_the_owner_s_language(command: str) -> None:
+    helped = {
+        lang: CliRunner().invoke(agent_command, [command, "--lang", lang, "--help"]).output
+        for lang in ("en", "vi")
+    }
+    assert "Folder of this device's data." in helped["en"]
+    assert "Thư mục dữ liệu của thiết bị." in helped["vi"]
+    assert "Options:" in helped["en"]
+    assert "Tùy chọn:" in helped["vi"]
+    options = [line for line in helped["en"].splitlines() if line.startswith("  -")]
+    assert not [line for line in options if line in helped["vi"]]
+
+
+def test_a_usage_error_is_in_the_owner_s_language(agent: AgentProcess) -> None:
+    done = agent.command("report", lang="vi")
+    assert done.returncode == 2
+    assert "Thiếu tham số 'CODE'." in done.stderr
+    assert "Không có tùy chọn" in agent.command("status", "--jsn", lang="vi").stderr
 
 
 def test_home_and_language_stand_before_or_after_a_command(

@@ -1,0 +1,91 @@
+"""Texts of the help of `truyvet agent`: its commands and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "help_agent": Text(
+        "Run this device's agent and see what it knows: it sends and records identifiers and"
+        " checks for exposures.",
+        "Chạy và xem tình trạng chương trình trên thiết bị này: chương trình phát và ghi nhận mã"
+        " định danh, rồi kiểm tra xem bạn có tiếp xúc gần (phơi nhiễm) hay không.",
+    ),
+    "help_join": Text(
+        "Join a health authority by the line that it gives out.\n\n"
+        "URL#FINGERPRINT is that line; FILE is a file that holds it. A device has one authority:"
+        " joining another one drops what the first one's keys matched, and keeps all that was"
+        " heard.",
+        "Kết nối với cơ quan y tế bằng dòng kết nối được cấp.\n\n"
+        "URL#FINGERPRINT là dòng kết nối; FILE là tệp chứa dòng đó. Mỗi thiết bị chỉ kết nối với"
+        " một cơ quan: khi chuyển sang nơi khác, kết quả đối chiếu với khóa của nơi cũ bị xóa, còn"
+        " mọi tín hiệu đã thu vẫn được giữ.",
+    ),
+    "help_run": Text(
+        "Send and record identifiers and check, until stopped.",
+        "Phát, ghi nhận và kiểm tra cho đến khi bị dừng.",
+    ),
+    "help_status": Text(
+        "Show what works, what doesn't, and how to fix it.",
+        "Cho biết phần nào hoạt động, phần nào không và cách khắc phục.",
+    ),
+    "help_check": Text(
+        "Fetch new keys and show if this device was near any.",
+        "Tải khóa mới và cho biết bạn có tiếp xúc gần không.",
+    ),
+    "help_report": Text(
+        "Report a test by the CODE that the authority gave you.",
+        "Khai báo kết quả xét nghiệm bằng mã CODE được cấp.",
+    ),
+    "help_erase": Text(
+        "Delete all that was recorded, the keys and settings.\n\n"
+        "Files in the folder that are not the agent's stay, and are named.",
+        "Xóa mọi dữ liệu đã ghi nhận, các khóa và cài đặt.\n\n"
+        "Những tệp trong thư mục không thuộc chương trình vẫn còn và được liệt kê.",
+    ),
+    "help_export": Text(
+        "Write what was heard to FILE, as JSON Lines.\n\n"
+        "The file is gzipped if its name ends in .gz.",
+        "Ghi những gì đã thu được vào FILE, ở dạng JSON Lines.\n\n"
+        "Tệp được nén gzip nếu tên kết thúc bằng .gz.",
+    ),
+    "help_import": Text(
+        "Add what another app or device heard, from FILE.\n\n"
+        "FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the"
+        " LevelDB folder of Google Play Services; or RaMBLE's database. docs/importing.md says"
+        " what is read of them.",
+        "Thêm những gì ứng dụng hoặc thiết bị khác đã thu được, từ FILE.\n\n"
+        "FILE là JSON Lines, nén gzip hoặc không; agent.db của thiết bị khác; exposure.db của"
+        " microG; thư mục LevelDB của Google Play Services; hoặc cơ sở dữ liệu của RaMBLE."
+        " docs/importing.md cho biết những gì được đọc.",
+    ),
+    "help_self_test": Text(
+        "Test Bluetooth: send and listen for a few seconds.",
+        "Thử Bluetooth: phát và thu tín hiệu trong vài giây.",
+    ),
+    "help_json": Text("Print one JSON object.", "In ra một đối tượng JSON."),
+    "help_yes": Text("Do not ask.", "Không hỏi lại."),
+    "help_server": Text(
+        "Address of the server now, if it is not where you joined it.",
+        "Địa chỉ hiện nay của máy chủ, nếu khác với địa chỉ lúc kết nối.",
+    ),
+    "help_radio": Text(
+        "Radio to use: auto (if none is named), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT, android"
+        " or replay:FILE.",
+        "Thiết bị thu phát: auto (nếu không chọn), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT,"
+        " android hoặc replay:FILE.",
+    ),
+    "help_home": Text(
+        "Folder of this device's data.  [default: $TRUYVET_HOME or ~/.local/share/truyvet/agent]",
+        "Thư mục dữ liệu của thiết bị.  [mặc định: $TRUYVET_HOME hoặc"
+        " ~/.local/share/truyvet/agent]",
+    ),
+    "help_lang": Text("Language.  [default: the locale's]", "Ngôn ngữ.  [mặc định: theo hệ thống]"),
+    "help_verbose": Text("Log more.", "Ghi nhật ký chi tiết hơn."),
+    "help_dry_run": Text("Only show what would be added.", "Chỉ cho biết những gì sẽ được thêm."),
+}
+"""The texts by name."""
