@@ -223,6 +223,7 @@ class ServerClient:
         with self._transport.exchange("POST", url, headers=headers, content=body) as response:
             if response.is_redirect:
                 raise refused("redirected")
+            self._check_clock(response)
             data = self._read(response, _MAX_ANSWER_BYTES)
         try:
             return step.answer.from_bytes(data)
@@ -258,8 +259,8 @@ class ServerClient:
         tag = self._known.tag(url) if self._known else None
         headers = {"If-None-Match": tag} if tag else {}
         with self._redirected(url, headers) as response:
+            self._check_clock(response)
             if response.status_code == 304 and tag and self._known:
-                self._check_clock(response)
                 known = self._known.body(url)
                 if known is not None:
                     return known
@@ -295,7 +296,7 @@ class ServerClient:
         with self._redirected(url, headers) as response:
             if response.status_code not in (200, 206):
                 return self._read(response, MAX_EXPORT_BYTES)
-            self._check_answer(response)
+            self._check_encoding(response)
             if not (have and _continues(response, len(have))):
                 have = b""
                 if response.status_code == 206:
@@ -334,13 +335,12 @@ class ServerClient:
             raise refused("redirected")
         return str(target)
 
-    def _check_answer(self, response: httpx2.Response) -> None:
-        self._check_clock(response)
+    def _check_encoding(self, response: httpx2.Response) -> None:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise refused("answer")
 
     def _read(self, response: httpx2.Response, limit: int) -> bytes:
-        self._check_answer(response)
+        self._check_encoding(response)
         failed = response.status_code != 200
         deadline = _real_time.monotonic() + self._timeouts.answer_seconds
         data = b"".join(self._parts(response, _MAX_ANSWER_BYTES if failed else limit, deadline))
@@ -359,6 +359,11 @@ class ServerClient:
             yield part
 
     def _check_clock(self, response: httpx2.Response) -> None:
+        """Compare this device's clock with the server's.
+
+        Key files are not compared: they never change, so a cache may hand one out with the date of
+        days ago. The index that names them was compared just before.
+        """
         if origin_of(response.url) != origin_of(self._httpx2.URL(self.url)):
             # A mirror may hand on an answer of hours ago.
             return

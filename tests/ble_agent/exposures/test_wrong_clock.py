@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import ssl
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,15 @@ def test_a_database_of_before_goes_by_the_latest_time_it_noted(tmp_path: Path) -
         SCAN.set(db, scan)
     started(tmp_path, ManualClock(NOW + 365 * DAY))
     assert kept_before(tmp_path, NOW + DAY) == (6, 1)
+
+
+def test_a_key_file_that_a_cache_kept_for_hours_is_used(db: Database, server: FakeServer) -> None:
+    # Caches hand out files that never change with the Date of their first answer.
+    server.add_file("1.zip", [met(db)])
+    data = server.files["1.zip"]
+    old = formatdate(NOW - DAY, usegmt=True)
+    server.special["/exports/VN/1.zip"] = lambda: (200, {"Date": old}, data)
+    with ServerClient(server.url, server.clock) as client:
+        result = check(db, client, server.clock)
+    assert result.failure is None
+    assert result.level == "high"
