@@ -65,7 +65,7 @@ class AgentConfig:
     notify_desktop: bool = True
     """Show a notification on the desktop, where there is one."""
     cover_traffic: bool = True
-    """Send cover reports at random moments, so that no observer can tell a real one."""
+    """Send cover reports at random moments, so that a real one cannot be recognised."""
 
     def __post_init__(self) -> None:
         for part in fields(self)[1:]:

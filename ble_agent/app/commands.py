@@ -65,9 +65,9 @@ def _store(config: AgentConfig) -> Iterator[Database]:
 
 
 def join_line(text: str) -> JoinLine:
-    """Read the line to join by, or a file that holds it."""
+    """Read a join line, or the file that holds it."""
     path = Path(text)
-    # Most of what can be wrong with it as a path says only that it is none.
+    # If it cannot be opened as a path, it is read as the line itself.
     with suppress(OSError):
         if "#" not in text and path.is_file():
             with file_errors(path), path.open(encoding="utf-8", errors="replace") as file:
@@ -76,7 +76,7 @@ def join_line(text: str) -> JoinLine:
 
 
 def join_question(config: AgentConfig, line: JoinLine) -> str:
-    """Return what the owner must know before joining another authority; "" if nothing."""
+    """Return what the owner must know before joining another authority; "" if nothing is lost."""
     if not has_database(config.home):
         return ""
     before = None
@@ -184,7 +184,7 @@ def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) 
 
 
 def self_test(config: AgentConfig, clock: Clock) -> Outcome:
-    """Try the radio."""
+    """Test the radio."""
     try:
         findings = asyncio.run(_findings(config, clock))
     except RadioError as error:

@@ -1,4 +1,4 @@
-"""Whether everything works, check by check, for the device's owner and for programs."""
+"""Status of the agent: what works, item by item, for the device's owner and for programs."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from tracing_core.store.database import Database
 from tracing_core.store.sighting import SIGHTING_TABLE
 from tracing_core.store.sqlite import database_errors, open_readonly
 
-__all__ = ["LEAST_FREE_BYTES", "Check", "status"]
+__all__ = ["LEAST_FREE_BYTES", "Probe", "status"]
 
-# Some radios listen only between two identifiers, up to 20 minutes apart.
+# Some radios scan only between two identifiers, up to 20 minutes apart.
 _LATE_SCAN_SECONDS = 1_500
 _LATE_CHECK_SECONDS = 3_600
 _PROBE_BYTES = 64 << 10
@@ -42,14 +42,14 @@ LEAST_FREE_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Probe:
     """One thing that works or does not."""
 
     name: str
     """``joined``, ``running``, ``radio``, ``scan``, ``check``, ``disk`` or ``clock``."""
     ok: bool
     text: str
-    """For the owner; says what to do where there is something."""
+    """For the owner, with what to do if something is wrong."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the command prints it."""
@@ -58,7 +58,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the database says."""
+    """The part of the status that the database holds."""
 
     membership: Membership | None
     scan: Mapping[str, Any]
@@ -85,7 +85,7 @@ class _Known:
 
 @contextlib.contextmanager
 def _opened(home: Path) -> Iterator[Database]:
-    """Open the database, only to read it where the disk cannot be written."""
+    """Open the database, for reading only if the disk cannot be written."""
     path = home / DATABASE_NAME
     if not has_database(home):
         raise not_possible("no_home")
@@ -95,7 +95,7 @@ def _opened(home: Path) -> Iterator[Database]:
         except SchemaMismatch:
             raise
         except StoreError:
-            # On a read-only disk SQLite says only that it cannot open the file.
+            # On a read-only disk, SQLite only reports that it cannot open the file.
             db = open_readonly(path, [SIGHTING_TABLE, AGENT_TABLES])
             stack.callback(db.conn.close)
         with database_errors(path):
@@ -121,16 +121,16 @@ def status(
     NotPossible
         When there is no agent in the home folder (``no_home``).
     StoreError
-        When its database cannot even be read.
+        When its database cannot be read.
     """
     with _opened(config.home) as db:
         known = _Known.read(db)
-    checks = list(_checks(config, known, clock, least_free_bytes))
-    by_name = {check.name: check.ok for check in checks}
+    probes = list(_probes(config, known, clock, least_free_bytes))
+    by_name = {probe.name: probe.ok for probe in probes}
     membership = known.membership
     facts = {
-        "ok": all(check.ok for check in checks),
-        "checks": [check.to_json() for check in checks],
+        "ok": all(probe.ok for probe in probes),
+        "checks": [probe.to_json() for probe in probes],
         "joined": membership is not None,
         "region": membership.trust.region if membership else None,
         "url": membership.line.url if membership else None,
@@ -143,16 +143,16 @@ def status(
         "clock_suspect": not by_name["clock"],
         "dropped_samples": known.scan.get("dropped_samples", 0),
     }
-    return Outcome(facts, "\n".join(_lines(checks, known, config.lang)))
+    return Outcome(facts, "\n".join(_lines(probes, known, config.lang)))
 
 
 def _minutes_ago(clock: Clock, moment: int | None) -> int | None:
     return None if moment is None else max(0, int(clock.now() - moment) // 60)
 
 
-def _lines(checks: list[Check], known: _Known, language: str) -> Iterator[str]:
-    for check in checks:
-        yield f"{'✔' if check.ok else '✘'} {check.text}"
+def _lines(probes: list[Probe], known: _Known, language: str) -> Iterator[str]:
+    for probe in probes:
+        yield f"{'✔' if probe.ok else '✘'} {probe.text}"
     note = known.membership and choose_weighing(known.membership.config).note(language)
     if note:
         yield note
@@ -163,18 +163,18 @@ def _lines(checks: list[Check], known: _Known, language: str) -> Iterator[str]:
         yield say("status_dropped", language, count=known.scan["dropped_samples"])
 
 
-def _checks(
+def _probes(
     config: AgentConfig, known: _Known, clock: Clock, least_free_bytes: int
-) -> Iterator[Check]:
+) -> Iterator[Probe]:
     language = config.lang
     membership = known.membership
     if membership is None:
-        yield Check("joined", False, say("status_not_joined", language))
+        yield Probe("joined", False, say("status_not_joined", language))
     else:
         place = {"region": membership.trust.region, "url": membership.line.url}
-        yield Check("joined", True, say("status_joined", language, **place))
+        yield Probe("joined", True, say("status_joined", language, **place))
     runs = is_running(config.home)
-    yield Check("running", runs, say("status_running" if runs else "status_not_running", language))
+    yield Probe("running", runs, say("status_running" if runs else "status_not_running", language))
     yield _radio(known.radio, language)
     yield _recent("scan", known.scan.get("at"), _LATE_SCAN_SECONDS, clock, language)
     interval = 0 if membership is None else membership.config.check_interval_seconds
@@ -184,21 +184,21 @@ def _checks(
     yield _clock(known.scan, clock, language)
 
 
-def _radio(radio: Mapping[str, Any], language: str) -> Check:
+def _radio(radio: Mapping[str, Any], language: str) -> Probe:
     if not radio:
-        return Check("radio", False, say("status_radio_unknown", language))
+        return Probe("radio", False, say("status_radio_unknown", language))
     if radio["fault"] is None:
-        return Check("radio", True, say("status_radio", language, radio=radio["name"]))
-    # The text of the moment named more; what to do is the same.
-    return Check("radio", False, say(f"error_{radio['fault']}", language))
+        return Probe("radio", True, say("status_radio", language, radio=radio["name"]))
+    # The line in the log named more; what to do is the same.
+    return Probe("radio", False, say(f"error_{radio['fault']}", language))
 
 
-def _recent(name: str, moment: int | None, latest: int, clock: Clock, language: str) -> Check:
+def _recent(name: str, moment: int | None, latest: int, clock: Clock, language: str) -> Probe:
     minutes = _minutes_ago(clock, moment)
     if minutes is None:
-        return Check(name, False, say(f"status_never_{name}", language))
+        return Probe(name, False, say(f"status_never_{name}", language))
     text = say(f"status_last_{name}", language, ago=_ago(minutes, language))
-    return Check(name, 60 * minutes <= latest, text)
+    return Probe(name, 60 * minutes <= latest, text)
 
 
 def _ago(minutes: int, language: str) -> str:
@@ -211,8 +211,8 @@ def _ago(minutes: int, language: str) -> str:
     return say("ago_days", language, count=minutes // (24 * 60))
 
 
-def _disk(home: Path, least_free_bytes: int, language: str) -> Check:
-    """Really write something, since that is what a worn-out card refuses."""
+def _disk(home: Path, least_free_bytes: int, language: str) -> Probe:
+    """Test the disk by writing to it, since a worn-out card refuses only that."""
     probe = home / f".probe-{secrets.token_hex(4)}"
     try:
         descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -226,16 +226,16 @@ def _disk(home: Path, least_free_bytes: int, language: str) -> Check:
         free = space.f_bavail * space.f_frsize
     except OSError as error:
         name = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing"
-        return Check("disk", False, say(f"status_disk_{name}", language, free=size_text(0)))
+        return Probe("disk", False, say(f"status_disk_{name}", language, free=size_text(0)))
     if written < _PROBE_BYTES or free < least_free_bytes:
-        return Check("disk", False, say("status_disk_full", language, free=size_text(free)))
-    return Check("disk", True, say("status_disk", language, free=size_text(free)))
+        return Probe("disk", False, say("status_disk_full", language, free=size_text(free)))
+    return Probe("disk", True, say("status_disk", language, free=size_text(free)))
 
 
-def _clock(scan: Mapping[str, Any], clock: Clock, language: str) -> Check:
+def _clock(scan: Mapping[str, Any], clock: Clock, language: str) -> Probe:
     now = clock.now()
     if now < EARLIEST_SECONDS:
-        return Check("clock", False, say("status_clock_unset", language))
+        return Probe("clock", False, say("status_clock_unset", language))
     if now < scan.get("clock", {}).get("latest", 0) - CLOCK_TOLERANCE_SECONDS:
-        return Check("clock", False, say("status_clock", language))
-    return Check("clock", True, say("status_clock_right", language))
+        return Probe("clock", False, say("status_clock", language))
+    return Probe("clock", True, say("status_clock_right", language))

@@ -54,8 +54,8 @@ _MAX_RESUMPTIONS = 5
 # Matching tolerates two hours; a clock further off would make every comparison wrong.
 _CLOCK_TOLERANCE_SECONDS = 7_200
 
-# Two names of equal length, so that encryption does not tell them apart. The server looks at the
-# first alone, which Google's servers know too.
+# Names of equal length, so that they look alike when encrypted. The server reads only the first,
+# which Google's servers know too.
 _COVER = "X-Chaff"
 _EARNEST = "X-Plain"
 _MIRRORED_FAULTS = ("server", "maintenance_mode", "too_many_requests", "not_found")
@@ -87,7 +87,7 @@ class ServerClient:
     partial
         Place for the beginning of a key file whose download breaks off.
     is_cover
-        Whether its uploads are cover reports; nothing else tells them from others.
+        Whether its uploads are cover reports; they differ from others in one header only.
     timeouts
         How long to wait.
     transport
@@ -231,7 +231,7 @@ class ServerClient:
             raise refused("answer") from error
 
     def _get_public(self, path: str, get: Callable[[str], bytes], mirrors: Sequence[str]) -> bytes:
-        """Get what mirrors have too, from the server if it can; signatures make all of them equal.
+        """Get a public file, from the server or else a mirror; signatures make all of them equal.
 
         Raises
         ------
@@ -255,7 +255,7 @@ class ServerClient:
         return self._get_document(self.url + path, limit)
 
     def _get_document(self, url: str, limit: int) -> bytes:
-        """Get a document; the hash of one that this device has spares sending it again."""
+        """Get a document, or use the known one if the server confirms its hash."""
         tag = self._known.tag(url) if self._known else None
         headers = {"If-None-Match": tag} if tag else {}
         with self._redirected(url, headers) as response:
@@ -270,7 +270,7 @@ class ServerClient:
         return body
 
     def _get_file(self, url: str) -> bytes:
-        """Get a file; where it breaks off it is resumed, as long as more and more comes."""
+        """Get a file, and resume it where it breaks off, as long as every try brings more."""
         deadline = _real_time.monotonic() + self._timeouts.download_seconds
         have = self._partial.begin(url)
         for _ in range(_MAX_RESUMPTIONS):

@@ -1,7 +1,7 @@
-"""Cover reports, sent at random moments, so that no observer can tell when a real one is sent.
+"""Cover reports, sent at random moments, so that a real one cannot be recognised.
 
 A real report takes the same three requests on one connection, of equal length and at equal
-distances (`ble_agent.authority.requests`). Only the server can tell them apart, after decryption.
+distances (`ble_agent.authority.requests`). Only the server can distinguish them, after decryption.
 """
 
 from __future__ import annotations

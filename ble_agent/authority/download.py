@@ -1,4 +1,4 @@
-"""What a device keeps of downloads: documents it has, and the part of a file that broke off."""
+"""Downloads that a device keeps: documents, and the beginning of a key file that broke off."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MARK_BYTES = 32
 
 
 class KnownAnswers:
-    """The last answers to requests for documents, so that they need not be sent again.
+    """Last answers to requests for documents, so that they need not be sent again.
 
-    A server could give every device another ETag and know it again by that, so one is sent back
-    only if it is the SHA-256 or MD5 of the document, which tells what the device has and no more.
+    A server could give every device another ETag and recognise it by that. So an ETag is sent back
+    only if it is the SHA-256 or MD5 of the document, which reveals only what the device has.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class KnownAnswers:
         self._db = db
 
     def tag(self, url: str) -> str | None:
-        """Return the ETag to send with a request; None if there is none."""
+        """Return the ETag to send with a request; None without one."""
         known = _place(url).get(self._db)
         return None if known is None or known["url"] != url else known["tag"]
 
@@ -44,12 +44,12 @@ class KnownAnswers:
         return None if known is None or known["url"] != url else known["body"].encode("latin-1")
 
     def keep(self, url: str, e_tag: str, body: bytes) -> None:
-        """Keep a document if its ETag tells nothing but what it holds."""
+        """Keep a document if its ETag is a hash of its content."""
         tag = e_tag.removeprefix("W/").strip('"').lower()
         digests = (hashlib.sha256(body), hashlib.md5(body, usedforsecurity=False))
         if tag not in {digest.hexdigest() for digest in digests}:
             return
-        # It spares a download; where it cannot be written, the next one is whole.
+        # If it cannot be written, the next download is whole.
         with contextlib.suppress(StoreError), transaction(self._db):
             kept: AnswerState = {"url": url, "tag": f'"{tag}"', "body": body.decode("latin-1")}
             _place(url).set(self._db, kept)
@@ -60,21 +60,21 @@ def _place(url: str) -> StateValue[AnswerState]:
 
 
 class PartialFile:
-    """The beginning of one file that is being fetched, kept across interruptions.
+    """Beginning of one file that is being fetched, kept across interruptions.
 
-    What is in it is believed no more than a whole download: the signature decides.
+    It is trusted no more than a whole download: the signature decides.
 
     Parameters
     ----------
     path
-        Where it is; None keeps nothing.
+        The file to keep it in; None keeps nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def begin(self, name: str) -> bytes:
-        """Return what is there of a file, b"" if nothing is."""
+        """Return the kept beginning of a file, b"" without one."""
         if self._path is None:
             return b""
         with contextlib.suppress(OSError), self._path.open("rb") as file:
@@ -83,7 +83,7 @@ class PartialFile:
         return b""
 
     def restart(self, name: str) -> None:
-        """Begin a file anew."""
+        """Start a file from its first byte."""
         if self._path is None:
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -93,14 +93,14 @@ class PartialFile:
                 file.write(_mark(name))
 
     def append(self, data: bytes) -> None:
-        """Add what came; where it cannot be written, nothing is kept."""
+        """Add received bytes; if they cannot be written, nothing is kept."""
         if self._path is None or not self._path.exists():
             return
         try:
             with self._path.open("ab") as file:
                 file.write(data)
         except OSError:
-            # A hole in it would only be found out by the signature.
+            # Only the signature would reveal a hole in it.
             self.discard()
 
     def discard(self) -> None:

@@ -22,7 +22,7 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ServerLink:
-    """What it takes to reach the server, whoever needs it."""
+    """Home, clock and address with which clients of the server are made."""
 
     home: Path
     """The agent's folder."""

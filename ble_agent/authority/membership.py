@@ -1,4 +1,4 @@
-"""Which server this device believes, kept from the day its owner joined."""
+"""Membership of a health authority: the server this device trusts since its owner joined."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ __all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A server and what it has proved so far."""
+    """A server, and the documents it has proved so far."""
 
     line: JoinLine
     """Where the server is, and the pinned fingerprint."""
     documents: tuple[str, ...]
     """The accepted trust documents, from the first on."""
     trust: TrustDocument
-    """The newest of them."""
+    """The newest of `documents`."""
     config: SignedConfig
     """The newest accepted configuration."""
     config_document: str
-    """The same as it was signed."""
+    """The signed form of `config`."""
 
     @property
     def mirrors(self) -> tuple[str, ...]:
         """Addresses to ask for key files when the server is away.
 
-        Plain http would reach this device's own ports, and stays out unless the server is here too.
+        Plain http reaches this device's own ports, so it counts only if the server is here too.
         """
         is_here = self.line.url.startswith("http:")
         return tuple(url for url in self.config.mirrors if is_here or url.startswith("https:"))
 
 
 def find_membership(db: Database) -> Membership | None:
-    """Return what the database remembers, verified anew from the pinned fingerprint; or None.
+    """Return the stored membership, verified again from the pinned fingerprint; None without one.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def find_membership(db: Database) -> Membership | None:
 
 
 def load_membership(db: Database) -> Membership:
-    """Return what the database remembers.
+    """Return the stored membership.
 
     Raises
     ------
@@ -79,8 +79,8 @@ def load_membership(db: Database) -> Membership:
 def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Membership:
     """Pin a server by its fingerprint, and remember its trust documents and configuration.
 
-    Joining another server than before forgets which key files were matched, their keys, what was
-    told of them, and what it takes to change a report there.
+    Joining another server than before forgets which key files were matched, which of their keys
+    matched, the notifications about them, and the right to change a report there.
 
     Raises
     ------
@@ -92,11 +92,11 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
     try:
         before = find_membership(db)
     except TracingError:
-        # Nobody but joining anew could mend what is remembered.
+        # Only joining again can repair the stored membership.
         before = None
     same = before is not None and before.line.fingerprint == line.fingerprint
-    # With the same server the chain goes on from what was accepted, so that it cannot go back to
-    # an older key.
+    # With the same server the chain continues from the accepted documents, so that it cannot go
+    # back to an older key.
     membership = _fetched(client, line, before if same else None, now)
     with transaction(db):
         if not same:
@@ -109,14 +109,14 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
 
 
 def refresh(db: Database, client: ServerClient, membership: Membership, now: float) -> Membership:
-    """Fetch newer trust documents and configuration, and remember what is proved.
+    """Fetch newer trust documents and configuration, and store those that are proved.
 
     Raises
     ------
     ServerError
         When the server does not answer.
     TrustError
-        When it shows what no trusted key signed, or goes back to something older.
+        When no trusted key signed them, or when they go back to something older.
     """
     newer = _fetched(client, membership.line, membership, now)
     if newer != membership:
@@ -141,7 +141,7 @@ def _fetched(
     document = client.configuration(trust.region)
     config = SignedConfig.verify(document, trust.config_key, now=now)
     if config.region != trust.region:
-        raise TrustError("the server's configuration is for another region: tell its operator")
+        raise TrustError("the server's configuration is for another region: inform its operator")
     if before is not None and config.sequence < before.config.sequence:
         raise TrustError("the server's configuration is older than the one this device accepted")
     return Membership(line, accepted, trust, config, document)

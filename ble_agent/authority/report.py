@@ -1,4 +1,4 @@
-"""Reporting a positive test: code, token, certificate, upload; resumed where it broke off."""
+"""Report of a test: code, token, certificate, upload; resumed where it broke off."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from tracing_core.store.database import Database
 __all__ = ["ACCEPTED_TESTS", "Reported", "report", "reportable_keys"]
 
 ACCEPTED_TESTS = ("confirmed", "likely")
-"""The kinds of test that are reported."""
+"""Kinds of test that can be reported."""
 
 _NEGATIVE = "negative"
 _SECRET_BYTES = 32
 
 
 class Reported(NamedTuple):
-    """What became of a report."""
+    """Result of a report."""
 
     number: int
-    """How many keys the server has taken, or taken back."""
+    """Number of keys that the server has accepted, or taken back."""
     is_taken_back: bool
     """Whether the test was negative, so that the keys reported before were taken back."""
 
@@ -43,7 +43,7 @@ class Reported(NamedTuple):
 def reportable_keys(db: Database, now: float) -> list[TemporaryExposureKey]:
     """Return the keys of the last 14 days that a report sends, oldest first.
 
-    Keys that were taken back stay so: the server would refuse the whole upload for one of them.
+    Keys that were taken back are left out, since one of them makes the server refuse the upload.
     """
     taken_back = ReportProgress.load(db).taken_back
     keys = KeyRing(db).keys_to_report(now)
@@ -55,8 +55,8 @@ def reportable_keys(db: Database, now: float) -> list[TemporaryExposureKey]:
 def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Reported:
     """Publish this device's keys by a code of the authority, or take them back by one.
 
-    What the server has granted is written down at once, so that the same command with the same
-    code goes on after the network, or the device, broke off.
+    What the server grants is stored at once. After an interruption of network or device, the same
+    command with the same code goes on from there.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
     ServerError
         When the server does not answer, or refuses code or keys.
     StoreError
-        When what the server grants could not be written down; then it was not asked.
+        When there is no room to store what the server grants; then it is not asked.
     """
     membership = load_membership(db)
     keys = reportable_keys(db, clock.now())
@@ -155,7 +155,7 @@ def _published(
 
 
 def _onset_interval(symptom_date: str) -> int:
-    """Return the first interval of the day symptoms began, 0 if unknown."""
+    """Return the first interval of the day of the symptoms' onset, 0 if unknown."""
     try:
         day = datetime.datetime.strptime(symptom_date, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
         return interval_number(day.timestamp())

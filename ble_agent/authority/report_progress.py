@@ -45,7 +45,7 @@ class ReportProgress:
 
     @classmethod
     def load(cls, db: Database) -> Self:
-        """Return the progress that the database holds; an empty one if there is none."""
+        """Return the progress that the database holds, which may be empty."""
         return cls.from_json(REPORT.get(db) or {})
 
     def save(self, db: Database) -> Self:

@@ -104,7 +104,7 @@ class HTTPTransport:
             timeout=self._httpx2.Timeout(timeouts.read_seconds, connect=timeouts.connect_seconds),
             # A proxy of the environment is the owner's choice, but not for this very machine.
             trust_env=urlsplit(url).scheme == "https",
-            # No compression, so that no bomb unfolds; and nothing that tells devices apart.
+            # No compression, so that no bomb unfolds, and the same headers from every device.
             headers={"Accept-Encoding": "identity", "User-Agent": "truyvet"},
         )
 

@@ -36,7 +36,7 @@ TEXTS: Mapping[str, Text] = {
         "lệnh trong notify_command bị lỗi hoặc chạy quá lâu: hãy thử lệnh đó trong terminal",
     ),
     "log_desktop_failed": Text(
-        "the desktop showed no notification: set notify_desktop = false if there is none",
+        "the desktop showed no notification: set notify_desktop = false if you have no desktop",
         "không hiện được thông báo trên màn hình: đặt notify_desktop = false nếu máy không có",
     ),
 }

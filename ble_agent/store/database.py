@@ -1,4 +1,4 @@
-"""The agent's database, HOME/agent.db: opening it, what it remembers by name, and forgetting."""
+"""Database of the agent, HOME/agent.db: opening it, and deleting what is old."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DATABASE_NAME = "agent.db"
 """The database's file in the home folder."""
 
 RETENTION_SECONDS = 14 * 86_400
-"""Everything older is deleted; the protocol has no use for it (GAEN: 14 days)."""
+"""Everything older is deleted, since the protocol has no use for it (GAEN: 14 days)."""
 
 _COMPACT_EVERY_SECONDS = 86_400
 
@@ -70,12 +70,12 @@ def make_home(home: Path) -> None:
 
 
 def has_database(home: Path) -> bool:
-    """Tell whether there is an agent's database in a home folder.
+    """Check whether a home folder holds an agent's database.
 
     Raises
     ------
     StoreError
-        When nobody may look there.
+        When the folder cannot be read.
     """
     with file_errors(home):
         return (home / DATABASE_NAME).exists()
@@ -99,21 +99,21 @@ def open_store(home: Path) -> Iterator[Database]:
         raise error
     db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
     try:
-        # By default the log grows to 4 MB and stays so.
+        # By default the log grows to 4 MB and keeps that size.
         db.conn.execute("PRAGMA wal_autocheckpoint = 250")
         db.conn.execute(f"PRAGMA journal_size_limit = {1 << 20}")
         yield db
     except sqlite3.Error as error:
-        # Writing translates its errors itself; this is a reader's.
+        # This is an error of reading; writing translates its own.
         raise as_store_error(error, home / DATABASE_NAME) from error
     finally:
         db.conn.close()
 
 
 def delete_old(db: Database, now: float) -> int:
-    """Delete what is older than 14 days, inside the caller's transaction; return how many rows.
+    """Delete what is older than 14 days, in the caller's transaction, and return the rows' number.
 
-    The bytes are overwritten where the rows were, but stay in the write-ahead log until
+    The bytes are overwritten where the rows were. They stay in the write-ahead log until
     `truncate_log`, and may stay elsewhere in the file until `compact`.
     """
     oldest = int(now) - RETENTION_SECONDS
@@ -139,7 +139,7 @@ def forget_key_files(db: Database) -> None:
 
 
 def additions(db: Database) -> int:
-    """Return how often old sightings were added."""
+    """Return how often old sightings were added to the log."""
     return ADDITIONS.get(db) or 0
 
 
@@ -191,29 +191,29 @@ def truncate_log(db: Database) -> bool:
 
 
 def reserve_room(db: Database) -> None:
-    """Make sure that there is room for a few more writes, before something that happens only once.
+    """Check that there is room for a few more writes, before something that happens only once.
 
     Raises
     ------
     StoreBusy, StoreFull, StoreError
-        When there is none.
+        When there is no room.
     """
     with transaction(db):
         ROOM.set(db, "." * _ROOM_BYTES)
     with transaction(db):
         ROOM.clear(db)
-    # The pages stay the database's, and the log's blocks are free again.
+    # The database keeps the pages, and the log's blocks become free again.
     truncate_log(db)
 
 
 def forget(db: Database, now: float) -> int:
-    """Delete what is older than 14 days from the database and its files; return how many rows.
+    """Delete what is older than 14 days, from the files too, and return the rows' number.
 
-    The file is rewritten once a day at most, to spare an SD card the writes.
+    The file is rewritten at most once per day, to spare an SD card the writes.
     """
     with transaction(db):
         count = delete_old(db, now)
-    # A day that somebody reads or the disk is full all along is made up for later.
+    # If another process reads all day, or the disk is full, a later call makes up for it.
     with contextlib.suppress(StoreBusy, StoreFull):
         is_due = not 0 <= now - (COMPACTED_AT.get(db) or 0) < _COMPACT_EVERY_SECONDS
         if is_due and TO_COMPACT.get(db) and compact(db):

@@ -1,4 +1,4 @@
-"""The home folder as a whole: who is using it, and leaving nothing of it."""
+"""Home folder of the agent: its files, its lock, and erasing it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOCK_NAME = "agent.lock"
 PART_NAME = "download.part"
 """The file that holds the beginning of a key file whose download broke off."""
 
-# What opens the keys goes first: from then on nobody can.
+# The key to all secrets is removed first; without it, the rest cannot be read.
 _OURS = (
     KEY_FILE,
     DATABASE_NAME,
@@ -37,7 +37,7 @@ _OURS = (
     SETTINGS_FILE,
     LOCK_NAME,
 )
-# What a process leaves that is killed while it makes a key, or tries the disk.
+# Left by a process that is killed while it makes a key, or tests the disk.
 _UNFINISHED = (f"{KEY_FILE}.*.part", ".probe-*")
 _LOCK_TRIES = 5
 _LOCK_WAIT_SECONDS = 0.1
@@ -46,7 +46,7 @@ _CHUNK = bytes(1 << 20)
 
 @contextlib.contextmanager
 def exclusive_use(home: Path) -> Iterator[None]:
-    """Be the only agent of a home folder; two would send the same identifiers.
+    """Hold a home folder's lock; two agents in one folder would send the same identifiers.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def exclusive_use(home: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno != errno.EROFS or not path.exists():
                 raise
-            # For a lock it need not be written.
+            # A lock needs no write access.
             lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _lock(lock)
@@ -82,7 +82,7 @@ def _lock(lock: int) -> None:
 
 
 def is_running(home: Path) -> bool:
-    """Tell whether an agent is running in a home folder."""
+    """Check whether an agent is running in a home folder."""
     try:
         lock = os.open(home / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -97,17 +97,17 @@ def is_running(home: Path) -> bool:
 
 
 def is_own_file(home: Path, path: Path) -> bool:
-    """Tell whether a path is that of a file the agent keeps in its home folder."""
+    """Check whether a path is one of the agent's files in its home folder."""
     return path.name in _OURS and path.parent.resolve() == home.resolve()
 
 
 def erase_home(home: Path) -> list[str]:
-    """Overwrite and remove every file of ours, and the folder if nothing else is in it.
+    """Overwrite and remove the agent's files, and the folder if nothing else is in it.
 
     Returns
     -------
     list of str
-        The names of what is not ours, and therefore still there.
+        Names of other files, which stay.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def erase_home(home: Path) -> list[str]:
     try:
         home.rmdir()
     except PermissionError:
-        # A service manager's folder is not ours to remove, and empty it tells nothing.
+        # The folder belongs to a service manager; empty, it reveals nothing.
         return []
     except OSError as error:
         text = f"{home} is empty but cannot be removed ({error.strerror}): check who owns it"
@@ -140,7 +140,7 @@ def erase_home(home: Path) -> list[str]:
 
 
 def _overwrite(path: Path) -> None:
-    # Flash memory may keep old blocks all the same; the database's own deletion has the same limit.
+    # Flash memory may keep old blocks nevertheless, also when the database deletes.
     left = path.stat().st_size
     with path.open("r+b") as file:
         while left > 0:

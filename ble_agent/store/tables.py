@@ -1,4 +1,4 @@
-"""The tables of the agent's database beside the encounter log, and how they came to be."""
+"""Tables of the agent's database beside the encounter log, as migrations."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ AGENT_TABLES = Migrations("agent")
 
 @AGENT_TABLES()
 def m001_own_key(db: Database) -> None:
-    """Create the key ring: one key a UTC day, and the last of its intervals that was sent."""
-    # key_data has no length check: a later version may store keys encrypted.
+    """Create the key ring: one key per UTC day, and the last of its intervals that was sent."""
+    # key_data has no length check, because later versions store keys encrypted.
     db.execute(
         "CREATE TABLE own_key ("
         " rolling_start INTEGER PRIMARY KEY,"
@@ -27,13 +27,13 @@ def m001_own_key(db: Database) -> None:
 
 @AGENT_TABLES()
 def m002_state(db: Database) -> None:
-    """Create the table of things remembered by name, as JSON."""
+    """Create the table of named values, as JSON (`ble_agent.store.state`)."""
     db.execute("CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT")
 
 
 @AGENT_TABLES()
 def m003_matching(db: Database) -> None:
-    """Create the tables of batches already matched, and of the published keys that matched."""
+    """Create the tables of key files already used, and of the published keys that matched."""
     db.execute("CREATE TABLE batch (name TEXT PRIMARY KEY, done_on INTEGER NOT NULL) STRICT")
     db.execute(
         "CREATE TABLE matched_key ("

@@ -1,7 +1,7 @@
-"""Secrets in the agent's database are sealed; what opens them lies outside of it.
+"""Vault of the agent's secrets: they are sealed in the database with a key that lies outside of it.
 
-That is a credential of the service manager, else a file in the home folder. A copy of the database
-alone, in a backup or on a card that was thrown away, then gives no key away.
+The key is a credential of the service manager, else a file in the home folder. So a copy of the
+database alone, in a backup or on a discarded card, reveals no secret.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CREDENTIAL_NAME = "agent-key"
 """Name of the credential that systemd puts into ``$CREDENTIALS_DIRECTORY`` (systemd.exec(5))."""
 
 KEY_FILE = "agent.key"
-"""Name of the file in the home folder, where there is no credential; only its owner reads it."""
+"""Name of the file in the home folder, used without a credential; only its owner can read it."""
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -44,7 +44,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _create(path: Path) -> bytes:
-    """Put a new secret on the disk, whole or not at all."""
+    """Write a new secret to the disk, whole or not at all."""
     secret = secrets.token_bytes(_KEY_BYTES)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     with file_errors(path):
@@ -54,7 +54,7 @@ def _create(path: Path) -> bytes:
                 file.write(secret)
                 file.flush()
                 os.fsync(file.fileno())
-            # A link would never take the place of another's file, but FAT and Android have none.
+            # A hard link would never replace another's file, but FAT and Android have none.
             partial.rename(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -72,10 +72,9 @@ class Vault:
     Parameters
     ----------
     sources
-        Where a key may lie, the one to seal with first; the others only open what was sealed
-        before.
+        Where keys may be. The first one found seals; the others open what was sealed before.
     home_file
-        The file to create when no source has a key yet.
+        The file to create if no source has a key yet.
     """
 
     def __init__(self, sources: tuple[Path, ...], home_file: Path) -> None:
@@ -94,16 +93,16 @@ class Vault:
     def seal(self, secret: bytes, purpose: bytes, *, is_first: bool) -> bytes:
         """Seal a secret, so that it opens only for the same purpose.
 
-        The caller holds the database's write lock, so that no two processes make a key at once.
+        The caller holds the database's write lock, so that only one process makes a key.
 
         Parameters
         ----------
         secret
-            What nobody may read.
+            The bytes to seal.
         purpose
             What it belongs to, such as the number of its row.
         is_first
-            Whether nothing is sealed yet; only then may a new key be made.
+            Whether nothing is sealed yet; only then a new key may be made.
 
         Raises
         ------
@@ -122,7 +121,7 @@ class Vault:
         Raises
         ------
         StoreSealed
-            When the key is missing or another one, or the bytes were changed.
+            When the key is missing or wrong, or the bytes were changed.
         """
         for cipher in self._open(create=False):
             with contextlib.suppress(InvalidTag):
@@ -132,8 +131,8 @@ class Vault:
     @property
     def _missing(self) -> str:
         return (
-            f"what opens this device's keys is missing or wrong: restore {self._home_file}, give"
-            f" the credential {CREDENTIAL_NAME} that the service has, or run `truyvet agent erase`"
+            f"the key to this device's secrets is missing or wrong: restore {self._home_file}, give"
+            f" the service's credential {CREDENTIAL_NAME}, or run `truyvet agent erase`"
         )
 
 
@@ -142,7 +141,7 @@ def _derived(secret: bytes) -> bytes:
 
 
 def open_vault(home: Path, environment: Mapping[str, str] = os.environ) -> Vault:
-    """Return the vault of a home folder; files are read when something is sealed or opened."""
+    """Return the vault of a home folder; its files are read only when needed."""
     home_file = home / KEY_FILE
     credentials = environment.get("CREDENTIALS_DIRECTORY")
     first = (Path(credentials) / CREDENTIAL_NAME,) if credentials else ()

@@ -1,4 +1,4 @@
-"""CRC-32C (Castagnoli), as LevelDB guards its blocks with it."""
+"""CRC-32C (Castagnoli), the checksum of LevelDB's blocks."""
 
 from __future__ import annotations
 

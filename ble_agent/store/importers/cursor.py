@@ -1,4 +1,4 @@
-"""Bytes read from front to back, with every length checked before it is used."""
+"""Cursor over bytes, with every length checked before it is used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONGEST_VARINT = 10
 
 
 class Cursor:
-    """A place in some bytes; every method moves it on and raises `ValueError` beyond the end."""
+    """A position in some bytes. Every method moves it, and raises `ValueError` beyond the end."""
 
     __slots__ = ("_data", "at")
 
@@ -21,7 +21,7 @@ class Cursor:
         return self.at < len(self._data)
 
     def take(self, count: int) -> bytes:
-        """Return the next so many bytes."""
+        """Return the next bytes."""
         end = self.at + count
         if end > len(self._data):
             raise ValueError("it ends too early")
@@ -30,11 +30,11 @@ class Cursor:
         return taken
 
     def fixed(self, count: int) -> int:
-        """Return the next so many bytes as a little-endian number."""
+        """Return the next bytes as a little-endian number."""
         return int.from_bytes(self.take(count), "little")
 
     def varint(self) -> int:
-        """Return a number of 7 bits a byte, the least first; at most 64 bits."""
+        """Return a number of 7 bits per byte, the least significant first; at most 64 bits."""
         value = 0
         for position in range(_LONGEST_VARINT):
             (byte,) = self.take(1)
@@ -44,5 +44,5 @@ class Cursor:
         raise ValueError("a number in it is too long")
 
     def lump(self) -> bytes:
-        """Return bytes that their own length precedes."""
+        """Return bytes that follow their own length."""
         return self.take(self.varint())

@@ -56,7 +56,7 @@ class _Version:
 
 
 def is_leveldb(path: Path) -> bool:
-    """Tell whether a path is a LevelDB folder, by its file ``CURRENT``."""
+    """Check whether a path is a LevelDB folder, by its file ``CURRENT``."""
     try:
         return _current(path) is not None
     except OSError:
@@ -111,7 +111,7 @@ def _read_manifest(folder: Path) -> _Version:
     with _reading(folder / "CURRENT"):
         name = _current(folder)
     if name is None:
-        text = f"{folder} is no LevelDB folder: its CURRENT names no manifest"
+        text = f"{folder} is not a LevelDB folder: its CURRENT names no manifest"
         raise InvalidLog(text, LogFault.UNKNOWN, path=folder)
     path = folder / name
     if not path.is_file():
@@ -169,7 +169,7 @@ def _log_records(path: Path) -> Iterator[bytes]:
                 if not is_open:
                     yield bytes(record)
                     record.clear()
-    # A record that was being written when the copy was made is not there yet.
+    # A record that was being written when the copy was made is missing.
 
 
 def _log_fragments(block: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,9 +1,9 @@
-"""The log of microG (``exposure.db``), which serves the protocol on phones without Google.
+"""Log of microG (``exposure.db``), which serves the protocol on phones without Google.
 
-A row is one identifier: when it was first heard, for how long, and the mean of its signal strength
-over that time. microG scans every 3 minutes, so the row is read as one sighting for each of these
-scans, all of the same strength: the time near the identifier comes out right to within half a
-scan, and a row that has grown since an earlier import adds only what is new.
+A row is one identifier: when it was first heard, for how long, and its mean signal strength. microG
+scans every 3 minutes, so the row is read as one sighting per scan, all of the same strength. The
+time near the identifier is right to within half a scan, and a row that has grown since an earlier
+import adds only what is new.
 Source: microG GmsCore, ``ExposureDatabase.kt`` and ``Constants.kt``, version 12 of the database.
 """
 
@@ -23,7 +23,7 @@ from tracing_core.store.sqlite import database_errors
 __all__ = ["MICROG_COLUMNS", "MICROG_TABLE", "MicroG"]
 
 MICROG_TABLE = "advertisements"
-"""The table with what was heard; the only one that is read."""
+"""The table of received identifiers, the only one that is read."""
 
 MICROG_COLUMNS = frozenset({"rpi", "aem", "timestamp", "rssi", "duration"})
 """Its columns."""
@@ -31,7 +31,7 @@ MICROG_COLUMNS = frozenset({"rpi", "aem", "timestamp", "rssi", "duration"})
 _QUERY = f"SELECT rpi, aem, timestamp, rssi, duration FROM {MICROG_TABLE} ORDER BY rowid"  # noqa: S608
 _SCAN_SECONDS = 180  # SCANNING_INTERVAL
 _LONGEST_MS = 3_600_000  # ALLOWED_KEY_OFFSET_MS: later packets make a new row
-# What microG's own migrations put in place of strengths that early versions got wrong.
+# microG's own migrations put these values where early versions were wrong.
 _WEAKEST_DBM, _IN_PLACE_OF_WEAKER = -127, -100
 _IN_PLACE_OF_ZERO = -75
 _STRONGEST_DBM = 126
@@ -44,7 +44,7 @@ class MicroG(DatabaseSource):
     title = "microG"
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
-        """Read the rows in the order they were written."""
+        """Yield the sightings in the order of their rows."""
         with database_errors(self._path):
             for row in self._connection.execute(_QUERY):
                 tally.read += 1

@@ -31,7 +31,7 @@ class OwnLog:
         self._path = path
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
-        """Read the log in its order; the first line or row that cannot be read ends it."""
+        """Yield the log's sightings in order; the first line or row that cannot be read ends it."""
         for sighting in read_log(self._path):
             tally.read += 1
             yield sighting

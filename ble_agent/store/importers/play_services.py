@@ -1,4 +1,4 @@
-"""The log of Google Play Services, a LevelDB folder (``app_contact-tracing-contact-record-db``).
+"""Log of Google Play Services, a LevelDB folder (``app_contact-tracing-contact-record-db``).
 
 A key is a UTC day and an identifier, its value the scans of that day that heard it. Newer versions
 keep every sample of a scan, and the metadata once; older ones a record for every packet, which
@@ -54,7 +54,7 @@ class PlayServices:
         self._folder = folder
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
-        """Read the scans by day and identifier."""
+        """Yield the sightings by day and identifier."""
         entries = wrong = 0
         for key, value in read_leveldb(self._folder):
             entries += 1

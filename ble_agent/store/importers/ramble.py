@@ -1,11 +1,10 @@
-"""The log of RaMBLE, a Bluetooth scanner for phones.
+"""Log of RaMBLE, a Bluetooth scanner for phones.
 
-Its ``devices`` are addresses, each with the last service data it sent, and its ``locations`` every
-packet with its signal strength and where the phone was. Only packets of the protocol are read, and
-of them neither the address nor the place. RaMBLE listens all the time, and packets without pauses
-would count as one scan, so all packets of one minute of the clock become one sighting at its start.
-An address that comes up again keeps its row, so of what an identifier is said to have sent only
-the last 30 minutes before it was last seen are its own.
+Its ``devices`` are addresses, each with the last service data it sent. Its ``locations`` are the
+packets, with signal strength and the phone's place. Only packets of the protocol are read, without
+address and place. RaMBLE listens all the time, and packets without pauses would count as one scan.
+So all packets of one minute of the clock become one sighting at its start. An address that comes up
+again keeps its row, so only packets of its last 30 minutes belong to the row's identifier.
 Source of the columns: corona-warn-companion-android and diagnosis-keys, which read the same files.
 """
 
@@ -33,8 +32,8 @@ RAMBLE_COLUMNS = {
 
 _SERVICE_DATA = re.compile(rb"fd6f:([0-9a-f]{40})", re.IGNORECASE)
 _LONGEST_SECONDS = 1800
-_SCAN_SECONDS = 60  # longer than the gap below which the matcher takes sightings for one scan
-# After a longer pause nothing says that the phone went on listening.
+_SCAN_SECONDS = 60  # longer than the gap within which the matcher joins sightings to one scan
+# After a longer pause, the phone may have stopped listening.
 _LONGEST_GAP_SECONDS = 300
 _MOST_SAMPLES = 4096
 _QUERY = (
@@ -53,7 +52,7 @@ class Ramble(DatabaseSource):
     title = "RaMBLE"
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
-        """Read the packets by device and time."""
+        """Yield the sightings by device and time."""
         with database_errors(self._path):
             rows = self._connection.execute(_QUERY)
             for (_, service_data, first, last), packets in groupby(rows, key=lambda row: row[:4]):
@@ -68,7 +67,7 @@ def _sent(service_data: Any) -> bytes:
 
 
 def _number(value: Any) -> int | None:
-    # Which type a column has is not known of every version.
+    # The type of a column is not known for every version.
     if isinstance(value, bytes) and re.fullmatch(rb"-?\d{1,15}", value):
         return int(value)
     return value if isinstance(value, int) else None

@@ -11,7 +11,7 @@ _LONGEST_SHORT_LITERAL = 60
 
 
 def decompress(data: bytes, longest: int) -> bytes:
-    """Return what was compressed.
+    """Return the bytes that were compressed.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def decompress(data: bytes, longest: int) -> bytes:
                 size, offset = (tag >> 2) + 1, cursor.fixed(2 if kind == 2 else 4)
             if not 0 < offset <= len(out):
                 raise ValueError("a copy in it points nowhere")
-            # A copy may reach into what it writes, and so repeats it.
+            # A copy may overlap what it writes, and then repeats it.
             start = len(out) - offset
             out += (out[start : start + size] * (size // offset + 1))[:size]
         if len(out) > length:

@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["DatabaseSource", "columns_of", "opened_database"]
 
 _COMPANIONS = ("-wal", "-journal")
-# No field of a log is nearly as long; a hostile one would fill the memory.
+# No field of a log is nearly as long. A hostile one would fill the memory.
 _LONGEST_FIELD = 1 << 20
 
 
@@ -44,8 +44,8 @@ def opened_database(path: Path) -> Iterator[sqlite3.Connection]:
         beside = [each for each in beside if each.is_file() and each.stat().st_size]
         if beside:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="truyvet-")))
-            # By SQLite, page by page: closing the file ourselves would let go of the locks of
-            # whoever else in this process has it open.
+            # By SQLite, page by page: closing the file ourselves would release the locks of
+            # other connections of this process.
             with _connected(folder / path.name, "mode=rwc") as copy:
                 connection.backup(copy)
             for each in beside:
@@ -66,7 +66,7 @@ def _connected(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
-    """Return the names of a table's columns in lower case; none if it is no real table."""
+    """Return the names of a table's columns in lower case; an empty set for what is not a table."""
     rows = connection.execute(
         "SELECT lower(column.name) FROM sqlite_master AS entry"
         " JOIN pragma_table_info(entry.name) AS column"
