@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ble_agent.messages import (
-    check,
-    help,
-    home,
-    importing,
-    joining,
-    radio_faults,
-    report,
-    running,
-    server,
-    settings,
-    status,
-    store,
-)
+from ble_agent.messages import check, help, home, importing, joining, report, running, status
+from ble_agent.messages.faults import radio, server, settings, store
 from ble_agent.messages.language import Text
 
 __all__ = ["MESSAGES", "say"]
@@ -25,8 +13,8 @@ __all__ = ["MESSAGES", "say"]
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(check, help, home, importing, joining, radio_faults, report),
-        *(running, server, settings, status, store),
+        *(check, help, home, importing, joining, report, running, status),
+        *(radio, server, settings, store),
     )
     for name, text in subject.TEXTS.items()
 }

@@ -1,0 +1,1 @@
+"""Texts of faults, by the part that has them."""
