@@ -19,6 +19,7 @@ from tracing_core.errors import (
     InvalidLog,
     InvalidSetting,
     LogFault,
+    MissingExtra,
     NotPossible,
     RadioError,
     RadioFault,
@@ -56,25 +57,36 @@ def _line(error: InvalidLog, language: str) -> str:
     return error.path
 
 
-def _log_name(error: InvalidLog) -> str:
-    return "" if error.fault is None else f"error_log_{error.fault.name.lower()}"
+def _named(name: str) -> Callable[[Any, str], str]:
+    return lambda _error, language: say(name, language)
 
 
-def _radio_name(error: RadioError) -> str:
-    return f"error_{RadioFault(error.reason).name.lower()}"
+def _by_code(error: ServerRefused | NotPossible, language: str) -> str:
+    return _if_known(f"error_{error.code}", language)
 
 
-def _store_text(error: TracingError, language: str) -> str:
+def _by_log_fault(error: InvalidLog, language: str) -> str:
+    return "" if error.fault is None else _if_known(f"error_log_{error.fault.name}", language)
+
+
+def _by_radio_fault(error: RadioError, language: str) -> str:
+    return _if_known(f"error_{RadioFault(error.reason).name}", language)
+
+
+def _if_known(name: str, language: str) -> str:
+    return say(name.lower(), language) if name.lower() in MESSAGES else ""
+
+
+def _with_reason(error: StoreError, language: str) -> str:
+    """Return the text with the system's reason, if the system gave one that has a text."""
     cause = error.__cause__
     name = errno.errorcode.get(cause.errno or 0, "") if isinstance(cause, OSError) else ""
-    if f"reason_{name.lower()}" not in MESSAGES:
-        return say("error_store", language)
-    reason = say(f"reason_{name.lower()}", language)
-    return say("store_reason", language, reason=reason)
+    reason = _if_known(f"reason_{name}", language)
+    return say("store_reason", language, reason=reason) if reason else say("error_store", language)
 
 
-def _code_name(error: ServerRefused | NotPossible) -> str:
-    return f"error_{error.code}"
+def _with_extra(error: MissingExtra, language: str) -> str:
+    return say("missing_extra", language, library=error.library, extra=error.extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +94,8 @@ class _Rule:
     """How one kind of error is explained."""
 
     kind: type[TracingError]
-    name: str | Callable[[Any], str]
-    """Name of the text, or how the error gives it; a name without a text keeps the error's own."""
+    text: Callable[[Any, str], str]
+    """What to do, in a language; "" where only the error's own text is known."""
     place: Callable[[Any, str], str] = _no_place
     """Where the fault is, in a language; "" if nowhere."""
     keeps_english: bool = False
@@ -92,22 +104,23 @@ class _Rule:
 
 # The first rule whose kind fits counts.
 _RULES = (
-    _Rule(ServerRefused, _code_name),
-    _Rule(NotPossible, _code_name),
-    _Rule(ServerUnreachable, "error_server_unreachable"),
-    _Rule(ExportFileError, "error_batch"),
-    _Rule(InvalidJoinLine, "error_join_line", keeps_english=True),
-    _Rule(TrustError, "error_trust", keeps_english=True),
-    _Rule(StoreBusy, "error_store_busy", _path, keeps_english=True),
-    _Rule(StoreReadOnly, "error_store_read_only", _path, keeps_english=True),
-    _Rule(StoreFull, "error_store_full", _path, keeps_english=True),
-    _Rule(StoreDamaged, "error_store_damaged", _path, keeps_english=True),
-    _Rule(StoreSealed, "error_store_sealed", _path, keeps_english=True),
-    _Rule(SchemaMismatch, "error_newer_version", _path, keeps_english=True),
-    _Rule(StoreError, "error_store", _path, keeps_english=True),
-    _Rule(InvalidSetting, "error_settings", _setting, keeps_english=True),
-    _Rule(InvalidLog, _log_name, _line, keeps_english=True),
-    _Rule(RadioError, _radio_name, keeps_english=True),
+    _Rule(ServerRefused, _by_code),
+    _Rule(NotPossible, _by_code),
+    _Rule(ServerUnreachable, _named("error_server_unreachable")),
+    _Rule(ExportFileError, _named("error_batch")),
+    _Rule(InvalidJoinLine, _named("error_join_line"), keeps_english=True),
+    _Rule(TrustError, _named("error_trust"), keeps_english=True),
+    _Rule(StoreBusy, _named("error_store_busy"), _path, keeps_english=True),
+    _Rule(StoreReadOnly, _named("error_store_read_only"), _path, keeps_english=True),
+    _Rule(StoreFull, _named("error_store_full"), _path, keeps_english=True),
+    _Rule(StoreDamaged, _named("error_store_damaged"), _path, keeps_english=True),
+    _Rule(StoreSealed, _named("error_store_sealed"), _path, keeps_english=True),
+    _Rule(SchemaMismatch, _named("error_newer_version"), _path, keeps_english=True),
+    _Rule(StoreError, _with_reason, _path, keeps_english=True),
+    _Rule(InvalidSetting, _named("error_settings"), _setting, keeps_english=True),
+    _Rule(InvalidLog, _by_log_fault, _line, keeps_english=True),
+    _Rule(RadioError, _by_radio_fault, keeps_english=True),
+    _Rule(MissingExtra, _with_extra),
 )
 
 
@@ -116,14 +129,11 @@ def explain(error: TracingError, language: str) -> str:
     if language == "vi" and error.vi:
         return error.vi
     rule = next((rule for rule in _RULES if isinstance(error, rule.kind)), None)
-    if rule is None:
-        return str(error)
-    name = rule.name if isinstance(rule.name, str) else rule.name(error)
-    if name not in MESSAGES:
+    text = "" if rule is None else rule.text(error, language)
+    if rule is None or not text:
         return str(error)
     if language == "en" and rule.keeps_english:
         is_line = isinstance(error, InvalidLog) and error.fault is LogFault.LINE
-        return f"{error}; {say(name, language)}" if is_line else str(error)
+        return f"{error}; {text}" if is_line else str(error)
     place = rule.place(error, language)
-    text = _store_text(error, language) if rule.kind is StoreError else say(name, language)
     return f"{place}: {text}" if place else text

@@ -80,11 +80,10 @@ TEXTS: Mapping[str, Text] = {
         " android hoặc replay:FILE.",
     ),
     "help_home": Text(
-        "Folder of this device's data.  [default: $TRUYVET_HOME or ~/.local/share/truyvet/agent]",
-        "Thư mục dữ liệu của thiết bị.  [mặc định: $TRUYVET_HOME hoặc"
-        " ~/.local/share/truyvet/agent]",
+        "Folder of this device's data. [default: $TRUYVET_HOME or ~/.local/share/truyvet/agent]",
+        "Thư mục dữ liệu của thiết bị. [mặc định: $TRUYVET_HOME hoặc ~/.local/share/truyvet/agent]",
     ),
-    "help_lang": Text("Language.  [default: the locale's]", "Ngôn ngữ.  [mặc định: theo hệ thống]"),
+    "help_lang": Text("Language. [default: the locale's]", "Ngôn ngữ. [mặc định: theo hệ thống]"),
     "help_verbose": Text("Log more.", "Ghi nhật ký chi tiết hơn."),
     "help_dry_run": Text("Only show what would be added.", "Chỉ cho biết những gì sẽ được thêm."),
 }

@@ -1,4 +1,4 @@
-"""Texts of faults in settings."""
+"""Texts of faults in settings, and of missing extras."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ __all__ = ["TEXTS"]
 TEXTS: Mapping[str, Text] = {
     "error_settings": Text(
         "this setting cannot be used: correct it", "cài đặt này không dùng được: hãy sửa lại"
+    ),
+    "missing_extra": Text(
+        "{library} is not installed: run pip install '.[{extra}]' in the project's folder",
+        "chưa cài {library}: hãy chạy pip install '.[{extra}]' trong thư mục của dự án",
     ),
     "setting_line": Text("{place}: {what}: correct it", "{place}: {what}: hãy sửa lại"),
     "setting_str": Text("must be text in quotes", "phải là chữ đặt trong dấu ngoặc kép"),

@@ -20,6 +20,7 @@ from tracing_core.errors import (
     InvalidSetting,
     InvalidSignature,
     LogFault,
+    MissingExtra,
     RadioError,
     RadioFault,
     SchemaMismatch,
@@ -183,3 +184,9 @@ def test_a_setting_s_fault_is_as_full_in_vietnamese(
     with pytest.raises(InvalidSetting) as caught:
         load_config(tmp_path, {})
     assert what in explain(caught.value, "vi")
+
+
+def test_a_missing_library_is_said_in_vietnamese_too() -> None:
+    error = MissingExtra("bumble", extra="hci")
+    assert explain(error, "en") == str(error)
+    assert explain(error, "vi").startswith("chưa cài bumble: hãy chạy pip install '.[hci]'")
