@@ -359,7 +359,7 @@ def test_two_agents_never_run_in_one_home(agent: AgentProcess) -> None:
 def test_a_radio_that_is_not_there_is_one_line(agent: AgentProcess, tmp_path: Path) -> None:
     gone = "hci:tcp-client:127.0.0.1:9"
     assert "127.0.0.1:9" in agent.refusal("run", "--radio", gone)
-    assert "bộ điều hợp" in agent.refusal("run", "--radio", gone, lang="vi")
+    assert "không mở được tcp-client" in agent.refusal("run", "--radio", gone, lang="vi")
     assert "no radio is called" in agent.refusal("run", "--radio", "carrier-pigeon")
     assert "không đọc được" in agent.refusal("run", "--radio", "replay:/nowhere", lang="vi")
     done = agent.command("self-test", "--radio", gone, "--json")
