@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ble_agent.messages import check, help, home, importing, joining, report, running, status
-from ble_agent.messages.faults import radio, server, settings, store
+from ble_agent.messages import (
+    check,
+    help,
+    home,
+    importing,
+    joining,
+    radio,
+    report,
+    running,
+    status,
+)
+from ble_agent.messages.faults import server, settings, store
 from ble_agent.messages.language import Text
 
 __all__ = ["MESSAGES", "say"]
@@ -13,8 +23,8 @@ __all__ = ["MESSAGES", "say"]
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(check, help, home, importing, joining, report, running, status),
-        *(radio, server, settings, store),
+        *(check, help, home, importing, joining, radio, report, running, status),
+        *(server, settings, store),
     )
     for name, text in subject.TEXTS.items()
 }
