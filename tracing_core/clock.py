@@ -48,13 +48,15 @@ class ScaledClock(Clock):
             raise InvalidValue("a clock must tell a finite time")
         if not 0 < rate <= 1e6:
             raise InvalidValue(f"a clock's rate must be above 0 and at most 1000000, not {rate}")
-        self._told = told
-        self._real = real
+        self.told = told
+        """What this clock showed at `real` (UTC Unix seconds)."""
+        self.real = real
+        """What the system's clock showed then (UTC Unix seconds)."""
         self.rate = rate
 
     def now(self) -> float:
         """Tell the time in UTC Unix seconds."""
-        return self._told + (time.time() - self._real) * self.rate
+        return self.told + (time.time() - self.real) * self.rate
 
     def monotonic(self) -> float:
         """Tell scaled seconds since an arbitrary moment."""
@@ -65,7 +67,7 @@ class ScaledClock(Clock):
         await super().sleep(seconds / self.rate)
 
     def __str__(self) -> str:
-        return f"{self._told!r}@{self._real!r}x{self.rate!r}"
+        return f"{self.told!r}@{self.real!r}x{self.rate!r}"
 
     @classmethod
     def parse(cls, text: str) -> ScaledClock:

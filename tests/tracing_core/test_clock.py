@@ -26,7 +26,7 @@ def test_the_text_of_a_clock_is_the_clock(told, real, rate):
     text = str(ScaledClock(told=told, real=real, rate=rate))
     again = ScaledClock.parse(text)
     assert str(again) == text
-    assert (again._told, again._real, again.rate) == (told, real, rate)
+    assert (again.told, again.real, again.rate) == (told, real, rate)
 
 
 def test_a_clock_of_elsewhere(monkeypatch):

@@ -33,11 +33,13 @@ class _NoArrays:
 @contextlib.contextmanager
 def _without_arrays() -> Iterator[None]:
     finder = _NoArrays()
-    sys.meta_path.insert(0, finder)
+    # A new list each time: another thread that is looking through the old one would leave out a
+    # finder if places moved under it.
+    sys.meta_path = [finder, *sys.meta_path]
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        sys.meta_path = [each for each in sys.meta_path if each is not finder]
 
 
 with _without_arrays():

@@ -25,6 +25,7 @@ from tracing_core.store.files import as_file_error, disk_is_full, disk_is_read_o
 from tracing_core.store.migrations import Migrations
 
 __all__ = [
+    "BUSY_TIMEOUT_SECONDS",
     "as_store_error",
     "beginning_of",
     "create_private",
@@ -35,7 +36,9 @@ __all__ = [
     "transaction",
 ]
 
-_BUSY_TIMEOUT_SECONDS = 5.0
+BUSY_TIMEOUT_SECONDS = 5.0
+"""How long a connection waits for another one's lock, if nothing else is asked for."""
+
 # The shared memory beside a write-ahead log takes 32 kB, and a page or two more.
 _LEAST_ROOM_BYTES = 64 << 10
 _DISK_CODES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
@@ -157,7 +160,11 @@ def create_private(path: str | Path) -> None:
 
 
 def open_database(
-    path: Path, migrations: Sequence[Migrations], *, synchronous: str = "FULL"
+    path: Path,
+    migrations: Sequence[Migrations],
+    *,
+    synchronous: str = "FULL",
+    busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
 ) -> Database:
     """Open or create a database for writing, bring its tables up to date, and keep it private.
 
@@ -172,6 +179,8 @@ def open_database(
         The sets of tables it holds.
     synchronous
         ``FULL``, or ``NORMAL`` for bulk work that can be repeated.
+    busy_timeout_seconds
+        How long a write waits for the lock of another connection.
 
     Raises
     ------
@@ -185,7 +194,7 @@ def open_database(
             # SQLite would open it, and never write again even if the disk could.
             raise disk_is_read_only(path)
         create_private(path)
-        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=busy_timeout_seconds, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={synchronous}")
@@ -235,7 +244,7 @@ def _has_log(path: Path) -> bool:
 
 def _opened_readonly(path: Path, migrations: Sequence[Migrations], mode: str) -> Database:
     uri = f"{path.absolute().as_uri()}?{mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_SECONDS)
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS)
     try:
         db = Database(connection)
         _check_schema(db, migrations, path)

@@ -109,9 +109,8 @@ def test_a_commit_that_is_refused_leaves_no_transaction_open(db):
     assert db.table("b").count == 0
 
 
-def test_the_write_lock_is_held_from_the_start(db, path, monkeypatch):
-    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
-    other = open_database(path, [NOTES])
+def test_the_write_lock_is_held_from_the_start(db, path):
+    other = open_database(path, [NOTES], busy_timeout_seconds=0.01)
     with transaction(db):
         with pytest.raises(StoreBusy, match="another process") as caught, transaction(other):
             pytest.fail("two writers at once")
@@ -123,8 +122,7 @@ def test_the_write_lock_is_held_from_the_start(db, path, monkeypatch):
     assert notes(db) == ["later"]
 
 
-def test_opening_what_another_process_writes(db, path, monkeypatch):
-    monkeypatch.setattr("tracing_core.store.sqlite._BUSY_TIMEOUT_SECONDS", 0.01)
+def test_opening_what_another_process_writes(db, path):
     with transaction(db):
         add(db, "unseen")
         # The tables are there, so nothing has to be written and nobody has to wait.
@@ -134,7 +132,7 @@ def test_opening_what_another_process_writes(db, path, monkeypatch):
         other.close()
         reader.close()
         with pytest.raises(StoreBusy):
-            open_database(path, [LATER_NOTES])
+            open_database(path, [LATER_NOTES], busy_timeout_seconds=0.01)
 
 
 def test_a_second_connection_lets_go_of_no_lock_of_the_first(db, path):
