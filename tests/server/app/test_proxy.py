@@ -24,7 +24,7 @@ def test_the_documented_proxy_says_who_asks_and_believes_nobody_else() -> None:
 def test_the_help_says_whose_word_is_taken() -> None:
     text = " ".join(CliRunner().invoke(server, ["run", "--help"]).output.split())
     assert "X-Forwarded-For" in text
-    assert "from 127.0.0.1 alone" in text
+    assert "only from 127.0.0.1" in text
     assert "FORWARDED_ALLOW_IPS" in text
 
 
