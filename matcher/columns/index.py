@@ -1,8 +1,8 @@
-"""A log made ready to be searched: its sightings by UTC day, a filter and a hash table a day.
+"""Index of a log for the kernels: sightings by UTC day, with a filter and a hash table per day.
 
-An identifier is valid only within ±12 intervals of its own, so a key of one UTC day needs the
-sightings of that day and of two hours around it, and no others. Small filters stay in the
-processor's caches; days, and sixths of days, for which a log has nothing cost nothing.
+An identifier is valid only within ±12 intervals of its own. So a key of one UTC day needs only the
+sightings of that day and of the two hours before and after it. The small filter of one day stays in
+the processor's caches. Days, and sixths of days, without a sighting cost nothing.
 """
 
 from __future__ import annotations
@@ -24,54 +24,54 @@ from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 
 __all__ = ["ColumnIndex", "DayIndex"]
 
-# Bits of the filter for each entry, by how many there are: fewer let more identifiers pass that do
-# not match (each costs 0.1 µs), more leave the nearer caches. Measured with four bits an entry
-# cleared; a power of two of words makes them up to twice as many.
-_BITS_AN_ENTRY = ((4096, 128), (65_536, 64), (2**32, 32))
+# Bits of the filter per entry, by the number of entries. With fewer bits, more identifiers pass
+# that do not match (each costs 0.1 µs); with more, the filter leaves the near caches. Measured
+# with four bits cleared per entry; rounding to a power of two makes up to twice as many.
+_BITS_PER_ENTRY = ((4096, 128), (65_536, 64), (2**32, 32))
 _LEAST_WORDS = 64
 
 
 def _at_least(count: int, least: int) -> int:
-    """Return the next power of two."""
+    """Return the next power of two, or `least` if that is more."""
     return max(least, 1 << (count - 1).bit_length())
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DayIndex:
-    """The sightings of one UTC day, and of two hours before and after."""
+    """The sightings of one UTC day and of the two hours before and after it."""
 
     start: int
     """The day's first interval."""
     groups: NDArray[np.int64]
     """The groups of 24 intervals, 0 to 5, that have a sighting within the tolerance."""
     words: NDArray[np.uint64]
-    """The filter: all bits are set but those of the sightings."""
+    """The filter: all bits are set except those of the sightings."""
     heads: NDArray[np.int32]
     """The hash table: the first sighting of a chain, or −1."""
     chain: NDArray[np.int32]
-    """For each sighting the next one of the same identifier, or −1."""
+    """For each sighting, the next one of the same identifier, or −1."""
     identifiers: NDArray[np.uint64]
     """Shape (m, 2)."""
     intervals: NDArray[np.uint32]
     rows: NDArray[np.int64]
-    """Where each sighting stands in its columns."""
+    """The row of each sighting in its columns."""
 
 
 class ColumnIndex:
-    """Sightings, searchable.
+    """The index of a log's columns.
 
     Parameters
     ----------
     sightings
         A log's columns; those under a suspect clock are left out.
     kernel
-        The kernel that will search it, by default the best for this processor: filters differ.
+        The kernel that will use it, because filters differ; by default the best here.
     """
 
     def __init__(self, sightings: SightingColumns, kernel: Kernel | None = None) -> None:
         self.kernel = kernel or choose_kernel()
         usable = np.flatnonzero(~sightings.clock_suspect)
-        # Interval and row in one number: to sort numbers takes an eighth of a stable argsort.
+        # Interval and row in one number: sorting numbers takes an eighth of a stable argsort.
         order = sightings.interval[usable].astype("uint64") << 32 | usable.astype("uint64")
         order.sort()
         self._rows: NDArray[np.int64] = (order & 0xFFFFFFFF).astype("int64")
@@ -79,13 +79,13 @@ class ColumnIndex:
         # A copy in order, so that a day's part is one piece of memory.
         self._identifiers: NDArray[np.uint64] = sightings.rpi.view("uint64").take(self._rows, 0)
         self.days: NDArray[np.int64] = self._active_days()
-        """The UTC days, since the epoch and ascending, whose keys can match."""
+        """The UTC days, since the Unix epoch and ascending, whose keys can match."""
         self.group_masks: NDArray[np.uint8] = self._group_masks()
-        """For each of `days`, bits of the groups of 24 intervals that have a sighting in reach."""
+        """For each of `days`, bits of the groups of 24 intervals with a sighting in tolerance."""
         self._built: dict[int, DayIndex] = {}
         self._lock = threading.Lock()
         self.secret: NDArray[np.uint64] = np.frombuffer(secrets.token_bytes(16), "uint64")
-        """What spreads the hash tables (`kernels.values.place`)."""
+        """The secret of the hash tables (`kernels.loops.values.place`)."""
 
     def _active_days(self) -> Any:
         new = np.ones(len(self), "bool")
@@ -122,7 +122,7 @@ class ColumnIndex:
         return np.where(intervals < 2**32, self._intervals.searchsorted(inside), len(self))
 
     def day(self, day: int) -> DayIndex:
-        """Return a UTC day, built at its first use and kept."""
+        """Return the index of a UTC day, built at first use and kept."""
         with self._lock:
             known = self._built.get(day)
         if known is None:
@@ -131,9 +131,9 @@ class ColumnIndex:
                 known = self._built.setdefault(day, known)
         return known
 
-    def _bits_an_entry(self, count: int) -> int:
-        bits = next(bits for most, bits in _BITS_AN_ENTRY if count <= most)
-        # With two bits cleared instead of four, a fuller filter lets too many pass.
+    def _bits_per_entry(self, count: int) -> int:
+        bits = next(bits for most, bits in _BITS_PER_ENTRY if count <= most)
+        # With two bits cleared instead of four, a denser filter lets too many pass.
         return bits if self.kernel.bits == 4 else max(bits, 64)
 
     def _build(self, day: int) -> DayIndex:
@@ -151,12 +151,12 @@ class ColumnIndex:
         intervals: NDArray[np.uint32],
         rows: NDArray[np.int64],
     ) -> DayIndex:
-        """Return a day of `days`, its filter and its hash table made of its sightings."""
+        """Return the index of a day of `days`, built from its sightings."""
         from matcher.kernels.registry import fill_function
 
         count = len(identifiers)
         words = np.full(
-            _at_least(count * self._bits_an_entry(count) // 64, _LEAST_WORDS), 2**64 - 1, "uint64"
+            _at_least(count * self._bits_per_entry(count) // 64, _LEAST_WORDS), 2**64 - 1, "uint64"
         )
         heads = np.full(_at_least(2 * count, 16), -1, "int32")
         chain = np.full(count, -1, "int32")

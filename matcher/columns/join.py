@@ -1,4 +1,4 @@
-"""Keys and an indexed log in columns; out comes which key meets which sighting."""
+"""Join of keys with an indexed log, as pairs of rows (`matcher.kernels.loops.scan`)."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 
 __all__ = ["Pairs", "derive_columns", "match_columns"]
 
-_CHUNK = 8192  # keys a thread takes at once: 2 ms of work, so that threads end together
+_CHUNK = 8192  # keys per task of a thread: 2 ms of work, so that threads end together
 _FIRST_PAIRS = 1024
-# From here on a filter is not in the second cache, and asking for its words beforehand pays: at
-# 4 MB it saved up to 220 ns a key where that cache was cold, and cost 10 where it was not; below,
+# From this size on a filter does not fit the second cache, and a prefetch of its words pays. At
+# 4 MB it saved up to 220 ns per key with a cold cache and cost 10 with a warm one; below this size
 # it costs 30.
 _FAR_BYTES = 1 << 21
 
 
 class Pairs(NamedTuple):
-    """Which keys meet which sightings, in the order of keys, then of sightings."""
+    """Pairs of a key and a sighting that meet, in the order of keys, then of sightings."""
 
     key_row: NDArray[np.int64]
     sighting_row: NDArray[np.int64]
@@ -100,24 +100,24 @@ def match_columns(
 ) -> Pairs:
     """Find every pair of a key and a sighting of one of its identifiers within the tolerance.
 
-    Exact: the filter decides only what is looked at. Other rules (replay, revision) are the
-    caller's, who has few pairs left to look at.
+    The result is exact: the filter only decides which identifiers are compared. The caller applies
+    the other rules (replay, revision) to the few pairs.
 
     Parameters
     ----------
     keys
         Any number, in any order.
     index
-        The log; its kernel does the work.
+        The log; its kernel is used.
     threads
-        How many work at once; the kernels run without the interpreter's lock.
+        Number of threads; the kernels run without the interpreter's lock.
     kernel
-        The kernel that must do it; by default the index's.
+        The kernel that must be used; by default the index's.
 
     Returns
     -------
     Pairs
-        Rows of `keys`, rows of the columns the index was made of.
+        Rows of `keys`, and rows of the index's columns.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def match_columns(
         raise InvalidValue(f"there must be 1 thread or more, not {threads}")
     if kernel is not None and kernel != index.kernel:
         raise InvalidValue(
-            f"the index is made for kernel {index.kernel.name}; make one for {kernel.name}"
+            f"the index is for kernel {index.kernel.name}: make one for {kernel.name}"
         )
     if not index.kernel.compiled:
         found = portable.match(keys, index)
@@ -146,12 +146,12 @@ def match_columns(
 
 
 def derive_columns(keys: KeyColumns, kernel: Kernel | None = None) -> NDArray[np.uint8]:
-    """Derive 144 identifiers a key from its first interval on, whatever its period.
+    """Derive 144 identifiers per key from its first interval on, whatever its period.
 
     Returns
     -------
     array of uint8, shape (n, 144, 16)
-        Where an interval would not fit 32 bits, what stands there means nothing.
+        Values for intervals that do not fit 32 bits are undefined.
     """
     kernel = kernel or choose_kernel()
     if not kernel.compiled:

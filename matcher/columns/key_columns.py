@@ -17,12 +17,12 @@ __all__ = ["KeyColumns"]
 
 @dataclass(frozen=True, slots=True)
 class KeyColumns:
-    """Published keys, one a row; what a match needs of them.
+    """Published keys, one per row, with the columns that a join needs.
 
     Raises
     ------
     InvalidValue
-        When a column has another type, length or layout than it says.
+        When a column has the wrong type, length or layout.
     InvalidKey
         When a period is not 1 to 144, or a key's last interval does not fit 32 bits.
     """
@@ -32,7 +32,7 @@ class KeyColumns:
     rolling_start: NDArray[np.uint32]
     """The first interval of each key."""
     rolling_period: NDArray[np.uint16]
-    """How many intervals each was used for, 1 to 144."""
+    """Number of intervals of each key, 1 to 144."""
 
     def __post_init__(self) -> None:
         rows = len(self.key_data)
@@ -43,7 +43,7 @@ class KeyColumns:
             return
         if self.rolling_period.min() < 1 or self.rolling_period.max() > TEK_ROLLING_PERIOD:
             raise InvalidKey(f"every rolling period must be 1 to {TEK_ROLLING_PERIOD}")
-        # Only starts near the end of time need each sum.
+        # The sums are needed only for starts near the end of time.
         if int(self.rolling_start.max()) > 2**32 - TEK_ROLLING_PERIOD:
             ends = self.rolling_start.astype("uint64") + self.rolling_period
             if int(ends.max()) > 2**32:
@@ -59,7 +59,7 @@ class KeyColumns:
         rolling_start: NDArray[np.uint32],
         rolling_period: NDArray[np.uint16] | int = TEK_ROLLING_PERIOD,
     ) -> KeyColumns:
-        """Make columns of keys; one number is the period of them all."""
+        """Make columns of keys; a single number is the period of all keys."""
         periods: NDArray[np.uint16] = (
             np.full(len(key_data), rolling_period, "uint16")
             if isinstance(rolling_period, int)

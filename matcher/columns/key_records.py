@@ -1,4 +1,4 @@
-"""A key file as columns, read in a small part of the time that matching takes."""
+"""Key records of one file as columns, read in a small part of the time of matching."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class KeyRecords(Protocol):
     """The keys of one file: ``keys``, then ``revised_keys``."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of keys."""
 
     def columns(self) -> KeyColumns:
-        """Return what finding them needs."""
+        """Return the columns that a join needs."""
 
     def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
-        """Return some of them with their rows, to be gone through when the rest is forgotten."""
+        """Return some records with their rows; what is returned does not hold the others."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +52,7 @@ class ParsedKeys:
 
     @classmethod
     def empty(cls, rows: int) -> ParsedKeys:
-        """Return columns to be filled; memory that is not filled is not taken."""
+        """Return empty columns to fill; memory is used only as it is filled."""
         return cls(
             np.empty((rows, 16), np.uint8),
             np.empty(rows, np.uint32),
@@ -86,18 +86,18 @@ class ParsedKeys:
             )
 
     def columns(self) -> KeyColumns:
-        """Return what finding them needs."""
+        """Return the columns that a join needs."""
         period = self.rolling_period.astype(np.uint16)
         return KeyColumns(self.key_data, self.rolling_start, period)
 
     def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
-        """Return some of them with their rows; what is iterated keeps only their columns."""
+        """Return some records with their rows; the iterator holds only their columns."""
         return zip(rows.tolist(), self[rows], strict=True)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyObjects:
-    """The keys of a file that was read before, or of one that the kernel cannot read."""
+    """The keys of a file that is in memory, or that the kernel cannot read."""
 
     export: ExportFile
 
@@ -105,7 +105,7 @@ class KeyObjects:
         return len(self.export.keys) + len(self.export.revised_keys)
 
     def columns(self) -> KeyColumns:
-        """Return what finding them needs."""
+        """Return the columns that a join needs."""
         size = len(self)
         data, starts, periods = bytearray(), np.empty(size, np.uint32), np.empty(size, np.uint16)
         for row, key in enumerate(chain(self.export.keys, self.export.revised_keys)):
@@ -115,7 +115,7 @@ class KeyObjects:
         return KeyColumns(np.frombuffer(data, np.uint8).reshape(size, 16), starts, periods)
 
     def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
-        """Return some of them with their rows."""
+        """Return some records with their rows."""
         fresh, revised = self.export.keys, self.export.revised_keys
         return [
             (row, fresh[row] if row < len(fresh) else revised[row - len(fresh)])
@@ -124,12 +124,12 @@ class KeyObjects:
 
 
 def read_keys(verified: VerifiedExport) -> KeyRecords:
-    """Parse a key file as `parse_export` does, without an object a key.
+    """Parse a key file as `parse_export` does, without an object per key.
 
     Raises
     ------
     MalformedExport
-        When, and as, `parse_export` does.
+        As for `parse_export`.
     """
     export_bin = verified.export_bin
     keys = ParsedKeys.empty((len(export_bin) - len(HEADER)) // _LEAST_KEY_BYTES + 1)
@@ -146,14 +146,14 @@ def read_keys(verified: VerifiedExport) -> KeyRecords:
         return KeyObjects(parse_export(verified))
     keys, revised = keys[:count], revised[:count]
     first_revised = count - np.count_nonzero(revised)
-    # As protobuf has them, whatever their order in the file.
+    # In protobuf's order, whatever the order in the file.
     if revised[:first_revised].any():
         return keys[np.argsort(revised, kind="stable")]
     return keys
 
 
 def _others_are_fine(verified: VerifiedExport, spans: NDArray[np.int64]) -> bool:
-    """Have the fields beside the keys judged where they always are."""
+    """Check the other fields with `parse_export`."""
     parts = spans[: spans[MOST_OTHER_FIELDS, 0]].tolist()
     rest = b"".join(verified.export_bin[start:end] for start, end in parts)
     try:

@@ -1,4 +1,4 @@
-"""A whole log as columns: `matcher.portable.sightings` for the kernels."""
+"""A whole log as columns, the counterpart of `matcher.portable.sightings` for the kernels."""
 
 from __future__ import annotations
 
@@ -25,25 +25,22 @@ from tracing_core.store.sqlite import database_errors, open_readonly
 __all__ = ["BLOCK_BYTES", "BLOCK_ROWS", "LogColumns", "read_columns"]
 
 BLOCK_BYTES = 4 << 20
-"""Bytes of JSON Lines parsed at once."""
+"""Bytes of JSON Lines parsed together."""
 
 BLOCK_ROWS = 1 << 14
-"""Rows of a database taken at once."""
+"""Rows of a database fetched together."""
 
 _LATEST = 2**32 * INTERVAL_SECONDS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LogColumns:
-    """The sightings of a log in its order, without those under a suspect clock.
-
-    About 45 bytes each.
-    """
+    """The sightings of a log in order, without those under a suspect clock; about 45 bytes each."""
 
     count: int
-    """How many sightings the log holds."""
+    """Number of sightings in the log."""
     suspect_count: int
-    """How many of them were left out."""
+    """Number of those that were left out."""
     rpi: NDArray[np.uint8]
     """Shape (n, 16)."""
     aem: NDArray[np.uint8]
@@ -55,22 +52,22 @@ class LogColumns:
     rssi_dbm: NDArray[np.int8]
     """All samples."""
     rssi_end: NDArray[np.int64]
-    """Where in them each sighting's end."""
+    """Where each sighting's samples end in them."""
 
     def __len__(self) -> int:
         return len(self.rpi)
 
     @property
     def last_seen_at(self) -> int | None:
-        """When the latest was heard (UTC Unix seconds); None without any."""
+        """Time of the last sighting (UTC Unix seconds); None without one."""
         return int(self.seen_at.max()) if len(self) else None
 
     def columns(self) -> SightingColumns:
-        """Return what finding them needs."""
+        """Return the columns that a join needs."""
         return SightingColumns.of(self.rpi, (self.seen_at // INTERVAL_SECONDS).astype(np.uint32))
 
     def sightings(self, rows: NDArray[np.int64]) -> Iterator[Sighting]:
-        """Make some sightings again as they were logged."""
+        """Return some sightings as they were logged."""
         begin = np.where(rows > 0, self.rssi_end[rows - 1], 0) if len(rows) else rows
         for row, first, end, seen_at, previous in zip(
             rows.tolist(),
@@ -119,21 +116,21 @@ class LogColumns:
 
 
 def read_columns(path: Path) -> LogColumns:
-    """Read a log as `matcher.portable.sightings.read_log` does, without an object a sighting.
+    """Read a log as `matcher.portable.sightings.read_log` does, without an object per sighting.
 
     Raises
     ------
     InvalidLog, SchemaMismatch, StoreError
-        When, and as, `read_log` does.
+        As for `read_log`.
     """
     blocks = _database_blocks(path) if is_database(path) else _line_blocks(path)
     columns = _joined(blocks)
-    # What is unusual or wrong is read once more, by the code that says what is wrong.
+    # An unusual or wrong log is read again by `read_log`, which raises the right error.
     return LogColumns.from_sightings(read_log(path)) if columns is None else columns
 
 
 def _joined(blocks: Iterator[LogColumns | None]) -> LogColumns | None:
-    """Put blocks together; None if one of them is."""
+    """Join blocks; return None if one of them is None."""
     parts = []
     samples = 0
     for block in blocks:
@@ -188,7 +185,7 @@ def _line_blocks(path: Path) -> Iterator[LogColumns | None]:
 
 
 def _parsed(text: bytes) -> LogColumns | None:
-    """Parse whole lines; None if one is unusual."""
+    """Parse whole lines; return None if one is unusual."""
     rows = len(text) // LEAST_LINE_BYTES + 1
     rpi, aem = np.empty((rows, 16), np.uint8), np.empty((rows, 4), np.uint8)
     seen_at, previous, end = (np.empty(rows, np.int64) for _ in range(3))
@@ -210,7 +207,7 @@ def _parsed(text: bytes) -> LogColumns | None:
     return LogColumns(
         count + left_out,
         left_out,
-        # Copies, since the room that was not needed is larger than the rest.
+        # Copies, because the unused rest of the arrays is larger.
         rpi[:count].copy(),
         aem[:count].copy(),
         seen_at[:count].copy(),
@@ -235,7 +232,7 @@ def _database_blocks(path: Path) -> Iterator[LogColumns | None]:
 
 
 def _of_rows(rows: list[tuple[Any, ...]]) -> LogColumns | None:
-    """Turn rows into columns; None if one lies outside the protocol."""
+    """Convert rows to columns; return None if one lies outside the protocol."""
     try:
         if any(row[5] for row in rows):
             return LogColumns.from_sightings(sighting_of_row(*row) for row in rows)

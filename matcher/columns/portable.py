@@ -1,4 +1,4 @@
-"""The join without a kernel: `cryptography` derives, a dict finds."""
+"""Join of columns without a kernel: `cryptography` derives, and a dict finds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["derive", "match"]
 
 
 def derive(keys: KeyColumns) -> NDArray[np.uint8]:
-    """Derive 144 identifiers a key, shape (n, 144, 16); zeros beyond interval 2^32 − 1."""
+    """Derive 144 identifiers per key, shape (n, 144, 16); zeros beyond interval 2^32 − 1."""
     out = np.zeros((len(keys), TEK_ROLLING_PERIOD, 16), np.uint8)
     for row, (data, start) in enumerate(zip(keys.key_data, keys.rolling_start, strict=True)):
         count = min(TEK_ROLLING_PERIOD, 2**32 - int(start))
@@ -28,7 +28,7 @@ def derive(keys: KeyColumns) -> NDArray[np.uint8]:
 
 
 def match(keys: KeyColumns, index: ColumnIndex) -> list[NDArray[np.int64]]:
-    """Return the pairs of a key's row and a sighting's, as `join.match_columns` describes them."""
+    """Return pairs of a key's row and a sighting's row, as for `join.match_columns`."""
     heard = defaultdict(list)
     for rpi, interval, row in index.sightings():
         heard[rpi].append((interval, row))

@@ -14,23 +14,23 @@ from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 __all__ = ["MOST_SIGHTINGS", "SightingColumns", "check_count"]
 
 MOST_SIGHTINGS = 2**31 - 1
-"""The most sightings matched at once: the kernels number them in 32 bits."""
+"""The most sightings of one join, because the kernels number them in 32 bits."""
 
 
 def check_count(sightings: int) -> None:
     """Raise `InvalidValue` for more than `MOST_SIGHTINGS`."""
     if sightings > MOST_SIGHTINGS:
-        raise InvalidValue(f"at most {MOST_SIGHTINGS} sightings at once, not {sightings}: cut them")
+        raise InvalidValue(f"{sightings} sightings are more than {MOST_SIGHTINGS}: divide them")
 
 
 @dataclass(frozen=True, slots=True)
 class SightingColumns:
-    """Sightings of one log, one a row; what a match needs of them.
+    """Sightings of one log, one per row, with the columns that a join needs.
 
     Raises
     ------
     InvalidValue
-        When a column has another type, length or layout than it says, or too many rows.
+        When a column has the wrong type, length or layout, or too many rows.
     """
 
     rpi: NDArray[np.uint8] = field(repr=False)

@@ -1,9 +1,17 @@
-"""The join by a kernel: it says which keys could have been near, the portable `Join` whether.
+"""Two-stage join: a compiled kernel selects candidate keys, the portable `Join` decides.
 
-A key can only match if an identifier of it was heard within the tolerance, and the kernels find
-those keys among millions. Only their records, and the sightings of their identifiers (all of them,
-since the first says when each was first heard), go on to `matcher.portable.join`, so every rule has
-one home.
+The problem: the rules of a match (replay, revision, revocation over several files) take a page of
+Python and change with the protocol, and millions of keys need machine code. To write the rules
+twice, once in Numba, would let the two drift apart; a test would find it late.
+
+But a key can match only if one of its identifiers was heard within the tolerance. That one
+condition is what the kernel checks, and few keys of millions fulfil it. Their records go on to
+`matcher.portable.join`, with all sightings of their identifiers, within the tolerance or not: the
+first of them decides when an identifier was first heard. So every rule is written once.
+
+Of all other keys only the 16 bytes are kept, in a set without Python objects
+(`matcher.columns.value_set`): a later record of a key is a revision, and matters only if the key
+was near.
 """
 
 from __future__ import annotations
@@ -29,18 +37,18 @@ __all__ = ["TwoStageJoin"]
 
 
 class TwoStageJoin:
-    """What `Join` is, over columns.
+    """The counterpart of `Join` for columns.
 
     Parameters
     ----------
     log
         The log.
     kernel
-        Which kernel derives and compares.
+        The kernel that derives and compares.
     threads
-        How many of it work at once.
+        Number of threads.
     expected_keys
-        About how many keys there will be; 0 if that is unknown.
+        About how many keys there will be; 0 if unknown.
     """
 
     def __init__(
@@ -55,11 +63,11 @@ class TwoStageJoin:
 
     @property
     def diagnosis_keys(self) -> int:
-        """How many different keys were given, revoked ones too."""
+        """Number of different keys given, including revoked ones."""
         return self._known.count
 
     def add(self, file: KeyRecords) -> None:
-        """Take the next file; of it is kept what may matter in the end."""
+        """Add the next file; keep only the records that may matter."""
         keys = file.columns()
         first = self._known.add(keys.key_data)
         rows = np.flatnonzero(first)
@@ -74,7 +82,7 @@ class TwoStageJoin:
         self._records.append(file.records(np.sort(np.concatenate([near, later]))))
 
     def matches(self) -> list[KeyMatch]:
-        """Return the matches, in the order their keys first appeared; ask once, at the end."""
+        """Return the matches, in the order their keys first appeared; call it once, at the end."""
         rows = np.flatnonzero(self._heard.contains(self._log.rpi))
         join = Join(SightingIndex(self._log.sightings(rows)))
         for records in self._records:
@@ -83,6 +91,6 @@ class TwoStageJoin:
 
 
 def _taken(keys: KeyColumns, rows: NDArray[np.int64]) -> KeyColumns:
-    # Indexing copies a key byte by byte, `take` at once.
+    # Indexing copies a key byte by byte, `take` in one piece.
     data = keys.key_data.take(rows, 0)
     return KeyColumns(data, keys.rolling_start[rows], keys.rolling_period[rows])

@@ -1,4 +1,4 @@
-"""Which keys or identifiers were met before, without an object for any."""
+"""Set of keys or identifiers, without a Python object per value."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class ValueSet:
     Parameters
     ----------
     expected
-        About how many values there will be: a set that need not grow takes half the time.
+        About how many values there will be; a set that does not grow takes half the time.
     """
 
     def __init__(self, expected: int = 0) -> None:
         self.count = 0
-        """How many values are in it."""
+        """Number of values in the set."""
         self._enter = enter_function()
         self._table = np.zeros((_LEAST_PLACES + 1, 2), np.uint64)
         self._secret = np.frombuffer(secrets.token_bytes(16), np.uint64)
         self._make_room(min(expected, _MOST_EXPECTED))
 
     def add(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Put in values, shape (n, 16); return for each whether it is the first of its kind."""
+        """Add values, shape (n, 16); return for each whether it was missing."""
         self._make_room(self.count + len(values))
         absent = np.empty(len(values), np.bool_)
         self.count += self._enter(self._table, _words(values), self._secret, True, absent)
         return absent
 
     def contains(self, values: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Return for each value, shape (n, 16), whether it is in the set."""
+        """Return whether each value, shape (n, 16), is in the set."""
         absent = np.empty(len(values), np.bool_)
         self._enter(self._table, _words(values), self._secret, False, absent)
         return ~absent
@@ -57,7 +57,7 @@ class ValueSet:
         while 4 * count > 3 * places:
             places *= 2
         old, self._table = self._table, np.zeros((places + 1, 2), np.uint64)
-        # An empty place passes for the value of zeros, of which only the last row knows.
+        # An empty place looks like the value of zeros, which only the last row records.
         absent = np.empty(len(old) - 1, np.bool_)
         self._enter(self._table, old[:-1], self._secret, True, absent)
         self._table[-1] = old[-1]
@@ -66,8 +66,8 @@ class ValueSet:
 class KnownKeys:
     """The key data of all files so far.
 
-    Key files rise from key to key, and most jobs have one; its keys are then known to differ, and
-    enter a table only when another file comes.
+    The keys of a file ascend, and most jobs have one file. Then its keys are known to differ, and
+    enter a table only when another file follows.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ class KnownKeys:
 
     @property
     def count(self) -> int:
-        """How many different keys there were."""
+        """Number of different keys."""
         if self._values is not None:
             return self._values.count
         return 0 if self._first is None else len(self._first)
 
     def add(self, key_data: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Take a file's keys; return for each whether it is the first with this key data."""
+        """Add a file's keys; return for each whether it is the first with this key data."""
         if self._values is None and self._first is None and ascending_function()(key_data):
             self._first = key_data
             return np.ones(len(key_data), np.bool_)

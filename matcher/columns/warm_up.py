@@ -17,22 +17,24 @@ __all__ = ["compile_ahead"]
 
 
 def compile_ahead() -> tuple[Kernel, Path | None]:
-    """Compile all that one log or many will want; return the kernel and the cache.
+    """Compile everything for one log and for many logs; return the kernel and the cache folder.
 
-    The folder is None if there is none that can be written; every process then compiles anew.
+    The folder is None if none can be written; then every process compiles again.
 
     Raises
     ------
     InvalidValue
-        When ``TRUYVET_KERNEL`` names what does not run here, or is not compiled.
+        When ``TRUYVET_KERNEL`` names a kernel that cannot run here, or the portable one.
     TracingError
         When no kernel can be compiled.
     """
     kernel = loaded_kernel(choose_kernel, many_logs=True)
     if kernel is None:
-        raise TracingError("nothing was compiled: jobs of any size will go without a kernel")
+        raise TracingError(
+            "nothing was compiled, so jobs of any size use the portable path: see the warning above"
+        )
     if not kernel.compiled:
-        raise InvalidValue(f"kernel {kernel.name} is nothing to compile: unset TRUYVET_KERNEL")
+        raise InvalidValue(f"kernel {kernel.name} needs no compilation: unset TRUYVET_KERNEL")
     for function in (
         parse_function,
         parse_lines_function,

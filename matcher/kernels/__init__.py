@@ -1,23 +1,16 @@
-"""The matcher's compiled kernels: everything Numba and llvmlite do here, and nothing else.
+"""Compiled kernels: everything here that uses Numba and llvmlite.
 
-Importing this package costs nothing; importing one of its modules that emits code imports Numba.
-`processor` says which kernel this processor runs, `registry` knows what each is made of, `trial`
-has it run first in a process of its own, and `cache` keeps what was compiled.
-`matcher.columns.join` and `matcher.many.join` match columns with it.
+Importing this package costs nothing; `emit`, `loops`, `cache` and `registry` import Numba.
+`matcher.columns.join` and `matcher.many.join` match columns with the kernels.
 
-==================  =========================================================================
-`sha256`            constants of SHA-256 and HMAC, in plain Python
-`vectors`           a few words for writing LLVM's vectors from Python; `memory`, at addresses
-`hkdf`              key -> RPIK: SHA instructions, or as many keys at once as a vector is wide
-`hkdf_text`         the sixteen-fold one's inner loop, as text in an order of its own
-`aes`               RPIK -> round keys -> identifiers, and the filter's probes between them
-`aes_table`         the same from tables, for processors without AES instructions
-`aarch64`           the same emitters for ARM, as an object file
-`scan`              the loop around them, made once for each kernel
-`many_logs`         loops over the sightings of many logs
-`layout`            what kernels and those who call them agree on
-`values`            sets of 16-byte values
-`export_parsing`    key files straight into columns, and `log_parsing` logs
-`limit`             what the processor's units allow
-==================  =========================================================================
+=============  ==========================================================================
+`choice`       the compiled or the portable path, by the size of a job
+`processor`    the kernels, and the best one for this processor
+`registry`     the parts of each kernel, compiled at first use
+`first_run`    the first run of a kernel on a machine, in a process of its own
+`cache`        compiled kernels, kept between processes
+`layout`       numbers that kernels and their callers share
+`emit`         emitters of instructions: HKDF, AES, and the probes of the filter
+`loops`        loops around them: joins, sets of values, and parsers of key files and logs
+=============  ==========================================================================
 """

@@ -1,10 +1,10 @@
 """Compiled kernels, kept between processes.
 
-Numba keeps what it compiled beside the file of the function it compiled, and compares that file
-alone: an edited emitter in another file would go unnoticed. Here an entry counts only if every
-source file of this package and of what its kernels take numbers from, this project's version,
-Numba's and llvmlite's are the same. Each kind of processor has files of its own, as Numba's index
-and what it tells of are written one after the other. What cannot be read is compiled again.
+Numba checks a cached function against its own source file only, so it would miss an edited emitter
+in another file. Here an entry counts only if nothing has changed that decides its code: the sources
+of this package, the modules whose numbers it uses, and the versions of truyvet, Numba and llvmlite.
+Each type of processor has files of its own, because Numba writes the index and the code one after
+the other. An entry that cannot be read is compiled again.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def _source_digest() -> str:
     return digest.hexdigest()
 
 
-# Of what is imported now, not of what an upgrade puts there before the first kernel is compiled.
+# Taken at import: an upgrade may replace the files before the first kernel is compiled.
 _SOURCE_STAMP = _source_digest()
 
 
 def source_stamp() -> str:
-    """Return a digest of all that decides what a kernel compiles to, but for the processor."""
+    """Return a digest of everything but the processor that decides a kernel's code."""
     return _SOURCE_STAMP
 
 
@@ -84,7 +84,7 @@ def candidate_folders() -> Iterator[Path]:
 def _usable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # What is loaded from here is run, so nobody else may be able to write it.
+        # Code from here is executed, so no other user may be able to write it.
         facts = folder.lstat()
         if facts.st_uid != os.getuid() or facts.st_mode & 0o022 or folder.is_symlink():
             return False
@@ -96,14 +96,16 @@ def _usable(folder: Path) -> bool:
 
 @functools.cache
 def cache_folder() -> Path | None:
-    """Return the first folder that can be written, and by us alone; None if there is none.
+    """Return the first folder that this user, and no other, can write; None without one.
 
-    ``$TRUYVET_CACHE_DIR``, ``$NUMBA_CACHE_DIR``, the user's cache folder, the system's temporary.
+    ``$TRUYVET_CACHE_DIR``, ``$NUMBA_CACHE_DIR``, the user's cache folder, the temporary folder.
     """
     for folder in candidate_folders():
         if _usable(folder):
             return folder
-    _LOGGER.warning("no folder to keep compiled kernels in; set TRUYVET_CACHE_DIR")
+    _LOGGER.warning(
+        "no folder can hold compiled kernels, so each run compiles them: set TRUYVET_CACHE_DIR"
+    )
     return None
 
 
@@ -114,7 +116,7 @@ _CACHING: Any = caching
 class _Locator(_CACHING._CacheLocator):  # type: ignore[misc]
     def __init__(self, folder: Path, source: str) -> None:
         self._folder = folder
-        # What Numba warns of that cannot be kept, such as code that was not optimised, it names so.
+        # Numba names this file in its warnings about code that it cannot keep.
         self._py_file = source
 
     def get_cache_path(self) -> str:
@@ -155,8 +157,8 @@ class _Cache(_CACHING.FunctionCache):  # type: ignore[misc]
         try:
             return super().load_overload(signature, target_context)
         except Exception as error:
-            # A file cut short by a full disk or a crash raises whatever pickle meets in it.
-            _LOGGER.info("compiling again what the cache cannot give: %s", error)
+            # pickle may raise anything for a file cut short by a full disk or a crash.
+            _LOGGER.info("compiling again, because the cache cannot be read: %s", error)
             with contextlib.suppress(OSError):
                 self.flush()  # or saving would read the same damaged index
             return None
@@ -169,9 +171,11 @@ class _Cache(_CACHING.FunctionCache):  # type: ignore[misc]
 
     def _save(self, signature: Any, data: Any) -> None:
         try:
-            # Whatever was edited about when it was imported may be in there or not.
+            # A source edited during the import may or may not be part of this code.
             if _source_digest() != source_stamp():
-                _LOGGER.info("not kept, as this process runs other sources than there are now")
+                _LOGGER.info(
+                    "a compiled kernel is not kept, because its sources changed since the import"
+                )
                 return
             super().save_overload(signature, data)
         except OSError as error:
@@ -183,7 +187,7 @@ _held: list[Callable[[], None]] | None = None
 
 @contextlib.contextmanager
 def kept_if_right() -> Iterator[None]:
-    """Keep what is compiled herein only if the end is reached."""
+    """Keep kernels compiled in this context only if it ends without an exception."""
     global _held
     held: list[Callable[[], None]] = []
     _held = held
@@ -210,14 +214,14 @@ def compiled(
     function
         Plain Python that Numba can compile; not a closure.
     signature
-        The Numba signature; arrays that are only read should be marked so, then both kinds fit.
+        The Numba signature; arrays that are only read should be marked read-only.
     name
-        What distinguishes this version of the function from others made of it.
+        A name for this version of the function.
     first_run
-        What to do before compiling, if anything; it may raise, or leave it compiled in the cache.
+        Called before compilation; it may raise an error, or leave the function in the cache.
     names
-        Global names to bind in the function. One loop so serves several kernels: what a closure
-        held, Numba's cache would never find again.
+        Global names to bind in the function, so that one loop serves several kernels. Numba's
+        cache never finds a function again that holds them in a closure.
     """
     chosen = types.FunctionType(
         function.__code__, {**function.__globals__, **names}, function.__name__

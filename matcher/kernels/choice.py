@@ -1,4 +1,4 @@
-"""Which way a job goes: the kernels take longer to load than a small job takes without them."""
+"""Choice of the compiled or the portable path: small jobs finish before Numba has loaded."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = [
 ]
 
 WORTH_LOADING_SECONDS = 0.5
-"""How long a job must take without the kernels to be done with them. Loading them, compiled
-before, takes that long: Numba 0.2 seconds, its tables of types 0.2, the kernels the rest. Measured
-on a Xeon with AVX-512, processor time of whole processes: 20,000 keys against 14,000 sightings took
-0.71 seconds either way, 1,000 keys 0.37 and 0.73, 100,000 keys 2.1 and 0.77. To compile takes six
-seconds more, once a machine; that is not waited for again, so it does not count."""
+"""Jobs that take longer than this without the kernels use them. Loading compiled kernels takes this
+long: Numba 0.2 seconds, its tables of types 0.2, the kernels the rest. Measured on a Xeon with
+AVX-512, CPU time of whole processes: 20,000 keys with 14,000 sightings took 0.71 seconds either
+way, 1,000 keys 0.37 and 0.73, 100,000 keys 2.1 and 0.77. Compilation takes six seconds more, once
+per machine, so it does not count."""
 
-_SECONDS_A_KEY = 18e-6
-_SECONDS_A_SIGHTING = 6e-6
+_SECONDS_PER_KEY = 18e-6
+_SECONDS_PER_SIGHTING = 6e-6
 
 THREADED_KEYS = 100_000
-"""From how many keys on all processors work unless told otherwise: 20 milliseconds of one."""
+"""From so many keys on, every CPU works by default: 20 milliseconds of one CPU."""
 
 _PORTABLE = "portable"
 _LONGEST_REASON = 200
@@ -43,19 +43,19 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def portable_seconds(keys: int, sightings: int) -> float:
-    """Return about how long the portable path takes, as measured where the kernels' loading was."""
-    return keys * _SECONDS_A_KEY + sightings * _SECONDS_A_SIGHTING
+    """Return about how long the portable path takes, on the machine of `WORTH_LOADING_SECONDS`."""
+    return keys * _SECONDS_PER_KEY + sightings * _SECONDS_PER_SIGHTING
 
 
 def chosen_kernel(keys: int, sightings: int) -> Kernel | None:
     """Return the kernel for a job of about this size; None for the portable path.
 
-    ``TRUYVET_KERNEL`` decides if it is set, whatever the size; without Numba, portable it is.
+    ``TRUYVET_KERNEL`` decides if it is set, whatever the size. Without Numba the path is portable.
 
     Raises
     ------
     InvalidValue
-        When the variable names no kernel, or one that this machine cannot run.
+        When the variable names an unknown kernel, or one that this machine cannot run.
     """
     named = os.environ.get("TRUYVET_KERNEL")
     if named == _PORTABLE:
@@ -72,14 +72,14 @@ def chosen_kernel(keys: int, sightings: int) -> Kernel | None:
 
 
 def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = False) -> Kernel | None:
-    """Return the kernel that `choose` does, loaded, for one log or for many.
+    """Load and return the kernel that `choose` returns, for one log or for many logs.
 
-    None for the portable path; that too, with a warning, if no kernel can be loaded or compiled.
+    Return None for the portable path; also, with a warning, if the kernel cannot be compiled.
 
     Raises
     ------
     InvalidValue
-        When ``TRUYVET_KERNEL`` names what cannot be.
+        When ``TRUYVET_KERNEL`` names a kernel that cannot be compiled.
     """
     try:
         kernel = choose()
@@ -88,7 +88,7 @@ def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = Fals
             from matcher.kernels.registry import load
 
             load(kernel, many_logs=many_logs)
-    except Exception as error:  # Numba, LLVM or their libraries: there is no end to what may break
+    except Exception as error:  # Numba, LLVM and their libraries can raise anything
         named = os.environ.get("TRUYVET_KERNEL")
         if named and isinstance(error, TracingError):
             raise
@@ -99,8 +99,8 @@ def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = Fals
                 " TRUYVET_KERNEL, such as portable, or unset it"
             ) from error
         _LOGGER.warning(
-            "no kernel can be compiled here, so this takes longer (%s): install numba and llvmlite"
-            " anew, or set TRUYVET_KERNEL=portable",
+            "no kernel can be compiled here, so this takes longer (%s): reinstall numba and"
+            " llvmlite, or set TRUYVET_KERNEL=portable",
             reason,
         )
         return None
@@ -108,14 +108,14 @@ def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = Fals
 
 
 def require_numba() -> None:
-    """Import Numba, without which nothing is compiled.
+    """Import Numba, and check that it may compile.
 
     Raises
     ------
     MissingExtra
         When it is not installed.
     InvalidValue
-        When it cannot be imported, as with a NumPy that it does not know, or may not compile.
+        When it cannot be imported, as with an unknown version of NumPy, or may not compile.
     """
     try:
         numba = require("numba", extra="matcher")
@@ -123,7 +123,7 @@ def require_numba() -> None:
         raise
     except Exception as error:
         raise InvalidValue(
-            f"Numba cannot be loaded ({_reason(error)}): install numba and llvmlite anew"
+            f"Numba cannot be loaded ({_reason(error)}): reinstall numba and llvmlite"
         ) from error
     if numba.config.DISABLE_JIT:
         raise InvalidValue("NUMBA_DISABLE_JIT keeps Numba from compiling anything: unset it")
@@ -134,7 +134,7 @@ def _reason(error: Exception) -> str:
 
 
 def available_threads() -> int:
-    """Return how many processors this process may use."""
+    """Return how many CPUs this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,8 +1,8 @@
-"""Which kernel this processor runs.
+"""Kernels, and the choice of one for this processor.
 
-A kernel for instructions the processor lacks would end the process, not raise, so the choice is
-made here, before anything is compiled, from the features LLVM sees (or those that
-``NUMBA_CPU_FEATURES`` tells Numba to compile for). ``TRUYVET_KERNEL`` overrides it by name.
+An instruction that the processor lacks ends the process instead of raising an error. So the choice
+is made here, before anything is compiled, from the features that LLVM sees, or those that
+``NUMBA_CPU_FEATURES`` allows. ``TRUYVET_KERNEL`` overrides it by name.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ class Kernel:
     """A way to derive identifiers and compare them with a log."""
 
     name: str
-    """What ``TRUYVET_KERNEL`` calls it."""
+    """Its name, as in ``TRUYVET_KERNEL``."""
     aes: int | None
     """Width of the AES registers in bits; None without AES instructions."""
     hkdf_lanes: int | None
-    """Keys hashed at once, one a vector lane; None where SHA instructions hash them in turn."""
+    """Keys hashed together, one per vector lane; None if SHA instructions hash one by one."""
     machine: str | None
     """``x86_64`` or ``aarch64``; None where it runs anywhere."""
     features: frozenset[str] = frozenset()
-    """What the processor must have, in LLVM's words."""
+    """Features that the processor must have, by LLVM's names."""
     compiled: bool = True
     """Whether it needs NumPy and Numba."""
 
     @property
     def bits(self) -> int:
-        """Return how many bits of the filter stand for an identifier.
+        """Return how many bits of the filter represent an identifier.
 
-        One instruction of AVX-512 picks eight of a word, so four cost no more than one; elsewhere
-        each is a shift, and two let few enough pass.
+        One AVX-512 instruction selects eight bits of a word, so four cost no more than one.
+        Elsewhere each bit costs a shift, and two let few enough identifiers pass.
         """
         return 4 if self.aes == 512 else 2
 
@@ -50,7 +50,7 @@ def _x86(name: str, aes: int, hkdf_lanes: int | None, *features: str) -> Kernel:
 
 _VAES_512 = ("vaes", "avx512f", "avx512bw", "avx512vl", "avx512vbmi")
 
-# The best first, as far as features tell; `choose_kernel` knows one thing more.
+# The best first, as far as features show; `supported_kernels` also looks at the maker.
 _ALL = (
     _x86("vaes512-sha", 512, None, *_VAES_512, "sha"),
     _x86("vaes512-avx512", 512, 16, *_VAES_512),
@@ -77,7 +77,7 @@ def host_features() -> frozenset[str]:
 
 
 def _features() -> frozenset[str]:
-    """Return what the processor has and Numba, as its variables tell it, will compile for."""
+    """Return the features that the processor has and Numba's variables allow."""
     allowed = os.environ.get("NUMBA_CPU_FEATURES")
     if allowed is None and os.environ.get("NUMBA_CPU_NAME", "").lower() == "generic":
         allowed = ""
@@ -99,7 +99,7 @@ def _processor_name() -> str:
 
 
 def _missing(kernel: Kernel) -> str | None:
-    """Return what this machine lacks for a kernel; None if nothing."""
+    """Return what this machine lacks for a kernel; None if it can run it."""
     if not kernel.compiled:
         return None
     if kernel.machine not in (None, platform.machine().lower().replace("amd64", "x86_64")):
@@ -113,7 +113,7 @@ def _missing(kernel: Kernel) -> str | None:
 
 
 def supported_kernels() -> list[Kernel]:
-    """Return the kernels this processor runs, the best first; the portable one is always there."""
+    """Return the kernels this processor can run, the best first; the portable one is the last."""
     names = [name for name, kernel in KERNELS.items() if _missing(kernel) is None]
     # Intel's SHA unit is slower than 16 lanes of its AVX-512, AMD's is faster (kernels.hkdf), and
     # with 8 lanes either maker's is faster than the lanes.
@@ -129,18 +129,18 @@ def choose_kernel(name: str | None = None) -> Kernel:
     Raises
     ------
     InvalidValue
-        When there is none of that name, or the processor lacks what it needs.
+        When no kernel has this name, or the processor lacks its features.
     """
     name = name or os.environ.get("TRUYVET_KERNEL")
     if not name:
         return supported_kernels()[0]
     kernel = KERNELS.get(name)
     if kernel is None:
-        raise InvalidValue(f"no kernel is called {name!r:.40}; there are {', '.join(KERNELS)}")
+        raise InvalidValue(f"unknown kernel {name!r:.40}: use one of {', '.join(KERNELS)}")
     missing = _missing(kernel)
     if missing is not None:
         supported = ", ".join(each.name for each in supported_kernels())
         raise InvalidValue(
-            f"kernel {name} needs what is not here ({missing}); this machine runs {supported}"
+            f"kernel {name} needs {missing}, which this machine lacks: use one of {supported}"
         )
     return kernel

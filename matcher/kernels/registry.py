@@ -1,4 +1,4 @@
-"""What each kernel of `matcher.kernels.processor` is made of, compiled when first asked for."""
+"""Registry of the parts of each kernel, compiled at first use."""
 
 from __future__ import annotations
 
@@ -42,12 +42,15 @@ _lock = threading.Lock()
 
 
 def _check_target(kernel: Kernel) -> None:
-    """Raise if Numba would not compile for what a kernel needs: LLVM would end the process."""
+    """Raise an error if Numba would not use a feature that a kernel needs.
+
+    LLVM would end the process.
+    """
     switches = cpu_target.target_context.codegen()._tm_features.split(",")
     lacking = kernel.features - {switch[1:] for switch in switches if switch.startswith("+")}
     if lacking:
         needs = " ".join(sorted(lacking))
-        raise InvalidValue(f"kernel {kernel.name} needs {needs}, which Numba is told to leave out")
+        raise InvalidValue(f"kernel {kernel.name} needs {needs}, which Numba's settings exclude")
 
 
 def _parts(kernel: Kernel) -> dict[str, Any]:
@@ -77,31 +80,31 @@ def _group() -> Callable[..., Any]:
 
 
 def scan_function(kernel: Kernel) -> Callable[..., int]:
-    """Return `scan.scan` of a kernel, from the cache or compiled now (seconds, once a machine)."""
+    """Return `scan.scan` of a kernel, cached or compiled now (seconds, once per machine)."""
     with _lock:
         return _compiled("scan", kernel)
 
 
 def derive_function(kernel: Kernel) -> Callable[..., None]:
-    """Return `scan.derive` of a kernel, likewise."""
+    """Return `scan.derive` of a kernel, cached or compiled now."""
     with _lock:
         return _compiled("derive", kernel)
 
 
 def fill_function() -> Callable[..., None]:
-    """Return `scan.fill`, likewise."""
+    """Return `scan.fill`, cached or compiled now."""
     with _lock:
         return _fill()
 
 
 def group_function() -> Callable[..., Any]:
-    """Return `scan.group`, likewise."""
+    """Return `scan.group`, cached or compiled now."""
     with _lock:
         return _group()
 
 
 def load(kernel: Kernel, *, many_logs: bool = False) -> None:
-    """Get all that a join of one log, or of many, will ask for, so that nothing fails later."""
+    """Load all that a join of one log, or of many logs, needs, so that nothing fails later."""
     scan_function(kernel)
     fill_function()
     group_function()

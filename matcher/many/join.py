@@ -1,11 +1,20 @@
-"""Keys against the sightings of many logs at once; out comes which key meets which sighting.
+"""Join of keys with the sightings of many logs, as pairs of rows.
 
-Whichever side is the smaller is indexed, one UTC day at a time and not kept:
+The problem: 10⁸ sightings of many logs and 10⁵ keys with 144 identifiers each. The join of one log
+(`matcher.columns.join`) indexes all sightings. Here such an index would take 5 GB and leave every
+cache: each sighting would cost a cache miss to enter, and each identifier another to look up.
 
-- the *logs*: their sightings of a day go into a filter and a table, and the kernel of
-  `matcher.columns.join` derives the day's keys against them;
-- the *keys*: the identifiers of the day's keys go into a filter, and the day's sightings stream
-  past it. The hundredth that it lets pass is then joined as if it were all.
+Keys and sightings meet only within two hours of one time. So both are sorted by UTC day, and one
+day is joined after the other; a sighting within two hours of midnight is in two days. Then the
+smaller side of the day is indexed, and nothing is kept after it:
+
+- the *logs*, if they are few: the day's sightings go into a filter and a table, and the kernel of
+  `matcher.columns.join` derives the day's keys and probes them;
+- the *keys*, if the sightings are many: the identifiers of the day's keys go into a filter of 12
+  bits each, and the sightings stream past it, at a few ns each. One in a hundred passes. Those are
+  then joined by the first way, which is exact.
+
+The result is the same either way (`KEYS_SIDE_FACTOR` has the threshold and its measurement).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The kernels for ARM: `aese`, `aesmc` and NEON.
+"""Emitters for ARM: `aese`, `aesmc` and NEON.
 
-`aese` adds the round key before it substitutes, and cores since Cortex-A57 fuse it with the
-`aesmc` that follows at once into one operation, so each pair is emitted together. Keys are hashed
-four at a time, one a lane of a NEON register (`hkdf.MultiBuffer`; eight lanes only spill).
+`aese` adds the round key before it substitutes. Cores since Cortex-A57 fuse it with an `aesmc` that
+follows directly, so each pair is emitted together. Four keys are hashed at a time, one per lane of
+a NEON register (`hkdf.MultiBuffer`; eight lanes would spill).
 
-Numba compiles the same emitters on an ARM machine. `emit_object` gives them as an object file for
-Cortex-A76 (Raspberry Pi 5) from any machine, by which they are tested under emulation.
+Numba compiles these emitters on an ARM machine. On any machine `emit_object` makes an object file
+of them for Cortex-A76 (Raspberry Pi 5), which is tested under emulation.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ def _emit_group(
     keys[0] = builder.bitcast(whitening, _OCTETS)
     interval = builder.and_(v.splat(builder, first, 4), v.constant(_WORDS, [0, 0, 0, -1]))
     rounds = 0
-    for batch in range(0, GROUP, _TOGETHER):
+    for first_block in range(0, GROUP, _TOGETHER):
         states = [
             builder.bitcast(
-                builder.add(interval, v.constant(_WORDS, [0, 0, 0, batch + block])), _OCTETS
+                builder.add(interval, v.constant(_WORDS, [0, 0, 0, first_block + block])), _OCTETS
             )
             for block in range(_TOGETHER)
         ]
@@ -99,11 +99,11 @@ def _emit_group(
             for step in steps[len(steps) * (rounds - 1) // share : len(steps) * rounds // share]:
                 step()
         for block, state in enumerate(states):
-            v.store(builder, builder.xor(state, keys[10]), out, 16 * (batch + block))
+            v.store(builder, builder.xor(state, keys[10]), out, 16 * (first_block + block))
 
 
 def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any) -> None:
-    """Derive a group of 24 identifiers, and nothing else."""
+    """Derive a group of 24 identifiers without probing."""
     _emit_group(builder, schedule, first, out, [])
 
 
@@ -111,7 +111,7 @@ def emit_derive(builder: Any, *values: Any) -> Any:
     """Derive a group into one slot and probe another; the values are `DeriveArguments`."""
     given = DeriveArguments(*values)
     probes = ScalarProbes(builder, given.probed, given.words, given.mask)
-    # Counters loaded one by one would come between the pairs.
+    # Loads of single counters would separate the pairs.
     first = v.load(builder, given.counters, v.WORD, 12, 4)
     _emit_group(builder, given.schedule, first, given.slot, probes.steps())
     return probes.result()
@@ -137,7 +137,7 @@ def _target() -> Any:
 
 
 def _emit_module() -> Any:
-    """Return the module, optimised: four C functions of addresses and 32-bit intervals."""
+    """Return the optimised module: four C functions of addresses and 32-bit intervals."""
     module = ir.Module("truyvet")
     module.triple = _TRIPLE
     nothing, addresses = ir.VoidType(), [v.QWORD, v.QWORD]
@@ -166,6 +166,6 @@ def emit_object() -> bytes:
 
 
 def emit_assembly() -> str:
-    """Return the same as assembly text."""
+    """Return the kernels as assembly text."""
     text: str = _target().emit_assembly(_emit_module())
     return text

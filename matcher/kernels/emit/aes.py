@@ -1,28 +1,28 @@
-"""RPIK to identifiers by x86's AES instructions, with the filter's probes in their shadow.
+"""AES emitters for x86: from RPIK to identifiers, with the filter's probes between the rounds.
 
-`width` is that of a register: 512 and 256 (VAES) or 128 bits (AES-NI); a register holds width/128
-blocks. The unit takes 4 blocks a cycle by 512 or 256 bits and 2 by 128, so 144 identifiers of ten
-rounds take 360 or 720 cycles, and everything else must run beside them.
+`width` is the width of a register: 512 or 256 bits (VAES) or 128 (AES-NI). A register holds
+width/128 blocks. The unit takes 4 blocks per cycle at 512 or 256 bits and 2 at 128. So 144
+identifiers of ten rounds take 360 or 720 cycles, and everything else must fit between them.
 
-Round keys lie as `expand` writes them, round after round, each of the register's keys in turn:
+`expand` writes round keys round by round, and within a round key by key:
 round r of key k at ``176 * (k - k % n) + 16 * (n * r + k % n)`` with n = width/128.
 
-Identifiers are derived by groups of 24 into a *slot* of a ring:
+Identifiers are derived in groups of 24, each into a *slot* of a ring:
 
 ======  =====================================================================
 0       24 identifiers of 16 bytes
-384     for each, where its word of the filter is (bytes, 64 bits)
-576     for each, its first 8 bytes, whose bytes 4 to 7 choose bits of the word
-768     a bit for every eighth identifier: whether all of them are absent
+384     for each, the place of its filter word (bytes, 64 bits)
+576     for each, its first 8 bytes; bytes 4 to 7 select bits of the word
+768     a bit per eighth identifier: whether all of them are absent
 784     the key's row and the number of the group (64 bits each; `scan` writes them)
 ======  =====================================================================
 
-(128- and 256-bit kernels use the identifiers and the last line only.) Slots are probed several
-groups after they were written. Where a load takes 8 bytes out of a store of 64 that has not left
-the store buffer yet, it waits: probing the group just written costs 50 ns a key (Xeon).
+(128- and 256-bit kernels use the identifiers and the last line only.) A slot is probed several
+groups after it was written. A load of 8 bytes out of a store of 64 waits until the store has left
+the store buffer: to probe the group just written costs 50 ns per key (Xeon).
 
-A group's *counters*, 24 blocks of 16 bytes that end in its intervals and are zero before, are the
-same for every key of a day, and made once.
+The *counters* of a group are 24 blocks of 16 bytes: zeros, then the interval. They are the same for
+every key of a day, so they are made once.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ __all__ = [
 ]
 
 SLOT_BYTES = 1024
-"""Room for a group and what its probes need."""
+"""Size of a slot."""
 
 BIT_SHIFTS = (56, 48, 40, 32)
-"""Where in an identifier's first 64 bits the places of its filter bits are, six bits each."""
+"""Where an identifier's first 64 bits hold the places of its filter bits, six bits each."""
 PADDED_DATA = b"EN-RPI" + bytes(10)
-"""The block an identifier is the encryption of, before its interval (GAEN crypto v1.2)."""
+"""The plain text of an identifier without its interval (GAEN crypto v1.2)."""
 ROUND_CONSTANTS = (1, 2, 4, 8, 16, 32, 64, 128, 0x1B, 0x36)
 _PLACES, _FIRSTS, _ABSENT = 16 * GROUP, 24 * GROUP, 32 * GROUP
-_LOWEST_BITS = 0x0101010100000000  # of the four bytes that choose bits of a word
+_LOWEST_BITS = 0x0101010100000000  # of the four bytes that select bits of a word
 
 
 def _aes(builder: Any, width: int, *, last: bool = False) -> Any:
@@ -107,7 +107,7 @@ def emit_expand(builder: Any, rpiks: Any, schedules: Any, width: int) -> None:
 
 
 def _count(builder: Any, first: Any, width: int) -> list[Any]:
-    """Return a group's counters, made of its first interval."""
+    """Return a group's counters, computed from its first interval."""
     blocks = width // 128
     kind = v.vector(v.WORD, 4 * blocks)
     interval = builder.and_(
@@ -127,14 +127,14 @@ def _round_key(builder: Any, schedule: Any, number: int, width: int) -> Any:
 
 
 def _read_counters(builder: Any, counters: Any, width: int) -> list[Any]:
-    """Return a group's counters, made beforehand."""
+    """Return a group's counters, loaded from memory."""
     size = width // 8
     kind = v.vector(v.WORD, size // 4)
     return [v.load(builder, counters, kind, at, 16) for at in range(0, 16 * GROUP, size)]
 
 
 def _whitened(builder: Any, schedule: Any, counters: list[Any], width: int) -> list[Any]:
-    """Return a group's registers as the first round takes them, its first key added."""
+    """Return a group's registers with the first round key added."""
     blocks = width // 128
     words, qwords = v.vector(v.WORD, 4 * blocks), v.vector(v.QWORD, 2 * blocks)
     # The constant words of the padded data go into the first key, not into every block.
@@ -146,7 +146,7 @@ def _whitened(builder: Any, schedule: Any, counters: list[Any], width: int) -> l
 
 
 def _pinned(builder: Any, registers: list[Any]) -> list[Any]:
-    """Hold LLVM's scheduler: nothing that touches memory or these registers moves past here."""
+    """Stop LLVM from moving instructions past here that use memory or these registers."""
     kind = registers[0].type
     results = ir.LiteralStructType([kind] * len(registers))
     constraints = ["=v"] * len(registers) + [str(number) for number in range(len(registers))]
@@ -158,7 +158,7 @@ def _pinned(builder: Any, registers: list[Any]) -> list[Any]:
 def _rounds(
     builder: Any, schedule: Any, registers: list[Any], width: int, *, pinned: bool
 ) -> Iterator[list[Any]]:
-    """Encrypt a group; yield the registers after each round, so that others may emit between."""
+    """Encrypt a group; yield the registers after each round, so that callers can emit between."""
     encrypt, last = _aes(builder, width), _aes(builder, width, last=True)
     for number in range(1, 11):
         key = _round_key(builder, schedule, number, width)
@@ -170,14 +170,14 @@ def _rounds(
 
 
 class ScalarProbes:
-    """One identifier after another: two bits of its word, by shifts of general registers."""
+    """Probes of one identifier after another: two bits of its word, by shifts."""
 
     def __init__(self, builder: Any, slot: Any, words: Any, mask: Any) -> None:
         self._builder, self._slot, self._words, self._mask = builder, slot, words, mask
         self._absent: Any = None
 
     def steps(self) -> list[Callable[[], None]]:
-        """Return what emits the probes, to be called between other instructions."""
+        """Return functions that emit the probes, to call between other instructions."""
         return [partial(self._probe, identifier) for identifier in range(GROUP)]
 
     def _probe(self, identifier: int) -> None:
@@ -193,21 +193,20 @@ class ScalarProbes:
         self._absent = absent if self._absent is None else builder.and_(self._absent, absent)
 
     def result(self) -> Any:
-        """Return nonzero if for an identifier of the slot both bits are clear."""
+        """Return nonzero if both bits of an identifier of the slot are clear."""
         builder = self._builder
         return builder.and_(builder.not_(self._absent), v.constant(v.QWORD, 1))
 
 
 class _VectorProbes:
-    """Eight identifiers at a time: four bits of each word, by one `vpmultishiftqb`.
+    """Probes of eight identifiers at a time: four bits of each word, by one `vpmultishiftqb`.
 
-    Its first operand is for each word eight bytes that say where, its second eight words of the
-    filter; the lowest bit of each byte it makes is the bit of the word that was asked for. One
-    `vptestmq` says which words have any of the four. All this, and the loads and unpacks that
-    gather the words, runs on the port that AES leaves idle, and costs nothing that can be measured;
-    `vpgatherqq` and `vpshufbitqmb` would do it in fewer instructions and take AES's port (4 to 12
-    and 7 ns a key). So would `kmovb` to a general register, hence the mask goes to memory and is
-    looked at a group later.
+    Its operands are eight bytes per word that hold bit places, and eight words of the filter. The
+    lowest bit of each byte of its result is the selected bit. One `vptestmq` finds the words with
+    any of the four bits. All this, with the loads and unpacks that gather the words, runs on the
+    port that AES leaves idle, at no measurable cost. `vpgatherqq` and `vpshufbitqmb` need fewer
+    instructions, but they use AES's port (4 to 12 and 7 ns per key). So does `kmovb` to a general
+    register; therefore the mask goes to memory and is read one group later.
     """
 
     def __init__(self, builder: Any, slot: Any, words: Any, checked: Any) -> None:
@@ -267,7 +266,7 @@ def _emit_interleaved(
 
 
 def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any, width: int) -> None:
-    """Derive a group of 24 identifiers, and nothing else."""
+    """Derive a group of 24 identifiers without probing."""
     registers = _emit_interleaved(builder, schedule, _count(builder, first, width), width, [])
     for number, register in enumerate(registers):
         v.store(builder, register, out, number * width // 8)

@@ -1,9 +1,9 @@
-"""RPIK to identifiers from tables, for processors without AES instructions (Raspberry Pi 4).
+"""AES from tables, for processors without AES instructions (Raspberry Pi 4).
 
-A round of AES is four look-ups a column in tables of 256 words that hold SubBytes and MixColumns
-together. The blocks of a key differ only in their last four bytes, and 256 consecutive intervals
-only in byte 12, so the first round costs one look-up a block and the second four. Tables leak the
-key by the cache; published keys are public.
+A round of AES is four look-ups per column, in tables of 256 words that combine SubBytes and
+MixColumns. The blocks of a key differ only in their last four bytes, and 256 consecutive intervals
+only in byte 12. So the first round costs one look-up per block and the second four. Table look-ups
+leak the key through the cache, but published keys are public.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _substitution() -> np.ndarray[Any, np.dtype[np.uint32]]:
     box = np.zeros(256, np.uint32)
     power = inverse = 1
     for _ in range(255):
-        # 3 generates the field, so `power` meets every element and `inverse` its inverse.
+        # 3 generates the field, so `power` takes every element and `inverse` its inverse.
         power ^= power << 1 & 0xFF ^ (0x1B if power & 0x80 else 0)
         inverse ^= inverse << 1
         inverse ^= inverse << 2
@@ -112,7 +112,7 @@ def encrypt_table(schedule: Any, first: Any, out: Any) -> None:
         run = min(GROUP - done, 256 - int(low))
         a, b, c = _PADDED_0 ^ key[0], _PADDED_1 ^ key[1], key[2]
         d = interval ^ low ^ key[3]
-        # Round 1: only the fourth column sees byte 12. Its other three look-ups stay.
+        # Round 1: only the fourth column depends on byte 12; its other look-ups are constant.
         a1, b1, c1 = (
             _column(a, b, c, d, key[4]),
             _column(b, c, d, a, key[5]),

@@ -1,17 +1,24 @@
-"""Key to RPIK: HKDF-SHA256 with no salt and 16 bytes of output (RFC 5869), six blocks a key.
+"""HKDF emitters: from key to RPIK, SHA-256 without a salt and 16 bytes of output (RFC 5869).
 
-Two ways, one emitter each:
+The problem: HKDF hashes six blocks of SHA-256 per key. A block is 64 rounds, and each round needs
+the result of the one before. So the naive way, one key after the other, leaves most of the
+processor idle, and takes longer than the 144 AES encryptions that follow.
 
-`MultiBuffer` computes as many keys at once as a vector has lanes, word by word, in LLVM's own
-vectors: what they become (ymm, xmm, NEON q) is the target's affair. More lanes than a vector has
-spill; sixteen, which only zmm hold, are written as text (`hkdf_text`). An operand may be a Python
-integer; what is known for every key is computed here.
+The rounds of *different* keys do not depend on each other. There are two ways to interleave them,
+and the faster one depends on the processor:
+
+`MultiBuffer` hashes one key per lane of a vector, word by word, in LLVM's own vectors, which become
+ymm, xmm or NEON registers. More lanes than a vector has would spill. Sixteen lanes fit only zmm
+registers, whose instructions are emitted as text (`hkdf_text`).
 
 `ShaInstructions` uses x86's SHA extensions on several keys in turn, because `sha256rnds2` waits
-4 cycles for itself. Four keys fill Zen 4's unit (81 ns a key at 3.67 GHz, 84 with three, 98 with
-six: legacy encoding reaches 16 registers only). Intel's unit takes three cycles a `sha256rnds2`
-and four a `sha256msg1`, so there 16 lanes of AVX-512 (79 ns, 89 % of its ports' rate) beat any
-number of streams (158 ns): `matcher.kernels.processor` chooses by maker.
+4 cycles for its own result. Four keys fill Zen 4's unit (81 ns per key at 3.67 GHz, 84 with three,
+98 with six: the legacy encoding reaches only 16 registers). Intel's unit takes three cycles per
+`sha256rnds2` and four per `sha256msg1`. There 16 lanes of AVX-512 (79 ns, 89 % of its ports' rate)
+beat any number of streams (158 ns), so `matcher.kernels.processor` chooses by maker.
+
+An operand may be a Python integer. What is the same for every key (two initial states, one block's
+message schedule) is computed in Python, once.
 """
 
 from __future__ import annotations
@@ -49,13 +56,13 @@ __all__ = [
 
 _INNER, _OUTER = 0x36363636, 0x5C5C5C5C
 _END = 0x80000000
-# Paddings of a key's 16 bytes and of a digest's 32, each after HMAC's block of 64 (in bits).
+# Padding after a key's 16 bytes and a digest's 32, each after HMAC's block of 64 (in bits).
 _KEY_PADDING = [_END, *[0] * 10, 8 * (64 + 16)]
 _DIGEST_PADDING = [_END, *[0] * 6, 8 * (64 + 32)]
 
 
 class MultiBuffer:
-    """SHA-256 of `lanes` blocks at once; a word is a vector, or an integer equal in all lanes."""
+    """SHA-256 of `lanes` blocks together; a word is a vector, or an integer for all lanes."""
 
     def __init__(self, builder: Any, lanes: int) -> None:
         self.builder = builder
@@ -79,13 +86,13 @@ class MultiBuffer:
         return self.builder.lshr(word, self._vector(count))
 
     def both(self, one: Any, other: Any) -> Any:
-        """Return the bits both words have."""
+        """Return the bits that both words have."""
         if isinstance(one, int) and isinstance(other, int):
             return one & other
         return self.builder.and_(self._vector(one), self._vector(other))
 
     def xor(self, *words: Any) -> Any:
-        """Return the bits an odd number of words have."""
+        """Return the bits that an odd number of words have."""
         known, sum_ = 0, None
         for word in words:
             if isinstance(word, int):
@@ -97,15 +104,15 @@ class MultiBuffer:
         return self.builder.xor(sum_, self._vector(known)) if known else sum_
 
     def choice(self, which: Any, one: Any, other: Any) -> Any:
-        """Return the bits of one word or the other (FIPS 180-4, Ch)."""
+        """Return bits of one word or the other, as `which` selects (FIPS 180-4, Ch)."""
         return self.xor(other, self.both(which, self.xor(one, other)))
 
     def majority(self, a: Any, b: Any, c: Any) -> Any:
-        """Return the bits two of three words have (FIPS 180-4, Maj)."""
+        """Return the bits that two of three words have (FIPS 180-4, Maj)."""
         return self.xor(self.both(a, b), self.both(c, self.xor(a, b)))
 
     def add(self, *words: Any) -> Any:
-        """Return the sum modulo 2^32; what is known is added up here."""
+        """Return the sum modulo 2^32; integers are added here."""
         known, sum_ = 0, None
         for word in words:
             if isinstance(word, int):
@@ -117,7 +124,7 @@ class MultiBuffer:
         return self.builder.add(sum_, self._vector(known)) if known else sum_
 
     def schedule(self, words: Sequence[Any]) -> list[Any]:
-        """Extend 16 words to 64; 64 are left as they are."""
+        """Extend 16 words to 64; a schedule of 64 is returned unchanged."""
         extended = list(words)
         for _ in range(64 - len(extended)):
             early, late = extended[-15], extended[-2]
@@ -135,7 +142,7 @@ class MultiBuffer:
         """Return the state after a block, given as 16 words or as its whole schedule."""
         a, b, c, d, e, f, g, h = state
         for known, word in zip(constants, self.schedule(words), strict=True):
-            # The order of the sums matters: what is known early is added first.
+            # The order of the sums matters: operands that are ready early come first.
             big1 = self.xor(self.rotate(e, 6), self.rotate(e, 11), self.rotate(e, 25))
             first = self.add(h, self.add(word, known), self.choice(e, f, g), big1)
             big0 = self.xor(self.rotate(a, 2), self.rotate(a, 13), self.rotate(a, 22))
@@ -147,7 +154,7 @@ class MultiBuffer:
 
 
 def derived_words(sha: MultiBuffer, key: Sequence[Any]) -> list[Any]:
-    """Return the four words of an RPIK, of the four of a key, all that is known worked in."""
+    """Return the four words of an RPIK from those of a key, with all constants folded."""
     digest = sha.compress(EXTRACT_INNER, [*key, *_KEY_PADDING])
     prk = sha.compress(EXTRACT_OUTER, digest + _DIGEST_PADDING)
     inner = sha.compress(INITIAL, [sha.xor(word, _INNER) for word in prk] + [_INNER] * 8)
@@ -157,7 +164,7 @@ def derived_words(sha: MultiBuffer, key: Sequence[Any]) -> list[Any]:
 
 
 class _Memory:
-    """Vectors of words in a row on the stack."""
+    """Consecutive vectors of words on the stack."""
 
     def __init__(self, builder: Any, kind: Any, address: Any) -> None:
         self._builder, self._kind, self.address = builder, kind, address
@@ -183,23 +190,23 @@ class _Memory:
 
 
 def _table(builder: Any, name: str, words: Sequence[int]) -> Any:
-    """Return the address of constants of the module."""
+    """Return the address of a table of constants in the module."""
     table = builder.module.globals.get(name)
     if table is None:
         kind = ir.ArrayType(v.WORD, len(words))
         table = ir.GlobalVariable(builder.module, kind, name)
         table.linkage, table.global_constant, table.align = "internal", True, 64
         table.initializer = v.constant(kind, list(words))
-    # Hidden from LLVM, which would put the address back into the function, once for each constant.
+    # Hidden from LLVM, which would otherwise load the address again for each constant.
     hidden = ir.FunctionType(v.QWORD, [v.QWORD])
     return builder.asm(hidden, "", "=r,0", [builder.ptrtoint(table, v.QWORD)], False)
 
 
 def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
-    """Return a function of the module that compresses a block, which it may change, into a state.
+    """Return a function of the module that compresses a block into a state.
 
-    Its last parameter is a table: the round constants or, for a known block, their sums with its
-    words. Given so, a round's constant is an operand in memory and not an address to load too.
+    It may change the block. Its last parameter is a table: the round constants or, for a known
+    block, their sums with its words. Then a round's constant is an operand in memory.
     """
     name = f"truyvet_compress_{'known' if known else 'block'}_{lanes}"
     if name in builder.module.globals:
@@ -226,9 +233,9 @@ def _compression(builder: Any, lanes: int, *, known: bool) -> Any:
 def emit_multi_buffer(builder: Any, keys: Any, rpiks: Any, lanes: int) -> None:
     """Derive the RPIKs of `lanes` keys of 16 bytes in a row; the addresses may be equal.
 
-    It calls two functions, five times and once, instead of unrolling six blocks with all that is
-    known worked in (`derived_words`): those 10 000 instructions leave the caches of decoded
-    instructions, and take three times as long to compile.
+    It calls two functions, five times and once, instead of unrolling six blocks with all constants
+    folded (`derived_words`). Those 10 000 instructions would not fit the cache of decoded
+    instructions, and would take three times as long to compile.
     """
     sha = MultiBuffer(builder, lanes)
     compress = _compression(builder, lanes, known=False)
@@ -286,7 +293,7 @@ class ShaInstructions:
 
     @staticmethod
     def state(words: Sequence[int]) -> tuple[Any, Any]:
-        """Return the registers of a state known beforehand."""
+        """Return the registers of a constant state."""
         a, b, c, d, e, f, g, h = words
         return v.constant(_QUAD, [f, e, b, a]), v.constant(_QUAD, [h, g, d, c])
 
@@ -305,7 +312,7 @@ class ShaInstructions:
     def compress(
         self, states: Sequence[tuple[Any, Any]], blocks: Sequence[Sequence[Any]]
     ) -> list[tuple[Any, Any]]:
-        """Return the states after one block each, given as 4 registers or as all 16."""
+        """Return the states after one block each; a block is 4 registers, or all 16."""
         builder = self.builder
         current = list(states)
         schedules = [list(block) for block in blocks]
@@ -327,7 +334,7 @@ class ShaInstructions:
 
 def emit_sha_instructions(builder: Any, keys: Any, rpiks: Any, streams: int) -> None:
     """Derive the RPIKs of `streams` keys of 16 bytes in a row; the addresses may be equal."""
-    # Legacy encoding pays on every instruction while upper halves of registers are dirty.
+    # Instructions in legacy encoding are slow while upper halves of registers are dirty.
     builder.call(v.declared(builder, "llvm.x86.avx.vzeroupper", ir.VoidType(), []), [])
     sha = ShaInstructions(builder)
     swap = v.declared(builder, "llvm.bswap.v4i32", _QUAD, [_QUAD])

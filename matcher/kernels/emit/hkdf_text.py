@@ -1,9 +1,9 @@
-"""SHA-256 of sixteen blocks, a lane each, by AVX-512: as text, in an order of our own.
+"""SHA-256 of sixteen blocks, one per lane of AVX-512, as assembly text.
 
-A core binds an instruction to one of its two ports for such vectors before its operands are there,
-by how many wait at each. Rotations run on the first port alone. Where they stand together, as LLVM
-puts them, they wait for each other while the second port idles: 82 % of the ports' rate, and 89 %
-with rotations and the rest by turns (Xeon).
+A core assigns an instruction to one of its two ports for such vectors before the operands are
+ready, to the shorter queue. Rotations run only on the first port. LLVM places them together, so
+they wait for each other while the second port idles, at 82 % of the ports' rate. With rotations and
+other instructions alternating it is 89 % (Xeon).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from matcher.kernels.emit.vectors import QWORD
 
 __all__ = ["emit_compression"]
 
-# LLVM ends the process where it meets text and has no parser for it.
+# LLVM ends the process when it meets assembly text without a parser.
 binding.initialize_native_asmparser()
 
 _STATE = [f"%zmm{number}" for number in range(8)]
 
 
 def _round_text(state: Sequence[str], word: str | None, constant: str) -> list[str]:
-    """Return a round (FIPS 180-4, 6.2.2), after which h is the new a and d the new e."""
+    """Return the text of a round (FIPS 180-4, 6.2.2); h becomes the new a, and d the new e."""
     a, b, c, d, e, f, g, h = state
     x0, x1, x2, x3, x4, x5 = (f"%zmm{number}" for number in range(8, 14))
     return [
@@ -51,7 +51,7 @@ def _round_text(state: Sequence[str], word: str | None, constant: str) -> list[s
 
 
 def _schedule_text(words: Sequence[str]) -> list[str]:
-    """Return what makes the word 16 rounds away, in the place of the first of these 16."""
+    """Return the text that replaces the first of 16 words by the word 16 rounds later."""
     early, late, y0, y1, y2, y3, y4, y5, new = (f"%zmm{number}" for number in range(14, 23))
     return [
         f"vmovdqa64 {words[1]}, {early}",
@@ -73,7 +73,7 @@ def _schedule_text(words: Sequence[str]) -> list[str]:
 
 
 def _spread(*streams: list[str]) -> list[str]:
-    """Return the streams as one, each spread evenly over the whole."""
+    """Merge streams into one, with each spread evenly over the whole."""
     placed = [
         ((number + 0.5) / len(stream), line)
         for stream in streams
@@ -90,7 +90,7 @@ def emit_compression(builder: Any, state: Any, block: Any, constants: Any) -> No
     state
         Address of eight registers, written.
     block
-        Address of 16 registers, which are changed; None for a block that is known.
+        Address of 16 registers, which are changed; None for a known block.
     constants
         Address of the 64 round constants, or of their sums with the words of a known block.
     """

@@ -1,4 +1,4 @@
-"""Loads, stores and prefetches at raw addresses, for the kernels' loops."""
+"""Memory access at raw addresses, for the loops."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _emit_prefetch(builder: Any, slot: Any, words: Any, mask: Any) -> None:
     for identifier in range(GROUP):
         place = builder.and_(v.load(builder, slot, v.QWORD, 16 * identifier), mask)
         pointer = builder.inttoptr(builder.add(words, place), v.BYTE.as_pointer())
-        # To be read, kept in every cache, as data.
+        # Read access, highest locality, data cache.
         builder.call(fetch, [pointer, *(v.constant(v.WORD, number) for number in (0, 3, 1))])
 
 
@@ -51,6 +51,6 @@ store_32 = v.emitted(types.void, [_ADDRESS, types.uint32], _emit_store)
 store_64 = v.emitted(types.void, [_ADDRESS, types.uint64], _emit_store)
 """Write 64 bits, aligned or not."""
 copy_16 = v.emitted(types.void, [_ADDRESS, _ADDRESS], _emit_copy_16)
-"""Copy the 16 bytes of a key; no byte beside them is touched."""
+"""Copy the 16 bytes of a key, and touch no other byte."""
 prefetch_group = v.emitted(types.void, [_ADDRESS, _ADDRESS, types.uint64], _emit_prefetch)
-"""Fetch the filter's words for the 24 identifiers of a slot into the first cache."""
+"""Prefetch the filter words of a slot's 24 identifiers into the first cache."""

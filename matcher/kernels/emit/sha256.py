@@ -1,7 +1,7 @@
-"""SHA-256 in plain Python, for what a kernel can know before it sees a key (FIPS 180-4).
+"""SHA-256 in plain Python, for the constants of the kernels (FIPS 180-4).
 
-HKDF with an empty salt and a fixed `info` hashes six blocks a key. Two start from states that are
-the same for every key, and one block is the same for every key, so its message schedule is too.
+HKDF with an empty salt and a fixed `info` hashes six blocks per key. Two start from states that are
+the same for every key. One block is the same for every key, and so is its message schedule.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A few words for writing LLVM's vectors from Python.
+"""Vocabulary for emitting LLVM vector instructions from Python.
 
-The functions that take a builder emit instructions where it stands; a Python loop around them is
-a macro, so Numba's type inference never sees what they unroll. `addresses` are integers of 64
-bits, since a kernel walks buffers of its own layout.
+Functions that take a builder emit instructions at its position. A Python loop around them works as
+a macro, so Numba's type inference never sees the unrolled code. An address is a 64-bit integer,
+because kernels use buffers of their own layout.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ __all__ = [
 
 
 def emitted(result: Any, arguments: Sequence[Any], emit: Callable[..., Any]) -> Any:
-    """Make an intrinsic, of its Numba types, of what emits it: ``emit(builder, *values)``.
+    """Make an intrinsic of the emitter ``emit(builder, *values)``, with these Numba types.
 
-    Keep it under a module-level name: Numba's cache never finds again what a closure holds.
+    Keep it at module level: Numba's cache never finds a function again that has it in a closure.
     """
 
     def typed(_typing: Any, *_kinds: Any) -> Any:
@@ -48,7 +48,7 @@ def emitted(result: Any, arguments: Sequence[Any], emit: Callable[..., Any]) -> 
 
         return result(*arguments), generate
 
-    # Numba counts the parameters by their names, so there must be as many as arguments.
+    # Numba checks the signature, so it must have one named parameter per argument.
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = ["_typing", *(f"value{number}" for number in range(len(arguments)))]
     parameters = [inspect.Parameter(name, kind) for name in names]
@@ -57,12 +57,12 @@ def emitted(result: Any, arguments: Sequence[Any], emit: Callable[..., Any]) -> 
 
 
 def called(function: Callable[..., Any]) -> Any:
-    """Make a function that compiled functions can call."""
+    """Compile a function that other compiled functions call."""
     return njit(nogil=True)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Make a function that compiled functions contain."""
+    """Compile a function that is inlined into other compiled functions."""
     return njit(inline="always")(function)
 
 
@@ -70,30 +70,30 @@ BYTE, WORD, QWORD = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 
 def vector(element: Any, count: int) -> Any:
-    """Return the type of so many elements in a row."""
+    """Return the type of a vector with so many elements."""
     return ir.VectorType(element, count)
 
 
 def constant(kind: Any, values: int | Sequence[int]) -> Any:
-    """Return a constant; one value for a vector is for each of its elements."""
+    """Return a constant; a single value fills every element of a vector."""
     if isinstance(kind, ir.VectorType) and isinstance(values, int):
         values = [values] * kind.count
     return ir.Constant(kind, values)
 
 
 def declared(builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
-    """Return one of LLVM's intrinsics, declared once a module."""
+    """Return one of LLVM's intrinsics, declared once per module."""
     known = builder.module.globals.get(name)
     return known or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
 
 
 def offset(builder: Any, address: Any, count: int) -> Any:
-    """Return the address so many bytes further."""
+    """Return an address plus so many bytes."""
     return builder.add(address, constant(QWORD, count)) if count else address
 
 
 def load(builder: Any, address: Any, kind: Any, at: int = 0, align: int = 1) -> Any:
-    """Read a value so many bytes behind an address."""
+    """Load a value from an address plus `at` bytes."""
     pointer = builder.inttoptr(offset(builder, address, at), kind.as_pointer())
     value = builder.load(pointer)
     value.align = align
@@ -101,23 +101,23 @@ def load(builder: Any, address: Any, kind: Any, at: int = 0, align: int = 1) -> 
 
 
 def store(builder: Any, value: Any, address: Any, at: int = 0, align: int = 1) -> None:
-    """Write a value so many bytes behind an address."""
+    """Store a value at an address plus `at` bytes."""
     pointer = builder.inttoptr(offset(builder, address, at), value.type.as_pointer())
     builder.store(value, pointer).align = align
 
 
 def shuffled(builder: Any, low: Any, high: Any, order: Sequence[int]) -> Any:
-    """Pick elements of two vectors; those of `high` count on from the last of `low`."""
+    """Select elements of two vectors; the numbers of `high` follow those of `low`."""
     return builder.shuffle_vector(low, high, constant(vector(WORD, len(order)), list(order)))
 
 
 def splat(builder: Any, value: Any, count: int) -> Any:
-    """Return a vector whose every element is the value."""
+    """Return a vector with the value in every element."""
     kind = vector(value.type, count)
     first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, constant(WORD, 0))
     return shuffled(builder, first, first, [0] * count)
 
 
 def advanced(first: bytes, count: int) -> list[int]:
-    """Return the little-endian words of some bytes, so many times in a row."""
+    """Return the little-endian words of some bytes, repeated."""
     return list(struct.unpack(f"<{len(first) // 4}I", first)) * count

@@ -1,8 +1,8 @@
-"""The keys of an ``export.bin``, straight from protobuf's wire format into columns.
+"""Parser of the keys of an ``export.bin``, from protobuf's wire format into columns.
 
-The kernel reads what every known server writes and nothing else. On any other input, were it
-merely unusual, it gives up, and the caller lets protobuf decide; so all that has to hold is that
-what it does accept, protobuf accepts too, with the same values.
+The parser reads only what every known server writes. On any other input, even if it is only
+unusual, it gives up and the caller uses protobuf. So one property is enough: protobuf accepts
+everything that the parser accepts, with the same values.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from matcher.kernels.cache import compiled
 __all__ = ["ABSENT", "MOST_OTHER_FIELDS", "parse_function", "parse_keys"]
 
 ABSENT = -(2**31)
-"""Stands for days since onset that a key does not state; no record can state this number."""
+"""Days since onset of a key that states none; no record can state this number."""
 
 MOST_OTHER_FIELDS = 64
-"""The most fields beside keys (timestamps, region, signature infos) that the kernel passes on."""
+"""The most other fields (timestamps, region, signature infos) that the parser passes on."""
 
 _UNUSUAL = -1
 
@@ -62,8 +62,8 @@ def _varint(buffer: Any, at: Any, end: Any) -> Any:
     return np.int64(-1), np.int64(-1)
 
 
-# Longer than the house allows: it is one walk over the bytes whose place and counts every branch
-# changes, and functions to hand them on would cost more than they do.
+# Longer than our limit: it is one pass over the bytes, and every branch changes the position and
+# the counts. Calls that hand them on would cost more time than the work.
 def parse_keys(
     buffer: Any,
     start: int,
@@ -84,19 +84,19 @@ def parse_keys(
     buffer
         ``export.bin``, uint8.
     start
-        Where its first field begins: behind the header.
+        Where the first field begins, after the header.
     key_data, rolling_start, rolling_period, report_type, days_since_onset, transmission_risk, \
 variant, revised
         Columns of equal length, uint8[:, 16], uint32, uint8, uint8, int32, uint8, uint8 and uint8
-        (0 or 1); what a key leaves out gets protobuf's default, days since onset `ABSENT`.
+        (0 or 1); a missing field gets protobuf's default, days since onset `ABSENT`.
     other_fields
-        int64[MOST_OTHER_FIELDS + 1, 2]: start and end of each field beside the keys; the last row
-        gets their number.
+        int64[MOST_OTHER_FIELDS + 1, 2]: start and end of each other field; the last row gets
+        their number.
 
     Returns
     -------
     int
-        How many keys there are; -1 if the file is unusual, or wrong, or longer than the columns.
+        The number of keys; -1 if the file is unusual, wrong or longer than the columns.
     """
     size = np.int64(buffer.shape[0])
     room = np.int64(key_data.shape[0])
@@ -154,7 +154,7 @@ variant, revised
                 at += 16
                 has_key = True
             elif tag == _START:
-                # Numbers of 2**31 and more are negative ones to protobuf.
+                # protobuf reads numbers of 2**31 and more as negative.
                 if value > 2**31 - 1:
                     return _UNUSUAL
                 rolling_start[count] = value
@@ -189,5 +189,5 @@ variant, revised
 
 @cache
 def parse_function() -> Callable[..., int]:
-    """Return `parse_keys` compiled, from the cache or now (a second, once a machine)."""
+    """Return `parse_keys`, cached or compiled now (a second, once per machine)."""
     return compiled(parse_keys, _SIGNATURE)

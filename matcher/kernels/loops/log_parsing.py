@@ -1,8 +1,8 @@
-"""JSON Lines of sightings, straight into columns.
+"""Parser of sightings in JSON Lines, into columns.
 
-The kernel reads objects of plain names, whole numbers, hex and truth values, in any order and with
-any blanks. Where a line is anything else, were it merely unusual, it gives up, and the caller reads
-the log the slow way; so all that has to hold is that what it does accept means the same there.
+The parser reads objects of plain names, whole numbers, hex digits and booleans, in any order and
+with any blanks. On any other line, even if it is only unusual, it gives up and the caller reads the
+log with `json`. So one property is enough: what the parser accepts means the same there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEAST_LINE_BYTES = len('{"rpi":"","aem":"","rssi_dbm":0,"seen_at":0}') + 32 + 8
 """The shortest line of a sighting."""
 
 NO_SCAN = -1
-"""Stands for the moment of a scan before that is not known."""
+"""The time of an unknown previous scan."""
 
 _SIGNATURE = types.boolean(
     types.Array(types.uint8, 1, "C", readonly=True),
@@ -60,7 +60,7 @@ _NONE = np.int64(-(2**62))
 
 @njit
 def _blanks(text: Any, at: Any) -> Any:
-    """Return where the next byte is that is no blank; the caller's text ends with a line end."""
+    """Return the place of the next byte that is not a blank; the text ends with a line end."""
     while text[at] == 32 or text[at] == 9 or text[at] == 13:
         at += 1
     return at
@@ -68,7 +68,7 @@ def _blanks(text: Any, at: Any) -> Any:
 
 @njit
 def _integer(text: Any, at: Any) -> Any:
-    """Read a whole number as JSON writes them: value and next position; `_NONE` if it is none."""
+    """Read a JSON integer: value and next position; `_NONE` if there is none."""
     negative = text[at] == 45
     if negative:
         at += 1
@@ -84,9 +84,9 @@ def _integer(text: Any, at: Any) -> Any:
 
 @njit
 def _hex(text: Any, at: Any, end: Any, target: Any) -> Any:
-    """Read a quoted string of as many bytes as there is room for; return what is behind, or -1."""
+    """Read a quoted hex string that fills `target`; return the next position, or -1."""
     length = target.shape[0]
-    # The bytes that could be compared lie before the end, or the line has ended before.
+    # All bytes compared here lie before the end; else the line is too short.
     if text[at] != 34 or at + 2 * length + 1 >= end or text[at + 2 * length + 1] != 34:
         return np.int64(-1)
     for byte in range(length):
@@ -100,7 +100,7 @@ def _hex(text: Any, at: Any, end: Any, target: Any) -> Any:
 
 @njit
 def _word(text: Any, at: Any, end: Any) -> Any:
-    """Read null, true or false: which, and what is behind; -1 if it is none of them."""
+    """Read null, true or false: its number and the next position; -1 for another word."""
     for which in range(3):
         length = 5 if which == _FALSE else 4
         if at + length < end:
@@ -114,7 +114,7 @@ def _word(text: Any, at: Any, end: Any) -> Any:
 
 @njit
 def _name(text: Any, at: Any, end: Any) -> Any:
-    """Read a quoted field's name: which, and what is behind; -1 if it is none."""
+    """Read the quoted name of a field: its number and the next position; -1 if unknown."""
     for which in range(6):
         length = _LENGTHS[which]
         if at + length + 1 < end and text[at + length + 1] == 34:
@@ -128,7 +128,7 @@ def _name(text: Any, at: Any, end: Any) -> Any:
 
 @njit
 def _samples(text: Any, at: Any, rssi: Any, room: Any) -> Any:
-    """Read one sample or a list: where they end in `rssi`, and what is behind; -1 if wrong."""
+    """Read a sample or a list: their end in `rssi` and the next position; -1 if wrong."""
     listed = text[at] == 91
     if listed:
         at = _blanks(text, at + 1)
@@ -152,9 +152,9 @@ def _samples(text: Any, at: Any, rssi: Any, room: Any) -> Any:
 def _line(
     text: Any, at: Any, end: Any, rpi: Any, aem: Any, moments: Any, rssi: Any, room: Any
 ) -> Any:
-    """Read an object: where its samples end, and what is behind; -1 if it is unusual.
+    """Read an object: the end of its samples and the next position; -1 if it is unusual.
 
-    `moments` gets when it was heard, when the scan before was, and whether the clock was suspect.
+    `moments` gets the time it was heard, the time of the previous scan, and the suspect flag.
     """
     moments[0], moments[1], moments[2] = 0, NO_SCAN, 0
     found = np.int64(0)
@@ -208,17 +208,17 @@ def parse_lines(
     rssi_end: Any,
     counts: Any,
 ) -> Any:
-    """Fill columns with the sightings of whole lines, but for those under a suspect clock.
+    """Fill columns with the sightings of whole lines, without those under a suspect clock.
 
     Parameters
     ----------
     text
-        uint8 (b), the last of them a line end.
+        uint8 (b); the last byte is a line end.
     longest
-        How many bytes a line may have.
+        The most bytes of a line.
     rpi, aem, seen_at, previous_scan_at, rssi_end
         uint8 (n, 16), uint8 (n, 4), int64 (n), int64 (n) (`NO_SCAN` if unknown) and int64 (n):
-        where each sighting's samples end in `rssi`. There is room for a sighting each
+        the end of each sighting's samples in `rssi`. There is room for one sighting per
         `LEAST_LINE_BYTES`.
     rssi
         int8 (b).
@@ -228,7 +228,7 @@ def parse_lines(
     Returns
     -------
     bool
-        Whether all lines were usual; if not, the columns mean nothing.
+        True if all lines were usual; otherwise the columns are undefined.
     """
     end = np.int64(text.shape[0])
     moments = np.zeros(3, np.int64)
@@ -261,5 +261,5 @@ def parse_lines(
 
 @cache
 def parse_lines_function() -> Callable[..., bool]:
-    """Return `parse_lines` compiled, from the cache or now."""
+    """Return `parse_lines`, cached or compiled now."""
     return compiled(parse_lines, _SIGNATURE)

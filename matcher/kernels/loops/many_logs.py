@@ -1,7 +1,7 @@
-"""The loops over the sightings of many logs: by UTC day, through a filter of the day's keys.
+"""Loops over the sightings of many logs: by UTC day, through a filter of the day's keys.
 
-They are plain loops, in Numba for their speed alone: 3 to 10 ns a sighting, in one pass each. The
-derivation of keys and the exact join are those of `matcher.kernels.loops.scan`.
+Each is one pass of 3 to 10 ns per sighting. `matcher.kernels.loops.scan` derives the keys and joins
+exactly.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _WORDS = types.Array(types.uint64, 1, "C")
 
 @inlined
 def _filter_bits(low: Any) -> Any:
-    """Return four bits of a word, from the upper half of an identifier's first 64 bits."""
+    """Return four bits of a word, selected by the upper half of an identifier's first 64 bits."""
     bits = uint64(1) << (low >> uint64(56) & uint64(63))
     bits |= uint64(1) << (low >> uint64(48) & uint64(63))
     bits |= uint64(1) << (low >> uint64(40) & uint64(63))
@@ -55,16 +55,16 @@ def _filter_bits(low: Any) -> Any:
 
 @inlined
 def _place(low: Any, words: Any) -> Any:
-    """Return an identifier's word: its first 32 bits, scaled to however many words there are."""
+    """Return the place of an identifier's word: its first 32 bits, scaled to the filter's size."""
     return (low & uint64(0xFFFFFFFF)) * uint64(words.shape[0]) >> uint64(32)
 
 
 @inlined
 def _days(moment: Any, count: Any) -> Any:
-    """Return the first of `count` days that a sighting counts for, and the one behind the last.
+    """Return the first of `count` days that a sighting counts for, and the day after the last.
 
-    A sighting of interval i counts for the intervals i - 12 to i + 12, in whole seconds: rounding
-    down to intervals and then to days is rounding down to days.
+    A sighting of interval i counts for the intervals i - 12 to i + 12. Whole seconds suffice:
+    rounding down to intervals and then to days is rounding down to days.
     """
     if moment < -_TOLERANCE or moment >= _DAY_SECONDS * count + _TOLERANCE:
         return np.int64(0), np.int64(0)
@@ -74,17 +74,17 @@ def _days(moment: Any, count: Any) -> Any:
 
 
 def count_days(seen_at: Any, suspect: Any, origin: Any, numbers: Any, counts: Any) -> None:
-    """Count the sightings of every day that has keys, those two hours before and after included.
+    """Count the sightings of every day that has keys, from two hours before to two hours after.
 
     Parameters
     ----------
     seen_at, suspect
-        int64 (n) and bool (n): UTC Unix seconds, 0 or more, and what to leave out.
+        int64 (n) and bool (n): UTC Unix seconds, 0 or more, and the sightings to leave out.
     origin, numbers
         The first second of a day and, from that day on, the number of each, int32: 1 to k, or 0
         for a day without keys.
     counts
-        int64 (k + 1), zeros, written: how many sightings, by a day's number; those of none in [0].
+        int64 (k + 1), zeros, written: sightings by a day's number; [0] for days without keys.
     """
     for row in range(seen_at.shape[0]):
         if suspect[row]:
@@ -97,9 +97,9 @@ def count_days(seen_at: Any, suspect: Any, origin: Any, numbers: Any, counts: An
 def place_days(
     seen_at: Any, suspect: Any, origin: Any, numbers: Any, next_at: Any, rows: Any
 ) -> None:
-    """Write the row of each sighting where its days' begin; what `count_days` counted.
+    """Write the row of each sighting to its days, in the places that `count_days` counted.
 
-    `next_at`, int64 (k + 1), says where each day's rows go, and is moved on; `rows` is int32.
+    `next_at`, int64 (k + 1), is where each day's next row goes; it advances. `rows` is int32.
     """
     for row in range(seen_at.shape[0]):
         if suspect[row]:
@@ -121,14 +121,14 @@ def gather(rpi: Any, seen_at: Any, rows: Any, identifiers: Any, intervals: Any) 
 
 
 def set_bits(derived: Any, counts: Any, words: Any) -> None:
-    """Put identifiers into a filter.
+    """Add identifiers to a filter.
 
     Parameters
     ----------
     derived
         uint64 (n, 144, 2): the identifiers of some keys.
     counts
-        int64 (n): how many of them count, from the first on.
+        int64 (n): how many identifiers of each key count, from the first on.
     words
         uint64, at most 2^32 of them, written.
     """
@@ -139,22 +139,22 @@ def set_bits(derived: Any, counts: Any, words: Any) -> None:
 
 
 def probe(rpi: Any, rows: Any, words: Any, kept: Any) -> Any:
-    """Write to `kept`, int32 as long as `rows`, which of them pass the filter; return how many."""
+    """Write the rows that pass the filter to `kept`, int32 as long as `rows`; return how many."""
     count = np.int64(0)
     for number in range(rows.shape[0]):
         row = rows[number]
         low = rpi[row, 0]
         bits = _filter_bits(low)
         kept[count] = row
-        # Without a branch, which would be guessed wrong for each that passes.
+        # Without a branch, which would be mispredicted for each row that passes.
         count += np.int64(words[_place(low, words)] & bits == bits)
     return count
 
 
 def tally(log: Any, seen_at: Any, suspect: Any, sightings: Any, suspects: Any, last: Any) -> None:
-    """Count each log's sightings and those under a suspect clock, and find the last of the others.
+    """Count each log's sightings and those under a suspect clock; find the last of the others.
 
-    `log`, int32 (n), says which log a sighting is of; `last`, int64, is −1 before.
+    `log`, int32 (n), is the number of a sighting's log; `last`, int64, starts as −1.
     """
     for row in range(log.shape[0]):
         which = log[row]
@@ -170,19 +170,19 @@ _BY_DAY = (_MOMENTS, _FLAGS, types.int64, _READ_ROWS, _COUNTS)
 
 @cache
 def count_days_function() -> Callable[..., None]:
-    """Return `count_days`, from the cache or compiled now."""
+    """Return `count_days`, cached or compiled now."""
     return compiled(count_days, types.void(*_BY_DAY))
 
 
 @cache
 def place_days_function() -> Callable[..., None]:
-    """Return `place_days`, likewise."""
+    """Return `place_days`, cached or compiled now."""
     return compiled(place_days, types.void(*_BY_DAY, _ROWS))
 
 
 @cache
 def gather_function() -> Callable[..., None]:
-    """Return `gather`, likewise."""
+    """Return `gather`, cached or compiled now."""
     identifiers = types.Array(types.uint64, 2, "C")
     intervals = types.Array(types.uint32, 1, "C")
     signature = types.void(
@@ -193,20 +193,20 @@ def gather_function() -> Callable[..., None]:
 
 @cache
 def set_bits_function() -> Callable[..., None]:
-    """Return `set_bits`, likewise."""
+    """Return `set_bits`, cached or compiled now."""
     signature = types.void(_read_only(types.uint64, 3), _read_only(types.int64, 1), _WORDS)
     return compiled(set_bits, signature)
 
 
 @cache
 def probe_function() -> Callable[..., int]:
-    """Return `probe`, likewise."""
+    """Return `probe`, cached or compiled now."""
     words = _read_only(types.uint64, 1)
     return compiled(probe, types.int64(_read_only(types.uint64, 2), _READ_ROWS, words, _ROWS))
 
 
 @cache
 def tally_function() -> Callable[..., None]:
-    """Return `tally`, likewise."""
+    """Return `tally`, cached or compiled now."""
     signature = types.void(_READ_ROWS, _MOMENTS, _FLAGS, _COUNTS, _COUNTS, _COUNTS)
     return compiled(tally, signature)

@@ -1,8 +1,27 @@
-"""The loops of the matcher: keys of one UTC day against the sightings of that day.
+"""Join of the keys of one UTC day with the sightings of that day.
 
-`scan` and `derive` are written once. `matcher.kernels.cache.compiled` makes a version of them for
-every kernel, with the names of `KERNEL_PARTS` bound to what that kernel is made of; their bodies
-refer to them as globals. `fill` and `group` are the same for all.
+The problem: a log has 10⁴ sightings, a country publishes 10⁶ keys, and each key has 144
+identifiers. The obvious way derives all 1.4 × 10⁸ identifiers and looks each up in a hash table of
+the log. The AES unit limits the derivation. The look-ups would add a cache miss for nearly every
+identifier, although almost none of them was heard.
+
+So a key passes three stages, each cheaper than the next and each exact:
+
+1. `group` sorts keys by UTC day and drops those whose intervals have no sighting within the
+   tolerance. Within a day only those groups of 24 intervals are derived that have one.
+2. `DERIVE` derives such a group and looks at one word of a blocked Bloom filter per identifier: its
+   2 or 4 bits there must all be clear. The filter of one day usually fits the second cache. Its
+   loads and tests go between the AES rounds, where they cost almost nothing.
+3. Only if a group may hold a heard identifier does `_check_slot` compare its identifiers with the
+   hash table, whole, and the times with the tolerance.
+
+The filter never drops a heard identifier, so the result does not depend on it. `DERIVE` probes a
+group 8 groups after it was derived, from a ring of slots: by then the stores have left the store
+buffer, out of which a narrow load cannot read a wide store without waiting.
+
+`scan` and `derive` are written once. `matcher.kernels.cache.compiled` makes a version per kernel in
+which the names of `KERNEL_PARTS` are bound to the parts of that kernel. `fill` and `group` are the
+same for all kernels.
 """
 
 from __future__ import annotations
@@ -42,8 +61,8 @@ KERNEL_PARTS = (
     "FOUND_LAG",
     "BITS",
 )
-"""What a kernel binds: its intrinsics (or Numba functions), how many keys at once the first two
-take, how many groups later `DERIVE` tells of one, and how many bits an identifier has."""
+"""The names that a kernel binds: its intrinsics or Numba functions, how many keys the first two
+take, the groups after which `DERIVE` answers, and the filter bits per identifier."""
 
 HKDF: Any = None
 HKDF_LANES = 0
@@ -57,18 +76,18 @@ BITS = 0
 _TOGETHER = 16  # keys prepared together: their round keys, 3 KB, stay in the first cache
 _RING = 16  # slots; a power of two
 _RING_BYTES = SLOT_BYTES * _RING
-# Groups between deriving and probing: by then the stores have reached the cache. Half a ring, so
-# that one operation finds the slot to probe: beside AES and hashing, every one costs.
+# Groups between derivation and probe: by then the stores have reached the cache. It is half a ring,
+# so that one operation finds the slot to probe; every operation here costs time.
 _LAG = _RING // 2
-_FETCH_LAG = 4  # groups between deriving and asking for the filter's words, when those are far
+_FETCH_LAG = 4  # groups between derivation and prefetch of the filter's words
 _DAY = TEK_ROLLING_PERIOD
-_ROW, _NUMBER = 784, 792  # where in a slot it says of which key it is, and which group
+_ROW, _NUMBER = 784, 792  # in a slot: the key's row, and the number of the group
 _SCHEDULE = 176  # bytes of a key's round keys
 _COUNTERS = _RING_BYTES
 _RPIKS = _COUNTERS + 16 * _DAY
 _SCHEDULES = _RPIKS + 16 * _TOGETHER
 SCRATCH_BYTES = _RING_BYTES + _SCHEDULES + _SCHEDULE * _TOGETHER
-"""What `scan` and `derive` need besides their results."""
+"""Bytes of scratch memory for `scan` and `derive`."""
 
 
 def _read_only(kind: Any, dimensions: int) -> Any:
@@ -129,9 +148,9 @@ def _bits(low: Any, count: int) -> Any:
 
 @called
 def _check_slot(slot: Any, facts: Any, bits_count: Any, pairs: Any, count: Any) -> Any:
-    """Compare a slot's identifiers with the sightings, whole; write pairs; return their count.
+    """Compare a slot's whole identifiers with the sightings; write pairs and return their count.
 
-    All times are 64-bit and signed here: an interval near 0 or 2^32 must not wrap.
+    All times are 64-bit and signed here, because an interval near 0 or 2^32 must not wrap.
     """
     day_start, groups, starts, periods, words, heads, chain = facts[:7]
     identifiers, intervals, secret, tolerance = facts[7:]
@@ -162,8 +181,9 @@ def _check_slot(slot: Any, facts: Any, bits_count: Any, pairs: Any, count: Any) 
     return count
 
 
-# Longer than the house allows: the groups under way, in registers and on the caller's scratch, are
-# one state that every step reads and writes.
+# Longer than our limit: the groups in progress, in registers and scratch memory, are one state that
+# every step reads and writes.
+# HKDF, EXPAND, DERIVE and the other names in capitals are bound per kernel (`KERNEL_PARTS`).
 def scan(
     keys: Any,
     rows: Any,
@@ -182,33 +202,34 @@ def scan(
     scratch: Any,
     pairs: Any,
 ) -> Any:
-    """Match some keys in one UTC day; return how many pairs there are.
+    """Match some keys in one UTC day; return the number of pairs.
 
     Parameters
     ----------
     keys, starts, periods
         uint8 (n, 16), uint32 (n), uint16 (n): all keys.
     rows
-        int64: which of them to match.
+        int64: the rows of the keys to match.
     day_start
         The day's first interval.
     groups
-        int64: which groups of 24 intervals of the day the log has sightings for.
+        int64: the groups of 24 intervals of the day that have sightings.
     words, far
-        The filter, a power of two of words, and whether it is larger than the second cache.
+        The filter, whose size is a power of two, and whether it exceeds the second cache.
     heads, chain
-        int32: places of a hash table, and for each sighting the next of the same identifier.
+        int32: the hash table, and for each sighting the next one of the same identifier.
     identifiers, intervals
         uint64 (m, 2) and uint32 (m): the day's sightings.
     secret
         uint64 (2): see `values.place`.
     tolerance
-        How many intervals apart an identifier's own and its sighting's may be.
+        The most intervals between an identifier's own and its sighting's.
     scratch
-        uint8 (SCRATCH_BYTES), zeros. The caller's, because Numba frees what it allocated after
-        its last use by name, and does not see a use by address.
+        uint8 (SCRATCH_BYTES), zeros. The caller provides it, because Numba frees its own arrays
+        after their last use by name and does not see a use by address.
     pairs
-        int64 (p, 2), written: a key's row, a sighting of the day. Pairs beyond p are counted only.
+        int64 (p, 2), written: a key's row and a sighting of the day. Pairs beyond p are only
+        counted.
     """
     ring = uintp((uint64(scratch.ctypes.data) + uint64(_RING_BYTES - 1)) & ~uint64(_RING_BYTES - 1))
     counters, rpiks = uintp(ring + _COUNTERS), uintp(ring + _RPIKS)
@@ -241,7 +262,7 @@ def scan(
         size = min(_TOGETHER, rows.shape[0] - first_row)
         for key in range(size):
             copy_16(uintp(keys_at + 16 * rows[first_row + key]), uintp(rpiks + 16 * key))
-        # Lanes beyond the last key work on what the scratch holds, and nobody looks.
+        # Lanes beyond the last key compute on old scratch data, and their results are not used.
         for key in range(0, size, HKDF_LANES):
             HKDF(uintp(rpiks + 16 * key), uintp(rpiks + 16 * key))
         for key in range(0, size, EXPAND_LANES):
@@ -293,14 +314,14 @@ def scan(
 
 
 def derive(keys: Any, firsts: Any, groups: Any, scratch: Any, out: Any) -> None:
-    """Derive identifiers, every one.
+    """Derive every identifier of some keys.
 
     Parameters
     ----------
     keys, firsts
-        uint8 (n, 16) and uint32 (n): keys, and the interval of each one's first identifier.
+        uint8 (n, 16) and uint32 (n): keys, and the interval of each key's first identifier.
     groups
-        How many groups of 24 a key.
+        Groups of 24 identifiers per key.
     scratch
         As for `scan`.
     out
@@ -334,9 +355,9 @@ def fill(
     chain: Any,
     secret: Any,
 ) -> None:
-    """Enter sightings into a filter and a hash table; `scan` says what they are.
+    """Add sightings to a filter and a hash table, as `scan` describes them.
 
-    Equal identifiers hang in one chain, so a log that repeats one costs no more than another.
+    Equal identifiers form one chain, so a log that repeats one costs no more than another.
     """
     mask = uint64(words.shape[0] - 1) << uint64(3)
     for entry in range(identifiers.shape[0]):
@@ -357,7 +378,7 @@ def fill(
 
 @inlined
 def _number(day: Any, start: Any, end: Any, first_day: Any, numbers: Any, masks: Any) -> Any:
-    """Return a day's number from 1 if a key used from `start` to `end` can match in it, else 0."""
+    """Return a day's number if a key used from `start` to `end` can match in it, else 0."""
     after = day - first_day
     if after < 0 or after >= numbers.shape[0]:
         return 0
@@ -371,22 +392,22 @@ def _number(day: Any, start: Any, end: Any, first_day: Any, numbers: Any, masks:
 
 
 def group(starts: Any, periods: Any, first_day: Any, numbers: Any, masks: Any) -> Any:
-    """Sort keys by UTC day, leaving out those no sighting can match; one of two days counts twice.
+    """Sort keys by UTC day, without those that no sighting can match; keys may have two days.
 
     Parameters
     ----------
     starts, periods
         uint32 (n) and uint16 (n).
     first_day, numbers
-        A day's place among all and, from there on, the number of each day, int32: 1 to k, or 0
-        for a day without sightings.
+        A day (since the Unix epoch) and, from that day on, the number of each, int32: 1 to k, or
+        0 for a day without sightings.
     masks
         uint8 (k + 1): by a day's number, bits of the groups of 24 intervals with sightings.
 
     Returns
     -------
     rows, bounds
-        int64: rows of keys, and where each day's begin; shape (k + 1).
+        int64: rows of keys, and the beginning of each day's rows; shape (k + 1).
     """
     bounds = np.zeros(masks.shape[0] + 1, np.int64)
     found = np.empty(starts.shape[0], np.int32)  # each key's day, or −1 where it has two

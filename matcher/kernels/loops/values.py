@@ -1,4 +1,4 @@
-"""Sets of 16-byte values, keys or identifiers, in a table of open addresses."""
+"""Hash table of 16-byte values (keys or identifiers), with open addressing."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ _folded = emitted(types.uint64, [types.uint64] * 2, _emit_folded)
 
 @inlined
 def place(low: Any, high: Any, secret: Any, count: Any) -> Any:
-    """Return where in a table of `count` places, at most 2^32, to begin looking for a value.
+    """Return the first place to try for a value, in a table of `count` places, at most 2^32.
 
-    Whoever sends identifiers or keys could else choose them to fall on one place. Both halves of a
-    product count, as in the lower alone a bit changes nothing below it; the second product scatters
-    what one leaves in rows.
+    Without the secret, a sender could choose identifiers or keys that all fall on one place. Both
+    halves of a product count, because in the lower half a bit changes nothing below it. The second
+    product scatters values that one product would leave in rows.
     """
     mixed = _folded(_folded(low ^ secret[0], high ^ secret[1]), secret[1])
     return (mixed >> uint64(32)) * uint64(count) >> uint64(32)
 
 
 def enter(table: Any, values: Any, secret: Any, insert: Any, absent: Any) -> Any:
-    """Look values up, and put in those that are not there.
+    """Look values up, and add missing ones.
 
     Parameters
     ----------
     table
-        uint64 (2^k + 1, 2): a place is empty when it is all zeros; the last row says, by its first
-        number, whether the value of all zeros is in. At least a quarter of the places are free.
+        uint64 (2^k + 1, 2): an empty place is all zeros. The first number of the last row is 1 if
+        the value of all zeros is in the set. At least a quarter of the places are free.
     values
         uint64 (n, 2).
     secret
         uint64 (2): see `place`.
     insert
-        Whether to put in.
+        Whether to add missing values.
     absent
-        bool (n), written: whether each value was not in the table when its turn came.
+        bool (n), written: whether each value was missing when it was looked up.
 
     Returns
     -------
     int
-        How many were not.
+        The number of missing values.
     """
     size = table.shape[0] - 1
     last = uint64(size - 1)
@@ -93,7 +93,7 @@ def enter(table: Any, values: Any, secret: Any, insert: Any, absent: Any) -> Any
 
 
 def ascending(values: Any) -> Any:
-    """Tell whether uint8 (n, 16) rise from row to row, none twice, as bytes compare."""
+    """Return whether rows of uint8 (n, 16) ascend as bytes, without duplicates."""
     for row in range(1, values.shape[0]):
         at = 0
         while at < 16 and values[row, at] == values[row - 1, at]:
@@ -105,11 +105,11 @@ def ascending(values: Any) -> Any:
 
 @cache
 def enter_function() -> Callable[..., int]:
-    """Return `enter` compiled, from the cache or now."""
+    """Return `enter`, cached or compiled now."""
     return compiled(enter, _ENTER_SIGNATURE)
 
 
 @cache
 def ascending_function() -> Callable[..., bool]:
-    """Return `ascending` compiled, from the cache or now."""
+    """Return `ascending`, cached or compiled now."""
     return compiled(ascending, _ASCENDING_SIGNATURE)

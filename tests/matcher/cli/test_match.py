@@ -316,10 +316,10 @@ def test_a_kernel_that_is_not_here_is_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRUYVET_KERNEL", "abacus")
-    assert "no kernel is called 'abacus'" in refusal(folder, "log.jsonl", "keys.zip")
-    assert "no kernel is called 'abacus'" in refusal(folder, "--warm-up")
+    assert "unknown kernel 'abacus'" in refusal(folder, "log.jsonl", "keys.zip")
+    assert "unknown kernel 'abacus'" in refusal(folder, "--warm-up")
     monkeypatch.setenv("TRUYVET_KERNEL", "portable")
-    assert "kernel portable is nothing to compile" in refusal(folder, "--warm-up")
+    assert "kernel portable needs no compilation" in refusal(folder, "--warm-up")
 
 
 def test_threads_are_one_or_more(folder: Path) -> None:

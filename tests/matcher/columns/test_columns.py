@@ -94,9 +94,9 @@ def test_the_last_interval_is_within() -> None:
 def test_more_sightings_than_the_kernels_can_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matcher.columns.sighting_columns.MOST_SIGHTINGS", 3)
     many = ManyLogs.from_sightings({"log": [Sighting(bytes(16), bytes(4), (-60,), 0)] * 4})
-    with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
+    with pytest.raises(InvalidValue, match="4 sightings are more than 3: divide them"):
         SightingColumns.of(many.rpi, np.zeros(4, np.uint32))
-    with pytest.raises(InvalidValue, match="at most 3 sightings at once, not 4"):
+    with pytest.raises(InvalidValue, match="4 sightings are more than 3: divide them"):
         join_many_logs(
             KeyColumns.of(np.empty((0, 16), np.uint8), np.empty(0, np.uint32)),
             many.rpi,

@@ -220,7 +220,7 @@ def test_a_day_of_many_logs_is_indexed_as_one_of_a_log_is(kernel: Kernel) -> Non
 
 def test_an_index_for_another_kernel_is_refused() -> None:
     index = ColumnIndex(heard(one_key(DAY), (0, DAY, DAY)), KERNELS[0])
-    with pytest.raises(InvalidValue, match="is made for kernel"):
+    with pytest.raises(InvalidValue, match="the index is for kernel"):
         match_columns(one_key(DAY), index, kernel=KERNELS[-1])
     with pytest.raises(InvalidValue, match="1 thread or more"):
         match_columns(one_key(DAY), index, threads=0)
