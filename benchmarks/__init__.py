@@ -1,1 +1,1 @@
-"""Measurements against rivals in the same run; `python -m benchmarks` runs them all."""
+"""Benchmarks against rivals in the same run; ``python -m benchmarks`` runs them all."""

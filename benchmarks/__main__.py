@@ -1,7 +1,7 @@
 """Run every benchmark, print its table and write its figures: ``python -m benchmarks``.
 
-Each runs in a process of its own, so that none measures another's memory. The matcher's also
-writes ``matcher.json`` and ``matcher.png`` beside this file.
+Each runs in a process of its own, so that none measures another's memory. The benchmark of the
+matcher also writes ``matcher.json`` and ``matcher.png`` beside this file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BENCHMARKS = (
 
 
 def main() -> None:
-    """Run them in turn; the first that finds something wrong ends it."""
+    """Run all benchmarks in turn; stop at the first that finds a wrong result."""
     for name, *options in _BENCHMARKS:
         print(f"\n{name}", flush=True)
         subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=True)

@@ -1,8 +1,8 @@
-"""What this processor's units allow, measured: the instructions of a key, with nothing to wait for.
+"""The limit of this processor's units: the time of a key's instructions without any waiting.
 
-Each micro-kernel runs, on registers that do not depend on each other, as many instructions as one
-key needs of one unit. Loads, look-ups, loops and the order of things cost nothing here, so no
-matcher of 144 identifiers a key on one core that hashes first and then encrypts gets below the sum:
+Each micro-kernel runs as many instructions as one key needs of one unit, on independent registers.
+Loads, look-ups, loops and dependencies cost nothing here. So no matcher of 144 identifiers per key
+on one core that hashes first and then encrypts can take less than the sum of:
 
 - AES: 144 blocks of ten rounds;
 - hashing: the rounds and schedules of six blocks of SHA-256 (five schedules, as one block is the
@@ -10,9 +10,10 @@ matcher of 144 identifiers a key on one core that hashes first and then encrypts
   512 bits, whichever is faster here: a slow SHA unit must not flatter us;
 - the key schedule, as `aes.emit_expand` does it.
 
-Both at once could: instructions of AES and of lanes, evenly mixed, take 146 ns where one after the
-other they take 159 (Xeon). A whole kernel of that kind, hashing sixteen keys beside the AES of the
-sixteen before them, took 4 % more cycles than the one here, at a lower clock.
+A matcher that does both together could: instructions of AES and of lanes, evenly mixed, take
+146 ns, and 159 ns one after the other (Xeon). But a whole kernel of that kind, which hashed
+sixteen keys beside the AES of the sixteen before, took 4 % more cycles than the present one, at a
+lower clock.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _REGISTERS = 12
 
 
 class _Counter(MultiBuffer):
-    """Counts what a vector of lanes must do; `None` stands for any vector."""
+    """Counts the instructions of a vector of lanes; `None` represents any vector."""
 
     def __init__(self) -> None:
         self.rotations = self.logic = self.sums = 0
@@ -101,7 +102,7 @@ def aes_text(width: int) -> list[str]:
 
 
 def sha_text() -> list[str]:
-    """Return the SHA instructions of a key: four states in turn, the schedules beside them."""
+    """Return the SHA instructions of a key: four states in turn, with their schedules."""
     text = ["vzeroupper"]
     for number in range(6 * 32):
         text.append(f"sha256rnds2 %xmm0, %xmm1, %xmm{2 + number % 4}")
@@ -113,7 +114,7 @@ def sha_text() -> list[str]:
 
 
 def lanes_text() -> list[str]:
-    """Return a sixteenth of what sixteen lanes of hashing need: one key's share."""
+    """Return one key's share of sixteen lanes of hashing."""
     shares = [count / 16 for count in hashing_operations()]
     done = [0, 0, 0]
     text = []
@@ -133,7 +134,7 @@ def lanes_text() -> list[str]:
 
 
 def _repeated(text: list[str]) -> Any:
-    """Make an intrinsic that runs instructions so many times, just as they are written."""
+    """Make an intrinsic that repeats instructions exactly as they are written."""
     binding.initialize_native_asmparser()
     lines = ["1:", *text, "sub $$1, $0", "jnz 1b", "vzeroupper"]
     changed = [f"~{{xmm{number}}}" for number in range(16)] + ["~{flags}", "~{memory}"]
@@ -164,11 +165,11 @@ def _expanded(expand: Any, lanes: int) -> Any:
 
 
 def limit_samplers() -> dict[str, Callable[[], float]]:
-    """Return functions that measure one unit once, in nanoseconds a key, by name.
+    """Return functions that measure one unit once, in nanoseconds per key, by name.
 
     ``aes``, ``schedule``, and those of ``hash_sha`` and ``hash_lanes`` that the processor has.
-    Minima over many calls, taken in turn with what they are compared to, are the processor's limit:
-    their sum, with the smaller of the two ``hash_`` ones.
+    Call them in turn with the rivals. The processor's limit is the sum of their minima, with the
+    smaller of the two ``hash_`` values.
 
     Raises
     ------
@@ -202,6 +203,6 @@ def limit_samplers() -> dict[str, Callable[[], float]]:
 
 
 def limit_ns_per_key(minima: Mapping[str, float]) -> float:
-    """Return the limit, of the minima of what `limit_samplers` names."""
+    """Return the limit from the minima of the functions of `limit_samplers`."""
     hashing = [value for name, value in minima.items() if name.startswith("hash_")]
     return minima["aes"] + minima["schedule"] + min(hashing)

@@ -1,4 +1,4 @@
-"""What a measurement was made on, without naming the machine."""
+"""The machine of a measurement, without its name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def versions(*names: str) -> dict[str, str]:
 
 
 def units() -> dict[str, Callable[[], float]]:
-    """Return what measures the processor's limit; nothing, saying so, where that is not known."""
+    """Return samplers of the processor's limit; none, with a message, where it is unknown."""
     try:
         return limit_samplers()
     except InvalidValue as error:

@@ -1,9 +1,9 @@
-"""Many logs against many keys: ``python -m benchmarks.many_logs [--quick]``.
+"""Benchmark of many logs with many keys: ``python -m benchmarks.many_logs [--quick]``.
 
-Each workload is made once: keys of 14 days, logs of as many sightings each in order of time, a
-thousand encounters planted. Then, in turn and on each number of cores, from columns in memory to
-pairs (the join alone) and to tables, and from Parquet files by processes of their own. Minima are
-told, and the most memory that this process and its workers took.
+Each workload is made once: keys of 14 days, logs of equal length in order of time, and a thousand
+planted encounters. Then three ways are measured in turn, for each number of cores: from columns in
+memory to pairs (the join alone), from columns to tables, and from Parquet files in processes of
+their own. The results are minima, and the peak memory of this process and its workers.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def make_keys(count: int, rng: np.random.Generator) -> KeyColumns:
 
 
 def make_logs(keys: KeyColumns, logs: int, each: int, rng: np.random.Generator) -> ManyLogs:
-    """Return logs of which a thousand sightings are of keys, at the right time."""
+    """Return logs with a thousand sightings of the keys, at the right time."""
     count = logs * each
     first = FIRST_DAY * 86_400
     seen_at = np.sort(rng.integers(first, first + DAYS * 86_400, (logs, each)), axis=1)
@@ -96,7 +96,7 @@ def write_keys(path: Path, keys: KeyColumns) -> Path:
 
 
 def write_logs(path: Path, logs: ManyLogs, logs_in_group: int = 5000) -> Path:
-    """Write logs as a researcher would: whole, a row group for some thousands of them."""
+    """Write logs as a researcher would: in order, with some thousands per row group."""
     each = len(logs) // len(logs.log_ids)
     schema = pa.schema(
         [
@@ -208,7 +208,7 @@ def measure(workload: tuple[int, int, int], rounds: int, cores: int) -> dict[str
 
 
 def peak_memory(_: int) -> int:
-    """Return the most memory this process took, in MiB; not what the one it was forked from did."""
+    """Return the peak memory of this process in MiB, without its parent's."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

@@ -1,13 +1,13 @@
-"""The matcher beside the processor's limit and its rivals, in one run on one core.
+"""Benchmark of the matcher with the processor's limit and rivals, in one run on one core.
 
 ``python -m benchmarks.matcher`` prints a table and writes ``benchmarks/matcher.json`` and
 ``benchmarks/matcher.png``; ``--quick --json`` measures the three smaller logs in under 50 seconds
 and prints one object.
 
-A figure is nanoseconds a key of 144 identifiers, filter and exact look-up included: the least of
-many samples that were taken in turn, so that whatever else the machine does falls on all alike.
-Up to 100,000 identifiers the log is of one UTC day, the keys' own; 10**6 and 10**7 are spread over
-a fortnight, as are the keys. All must find the same planted matches.
+A figure is nanoseconds per key of 144 identifiers, with filter and exact look-up: the minimum of
+many samples. Samples of all rivals are taken in turn, so that other load affects all alike.
+Logs of up to 100,000 identifiers cover one UTC day, that of the keys; 10**6 and 10**7 are spread
+over a fortnight, as are the keys. All must find the same planted matches.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _samplers(size: int, stack: ExitStack) -> dict[str, Callable[[], float]]:
 
 
 def measure(sizes: tuple[int, ...], seconds: float) -> dict[str, Any]:
-    """Measure everything in turn for so many seconds a log size.
+    """Measure everything in turn for so many seconds per log size.
 
     Returns
     -------
@@ -201,12 +201,12 @@ def _print_table(result: Mapping[str, Any]) -> None:
         f"{result['kernel']} on {result['machine']['processor']}, load {result['machine']['load']}"
     )
     if limit:
-        print(f"the processor's limit: {limit:.1f} ns a key")
-    print(f"{'identifiers':>12} {'ns a key':>9} {'of limit':>9}", end="")
+        print(f"the processor's limit: {limit:.1f} ns per key")
+    print(f"{'identifiers':>12} {'ns per key':>10} {'of limit':>9}", end="")
     rivals = result["rivals_ns_per_key"]
     print("".join(f" {'x ' + name:>14}" for name in rivals))
     for size, value in kernel.items():
-        row = f"{int(size):12,} {value:9.1f} {f'{limit / value:.0%}' if limit else '-':>9}"
+        row = f"{int(size):12,} {value:10.1f} {f'{limit / value:.0%}' if limit else '-':>9}"
         for of in rivals.values():
             row += f" {of[size] / value:14.1f}" if size in of else f" {'-':>14}"
         print(row)

@@ -1,7 +1,7 @@
-"""The kernels beside the processor's limit, in one run: ``python -m benchmarks.matcher_kernels``.
+"""Benchmark of all kernels with the processor's limit: ``python -m benchmarks.matcher_kernels``.
 
-Nanoseconds a key of 144 identifiers, one core, filter and exact look-up included; minima of
-samples taken in turn, so that whatever else the machine does falls on all alike.
+Nanoseconds per key of 144 identifiers, on one core, with filter and exact look-up. Figures are
+minima of samples taken in turn, so that other load affects all alike.
 """
 
 from __future__ import annotations
@@ -83,11 +83,11 @@ def main() -> None:
         return
     parts = ", ".join(f"{name} {minima[name]:.1f}" for name in limits)
     if limit:
-        print(f"limit {limit:.1f} ns a key ({parts}); load {os.getloadavg()[0]:.1f}")
+        print(f"limit {limit:.1f} ns per key ({parts}); load {os.getloadavg()[0]:.1f}")
     for name, size in runs:
         value = minima[name, size]
         share = f" {limit / value:6.1%} of the limit" if limit else ""
-        print(f"{name:16} {size:>8} a day {value:8.1f} ns a key{share}")
+        print(f"{name:16} {size:>8} per day {value:8.1f} ns per key{share}")
 
 
 if __name__ == "__main__":

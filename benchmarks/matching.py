@@ -1,4 +1,4 @@
-"""How many keys a second the portable matcher takes against the naive way."""
+"""Benchmark of the portable matcher and the naive way, in keys per second."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _made(chance: random.Random) -> tuple[list[Sighting], list[DiagnosisKey]]:
 
 
 def _fastest(work: Callable[[], int]) -> tuple[float, int]:
-    """Return the least seconds of some rounds, and what the work found."""
+    """Return the minimum seconds of some rounds, and the result of the work."""
     seconds = []
     for _ in range(_ROUNDS):
         start = time.perf_counter()
@@ -57,7 +57,7 @@ def _fastest(work: Callable[[], int]) -> tuple[float, int]:
 
 
 def measure() -> dict[str, float | int]:
-    """Measure both ways on the same input and see that they find the same."""
+    """Measure both ways on the same input, and check that they find the same."""
     sightings, keys = _made(random.Random(1))
     ours, found = _fastest(
         lambda: sum(len(match.sightings) for match in match_keys(sightings, keys))

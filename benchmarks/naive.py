@@ -1,7 +1,7 @@
-"""The rival: matching as the first Python programs for this protocol did it.
+"""Naive rival: matching as in the first Python programs for this protocol.
 
-For every key it derives one identifier after the other, each with a cipher object of its own, and
-looks it up in the log.
+It derives the identifiers of a key one by one, each with its own cipher object, and looks each up
+in the log.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""`truyvet match` as a process, from start to end: ``python -m benchmarks.process``.
+"""Benchmark of ``truyvet match`` as a process: ``python -m benchmarks.process``.
 
-Seconds from the start of the process to its end, the least of some rounds in which every job takes
-its turn, and the most memory it took. Key files hold up to a million keys each, signed; the log is
-of 1,000 sightings a day for a fortnight.
+Seconds from the start of the process to its end, and its peak memory. Seconds are the minimum of
+some rounds in which every job runs once. Signed key files hold up to a million keys each; the log
+has 1,000 sightings per day for a fortnight.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Job(NamedTuple):
     keys: int
     threads: int
     is_cold: bool = False
-    """Whether its folder of compiled kernels is empty."""
+    """True if its folder of compiled kernels is empty."""
 
     def __str__(self) -> str:
         start = "nothing compiled" if self.is_cold else "compiled"
@@ -62,7 +62,7 @@ class Job(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What a process took."""
+    """The time and memory of a process."""
 
     seconds: float
     peak_megabytes: float
@@ -113,7 +113,7 @@ class _Folder:
 
 
 def measure(most_keys: int = 10**7, rounds: int = 3) -> dict[str, Any]:
-    """Return what each job took."""
+    """Return the time and memory of each job."""
     counts = [10**power for power in range(3, 8) if 10**power <= most_keys]
     jobs = [Job(keys, threads) for keys in counts for threads in sorted({1, _ALL_PROCESSORS})]
     if _COLD_KEYS in counts:

@@ -1,11 +1,10 @@
-"""What ruling out intervals saves on recorded contacts: ``python -m benchmarks.pruning``.
+"""Benchmark of ruling out intervals, on recorded contacts: ``python -m benchmarks.pruning``.
 
-Two recordings of who was face to face with whom (SocioPatterns, CC0; the variable
-TRUYVET_RECORDINGS names their folder) are tiled to a city of 100,000 people: every tile is a copy
-of the recorded group with keys of its own. One in a hundred of the city publishes the keys of all
-days of the recording. The people of one tile match their logs against them, once as the matcher
-does it and once with a stray identifier in every interval, which leaves nothing to rule out. Both
-ways must find the same.
+Two recordings of face-to-face contacts (SocioPatterns, CC0; the variable TRUYVET_RECORDINGS names
+their folder) are tiled to a city of 100,000 people. Every tile is a copy of the recorded group with
+keys of its own. One person in a hundred publishes the keys of all days of the recording. The people
+of one tile match their logs with those keys, once as usual and once with a stray identifier in
+every interval, so that nothing can be ruled out. Both ways must find the same.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _RECORDINGS = {
 
 
 def _contacts(path: Path) -> Any:
-    """Return int64[n, 3]: second of the recording, one person, the other; both as row numbers."""
+    """Return int64[n, 3]: second of the recording, and two people as row numbers."""
     with gzip.open(path, "rt") as file:
         rows = np.loadtxt(file, dtype=np.int64)
     people, numbers = np.unique(rows[:, 1:], return_inverse=True)
@@ -53,7 +52,7 @@ def _contacts(path: Path) -> Any:
 
 
 def _heard(contacts: Any, person: int) -> Any:
-    """Return int64[m, 2]: interval, whom; each pair once, as a log holds it."""
+    """Return int64[m, 2]: interval and person; each pair once, as in a log."""
     mine = contacts[(contacts[:, 1:] == person).any(axis=1)]
     whom = np.where(mine[:, 1] == person, mine[:, 2], mine[:, 1])
     interval = _FIRST_DAY * _DAY + mine[:, 0] // 600
@@ -113,7 +112,7 @@ def _measure(path: Path) -> dict[str, Any]:
         whole += seconds_whole
         found += len(pairs)
     if not found:
-        raise SystemExit("nobody met anybody: nothing was measured")
+        raise SystemExit("the recordings hold no contact: nothing was measured")
     return {
         "people": people,
         "days": days,
@@ -126,7 +125,7 @@ def _measure(path: Path) -> dict[str, Any]:
 
 
 def measure() -> dict[str, Any] | None:
-    """Measure each recording; None, saying so, where there are none."""
+    """Measure each recording; return None, with a message, if there are none."""
     folder = os.environ.get("TRUYVET_RECORDINGS")
     if folder is None:
         print("pruning left out: TRUYVET_RECORDINGS names no folder of recordings", file=sys.stderr)
@@ -152,8 +151,8 @@ def main() -> None:
     for name in _RECORDINGS:
         row = result[name]
         print(
-            f"{name}: {row['ns_per_key']} ns a key, {row['ns_per_key_without']} with nothing ruled"
-            f" out: {row['speed_up']} times as fast; {row['matches']} matches both ways"
+            f"{name}: {row['ns_per_key']} ns per key, {row['ns_per_key_without']} with nothing"
+            f" ruled out: {row['speed_up']} times as fast; {row['matches']} matches both ways"
         )
 
 

@@ -1,7 +1,7 @@
-"""From a zip on disk to matches, step by step: ``python -m benchmarks.reading``.
+"""Benchmark of the steps from a zip on disk to matches: ``python -m benchmarks.reading``.
 
-Nanoseconds a key, one thread; minima of rounds in which every step takes its turn. `kernel` is the
-join alone, keys and index at hand; `total` is a round from the file to the matches.
+Nanoseconds per key on one thread; minima of rounds in which every step runs once. `kernel` is the
+join alone, with keys and index in memory; `total` is a round from the file to the matches.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def random_log(identifiers_a_day: int, rng: np.random.Generator) -> LogColumns:
 
 
 def measure(keys: int = 10**6, identifiers_a_day: int = 1000, rounds: int = 7) -> dict[str, Any]:
-    """Return nanoseconds a key of each step, their ratio to the kernel, and the load."""
+    """Return nanoseconds per key of each step, their ratio to the kernel, and the load."""
     rng = np.random.default_rng(1)
     private_key = generate_private_key(SECP256R1())
     public_keys = [private_key.public_key()]
@@ -141,10 +141,10 @@ def main() -> None:
         print(json.dumps(result))
         return
     for name, value in result["ns_per_key"].items():
-        print(f"{name:10} {value:8.1f} ns a key")
+        print(f"{name:10} {value:8.1f} ns per key")
     print(
         f"total is {result['total_to_kernel']:.2f} of the kernel {result['kernel']},"
-        f" {result['identifiers_a_day']} identifiers a day; load {result['load']}"
+        f" {result['identifiers_a_day']} identifiers per day; load {result['load']}"
     )
 
 
