@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tracing_core.store.database import Database
 from tracing_core.store.migrations import Migrations
 
-__all__ = ["AGENT_TABLES"]
+__all__ = ["AGENT_TABLES", "MEANINGS"]
 
 AGENT_TABLES = Migrations("agent")
 """The agent's own tables, for `tracing_core.store.sqlite.open_database`."""
+
+# Beside the statements, since a comment in one would be part of the schema.
+MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "own_key": {
+        "": "The key ring: this device's Temporary Exposure Keys, one per UTC day.",
+        "rolling_start": "First interval (ENIntervalNumber, ten minutes each) of the key's use.",
+        "rolling_period": "Number of intervals, 1 to 144.",
+        "key_data": "The key, sealed.",
+        "last_interval": "Last interval whose identifier was sent.",
+    },
+    "state": {
+        "": "Values that the agent keeps by name.",
+        "name": "Name of the value.",
+        "value": "The value, as JSON.",
+    },
+    "batch": {
+        "": "The key files already matched.",
+        "name": "Name of the key file, as in the server's index.",
+        "done_on": "UTC day on which it was matched, in days since 1970.",
+    },
+    "matched_key": {
+        "": "The published keys of which this device heard an identifier.",
+        "key_data": "The 16 bytes.",
+        "rolling_start": "First interval of the key's use.",
+        "rolling_period": "Number of intervals, 1 to 144.",
+        "report_type": "Number of the `ReportType`, as revised.",
+        "days_since_onset": "Days from the onset of symptoms to the key; null if unknown.",
+        "transmission_risk": "Transmission risk level, 0 to 8.",
+        "variant_of_concern": "Number of the `VariantOfConcern`.",
+        "revised": "1 if a later key file revised the key.",
+    },
+}
+"""What each table and column holds, by their names; "" stands for the table itself."""
 
 
 @AGENT_TABLES()

@@ -27,10 +27,10 @@ __all__ = [
 export_schedule = Table(
     "export_schedule",
     metadata,
-    Column("region", String(16), primary_key=True),
-    Column("exported_until", BigInteger, nullable=False),
-    Column("holder", String(32)),
-    Column("held_until", BigInteger, nullable=False),
+    Column("region", String(16), primary_key=True, doc="The region."),
+    Column("exported_until", BigInteger, nullable=False, doc="End of the last exported window."),
+    Column("holder", String(32), doc="The node that exports it now; null if none does."),
+    Column("held_until", BigInteger, nullable=False, doc="When another node may take over."),
 )
 """One row per region: how far it is exported (UTC Unix seconds), and the node that exports it now,
 or None. After `held_until` another node may take over."""

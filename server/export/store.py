@@ -36,10 +36,10 @@ __all__ = [
 window_table = Table(
     "export_batch",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("region", String(16), nullable=False),
-    Column("start_timestamp", BigInteger, nullable=False),
-    Column("end_timestamp", BigInteger, nullable=False),
+    Column("id", Integer, primary_key=True, doc="Number of the window."),
+    Column("region", String(16), nullable=False, doc="The region."),
+    Column("start_timestamp", BigInteger, nullable=False, doc="Start of the window."),
+    Column("end_timestamp", BigInteger, nullable=False, doc="End of the window."),
     UniqueConstraint("region", "start_timestamp"),
 )
 """The windows that have their padding; after that the contents of a window do not change."""
@@ -47,13 +47,14 @@ window_table = Table(
 key_file_table = Table(
     "export_file",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, doc="Number of the file, in order of publication."),
     Column(
         "batch_id",
         ForeignKey("export_batch.id", name="export_file_batch_id_fkey", ondelete="CASCADE"),
         nullable=False,
+        doc="The window, as `export_batch.id`.",
     ),
-    Column("name", String(100), nullable=False, unique=True),
+    Column("name", String(100), nullable=False, unique=True, doc="Name, as in the index."),
 )
 """The published key files, in order of `id`; `name` is as in the index, `batch_id` its window."""
 

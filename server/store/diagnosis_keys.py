@@ -61,24 +61,40 @@ BACKFILLED_RISK = {
 diagnosis_key = Table(
     "diagnosis_key",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("key_data", LargeBinary(16), nullable=False, unique=True),
-    Column("region", String(16), nullable=False),
-    Column("rolling_start_interval_number", BigInteger, nullable=False),
-    Column("rolling_period", Integer, nullable=False),
-    Column("transmission_risk_level", Integer, nullable=False),
-    Column("report_type", Integer, nullable=False),
-    Column("days_since_onset", Integer),
-    Column("created_at", BigInteger, nullable=False),
-    Column("revised_at", BigInteger),
-    Column("revised_transmission_risk_level", Integer),
-    Column("revised_report_type", Integer),
-    Column("revised_days_since_onset", Integer),
-    Column("is_padding", Boolean, nullable=False),
+    Column("id", Integer, primary_key=True, doc="Number of the row."),
+    Column("key_data", LargeBinary(16), nullable=False, unique=True, doc="The 16 bytes."),
+    Column("region", String(16), nullable=False, doc="The region that publishes it."),
+    Column(
+        "rolling_start_interval_number",
+        BigInteger,
+        nullable=False,
+        doc="First interval (ENIntervalNumber, ten minutes each) of the key's use.",
+    ),
+    Column("rolling_period", Integer, nullable=False, doc="Number of intervals, 1 to 144."),
+    Column("transmission_risk_level", Integer, nullable=False, doc="0 to 8, as published."),
+    Column("report_type", Integer, nullable=False, doc="Number of the `ReportType`."),
+    Column(
+        "days_since_onset",
+        Integer,
+        doc="Days from the onset of symptoms to the key, −14 to 14; null if unknown.",
+    ),
+    Column(
+        "created_at",
+        BigInteger,
+        nullable=False,
+        doc="Start of the window in which the key may first leave.",
+    ),
+    Column("revised_at", BigInteger, doc="Start of the window of its revision; null if none."),
+    Column("revised_transmission_risk_level", Integer, doc="The level after the revision."),
+    Column("revised_report_type", Integer, doc="The report type after the revision."),
+    Column("revised_days_since_onset", Integer, doc="The days after the revision."),
+    Column("is_padding", Boolean, nullable=False, doc="True for an invented key."),
     Index(None, "region", "created_at"),
     Index(None, "region", "revised_at"),
 )
-"""`created_at` is the start of the window in which the key may first leave: its arrival, rounded
+"""The published keys, real and invented, one per row.
+
+`created_at` is the start of the window in which the key may first leave: its arrival, rounded
 down, or the end of its use if it is still in use. All times are UTC Unix seconds."""
 
 _K = diagnosis_key.c

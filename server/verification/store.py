@@ -48,10 +48,11 @@ __all__ = [
 operator_key = Table(
     "operator_key",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("key_hash", LargeBinary(32), nullable=False, unique=True),
-    Column("created_at", BigInteger, nullable=False),
+    Column("id", Integer, primary_key=True, doc="Number of the row."),
+    Column("key_hash", LargeBinary(32), nullable=False, unique=True, doc="Keyed hash of it."),
+    Column("created_at", BigInteger, nullable=False, doc="When it was made."),
 )
+"""The operators' API keys."""
 
 DECOY_HASH = b"\xff" * 32
 """Hash of a code and a token that every database has and that cannot be guessed. Requests that are
@@ -63,20 +64,33 @@ def _voucher_table(kind: str, flag: str, *columns: Column[Any]) -> Table:
     return Table(
         f"verification_{kind}",
         metadata,
-        Column("id", Integer, primary_key=True),
-        Column(f"{kind}_hash", LargeBinary(32), nullable=False, unique=True),
+        Column("id", Integer, primary_key=True, doc="Number of the row."),
+        Column(
+            f"{kind}_hash", LargeBinary(32), nullable=False, unique=True, doc="Keyed hash of it."
+        ),
         *columns,
-        Column("test_type", String(16), nullable=False),
-        Column("symptom_date", String(10)),
-        Column("test_date", String(10)),
-        Column("expires_at", BigInteger, nullable=False),
-        Column(flag, Boolean, nullable=False),
+        Column(
+            "test_type",
+            String(16),
+            nullable=False,
+            doc="What the authority stated: `confirmed`, `likely` or `negative`.",
+        ),
+        Column("symptom_date", String(10), doc="When symptoms started; null if unknown."),
+        Column("test_date", String(10), doc="When the test was made; null if unknown."),
+        Column("expires_at", BigInteger, nullable=False, doc="When it expires."),
+        Column(flag, Boolean, nullable=False, doc="True once it was exchanged."),
     )
 
 
-verification_code = _voucher_table("code", "is_claimed", Column("uuid", String(36), unique=True))
+verification_code = _voucher_table(
+    "code",
+    "is_claimed",
+    Column("uuid", String(36), unique=True, doc="Handle by which the operator asks for it."),
+)
+"""Codes that the authority issued; one is exchanged for a token. Dates are ISO."""
 
 verification_token = _voucher_table("token", "is_used")
+"""Tokens that codes were exchanged for; one is exchanged for a certificate. Dates are ISO."""
 
 
 @dataclass(frozen=True, slots=True)
