@@ -44,28 +44,34 @@ class AgentConfig:
     home: Path
     """Folder of the database and of agent.toml; readable by its owner only."""
     lang: str = field(default_factory=default_language)
-    """``vi`` or ``en``; the locale's if it is not set."""
+    """Language of what the owner reads, ``vi`` or ``en``; by default that of the locale."""
     radio: str = ""
-    """The radio to use, as `ble_agent.radio.open_radio` reads it; "" for the best there is."""
+    """The radio: ``auto``, ``bluez[:hci0]``, ``mgmt[:hci0]``, ``hci:TRANSPORT``, ``android`` or
+    ``replay:FILE``. Empty: ``auto``, the best that works here."""
     server: str = ""
-    """Where the key server is now, if not where this device joined it; "" if there."""
+    """Where the key server is now, if it moved since this device joined it. Empty: where it was."""
     transmit_power_dbm: int = 0
-    """Calibrated transmit power that goes with each identifier, −50 to 20 dBm."""
+    """Calibrated transmit power that is sent with each identifier, −50 to 20 dBm. Receivers take
+    the attenuation from it, so a wrong one makes this device seem nearer or farther than it is."""
     scan_seconds: float = 4.0
-    """Length of a scan, 1 to 60 s."""
+    """Length of a scan, 1 to 60 s. Devices send about four times per second, so four seconds hear
+    every device near; longer scans take more current."""
     least_scan_gap_seconds: float = 210.0
-    """Least time between the starts of two scans, at least 60 s."""
+    """Least time between the starts of two scans, at least 60 s. The waits are random, so that no
+    two devices miss each other time after time."""
     most_scan_gap_seconds: float = 300.0
-    """Most time between the starts of two scans, at most 540 s."""
+    """Most time between the starts of two scans, at most 540 s: an identifier lasts for ten
+    minutes at least, so none is missed between two scans."""
     continuous_scan: bool = False
-    """Listen all the time, for research; the three settings above do not count then."""
+    """Listen all the time, for research. The three settings above then have no effect."""
     notify_command: tuple[str, ...] = ()
-    """Program and arguments to start when there is something to read. It is given two more: the
+    """Program and arguments to start when there is something to read. Two arguments are added: the
     level (letters, digits, spaces, - and _) and the day (YYYY-MM-DD). Empty: none."""
     notify_desktop: bool = True
     """Show a notification on the desktop, where there is one."""
     cover_traffic: bool = True
-    """Send cover reports at random moments, so that a real one cannot be recognised."""
+    """Send cover reports of random bytes at random moments, so that an observer of the network
+    cannot recognise a real one."""
 
     def __post_init__(self) -> None:
         for part in fields(self)[1:]:

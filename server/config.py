@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     """Other addresses of the published files, in folders like ``/exports/VN``. Devices use them
     when this server does not answer."""
     database_url: str | None = None
-    """SQLAlchemy's URL of the database; None for the SQLite file ``server.db`` in the home."""
+    """SQLAlchemy's URL of the database. Without it: the SQLite file ``server.db`` in the home."""
 
     max_body_bytes: Count = 64_000
     """Largest request body, as in Google's servers."""

@@ -33,7 +33,7 @@ export_schedule = Table(
     Column("held_until", BigInteger, nullable=False, doc="When another node may take over."),
 )
 """One row per region: how far it is exported (UTC Unix seconds), and the node that exports it now,
-or None. After `held_until` another node may take over."""
+or null. After `held_until` another node may take over."""
 
 _S = export_schedule.c
 

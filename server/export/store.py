@@ -56,7 +56,7 @@ key_file_table = Table(
     ),
     Column("name", String(100), nullable=False, unique=True, doc="Name, as in the index."),
 )
-"""The published key files, in order of `id`; `name` is as in the index, `batch_id` its window."""
+"""The published key files, in order of `id`."""
 
 _W = window_table.c
 _F = key_file_table.c

@@ -52,7 +52,7 @@ operator_key = Table(
     Column("key_hash", LargeBinary(32), nullable=False, unique=True, doc="Keyed hash of it."),
     Column("created_at", BigInteger, nullable=False, doc="When it was made."),
 )
-"""The operators' API keys."""
+"""The operators' API keys, one per row."""
 
 DECOY_HASH = b"\xff" * 32
 """Hash of a code and a token that every database has and that cannot be guessed. Requests that are
