@@ -186,5 +186,5 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
 
 def test_without_its_library_the_line_to_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'truyvet\[postgres\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[postgres\]'"):
         Database("postgresql://127.0.0.1/truyvet")
