@@ -1,1 +1,1 @@
-"""The vocabulary of the Exposure Notification protocol, pure and typed."""
+"""Vocabulary of the Exposure Notification protocol, pure and typed."""

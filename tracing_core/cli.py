@@ -1,4 +1,4 @@
-"""The command `truyvet`: finds the commands of the installed packages by entry point."""
+"""The command `truyvet`, whose subcommands are found by entry point."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def truyvet() -> None:
 
 
 def main() -> None:
-    """Run `truyvet`; an error of ours is one line on standard error and exit code 1."""
+    """Run `truyvet`; an expected error is one line on standard error and exit code 1."""
     put_own_packages_first()
     try:
         truyvet.main(prog_name="truyvet")
@@ -97,13 +97,13 @@ def main() -> None:
         _say_what_hides(error)
         extra = next((_EXTRAS[word] for word in sys.argv[1:] if word in _EXTRAS), None)
         library = (error.name or "").partition(".")[0]
-        # A missing module of our own is a fault of the program, and told as such.
+        # A missing module of our own is a fault of the program, so its traceback is shown.
         if extra is None or library in {"", *OWN_PACKAGES}:
             raise
         click.echo(f"truyvet: {MissingExtra(library, extra=extra)}", err=True)
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of our output, such as `head`, went away; that is no fault.
+        # The reader of our output, such as `head`, went away; that is not a fault.
         sys.stderr.close()
         sys.exit(0)
 

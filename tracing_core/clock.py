@@ -1,4 +1,4 @@
-"""What everything tells time by: the system's clock, or one that runs elsewhere or faster."""
+"""Clocks: the system's, one that runs at another time or rate, and one moved by hand."""
 
 from __future__ import annotations
 
@@ -24,72 +24,72 @@ class Clock:
     """The system's clock."""
 
     def now(self) -> float:
-        """Tell the time in UTC Unix seconds. It may jump, as the system's clock does."""
+        """Return the time in UTC Unix seconds. It may jump, as the system's clock does."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Tell seconds since an arbitrary moment. They never jump and go on during suspend."""
+        """Return seconds since an arbitrary moment. They never jump, and go on during suspend."""
         return time.clock_gettime(_MONOTONIC_CLOCK)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of this clock."""
+        """Wait for a number of seconds of this clock."""
         await asyncio.sleep(max(0.0, seconds))
 
 
 class ScaledClock(Clock):
-    """A clock that showed `told` when the system's showed `real`, and runs `rate` times as fast.
+    """A clock that showed `shown` when the system's showed `real`, and runs `rate` times as fast.
 
-    Processes that are given the same three numbers agree on the time.
-    Its text form, for the environment variable ``TRUYVET_CLOCK``, is ``TOLD@REALxRATE``.
+    Processes with the same three numbers agree on the time. The text form, for the environment
+    variable ``TRUYVET_CLOCK``, is ``SHOWN@REALxRATE``.
     """
 
-    def __init__(self, *, told: float, real: float, rate: float = 1.0) -> None:
-        if not (math.isfinite(told) and math.isfinite(real)):
-            raise InvalidValue("a clock must tell a finite time")
+    def __init__(self, *, shown: float, real: float, rate: float = 1.0) -> None:
+        if not (math.isfinite(shown) and math.isfinite(real)):
+            raise InvalidValue("a clock must show a finite time")
         if not 0 < rate <= 1e6:
             raise InvalidValue(f"a clock's rate must be above 0 and at most 1000000, not {rate}")
-        self.told = told
+        self.shown = shown
         """What this clock showed at `real` (UTC Unix seconds)."""
         self.real = real
         """What the system's clock showed then (UTC Unix seconds)."""
         self.rate = rate
 
     def now(self) -> float:
-        """Tell the time in UTC Unix seconds."""
-        return self.told + (time.time() - self.real) * self.rate
+        """Return the time in UTC Unix seconds."""
+        return self.shown + (time.time() - self.real) * self.rate
 
     def monotonic(self) -> float:
-        """Tell scaled seconds since an arbitrary moment."""
+        """Return scaled seconds since an arbitrary moment."""
         return super().monotonic() * self.rate
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of this clock."""
+        """Wait for a number of seconds of this clock."""
         await super().sleep(seconds / self.rate)
 
     def __str__(self) -> str:
-        return f"{self.told!r}@{self.real!r}x{self.rate!r}"
+        return f"{self.shown!r}@{self.real!r}x{self.rate!r}"
 
     @classmethod
     def parse(cls, text: str) -> ScaledClock:
-        """Read the form ``TOLD@REALxRATE``; ``TOLD`` alone starts now at the system's rate.
+        """Read the form ``SHOWN@REALxRATE``; ``SHOWN`` alone starts now at the system's rate.
 
         Raises
         ------
         InvalidValue
-            When the text is neither.
+            When the text has neither form.
         """
         number = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
         match = re.fullmatch(rf"({number})(?:@({number})x({number}))?", text)
         if match is None:
-            raise InvalidValue(f"{_VARIABLE} must be TOLD or TOLD@REALxRATE in Unix seconds")
-        told, real, rate = match.groups()
+            raise InvalidValue(f"{_VARIABLE} must be SHOWN or SHOWN@REALxRATE in Unix seconds")
+        shown, real, rate = match.groups()
         if real is None:
-            return cls(told=float(told), real=time.time())
-        return cls(told=float(told), real=float(real), rate=float(rate))
+            return cls(shown=float(shown), real=time.time())
+        return cls(shown=float(shown), real=float(real), rate=float(rate))
 
 
 class ManualClock(Clock):
-    """A clock that moves only when told to: a capture's own time, or a test's."""
+    """A clock that moves only on request: a recording's own time, or a test's."""
 
     def __init__(self, now: float) -> None:
         self._now = now
@@ -98,11 +98,11 @@ class ManualClock(Clock):
         self._order = itertools.count()
 
     def now(self) -> float:
-        """Tell the time last set, in UTC Unix seconds."""
+        """Return the time last set, in UTC Unix seconds."""
         return self._now
 
     def monotonic(self) -> float:
-        """Tell the seconds passed by `advance`; `jump` does not count."""
+        """Return the seconds passed by `advance`; `jump` does not count."""
         return self._monotonic
 
     @property
@@ -111,7 +111,7 @@ class ManualClock(Clock):
         return sum(not future.done() for _, _, future in self._sleepers)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until `advance` has passed so many seconds."""
+        """Wait until `advance` has passed that many seconds."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -120,7 +120,7 @@ class ManualClock(Clock):
         await future
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass and wake whoever waited for less."""
+        """Let seconds pass, and wake each sleeper whose time has come."""
         self._now += seconds
         self._monotonic += seconds
         while self._sleepers and self._sleepers[0][0] <= self._monotonic:
@@ -139,12 +139,12 @@ def clock_from_environment() -> Clock:
     Raises
     ------
     InvalidValue
-        When the variable is set and cannot be read, or tells a moment that no calendar has.
+        When the variable cannot be read, or names a moment outside the years 1970 to 8307.
     """
     text = os.environ.get(_VARIABLE)
     if not text:
         return Clock()
     clock = ScaledClock.parse(text)
     if not 0 <= clock.now() <= _LATEST_SECONDS:
-        raise InvalidValue(f"{_VARIABLE} must tell a moment from 1970 to 8307")
+        raise InvalidValue(f"{_VARIABLE} must name a moment from 1970 to 8307")
     return clock

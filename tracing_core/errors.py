@@ -1,4 +1,4 @@
-"""Every error of the project, in one tree.
+"""Errors of the project, in one tree.
 
 ::
 
@@ -8,7 +8,7 @@
     │  ├─ InvalidInterval
     │  ├─ InvalidAdvertisement        .reason says which rule the bytes broke
     │  ├─ InvalidLog                  an encounter log, or a line or row of it; .fault says why
-    │  └─ InvalidSetting              a setting of a person's; .place says where it stands
+    │  └─ InvalidSetting              a wrong setting; .place says where it is
     ├─ ExportFileError                a key file that must not be used
     │  ├─ UnsupportedHeader
     │  ├─ MalformedExport             truncated, lying about its sizes, or not protobuf
@@ -20,7 +20,7 @@
     │  ├─ StoreFull
     │  │  └─ StoreReadOnly            the whole file system can only be read
     │  ├─ StoreDamaged
-    │  ├─ StoreSealed                what opens its secrets is missing
+    │  ├─ StoreSealed                the key to its secrets is missing or wrong
     │  └─ SchemaMismatch              written by a newer version of the program
     ├─ RadioError                     .reason says what is wrong with the adapter
     ├─ ServerError                    the key server, seen from a device
@@ -29,8 +29,8 @@
     ├─ PublishRejected                an upload, seen from the server; .code goes to the client
     └─ MissingExtra (ImportError)     a library of an extra that is not installed
 
-The text of each is one line that says what to do; commands print it and exit with 1.
-No text of any holds a key, an identifier or an address.
+The text of each is one line: the cause, then what to do. Commands print it and exit with 1.
+No text holds a key, an identifier or an address.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ __all__ = [
 
 
 class TracingError(Exception):
-    """The root: everything this project raises on purpose."""
+    """Root of every error that this project raises on purpose."""
 
     vi: str = ""
     """The same text in Vietnamese; "" where nothing more is known than the kind of error."""
@@ -104,7 +104,7 @@ class AdvertisementFault(enum.Enum):
 
 
 class InvalidAdvertisement(InvalidValue):
-    """Received advertising data is no Exposure Notification advertisement."""
+    """Received advertising data is not an Exposure Notification advertisement."""
 
     def __init__(self, reason: AdvertisementFault) -> None:
         super().__init__(reason.value)
@@ -130,11 +130,11 @@ class InvalidLog(InvalidValue):
     message
         What is wrong and what to do.
     fault
-        The same for programs; None where nobody needs it.
+        The same for programs; None where no program needs it.
     path
         The file or folder; "" if unknown.
     line
-        The number of the line or row; 0 if it is none by itself.
+        The number of the line or row; 0 if the whole log is at fault.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class InvalidSetting(InvalidValue):
     Parameters
     ----------
     place
-        Where it stands: a file and the setting's name, or a variable.
+        Where the setting is: a file and its name, or an environment variable.
     what
         What is wrong with it.
     """
@@ -189,7 +189,7 @@ class TrustError(TracingError):
 
 
 class InvalidJoinLine(TrustError):
-    """A server's address, or the line to join it by, is not one that a device may use."""
+    """A device may not use this server's address or join line."""
 
 
 class StoreError(TracingError):
@@ -217,15 +217,15 @@ class StoreFull(StoreError):
 
 
 class StoreReadOnly(StoreFull):
-    """The file system can only be read, as that of a worn-out card."""
+    """The file system can only be read; that of a worn-out card becomes so."""
 
 
 class StoreDamaged(StoreError):
-    """The file is no database, or a damaged one."""
+    """The file is not a database, or is damaged."""
 
 
 class StoreSealed(StoreError):
-    """What opens the secrets in a database is missing or wrong."""
+    """The key to the secrets in a database is missing or wrong."""
 
 
 class SchemaMismatch(StoreError):

@@ -84,7 +84,7 @@ def check_known(
     """
     unknown = fields.keys() - known
     if unknown:
-        raise InvalidValue(f"{where}{min(unknown)!r:.60} is no field of {of}")
+        raise InvalidValue(f"{where}{min(unknown)!r:.60} is not a field of {of}")
 
 
 def read_array(value: Any, name: str) -> list[Any]:
@@ -178,7 +178,7 @@ def read_word(value: Any, name: str, kind: type[_Word]) -> _Word:
     Raises
     ------
     InvalidValue
-        When there is none.
+        When no member has that name.
     """
     words = {member.name.lower(): member for member in kind}
     if not isinstance(value, str) or value not in words:

@@ -88,7 +88,7 @@ class Play:
 
     def _set_clock(self, shown: float, rate: float = 1.0, *, after: float = 0.0) -> None:
         """Give all further processes a clock that shows `shown` in `after` real seconds."""
-        self.processes.clock = ScaledClock(told=shown, real=time.time() + after, rate=rate)
+        self.processes.clock = ScaledClock(shown=shown, real=time.time() + after, rate=rate)
 
     async def _server(self, *arguments: str) -> Any:
         home = ("--home", str(self.folder / "server"))

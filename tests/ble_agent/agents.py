@@ -32,7 +32,7 @@ def environment(clock: ScaledClock | None = None, **changes: str) -> dict[str, s
 
 def clock_at(told: float, *, rate: float = 1.0) -> ScaledClock:
     """A clock that shows `told` now."""
-    return ScaledClock(told=told, real=time.time(), rate=rate)
+    return ScaledClock(shown=told, real=time.time(), rate=rate)
 
 
 @dataclass

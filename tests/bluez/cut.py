@@ -204,7 +204,7 @@ class Cuts:
         """Let the agent join the server, and put its home on a new disk."""
         shutil.rmtree(self.host, ignore_errors=True)
         self.host.mkdir(parents=True)
-        self.server.clock = ScaledClock(told=START, real=time.time(), rate=RATE)
+        self.server.clock = ScaledClock(shown=START, real=time.time(), rate=RATE)
         self.server.init()
         with (self.server.home / "server.toml").open("a") as settings:
             settings.write(SERVER_SETTINGS)
@@ -224,7 +224,7 @@ class Cuts:
             self.server.stop()
             # Nothing that is done between two lives takes any of the clock's time.
             now = self.server.clock.now()
-            self.server.clock = ScaledClock(told=now, real=time.time(), rate=0.001)
+            self.server.clock = ScaledClock(shown=now, real=time.time(), rate=0.001)
             self.people.publish(self.server, self.host / "keys.json")
         copy = self.host / "copy.img"
         shutil.copy(self.image, copy)
@@ -239,13 +239,13 @@ class Cuts:
         if now - self.told > MOST_SERVER_AHEAD_SECONDS:
             self.told = now
         told = max(self.told, now)
-        self.server.clock = ScaledClock(told=told, real=time.time(), rate=RATE)
+        self.server.clock = ScaledClock(shown=told, real=time.time(), rate=RATE)
         self.server.start()
 
     @contextlib.asynccontextmanager
     async def world(self, trace: Path) -> AsyncIterator[tuple[ScaledClock, int]]:
         """The air and who is in it; yields its clock, and the port of the agent's controller."""
-        clock = ScaledClock(told=self.told, real=time.time(), rate=RATE)
+        clock = ScaledClock(shown=self.told, real=time.time(), rate=RATE)
         places = [Place(AGENT, (Waypoint(0.0, 0.0, 0.0),))]
         places += [
             Place(name, (Waypoint(0.0, metres, 0.0),)) for metres, name in enumerate(PEOPLE, 1)

@@ -161,7 +161,7 @@ def main() -> int:
     agent = os.fork()
     if agent == 0:
         listen_in(is_unsafe=order["unsafe"])
-        clock = ScaledClock(told=order["told"], real=time.time(), rate=order["rate"])
+        clock = ScaledClock(shown=order["told"], real=time.time(), rate=order["rate"])
         os.environ["TRUYVET_CLOCK"] = str(clock)
         radio = f"hci:tcp-client:{HOST}:{order['radio']}"
         sys.argv = ["truyvet", "agent", "--home", str(HOME), "run", "--radio", radio]

@@ -21,7 +21,7 @@ async def test_a_command_answers_in_json_and_knows_the_clock(
 ) -> None:
     monkeypatch.setenv("TRUYVET_HOME", "/elsewhere")
     async with Processes(tmp_path, program=PYTHON) as running:
-        running.clock = ScaledClock(told=5.0, real=6.0, rate=7.0)
+        running.clock = ScaledClock(shown=5.0, real=6.0, rate=7.0)
         names = "[n for n in os.environ if n.startswith('TRUYVET')]"
         code = f"import json, os; print(json.dumps([os.environ['TRUYVET_CLOCK'], {names}]))"
         assert await running.run("asker", code) == ["5.0@6.0x7.0", ["TRUYVET_CLOCK"]]

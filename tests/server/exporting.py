@@ -39,7 +39,7 @@ def export_for_ever(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Opening takes longer on a busy machine, so the clock starts afterwards.
     opened = Server.open(load_settings(home, **changes), ManualClock(told))
-    server = replace(opened, clock=ScaledClock(told=told, real=time.time(), rate=rate))
+    server = replace(opened, clock=ScaledClock(shown=told, real=time.time(), rate=rate))
     ready.send(told)
     while True:
         run_due(server, "VN")

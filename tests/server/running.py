@@ -32,7 +32,7 @@ def environment(clock: ScaledClock | None) -> dict[str, str]:
 
 def clock_at(told: float, *, rate: float = 1.0) -> ScaledClock:
     """Return the variable of a clock that shows `told` now."""
-    return ScaledClock(told=told, real=time.time(), rate=rate)
+    return ScaledClock(shown=told, real=time.time(), rate=rate)
 
 
 def command(

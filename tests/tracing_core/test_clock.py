@@ -22,24 +22,24 @@ def test_the_systems_clock():
 
 
 @given(moments, moments, rates)
-def test_the_text_of_a_clock_is_the_clock(told, real, rate):
-    text = str(ScaledClock(told=told, real=real, rate=rate))
+def test_the_text_of_a_clock_is_the_clock(shown, real, rate):
+    text = str(ScaledClock(shown=shown, real=real, rate=rate))
     again = ScaledClock.parse(text)
     assert str(again) == text
-    assert (again.told, again.real, again.rate) == (told, real, rate)
+    assert (again.shown, again.real, again.rate) == (shown, real, rate)
 
 
 def test_a_clock_of_elsewhere(monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1030.0)
-    assert ScaledClock(told=5e9, real=1000.0, rate=60).now() == 5e9 + 1800
-    assert ScaledClock(told=5e9, real=1060.0, rate=60).now() == 5e9 - 1800
+    assert ScaledClock(shown=5e9, real=1000.0, rate=60).now() == 5e9 + 1800
+    assert ScaledClock(shown=5e9, real=1060.0, rate=60).now() == 5e9 - 1800
     assert ScaledClock.parse("5e9").now() == 5e9
     assert ScaledClock.parse("1600000000@1000x2").now() == 1600000060
 
 
 def test_a_scaled_clock_runs_evenly(monkeypatch):
     monkeypatch.setattr(time, "clock_gettime", lambda which: 7.0)
-    assert ScaledClock(told=0, real=0, rate=100).monotonic() == 700.0
+    assert ScaledClock(shown=0, real=0, rate=100).monotonic() == 700.0
 
 
 async def test_sleep_is_scaled(monkeypatch):
@@ -49,7 +49,7 @@ async def test_sleep_is_scaled(monkeypatch):
         waited.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    await ScaledClock(told=0, real=0, rate=600).sleep(1200)
+    await ScaledClock(shown=0, real=0, rate=600).sleep(1200)
     await Clock().sleep(3)
     await Clock().sleep(-3)
     assert waited == [2.0, 3, 0.0]
@@ -58,7 +58,7 @@ async def test_sleep_is_scaled(monkeypatch):
 @pytest.mark.parametrize("rate", [0, -1, 1e7, float("nan"), float("inf")])
 def test_rates_that_no_clock_has(rate):
     with pytest.raises(InvalidValue, match="rate"):
-        ScaledClock(told=0, real=0, rate=rate)
+        ScaledClock(shown=0, real=0, rate=rate)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_texts_that_are_no_clock(text):
 @pytest.mark.parametrize("text", ["1e300", "-1", "2.1e11", "0@1e300x1"])
 def test_a_moment_that_no_calendar_has_is_one_line(text, monkeypatch):
     monkeypatch.setenv("TRUYVET_CLOCK", text)
-    with pytest.raises(InvalidValue, match="TRUYVET_CLOCK must tell a moment from 1970 to 8307"):
+    with pytest.raises(InvalidValue, match="TRUYVET_CLOCK must name a moment from 1970 to 8307"):
         clock_from_environment()
 
 
@@ -88,14 +88,14 @@ def test_any_text_is_read_or_refused(text):
 def test_processes_given_the_same_clock_agree(monkeypatch):
     monkeypatch.delenv("TRUYVET_CLOCK", raising=False)
     assert type(clock_from_environment()) is Clock
-    clock = ScaledClock(told=2e9, real=time.time(), rate=0.001)
+    clock = ScaledClock(shown=2e9, real=time.time(), rate=0.001)
     monkeypatch.setenv("TRUYVET_CLOCK", str(clock))
     assert str(clock_from_environment()) == str(clock)
     code = "from tracing_core.clock import *; print(clock_from_environment().now())"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
-    assert clock.now() - 10 < float(told) <= clock.now()
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert clock.now() - 10 < float(shown) <= clock.now()
     monkeypatch.setenv("TRUYVET_CLOCK", "tomorrow")
-    with pytest.raises(InvalidValue, match="TRUYVET_CLOCK must be TOLD or"):
+    with pytest.raises(InvalidValue, match="TRUYVET_CLOCK must be SHOWN or"):
         clock_from_environment()
 
 

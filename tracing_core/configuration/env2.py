@@ -1,6 +1,6 @@
-"""How a health authority weighs exposures: GAEN v2 daily summaries and the levels built on them.
+"""ENv2 configuration: how an authority weighs exposures by GAEN v2 daily summaries.
 
-The JSON form is one for everything: the matcher's presets, ``--risk FILE``, the server's setting
+One JSON form serves everything: the matcher's presets, ``--risk FILE``, the server's setting
 and the signed configuration that devices download::
 
     {
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 NO_LEVEL = "none"
-"""The level of a day, or of everything, that no classification is met by."""
+"""The level of a day, or of everything, that meets no classification."""
 
 SUMMARISED_REPORT_TYPES = (
     ReportType.CONFIRMED_TEST,
@@ -248,7 +248,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class ExposureConfiguration:
-    """Everything between matched sightings and the level that a person is told.
+    """Everything between matched sightings and the level that a person reads.
 
     Raises
     ------
@@ -294,7 +294,7 @@ class ExposureConfiguration:
 
     @classmethod
     def default(cls) -> ExposureConfiguration:
-        """Return the configuration used where nobody chose another.
+        """Return the configuration used where no other was chosen.
 
         It is the second "narrow net" of the Risk Score Symposium, which names no infectiousness
         for keys without an onset; here they count in full, as does every report type.
@@ -377,7 +377,7 @@ class ExposureConfiguration:
         }
 
     def infectiousness(self, days_since_onset: int | None) -> Infectiousness:
-        """Tell how infectious a key's owner was, from the key's days since onset of symptoms."""
+        """Return how infectious a key's owner was, by its days since onset of symptoms."""
         if days_since_onset is None or abs(days_since_onset) > MAX_DAYS_SINCE_ONSET:
             return self.infectiousness_when_days_since_onset_missing
         return self.days_since_onset_to_infectiousness[days_since_onset + MAX_DAYS_SINCE_ONSET]

@@ -1,4 +1,4 @@
-"""The zip that a key file travels in, read within bounds."""
+"""Zip archive of a key file, read within bounds."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def prefix(path: Path, size: int) -> bytes:
     Raises
     ------
     MalformedExport
-        When there is none.
+        When it has no ``export.bin``.
     OSError
         When the file cannot be read.
     """

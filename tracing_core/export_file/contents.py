@@ -1,4 +1,4 @@
-"""What a key file says, apart from how it is packed and signed."""
+"""Contents of a key file, apart from how it is packed and signed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_SIGNATURES = 10
 
 @dataclass(frozen=True, slots=True)
 class SignatureInfo:
-    """The name of a signing key. Nobody vouches for it, so verification does not look at it."""
+    """The name of a signing key. No signature covers it, so verification ignores it."""
 
     key_id: str
     """Usually the country's code in mobile networks, such as 452; "" in some files."""
@@ -51,7 +51,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """A batch of published keys."""
+    """A key file: the keys that a server publishes together."""
 
     start_timestamp: int
     """The first second of the time the keys were published in (UTC Unix seconds)."""
@@ -69,4 +69,4 @@ class ExportFile:
     signature_infos: tuple[SignatureInfo, ...] = ()
     """The keys it says it is signed with."""
     signatures: tuple[Signature, ...] = field(default=(), compare=False)
-    """What a file that was read is signed with; writing signs anew."""
+    """The signatures of a file that was read; writing makes new ones."""

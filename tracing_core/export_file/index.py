@@ -1,4 +1,4 @@
-"""Which key files there are, and in which order: index files as Google's server writes them."""
+"""Index of key files, oldest first, as Google's server writes it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _is_name(name: str) -> bool:
 
 
 def read_index(text: bytes | str) -> list[str]:
-    """Read an index: one relative path a line, oldest first.
+    """Read an index: one relative path per line, oldest first.
 
     Raises
     ------
     MalformedExport
-        When it is larger than `MAX_INDEX_BYTES`, or a line is no path below the index's folder.
+        When it is larger than `MAX_INDEX_BYTES`, or a line is not a path below the index's folder.
     """
     if len(text) > MAX_INDEX_BYTES:
         raise MalformedExport(f"the index is larger than {MAX_INDEX_BYTES} bytes")
@@ -44,7 +44,7 @@ def read_index(text: bytes | str) -> list[str]:
     names = [line.removesuffix("\r") for line in lines]
     for number, name in enumerate(names, 1):
         if name and not _is_name(name):
-            raise MalformedExport(f"line {number} of the index is no path of a key file")
+            raise MalformedExport(f"line {number} of the index is not the path of a key file")
     return [name for name in names if name]
 
 
@@ -133,7 +133,7 @@ def _time(path: Path) -> tuple[float, float]:
         else:
             beginning = prefix(path, _PREFIX_BYTES)
     except (ExportFileError, OSError):
-        # Reading the file will say what is wrong with it.
+        # Reading the file will raise what is wrong with it.
         return last
     found = timestamps(beginning, len(HEADER)) if beginning.startswith(HEADER) else None
     return last if found is None else found

@@ -1,4 +1,4 @@
-"""Reading a key file: bounds first, then the signature, then the keys."""
+"""Reader of key files: bounds first, then the signature, then the keys."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def parse_export(verified: VerifiedExport) -> ExportFile:
     except DecodeError as error:
         raise MalformedExport(f"{name} is damaged: download it again") from error
     if not message.start_timestamp <= message.end_timestamp < _LATEST:
-        raise MalformedExport(f"{name} was published at no time that can be")
+        raise MalformedExport(f"{name} has a publishing time outside the calendar")
     _check_keys(message.keys, "key", name)
     _check_keys(message.revised_keys, "revised key", name)
     return ExportFile(
@@ -143,8 +143,8 @@ def _check_header(export_bin: bytes, name: str) -> None:
     if export_bin.startswith(HEADER):
         return
     if export_bin.startswith(b"EK Export"):
-        raise UnsupportedHeader(f"{name} is a key file of another version than 1")
-    raise UnsupportedHeader(f"{name} is no key file: it must begin with 'EK Export v1'")
+        raise UnsupportedHeader(f"{name} is a key file of a version other than 1")
+    raise UnsupportedHeader(f"{name} is not a key file: it must begin with 'EK Export v1'")
 
 
 def _verified(
@@ -184,7 +184,7 @@ def read_export_bytes(
     InvalidSignature
         When keys are given and no signature verifies.
     UnsupportedHeader, MalformedExport
-        When it is no key file, or one that must not be used.
+        When it is not a key file, or must not be used.
     """
     return parse_export(_verified(data, None, public_keys, name))
 
@@ -222,7 +222,7 @@ def read_verified(
     InvalidSignature
         When keys are given and no signature verifies with any of them.
     UnsupportedHeader, MalformedExport
-        When it is no key file, or one that must not be used.
+        When it is not a key file, or must not be used.
     ExportFileError
         When it cannot be read.
     """
@@ -244,7 +244,7 @@ def read_export(
     InvalidSignature
         When keys are given and no signature verifies with any of them.
     UnsupportedHeader, MalformedExport
-        When it is no key file, or one that must not be used.
+        When it is not a key file, or must not be used.
     ExportFileError
         When it cannot be read.
     """

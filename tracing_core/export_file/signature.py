@@ -1,4 +1,4 @@
-"""The signatures of a key file: ECDSA on P-256 with SHA-256, in DER, over all of ``export.bin``."""
+"""Signatures of a key file: ECDSA on P-256 with SHA-256, in DER, over all of ``export.bin``."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def read_signatures(export_sig: bytes, name: str) -> tuple[Signature, ...]:
     Raises
     ------
     MalformedExport
-        When it is no list of at most ten signatures.
+        When it is not a list of at most ten signatures.
     """
     try:
         message = export_pb2.TEKSignatureList.FromString(export_sig)

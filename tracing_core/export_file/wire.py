@@ -1,4 +1,4 @@
-"""The wire format of protobuf, as far as a key file must be judged before it is parsed."""
+"""Wire format of protobuf, as far as a key file must be checked before it is parsed."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def check_export(data: bytes, at: int, name: str) -> None:
             if infos > MAX_SIGNATURES:
                 raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
             if others > _MAX_OTHER_FIELDS:
-                raise MalformedExport(f"{name} holds too much that is no key")
+                raise MalformedExport(f"{name} holds too much besides keys")
     except _TruncatedError as error:
-        raise MalformedExport(f"{name} is truncated or no key file") from error
+        raise MalformedExport(f"{name} is truncated, or not a key file") from error
 
 
 def text(value: str | bytes) -> str:

@@ -1,4 +1,4 @@
-"""Writing a key file."""
+"""Writer of key files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _fill(message: export_pb2.TemporaryExposureKey, key: DiagnosisKey) -> None:
 def write_export(export: ExportFile, signers: Sequence[Signer]) -> bytes:
     """Return a key file as a zip, signed by each signer.
 
-    Keys are sorted by their bytes, so their order tells nothing of who uploaded when. Apart from
+    Keys are sorted by their bytes, so their order does not show who uploaded when. Apart from
     the signatures, the same contents are the same bytes.
 
     Raises

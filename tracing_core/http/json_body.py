@@ -1,6 +1,6 @@
 """Bodies of HTTP requests and responses: frozen dataclasses whose fields state their JSON names.
 
-They follow Google's servers: a missing field or null is the type's zero, a field nobody knows is an
+They follow Google's servers: a missing field or null is the type's zero, an unknown field is an
 error in a request, and what may be missing is left out when writing.
 """
 
@@ -27,7 +27,7 @@ _Body = TypeVar("_Body", bound="JSONBody")
 
 
 class JSONBody:
-    """What the bodies share. Fields are annotated with their JSON name; all are optional there.
+    """Base of the bodies. Fields are annotated with their JSON name; all are optional there.
 
     Types are str, int, float, bool, and tuples of str or of bodies.
     """
@@ -43,7 +43,7 @@ class JSONBody:
         Raises
         ------
         InvalidValue
-            When a field has the wrong type or nobody knows it; the text names the field.
+            When a field is unknown or has the wrong type; the text names the field.
         """
         return _read(cls, fields, "")
 
@@ -54,7 +54,7 @@ class JSONBody:
         Raises
         ------
         InvalidValue
-            When it is not that, or a field is wrong.
+            When the data is not a JSON object, or a field is wrong.
         """
         try:
             fields = parse_json(data)

@@ -1,4 +1,4 @@
-"""The bodies of ``POST /v1/publish``, with Google's names, and the MAC that binds a certificate."""
+"""Bodies of ``POST /v1/publish``, with Google's names, and the MAC that binds a certificate."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def decode_base64(text: str) -> bytes:
     Raises
     ------
     InvalidValue
-        When it is none of these.
+        When the text is not in any of these forms.
     """
     digits = text.rstrip("=").translate(_URL_TO_STANDARD)
     try:
@@ -88,15 +88,15 @@ class PublishRequest(JSONBody):
     keys: Annotated[tuple[PublishedKey, ...], "temporaryExposureKeys"]
     health_authority_id: Annotated[str, "healthAuthorityID"]
     verification_payload: Annotated[str, "verificationPayload"] = field(default="", repr=False)
-    """The certificate of the verification server, a JWT; "" if there is none."""
+    """The certificate of the verification server, a JWT; "" if absent."""
     hmac_key: Annotated[str, "hmacKey"] = field(default="", repr=False)
-    """Base64 of the secret of `key_hmac`; "" if there is none."""
+    """Base64 of the secret of `key_hmac`; "" if absent."""
     symptom_onset_interval: Annotated[int, "symptomOnsetInterval"] = 0
     """The interval in which symptoms began; 0 if unknown."""
     traveler: Annotated[bool, "traveler"] = False
     """Whether the owner was in other regions."""
     revision_token: Annotated[str, "revisionToken"] = field(default="", repr=False)
-    """What an earlier response gave, to upload the same keys again; "" if there is none."""
+    """What an earlier response gave, to upload the same keys again; "" if absent."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
     """Letters that make all uploads of equal size."""
 

@@ -1,4 +1,4 @@
-"""The bodies of the verification server under ``/api``: verify, certificate, issue, batch-issue.
+"""Bodies of the verification server under ``/api``: verify, certificate, issue, batch-issue.
 
 Names and error words are Google's. Dates are ``YYYY-MM-DD``; the server's rules check them.
 """
@@ -31,13 +31,13 @@ class VerifyRequest(JSONBody):
     accept: Annotated[tuple[str, ...], "accept"] = ()
     """The test types the device can handle; empty means all but self-reported tests."""
     nonce: Annotated[str, "nonce"] = field(default="", repr=False)
-    """Base64, for self-reported tests alone; "" if there is none."""
+    """Base64, for self-reported tests alone; "" if absent."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResponse(JSONBody):
-    """A token, or why there is none."""
+    """A token, or why it is missing."""
 
     _ignores_unknown_fields: ClassVar[bool] = True
 
@@ -65,7 +65,7 @@ class CertificateRequest(JSONBody):
 
 @dataclass(frozen=True, slots=True)
 class CertificateResponse(JSONBody):
-    """A certificate, or why there is none."""
+    """A certificate, or why it is missing."""
 
     _ignores_unknown_fields: ClassVar[bool] = True
 
@@ -78,7 +78,7 @@ class CertificateResponse(JSONBody):
 
 @dataclass(frozen=True, slots=True)
 class IssueRequest(JSONBody):
-    """An operator's wish for a code.
+    """An operator's request for a code.
 
     Raises
     ------
@@ -97,7 +97,7 @@ class IssueRequest(JSONBody):
     uuid: Annotated[str, "uuid"] = ""
     """The operator's handle on the code; "" lets the server choose one."""
     external_issuer_id: Annotated[str, "externalIssuerID"] = field(default="", repr=False)
-    """Who at the authority asked; "" if that is nobody's business."""
+    """Who at the authority asked; "" if the request does not say."""
     phone: Annotated[str, "phone"] = field(default="", repr=False)
     """Always "", whatever Google's servers do with it."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
@@ -109,7 +109,7 @@ class IssueRequest(JSONBody):
 
 @dataclass(frozen=True, slots=True)
 class IssueResponse(JSONBody):
-    """A code, or why there is none."""
+    """A code, or why it is missing."""
 
     _ignores_unknown_fields: ClassVar[bool] = True
 
@@ -126,7 +126,7 @@ class IssueResponse(JSONBody):
 
 @dataclass(frozen=True, slots=True)
 class BatchIssueRequest(JSONBody):
-    """Several wishes at once."""
+    """Several requests at once."""
 
     codes: Annotated[tuple[IssueRequest, ...], "codes"]
     padding: Annotated[str, "padding"] = field(default="", repr=False)
@@ -134,7 +134,7 @@ class BatchIssueRequest(JSONBody):
 
 @dataclass(frozen=True, slots=True)
 class BatchIssueResponse(JSONBody):
-    """The answers, in the order of the wishes."""
+    """The answers, in the order of the requests."""
 
     _ignores_unknown_fields: ClassVar[bool] = True
 

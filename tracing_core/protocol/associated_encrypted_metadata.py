@@ -1,6 +1,6 @@
 """Four bytes that travel with an identifier (GAEN Bluetooth v1.2, "Encrypted Metadata").
 
-They are encrypted but not authenticated: whoever relays an advertisement may flip their bits, so
+They are encrypted but not authenticated: a relay may flip their bits, so
 nothing but the estimate of distance may rest on them.
 """
 

@@ -1,4 +1,4 @@
-"""A key whose owner tested positive, as a health authority publishes it."""
+"""Diagnosis key: a key whose owner tested positive, as a health authority publishes it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _TRANSITIONS = {
 
 
 def is_allowed_transition(old: ReportType, new: ReportType) -> bool:
-    """Tell whether a published key may change its report type so (Google's table)."""
+    """Return whether a published key may change its report type so (Google's table)."""
     return new in _TRANSITIONS.get(old, ())
 
 

@@ -1,4 +1,4 @@
-"""What a device tells of an exposure: windows of at most half an hour, and the scans in them."""
+"""Exposure windows: half an hour at most near one key, and the scans in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The identifiers a device sends (GAEN crypto v1.2, "RPI")."""
+"""Rolling proximity identifiers: what a device sends (GAEN crypto v1.2, "RPI")."""
 
 from __future__ import annotations
 

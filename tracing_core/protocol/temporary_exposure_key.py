@@ -1,4 +1,4 @@
-"""The key of a device for one day, and what is derived from it."""
+"""Temporary exposure key: a device's key for one day, with its derived keys."""
 
 from __future__ import annotations
 
@@ -93,5 +93,5 @@ class TemporaryExposureKey:
         return interval_start(self.rolling_start_interval_number + self.rolling_period)
 
     def covers(self, interval: int) -> bool:
-        """Tell whether the key is used in an interval."""
+        """Return whether the key is used in an interval."""
         return 0 <= interval - self.rolling_start_interval_number < self.rolling_period

@@ -1,1 +1,1 @@
-"""Databases and files."""
+"""SQLite databases and files."""

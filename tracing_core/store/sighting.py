@@ -1,4 +1,4 @@
-"""One identifier heard in one scan, and the two forms of a log of them: SQLite and JSON Lines."""
+"""Sightings, one per identifier and scan, in a SQLite table or as JSON Lines."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def m001_sighting(db: Database) -> None:
         " id INTEGER PRIMARY KEY,"
         " rpi BLOB NOT NULL CHECK (length(rpi) = 16),"
         " aem BLOB NOT NULL CHECK (length(aem) = 4),"
-        " rssi_dbm BLOB NOT NULL CHECK (length(rssi_dbm) > 0),"  # one signed byte a sample
+        " rssi_dbm BLOB NOT NULL CHECK (length(rssi_dbm) > 0),"  # one signed byte per sample
         " seen_at INTEGER NOT NULL,"
         " previous_scan_at INTEGER,"
         " clock_suspect INTEGER NOT NULL DEFAULT 0"
@@ -153,7 +153,7 @@ def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
 def sighting_of_row(
     rpi: Any, aem: Any, rssi_dbm: Any, seen_at: Any, previous: Any, clock_suspect: Any
 ) -> Sighting:
-    """Make a sighting of what a row holds; our table is strict, but a log may come from elsewhere.
+    """Make a sighting of a row; our table is strict, but a log may come from elsewhere.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def _from_json(fields: Any) -> Sighting:
             raise InvalidValue(f"{name} is missing")
     for name in fields:
         if name not in _REQUIRED and name not in _OPTIONAL:
-            raise InvalidValue(f"{name!r:.40} is no field of a sighting")
+            raise InvalidValue(f"{name!r:.40} is not a field of a sighting")
     rssi = fields["rssi_dbm"]
     samples = rssi if isinstance(rssi, list) else [rssi]
     previous = fields.get("previous_scan_at")
@@ -225,14 +225,14 @@ def _to_json(sighting: Sighting) -> str:
 
 
 def read_json_lines(path: Path) -> Iterator[Sighting]:
-    """Read a log of one JSON object a line, gzipped or not, in bounded memory.
+    """Read a log of one JSON object per line, gzipped or not, in bounded memory.
 
     Raises
     ------
     InvalidLog
         At the first line that cannot be read, with its number.
     StoreError
-        When the file cannot be.
+        When the file cannot be read.
     """
     with file_errors(path), path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
@@ -277,7 +277,7 @@ def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
     count = 0
     partial = path.with_name(path.name + ".part")
     with file_errors(path):
-        # What a crash or somebody else left there is not written into.
+        # A file that a crash or another user left there is not written into.
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

@@ -1,7 +1,7 @@
-"""SQLite as this project uses it: durable, private, and with errors a person can act on.
+"""SQLite as this project uses it: durable, private, with errors that say what to do.
 
-The traps this hides: a deferred transaction fails at once when another connection wrote in
-between, so writers here begin IMMEDIATE; WAL with ``synchronous=NORMAL`` loses hours in a power cut
+Two traps are hidden here. A deferred transaction fails at once when another connection wrote in
+between, so writers begin IMMEDIATE. WAL with ``synchronous=NORMAL`` loses hours in a power cut
 when commits are rare, so FULL is the default.
 """
 
@@ -140,7 +140,7 @@ def beginning_of(path: Path) -> bytes:
 
 
 def create_private(path: str | Path) -> None:
-    """Create a database's file if it is not there, and let only its owner read it.
+    """Create a database's file if it is not there, and make it readable by its owner alone.
 
     A file that is there is not opened: closing it would let go of the locks that SQLite holds on it
     for other connections of this process, and the next process to close the database would remove
@@ -220,11 +220,11 @@ def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
     SchemaMismatch
         When a newer version wrote it.
     StoreError
-        When it does not exist, is no database, or lacks the tables.
+        When it does not exist, is not a database, or lacks the tables.
     """
     with database_errors(path):
-        # Without a write-ahead log nobody writes, and where the disk is full or read-only SQLite
-        # cannot make the shared memory it would otherwise need.
+        # Without a write-ahead log there is no writer. On a full or read-only disk SQLite cannot
+        # make the shared memory that it would need otherwise.
         is_idle = not _has_log(path)
         if not is_idle or os.access(path.parent, os.W_OK):
             try:

@@ -77,7 +77,7 @@ class JoinLine:
         Raises
         ------
         InvalidJoinLine
-            When it is none.
+            When it is not such a line.
         """
         url, mark, digits = text.strip().partition("#")
         if not mark:

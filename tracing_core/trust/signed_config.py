@@ -31,7 +31,7 @@ _CHECK_INTERVAL_SECONDS = (60, 7 * 86400)
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Whom an exposed person turns to, in one language; "" is what the authority left out.
+    """Where an exposed person finds help, in one language; "" stands for a missing text.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def _check_risk_model(risk_model: RiskModelConfiguration) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SignedConfig:
-    """What an authority wants devices of its region to do; it can only weigh, advise and pace."""
+    """What an authority asks of the devices of its region: how to weigh, advise and pace."""
 
     region: str
     sequence: int
@@ -158,7 +158,7 @@ class SignedConfig:
         """
         config = cls._read(open_document(document, _TYPE, config_key))
         if now is not None and config.expires_at is not None and now >= config.expires_at:
-            raise TrustError("the server's configuration has expired: tell its operator")
+            raise TrustError("the server's configuration has expired: report this to its operator")
         return config
 
     @classmethod

@@ -152,7 +152,7 @@ def verify_trust_chain(
     Returns
     -------
     TrustDocument
-        The newest; `last` itself if there is none newer.
+        The newest; `last` itself if nothing is newer.
 
     Raises
     ------
@@ -173,7 +173,9 @@ def verify_trust_chain(
             continue
         trusted = _next(document, claimed, trusted, fingerprint)
     if trusted is None or (last is not None and reached < last.sequence):
-        raise TrustError("the server has fewer trust documents than it must: tell its operator")
+        raise TrustError(
+            "the server has fewer trust documents than it should: report it to its operator"
+        )
     return trusted
 
 
@@ -187,7 +189,7 @@ def _next(
             )
         return TrustDocument.verify(document, claimed.config_key)
     if claimed.sequence != trusted.sequence + 1:
-        raise TrustError("the server leaves out trust documents: tell its operator")
+        raise TrustError("the server leaves out trust documents: report this to its operator")
     if claimed.region != trusted.region:
         raise TrustError("the server changed its region: join again")
     return TrustDocument.verify(document, trusted.config_key)

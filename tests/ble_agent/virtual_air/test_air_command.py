@@ -56,7 +56,7 @@ asyncio.run(main())
 
 
 def _clock() -> ScaledClock:
-    return ScaledClock(told=1_700_000_000, real=time.time(), rate=1200)
+    return ScaledClock(shown=1_700_000_000, real=time.time(), rate=1200)
 
 
 @contextlib.asynccontextmanager
@@ -237,7 +237,7 @@ async def test_nothing_logged_names_an_identifier_or_address(
 
 
 async def test_twenty_agents_for_an_hour(tmp_path: Path) -> None:
-    clock = ScaledClock(told=1_700_000_000, real=time.time(), rate=240)
+    clock = ScaledClock(shown=1_700_000_000, real=time.time(), rate=240)
     trace = tmp_path / "trace.jsonl"
     names = [f"agent-{number}" for number in range(20)]
     places = tuple(

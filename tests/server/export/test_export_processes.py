@@ -115,7 +115,7 @@ def test_a_killed_export_leaves_nothing_half_and_loses_nothing(tmp_path, process
     assert len(seen) > KILLS / 2
     assert told < NOW + 13 * 86_400
     environment = os.environ | {
-        "TRUYVET_CLOCK": str(ScaledClock(told=told + 3 * HOUR, real=time.time())),
+        "TRUYVET_CLOCK": str(ScaledClock(shown=told + 3 * HOUR, real=time.time())),
         **{f"TRUYVET_SERVER_{name.upper()}": str(value) for name, value in HOURLY.items()},
     }
     truyvet = Path(sys.executable).with_name("truyvet")
@@ -130,7 +130,7 @@ def test_an_export_killed_at_any_step_is_finished_by_the_next(tmp_path, processe
     few = HOURLY | {"export_padding_keys": 3, "export_padding_spread": 1}
     home = tmp_path / "home"
     created, public_key = fill(home, 1, 3)
-    clock = str(ScaledClock(told=NOW + 3 * HOUR, real=time.time()))
+    clock = str(ScaledClock(shown=NOW + 3 * HOUR, real=time.time()))
     survived = False
     step = 0
     while not survived:
@@ -158,7 +158,7 @@ def test_an_export_killed_at_any_step_is_finished_by_the_next(tmp_path, processe
 def test_exporters_at_the_same_time_export_every_window_once(tmp_path, processes):
     home = tmp_path / "home"
     created, public_key = fill(home, 30, 20)
-    clock = str(ScaledClock(told=NOW + 30 * HOUR, real=time.time()))
+    clock = str(ScaledClock(shown=NOW + 30 * HOUR, real=time.time()))
     pipes = []
     started = []
     for _ in range(4):
@@ -180,7 +180,7 @@ def test_exporters_at_the_same_time_export_every_window_once(tmp_path, processes
 def test_a_hundred_thousand_keys_in_a_window_take_bounded_memory(tmp_path, processes):
     home = tmp_path / "home"
     created, public_key = fill(home, 1, 100_000)
-    clock = str(ScaledClock(told=NOW + 4 * HOUR, real=time.time()))
+    clock = str(ScaledClock(shown=NOW + 4 * HOUR, real=time.time()))
     growth = {}
     for limit in (500_000, 10_000):
         copy = tmp_path / str(limit)

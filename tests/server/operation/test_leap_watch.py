@@ -94,5 +94,5 @@ def test_small_leaps_long_waits_and_fast_clocks_are_no_leaps(clock: ManualClock)
         assert watch.leap_seconds() == 0
         clock.advance(90 * DAY)
         assert watch.leap_seconds() == 0
-    fast = LeapWatch(ScaledClock(told=NOW, real=0, rate=1e6))
+    fast = LeapWatch(ScaledClock(shown=NOW, real=0, rate=1e6))
     assert fast.leap_seconds() == fast.leap_seconds() == 0

@@ -38,7 +38,7 @@ def test_a_known_model_is_read_as_its_own_type():
 def test_parameters_of_a_known_model_are_checked_when_asked():
     model = RiskModelConfiguration("env2", {"threshold": 3})
     assert model.is_known
-    with pytest.raises(InvalidValue, match="'threshold' is no field"):
+    with pytest.raises(InvalidValue, match="'threshold' is not a field"):
         model.check()
 
 

@@ -78,7 +78,7 @@ def test_a_size_larger_than_what_is_there():
 
 
 def test_a_zip_in_a_zip_is_no_key_file():
-    refused(zipped(("export.bin", PLAIN)), "no key file", UnsupportedHeader)
+    refused(zipped(("export.bin", PLAIN)), "not a key file", UnsupportedHeader)
     refused(zipped(("batch.zip", PLAIN)), "a zip without export.bin")
 
 

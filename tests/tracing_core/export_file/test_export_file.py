@@ -225,20 +225,28 @@ def test_extra_members_do_not_matter_and_either_method_does():
 @pytest.mark.parametrize(
     ("data", "kind", "text"),
     [
-        (b"", UnsupportedHeader, "no key file"),
-        (b"EK Export v1", UnsupportedHeader, "another version"),
-        (b"EK Export v2    ", UnsupportedHeader, "another version"),
-        (b"<html>not found</html>", UnsupportedHeader, "no key file: it must begin"),
-        (HEADER + b"\xff", MalformedExport, "truncated or no key file"),
-        (HEADER + b"\xff" * 11, MalformedExport, "truncated or no key file"),
+        (b"", UnsupportedHeader, "not a key file"),
+        (b"EK Export v1", UnsupportedHeader, "a version other than 1"),
+        (b"EK Export v2    ", UnsupportedHeader, "a version other than 1"),
+        (b"<html>not found</html>", UnsupportedHeader, "not a key file: it must begin"),
+        (HEADER + b"\xff", MalformedExport, "truncated, or not a key file"),
+        (HEADER + b"\xff" * 11, MalformedExport, "truncated, or not a key file"),
         (HEADER + b"\x3a\x20", MalformedExport, "truncated"),
-        (HEADER + b"\x0b\x0c", MalformedExport, "truncated or no key file"),
+        (HEADER + b"\x0b\x0c", MalformedExport, "truncated, or not a key file"),
         (HEADER + b"\x3a\x00", MalformedExport, "not 16 bytes"),
         (HEADER + b"\x1a\x01\xff", MalformedExport, "damaged"),
         (HEADER + b"\x32\x03\x1a\x01\xff", MalformedExport, "damaged"),
-        (HEADER + b"\x09" + b"\xff" * 8 + b"\x11" + b"\xff" * 8, MalformedExport, "no time"),
-        (bare(message_of(start_timestamp=2, end_timestamp=1)), MalformedExport, "no time"),
-        (bare(message_of(end_timestamp=2**32 * 600)), MalformedExport, "no time"),
+        (
+            HEADER + b"\x09" + b"\xff" * 8 + b"\x11" + b"\xff" * 8,
+            MalformedExport,
+            "outside the calendar",
+        ),
+        (
+            bare(message_of(start_timestamp=2, end_timestamp=1)),
+            MalformedExport,
+            "outside the calendar",
+        ),
+        (bare(message_of(end_timestamp=2**32 * 600)), MalformedExport, "outside the calendar"),
     ],
 )
 def test_what_is_no_key_file(data, kind, text):

@@ -180,7 +180,7 @@ def test_what_is_missing_or_null():
         ),
         (
             {"temporaryExposureKeys": [{"name": "An"}]},
-            r"temporaryExposureKeys\[0\].'name' is no field",
+            r"temporaryExposureKeys\[0\].'name' is not a field",
         ),
         ({"symptomOnsetInterval": True}, "symptomOnsetInterval must be an integer"),
         ({"symptomOnsetInterval": 1.0}, "symptomOnsetInterval must be an integer"),
@@ -189,7 +189,7 @@ def test_what_is_missing_or_null():
         ({"padding": 1}, "padding must be text"),
         ({"padding": "\ud800"}, "padding must be text"),
         ({"padding": "aé\udfff"}, "padding must be text"),
-        ({"regions": ["VN"]}, "'regions' is no field"),
+        ({"regions": ["VN"]}, "'regions' is not a field"),
     ],
 )
 def test_wrong_fields_are_named(fields, text):

@@ -130,7 +130,7 @@ def test_writing_that_fails_leaves_the_old_file(tmp_path, name):
         ({"seen_at": 10**4000}, "seen_at must be UTC Unix seconds$"),
         ({"previous_scan_at": "x"}, "previous_scan_at must be an integer"),
         ({"clock_suspect": 1}, "true or false"),
-        ({"place": "home"}, "'place' is no field"),
+        ({"place": "home"}, "'place' is not a field"),
     ],
 )
 def test_damaged_lines_are_named(tmp_path, change, text):

@@ -101,7 +101,7 @@ async def test_every_identifier_is_registered_anew(bluez: FakeBluez) -> None:
 
 
 async def test_the_timeout_is_twenty_minutes_of_the_agents_clock(bluez: FakeBluez) -> None:
-    clock = ScaledClock(told=START, real=0.0, rate=40.0)
+    clock = ScaledClock(shown=START, real=0.0, rate=40.0)
     async with BluezRadio(None, clock) as radio:
         await radio.rotate(random_advertisement())
         (properties,) = bluez.advertisements.values()
@@ -113,7 +113,7 @@ async def test_extended_controllers_get_no_timeout_that_would_end_too_early(
     bluez: FakeBluez, rate: float, seconds: int
 ) -> None:
     bluez.secondary_channels = ["1M", "2M", "Coded"]
-    async with BluezRadio(None, ScaledClock(told=START, real=0.0, rate=rate)) as radio:
+    async with BluezRadio(None, ScaledClock(shown=START, real=0.0, rate=rate)) as radio:
         await radio.rotate(random_advertisement())
         (properties,) = bluez.advertisements.values()
         assert properties["Timeout"] == seconds

@@ -86,7 +86,7 @@ async def test_on_leaving_the_air_is_silent_and_the_adapter_as_before() -> None:
 
 async def test_the_timeout_is_twenty_minutes_of_the_agents_clock() -> None:
     kernel = FakeKernel()
-    async with opened(kernel, ScaledClock(told=START, real=0.0, rate=40.0)) as radio:
+    async with opened(kernel, ScaledClock(shown=START, real=0.0, rate=40.0)) as radio:
         await radio.rotate(random_advertisement())
         assert kernel.advertising[0, 5][0] == 30
 
