@@ -154,10 +154,10 @@ def variants(
     def tables(source: Path | ManyLogs, count: int) -> int:
         if isinstance(source, ManyLogs):
             with ThreadPoolExecutor(count) as pool:
-                return match_many([export], source, executor=pool, workers=count).matches.num_rows
+                return match_many(source, [export], executor=pool, workers=count).matches.num_rows
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(count, mp_context=context) as pool:
-            found = match_many([export], source, executor=pool, workers=count).matches.num_rows
+            found = match_many(source, [export], executor=pool, workers=count).matches.num_rows
             PEAKS.extend(pool.map(peak_memory, range(count)))
         return found
 

@@ -95,8 +95,8 @@ def match_many(
     configuration = None if risk is None else load_configuration(risk)
     with _executor(dask) as executor, shown_progress() as progress:
         result = match_logs(
-            exports,
             logs.absolute(),
+            exports,
             executor=executor,
             workers=workers,
             public_keys=keys,

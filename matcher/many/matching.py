@@ -51,8 +51,8 @@ _OnStep = Callable[[str], None]
 
 
 def match_many(
-    exports: KeyFilesLike,
     logs: LogsLike,
+    exports: KeyFilesLike,
     *,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -70,11 +70,11 @@ def match_many(
 
     Parameters
     ----------
-    exports, public_keys, configuration, model, research, progress
-        As for `matcher.match`.
     logs
         A Parquet file, a folder of them, a folder of logs as `matcher.match` reads them, columns
         in memory, a table with a column ``log_id``, or a dict of logs by id.
+    exports, public_keys, configuration, model, research, progress
+        As for `matcher.match`.
     executor, workers
         The executor, whose workers must see the files under the same paths; None for so many
         processes of this machine, by default one per CPU.

@@ -47,7 +47,7 @@ def test_one_key_file_or_many(given: Callable[[Path], Any], folder: Path) -> Non
 
 def test_many_logs_take_one_key_file_too(folder: Path) -> None:
     pytest.importorskip("pyarrow")
-    found = match_many(str(folder / "keys"), str(folder / "log.jsonl"), workers=1)
+    found = match_many(str(folder / "log.jsonl"), str(folder / "keys"), workers=1)
     assert found.to_json()["matches"] == 1
 
 

@@ -39,9 +39,9 @@ def test_importing_it_is_quick_and_imports_nothing_else() -> None:
     code = (
         "import sys, time\n"
         "before = set(sys.modules)\n"
-        "start = time.perf_counter()\n"
+        "start = time.process_time()\n"
         "import truyvet\n"
-        "print(1000 * (time.perf_counter() - start))\n"
+        "print(1000 * (time.process_time() - start))\n"
         "print(*sorted(set(sys.modules) - before))\n"
     )
     quickest = 1e9

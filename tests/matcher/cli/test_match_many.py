@@ -217,7 +217,7 @@ def test_a_run_that_is_killed_leaves_no_results(folder: Path) -> None:
         "    if Path(file.name).name == 'matches.parquet': os.kill(os.getpid(), signal.SIGKILL)\n"
         "pq.write_table = killed\n"
         "from matcher.many.matching import match_many\n"
-        "match_many([Path('keys.zip')], Path('logs.parquet'), workers=1).write(Path('out'))\n"
+        "match_many(Path('logs.parquet'), [Path('keys.zip')], workers=1).write(Path('out'))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, timeout=60)
     assert done.returncode == -signal.SIGKILL

@@ -56,7 +56,7 @@ def log_file(folder: Path) -> Path:
     ],
 )
 def test_every_kind_of_logs_gives_the_same(given: Callable[[Path], Any], tmp_path: Path) -> None:
-    found = match_many(FILE, given(tmp_path), workers=1)
+    found = match_many(given(tmp_path), FILE, workers=1)
     rows = found.logs.select(["log_id", "sightings", "matched_sightings"]).to_pylist()
     assert [tuple(row.values()) for row in rows] == [("an", 2, 2), ("binh", 1, 0)]
 

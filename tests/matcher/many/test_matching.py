@@ -55,8 +55,8 @@ def test_many_logs_say_what_each_says_alone(
     logs: worlds.Logs, exports: list[ExportFile], side: str, sightings: int, today: int | None
 ) -> None:
     result = match_many(
-        exports,
         ManyLogs.from_sightings(logs),
+        exports,
         workers=1,
         today=today,
         research=True,
@@ -84,7 +84,7 @@ def test_parquet_says_the_same_however_its_rows_lie(
         log_id: sorted(log, key=lambda one: one.seen_at) if by_time else log
         for log_id, log in logs.items()
     }
-    result = match_many(exports, path, workers=1, research=True, memory=BYTES_A_SIGHTING)
+    result = match_many(path, exports, workers=1, research=True, memory=BYTES_A_SIGHTING)
     equal(result, {log_id: log for log_id, log in ordered.items() if log}, exports)
 
 
@@ -107,8 +107,8 @@ def test_a_folder_of_logs_says_what_parquet_says(tmp_path: Path) -> None:
     (folder / ".hidden").write_text("no log")
     (folder / "binh.db-wal").write_bytes(b"")
     parquet = worlds.write_parquet(tmp_path / "logs.parquet", LOGS)
-    of_folder = worlds.together(match_many([EXPORT], folder, workers=1, research=True))
-    of_parquet = worlds.together(match_many([EXPORT], parquet, workers=1, research=True))
+    of_folder = worlds.together(match_many(folder, [EXPORT], workers=1, research=True))
+    of_parquet = worlds.together(match_many(parquet, [EXPORT], workers=1, research=True))
     # Parquet has no row for a log without a sighting; a file says that there is one.
     assert [row["log_id"] for row in of_folder[0]] == [
         "an.jsonl",
@@ -124,7 +124,7 @@ def test_a_folder_of_logs_says_what_parquet_says(tmp_path: Path) -> None:
 def test_numbers_name_logs_and_sort_as_numbers(tmp_path: Path) -> None:
     logs: dict[Any, Any] = dict.fromkeys((10, 9, 100), NEAR)
     path = worlds.write_parquet(tmp_path / "logs.parquet", logs, row_group_size=2)
-    result = match_many([EXPORT], path, workers=1, memory=1)
+    result = match_many(path, [EXPORT], workers=1, memory=1)
     assert result.logs.column("log_id").to_pylist() == [9, 10, 100]
     assert result.matches.num_rows == 3
 
@@ -138,7 +138,7 @@ def test_a_dataset_of_several_files_is_one(tmp_path: Path) -> None:
     (folder / "_temporary" / "c.parquet").write_bytes(b"no Parquet")
     whole = worlds.write_parquet(tmp_path / "whole.parquet", LOGS)
     found, wanted = (
-        worlds.together(match_many([EXPORT], path, workers=1, research=True, memory=1))
+        worlds.together(match_many(path, [EXPORT], workers=1, research=True, memory=1))
         for path in (folder, whole)
     )
     assert found == wanted
@@ -149,15 +149,15 @@ def test_threads_and_processes_say_what_one_says(tmp_path: Path) -> None:
         f"{name}-{number}": log for number in range(5) for name, log in LOGS.items()
     }
     path = worlds.write_parquet(tmp_path / "logs.parquet", logs, row_group_size=7)
-    one = match_many([EXPORT], path, workers=1, memory=1, research=True)
-    two = match_many([EXPORT], path, workers=2, memory=1, research=True)
+    one = match_many(path, [EXPORT], workers=1, memory=1, research=True)
+    two = match_many(path, [EXPORT], workers=2, memory=1, research=True)
     with ThreadPoolExecutor(3) as pool:
-        threads = match_many([EXPORT], path, executor=pool, memory=1, research=True)
+        threads = match_many(path, [EXPORT], executor=pool, memory=1, research=True)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         shared = tmp_path / "new" / "folder"
-        given = match_many([EXPORT], path, executor=pool, shared=shared, research=True)
+        given = match_many(path, [EXPORT], executor=pool, shared=shared, research=True)
     assert worlds.together(one) == worlds.together(given)
-    columns = match_many([EXPORT], ManyLogs.from_sightings(logs), workers=2, research=True)
+    columns = match_many(ManyLogs.from_sightings(logs), [EXPORT], workers=2, research=True)
     assert one.logs.num_rows == 15
     assert worlds.together(one) == worlds.together(two) == worlds.together(threads)
     assert worlds.together(one)[1:] == worlds.together(columns)[1:]
@@ -169,7 +169,7 @@ def test_without_research_windows_are_in_an_order_that_tells_nothing() -> None:
     log = [heard(each, START + 3, rssi=-70 + place) for place, each in enumerate(keys)]
     logs = ManyLogs.from_sightings({"a": log})
     orders = [
-        match_many([ExportFile(0, 600, "VN", order)], logs, workers=1)
+        match_many(logs, [ExportFile(0, 600, "VN", order)], workers=1)
         for order in (keys, keys[::-1])
     ]
     assert orders[0].exposure_windows.equals(orders[1].exposure_windows)
@@ -179,20 +179,20 @@ def test_without_research_windows_are_in_an_order_that_tells_nothing() -> None:
 @pytest.mark.parametrize("kernel", ["portable", "table"])
 def test_other_kernels_say_the_same(monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
     logs = ManyLogs.from_sightings(LOGS)
-    wanted = worlds.together(match_many([EXPORT], logs, workers=1))
+    wanted = worlds.together(match_many(logs, [EXPORT], workers=1))
     monkeypatch.setenv("TRUYVET_KERNEL", kernel)
     for side in ("keys", "logs"):
-        assert worlds.together(match_many([EXPORT], logs, workers=1, side=side)) == wanted
+        assert worlds.together(match_many(logs, [EXPORT], workers=1, side=side)) == wanted
 
 
 def test_nothing_matches_nothing() -> None:
     none = ManyLogs.from_sightings({})
-    assert match_many([EXPORT], none, workers=1).logs.num_rows == 0
+    assert match_many(none, [EXPORT], workers=1).logs.num_rows == 0
     empty = ExportFile(0, 600, "VN", [])
-    result = match_many([empty], ManyLogs.from_sightings(LOGS), workers=1)
+    result = match_many(ManyLogs.from_sightings(LOGS), [empty], workers=1)
     assert result.to_json()["matched_logs"] == 0
     assert result.logs.num_rows == len(LOGS)
-    result = match_many([], ManyLogs.from_sightings(LOGS), workers=1)
+    result = match_many(ManyLogs.from_sightings(LOGS), [], workers=1)
     assert (result.logs.num_rows, result.diagnosis_keys) == (len(LOGS), 0)
 
 
@@ -200,16 +200,16 @@ def test_a_folder_of_both_kinds_of_logs_is_refused(tmp_path: Path) -> None:
     worlds.write_parquet(tmp_path / "a.parquet", LOGS)
     (tmp_path / "README").write_text("not a log")
     (tmp_path / "folder").mkdir()
-    assert match_many([EXPORT], tmp_path, workers=1).logs.num_rows == len(LOGS) - 1
+    assert match_many(tmp_path, [EXPORT], workers=1).logs.num_rows == len(LOGS) - 1
     write_json_lines(tmp_path / "b.jsonl", NEAR)
     with pytest.raises(InvalidLog, match=r"b\.jsonl is not Parquet like the others"):
-        match_many([EXPORT], tmp_path, workers=1)
+        match_many(tmp_path, [EXPORT], workers=1)
 
 
 def test_a_log_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
     write_json_lines(tmp_path / os.fsdecode(b"\xff.jsonl"), NEAR)
     with pytest.raises(InvalidLog, match="name is not valid text"):
-        match_many([EXPORT], tmp_path, workers=1)
+        match_many(tmp_path, [EXPORT], workers=1)
 
 
 def test_names_that_are_not_text(tmp_path: Path) -> None:
@@ -218,14 +218,14 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
 
     called(b"\xff.zip").write_bytes(write_export(EXPORT, []))
     logs = ManyLogs.from_sightings(LOGS)
-    result = match_many([called(b"\xff.zip")], logs, workers=1, research=True)
+    result = match_many(logs, [called(b"\xff.zip")], workers=1, research=True)
     files = set(result.matches.column("file").to_pylist())
     assert files == {f"{tmp_path}/\\udcff.zip"}
     result.write(called(b"\xff.out"))
     assert len(list(called(b"\xff.out").iterdir())) == 4
     worlds.write_parquet(tmp_path / "logs", LOGS).rename(called(b"\xff.parquet"))
     with pytest.raises(InvalidLog, match="cannot be read as Parquet"):
-        match_many([EXPORT], called(b"\xff.parquet"), workers=1)
+        match_many(called(b"\xff.parquet"), [EXPORT], workers=1)
 
 
 def test_keys_at_both_ends_of_time_take_no_more_memory_than_time_has_days() -> None:
@@ -240,7 +240,7 @@ def test_keys_at_both_ends_of_time_take_no_more_memory_than_time_has_days() -> N
         }
     )
     for side in ("keys", "logs"):
-        result = match_many([ExportFile(0, 600, "VN", keys)], logs, workers=1, side=side)
+        result = match_many(logs, [ExportFile(0, 600, "VN", keys)], workers=1, side=side)
         assert result.matches.num_rows == 3
 
 
@@ -248,11 +248,11 @@ def test_choices_outside_what_they_may_be_are_refused(tmp_path: Path) -> None:
     logs = ManyLogs.from_sightings(LOGS)
     for choice in ({"workers": 0}, {"memory": 0}, {"side": "both"}):
         with pytest.raises(InvalidValue):
-            match_many([EXPORT], logs, **choice)  # type: ignore[arg-type]
+            match_many(logs, [EXPORT], **choice)  # type: ignore[arg-type]
     with pytest.raises(StoreError):
-        match_many([EXPORT], tmp_path / "absent")
+        match_many(tmp_path / "absent", [EXPORT])
     with pytest.raises(InvalidLog, match="holds no log"):
-        match_many([EXPORT], tmp_path)
+        match_many(tmp_path, [EXPORT])
 
 
 def test_columns_of_another_kind_are_refused() -> None:
@@ -274,7 +274,7 @@ def test_an_object_is_not_taken_for_a_file_of_its_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "exports[0]").write_text("something else")
-    result = match_many([EXPORT], ManyLogs.from_sightings(LOGS), workers=1)
+    result = match_many(ManyLogs.from_sightings(LOGS), [EXPORT], workers=1)
     assert result.provenance.key_files == {"exports[0]": None}
 
 
@@ -288,7 +288,7 @@ def test_provenance_is_of_the_files_that_were_read(tmp_path: Path) -> None:
             path.unlink(missing_ok=True)
 
     logs = ManyLogs.from_sightings(LOGS)
-    result = match_many([path], logs, workers=1, progress=remove)
+    result = match_many(logs, [path], workers=1, progress=remove)
     assert result.provenance.key_files == {str(path): read}
 
 
@@ -305,7 +305,7 @@ def test_written_tables_appear_whole_with_their_provenance(tmp_path: Path) -> No
 
     import pyarrow.parquet as pq
 
-    result = match_many([EXPORT], ManyLogs.from_sightings(LOGS), workers=1)
+    result = match_many(ManyLogs.from_sightings(LOGS), [EXPORT], workers=1)
     result.write(tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [

@@ -29,7 +29,7 @@ from tracing_core.export_file import read_export
 keys = read_export(Path("keys.bin"))
 
 def run(logs, memory):
-    return match_many([keys], Path(logs), workers=1, memory=memory, side=sys.argv[2])
+    return match_many(Path(logs), [keys], workers=1, memory=memory, side=sys.argv[2])
 
 run("few.parquet", 1 << 20)
 data = int(re.search(r"VmData:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) << 10

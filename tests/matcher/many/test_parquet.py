@@ -31,7 +31,7 @@ def refusal(path: Path, table: pa.Table | None = None) -> str:
     if table is not None:
         pq.write_table(table, path)
     with pytest.raises(InvalidLog) as caught:
-        match_many([EXPORT], path, workers=1)
+        match_many(path, [EXPORT], workers=1)
     text = str(caught.value)
     assert "\n" not in text
     assert str(path) in text
@@ -57,7 +57,7 @@ def test_a_missing_column_is_named(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["previous_scan_at", "clock_suspect"])
 def test_an_optional_column_may_be_missing(tmp_path: Path, name: str) -> None:
     pq.write_table(TABLE.drop_columns([name]), tmp_path / "a.parquet")
-    assert match_many([EXPORT], tmp_path / "a.parquet", workers=1).matches.num_rows == len(LOGS)
+    assert match_many(tmp_path / "a.parquet", [EXPORT], workers=1).matches.num_rows == len(LOGS)
 
 
 @pytest.mark.parametrize("name", ["log_id", "rpi", "aem", "rssi_dbm", "seen_at", "clock_suspect"])
@@ -106,7 +106,7 @@ def test_names_that_no_row_has_are_no_logs(tmp_path: Path) -> None:
         names.indices, pa.concat_arrays([names.dictionary, pa.array(["nobody"])])
     )
     pq.write_table(replaced("log_id", more), tmp_path / "a.parquet")
-    found = match_many([EXPORT], tmp_path / "a.parquet", workers=1).logs
+    found = match_many(tmp_path / "a.parquet", [EXPORT], workers=1).logs
     assert found.column("log_id").to_pylist() == sorted(LOGS)
 
 
@@ -121,14 +121,14 @@ def test_samples_may_be_one_or_several_of_any_width(tmp_path: Path, kind: pa.Dat
     value: Any = [-60] if pa.types.is_large_list(kind) else -60
     table = replaced("rssi_dbm", pa.array([value] * len(TABLE), kind))
     pq.write_table(table, tmp_path / "a.parquet")
-    assert match_many([EXPORT], tmp_path / "a.parquet", workers=1).matches.num_rows == len(LOGS)
+    assert match_many(tmp_path / "a.parquet", [EXPORT], workers=1).matches.num_rows == len(LOGS)
 
 
 def test_names_of_logs_may_be_a_dictionary_or_long(tmp_path: Path) -> None:
     names = TABLE.column("log_id").combine_chunks()
     for column in (names.dictionary_encode(), names.cast(pa.large_string())):
         pq.write_table(replaced("log_id", column), tmp_path / "a.parquet", row_group_size=7)
-        result = match_many([EXPORT], tmp_path / "a.parquet", workers=1)
+        result = match_many(tmp_path / "a.parquet", [EXPORT], workers=1)
         assert result.logs.num_rows == len(LOGS)
 
 
@@ -142,7 +142,7 @@ def test_text_in_one_file_and_numbers_in_another_are_refused(tmp_path: Path) -> 
     numbers = pa.array(range(len(TABLE)), pa.int64())
     pq.write_table(replaced("log_id", numbers), tmp_path / "b.parquet")
     with pytest.raises(InvalidLog, match="log_id is text in some files"):
-        match_many([EXPORT], tmp_path, workers=1)
+        match_many(tmp_path, [EXPORT], workers=1)
 
 
 def test_row_groups_beyond_the_bound_are_refused_unread(
@@ -156,7 +156,7 @@ def test_a_file_without_a_row_group_is_no_log(tmp_path: Path) -> None:
     path = tmp_path / "logs.parquet"
     pq.ParquetWriter(path, worlds.SCHEMA).close()
     for workers in (1, 2):
-        result = match_many([EXPORT], path, workers=workers)
+        result = match_many(path, [EXPORT], workers=workers)
         assert (result.logs.num_rows, result.diagnosis_keys) == (0, 1)
 
 
@@ -181,4 +181,4 @@ def test_a_damaged_file_gives_an_error_of_ours_or_an_answer(
         content[data.draw(st.integers(4, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     with contextlib.suppress(TracingError):
-        match_many([EXPORT], path, workers=1)
+        match_many(path, [EXPORT], workers=1)

@@ -102,7 +102,7 @@ def test_one_log_through_another_model() -> None:
 
 
 def test_many_logs_through_another_model(tmp_path: Path) -> None:
-    result = match_many([FILE], ManyLogs.from_sightings({"an": LOG}), model=Nearest(), workers=1)
+    result = match_many(ManyLogs.from_sightings({"an": LOG}), [FILE], model=Nearest(), workers=1)
     result.write(tmp_path / "out")
     assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == [
         "exposure_windows",

@@ -68,7 +68,7 @@ def test_tables_are_those_of_many_logs(research: bool) -> None:
     pytest.importorskip("pyarrow")
     pytest.importorskip("numba")
     one = match(LOG, FILE, research=research)
-    many = match_many([FILE], ManyLogs.from_sightings({"an": LOG}), workers=1, research=research)
+    many = match_many(ManyLogs.from_sightings({"an": LOG}), [FILE], workers=1, research=research)
     of_many = {"daily_summaries": many.days, "exposure_windows": many.exposure_windows}
     if research:
         of_many["matches"] = many.matches
