@@ -268,7 +268,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     assert "MANIFEST-000004 is missing" in refusal(tmp_path)
     (tmp_path / "CURRENT").write_bytes(b"../../etc/passwd\n")
     assert not is_leveldb(tmp_path)
-    assert "no LevelDB folder" in refusal(tmp_path)
+    assert "not a LevelDB folder" in refusal(tmp_path)
     (tmp_path / "CURRENT").unlink()
     with pytest.raises(StoreError, match="CURRENT"):
         list(read_leveldb(tmp_path))
