@@ -23,6 +23,7 @@
     │  ├─ StoreSealed                the key to its secrets is missing or wrong
     │  └─ SchemaMismatch              written by a newer version of the program
     ├─ RadioError                     .reason says what is wrong with the adapter
+    ├─ NotPossible                    a command in the wrong state; .code is the word for it
     ├─ ServerError                    the key server, seen from a device
     │  ├─ ServerUnreachable
     │  └─ ServerRefused               .code is the server's machine-readable word

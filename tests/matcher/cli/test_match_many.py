@@ -179,7 +179,7 @@ def test_refusals_are_one_line(folder: Path) -> None:
     (folder / "there").mkdir()
     (folder / "there" / "file").touch()
     (folder / "empty").mkdir()
-    assert "there already" in refusal(folder, "logs.parquet", "keys.zip", "--out", "there")
+    assert "exists already" in refusal(folder, "logs.parquet", "keys.zip", "--out", "there")
     assert "absent" in refusal(folder, "absent", "keys.zip", "--out", "out")
     assert "holds no log" in refusal(folder, "empty", "keys.zip", "--out", "out")
     assert "no Dask scheduler answers" in refusal(
