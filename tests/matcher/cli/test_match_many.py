@@ -185,7 +185,7 @@ def test_refusals_are_one_line(folder: Path) -> None:
     assert "no Dask scheduler answers" in refusal(
         folder, "logs.parquet", "keys.zip", "--out", "out", "--dask", "tcp://127.0.0.1:1"
     )
-    assert "no address" in refusal(
+    assert "is not a Dask scheduler address" in refusal(
         folder, "logs.parquet", "keys.zip", "--out", "out", "--dask", "nonsense://host:1"
     )
     both = run(
