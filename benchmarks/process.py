@@ -30,8 +30,8 @@ from tracing_core.store.sighting import write_json_lines
 
 __all__ = ["measure"]
 
-# The process tells its own peak, where it is Linux: what its parent is told of it counts the
-# parent's memory at the fork as well.
+# On Linux the process prints its own peak: the figure that its parent gets also counts the
+# parent's memory at the fork.
 _PROGRAM = """
 import atexit, contextlib, pathlib, sys
 from tracing_core.cli import main

@@ -12,15 +12,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = re.compile(
     r"\b(tells?|telling|told|anew|whoever|nobody|begun|a second of|what it was|that it is not|"
-    r"(?<!there )is no (?!longer|more|less|better|worse|faster|slower)[a-z]+|is none|"
-    r"on the word of|in earnest|other eyes)\b",
+    r"(?<!there )is no (?!longer|more|less|better|worse|faster|slower)[a-z]+|"
+    r"(?<!there )is (?-i:none)|on the word of|in earnest|other eyes)\b",
     re.IGNORECASE,
 )
 # Paths whose wording is still to be read; nothing may be added, and it ends empty.
-UNREAD = (
-    *("matcher", "benchmarks", "docs", "packaging"),
-    *("CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"),
-)
+UNREAD: tuple[str, ...] = ()
 
 
 def prose(path: Path) -> list[tuple[int, str]]:

@@ -65,7 +65,7 @@ def match_row(match: KeyMatch, file_names: Sequence[str], *, research: bool) -> 
     }
     if research:
         row |= {
-            # What is no text cannot stand in a column of text.
+            # A name that is not valid text cannot stand in a column of text.
             "file": file_names[match.file_number].encode(errors="backslashreplace").decode(),
             "key_index": match.key_index,
             "key_data": match.key.key_data,
