@@ -290,7 +290,7 @@ def test_a_risk_model_stands_beside_the_risk(keys, settings):
     ("model", "why"),
     [
         ({"name": "emv2", "parameters": {}}, "emv2 is not known"),
-        ({"name": "env2", "parameters": {"nmae": "ours"}}, "nmae"),
+        ({"name": "env2", "parameters": {"nickname": "ours"}}, "nickname"),
         ({"name": "env2"}, "parameters"),
         ([], "risk_model"),
     ],
