@@ -321,6 +321,6 @@ def test_written_tables_appear_whole_with_their_provenance(tmp_path: Path) -> No
         assert len(told["configuration"]["sha256"]) == 64
         assert told["key_files"] == [{"name": "exports[0]", "sha256": None}]
         assert told["diagnosis_keys"] == len(worlds.NAMES)
-    with pytest.raises(StoreError, match="there already"):
+    with pytest.raises(StoreError, match="exists already"):
         result.write(tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
