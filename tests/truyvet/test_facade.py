@@ -13,7 +13,6 @@ import truyvet
 from tracing_core.export_file import read_export
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_IMPORT_MILLISECONDS = 50
 
 
 @pytest.mark.parametrize("name", truyvet.__all__)
@@ -35,25 +34,17 @@ def test_names_mean_what_they_say() -> None:
     assert (Path(truyvet.__file__).parent / "py.typed").is_file()
 
 
-def test_importing_it_is_quick_and_imports_nothing_else() -> None:
+def test_importing_it_imports_nothing_but_the_standard_library() -> None:
     code = (
-        "import sys, time\n"
+        "import sys\n"
         "before = set(sys.modules)\n"
-        "start = time.process_time()\n"
         "import truyvet\n"
-        "print(1000 * (time.process_time() - start))\n"
         "print(*sorted(set(sys.modules) - before))\n"
     )
-    quickest = 1e9
-    for _ in range(5):  # the machine may have been busy
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
-        milliseconds, names = done.stdout.splitlines()
-        assert {name.partition(".")[0] for name in names.split()} <= {"truyvet", "typing"} | set(
-            sys.stdlib_module_names
-        )
-        quickest = min(quickest, float(milliseconds))
-    assert quickest < LONGEST_IMPORT_MILLISECONDS
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = {name.partition(".")[0] for name in done.stdout.split()}
+    assert names <= {"truyvet", "typing"} | set(sys.stdlib_module_names)
 
 
 def test_a_type_checker_knows_the_names(tmp_path: Path) -> None:
