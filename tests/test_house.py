@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("tracing_core", "ble_agent", "matcher", "server", "truyvet")
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
+LARGEST_FOLDER = 15
 # Text that would tie the project to one machine, or to whoever works on it.
 FOREIGN = [
     re.compile(pattern, re.IGNORECASE)
@@ -134,6 +135,17 @@ def test_no_file_and_no_function_is_too_long(path: Path) -> None:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not is_kernel(path):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 assert length <= LONGEST_FUNCTION, f"{node.name}: {length} lines"
+
+
+def test_no_folder_shows_more_than_a_person_takes_in() -> None:
+    shown: dict[Path, set[str]] = {}
+    for path in sources():
+        for folder in path.relative_to(ROOT).parents:
+            inside = path.relative_to(ROOT / folder).parts[0]
+            shown.setdefault(folder, set()).add(inside)
+    del shown[Path()]
+    crowded = {str(folder): len(names) for folder, names in shown.items()}
+    assert not {name: count for name, count in crowded.items() if count > LARGEST_FOLDER}
 
 
 def test_every_module_says_what_it_is() -> None:
