@@ -130,7 +130,7 @@ def read_columns(path: Path) -> LogColumns:
 
 
 def _joined(blocks: Iterator[LogColumns | None]) -> LogColumns | None:
-    """Join blocks; return None if one of them is None."""
+    """Join blocks; return None if a block is missing."""
     parts = []
     samples = 0
     for block in blocks:

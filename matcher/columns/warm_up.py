@@ -19,7 +19,7 @@ __all__ = ["compile_ahead"]
 def compile_ahead() -> tuple[Kernel, Path | None]:
     """Compile everything for one log and for many logs; return the kernel and the cache folder.
 
-    The folder is None if none can be written; then every process compiles again.
+    Without a folder that can be written (None), every process compiles again.
 
     Raises
     ------

@@ -68,7 +68,7 @@ def _blanks(text: Any, at: Any) -> Any:
 
 @njit
 def _integer(text: Any, at: Any) -> Any:
-    """Read a JSON integer: value and next position; `_NONE` if there is none."""
+    """Read a JSON integer: value and next position; the value is `_NONE` for other text."""
     negative = text[at] == 45
     if negative:
         at += 1
