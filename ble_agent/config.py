@@ -1,4 +1,4 @@
-"""Settings of the agent: of the command line, else the environment, else HOME/agent.toml."""
+"""Settings of the agent: from the command line, else the environment, else HOME/agent.toml."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AgentConfig:
     Raises
     ------
     InvalidSetting
-        When one has the wrong type or range; the text names it.
+        When a setting has the wrong type or is out of range; the text names it.
     """
 
     home: Path
@@ -81,7 +81,7 @@ class AgentConfig:
         if self.lang not in LANGUAGES:
             names = Text(" or ".join(LANGUAGES), " hoặc ".join(LANGUAGES))
             raise _invalid("lang", "setting_lang", languages=names, value=f"{self.lang!r:.20}")
-        # Receivers take no other transmit power (GAEN: -50 to +20 dB).
+        # Receivers accept no other transmit power (GAEN: -50 to +20 dB).
         if not -50 <= self.transmit_power_dbm <= 20:
             raise _invalid("transmit_power_dbm", "setting_range", least=-50, most=20)
         if not 1 <= self.scan_seconds <= 60:
@@ -91,7 +91,7 @@ class AgentConfig:
 
 
 def _invalid(place: str, name: str, **values: object) -> InvalidSetting:
-    """Return the error of a setting, with a text of the catalogue in both languages."""
+    """Return the error for a setting, with a text of the catalogue in both languages."""
     what = {
         language: say(
             name,
@@ -152,7 +152,7 @@ def load_config(
     environment
         Variables such as ``TRUYVET_LANG``.
     said
-        Settings of the command line; None where it has none.
+        Settings from the command line; None for those it does not set.
 
     Raises
     ------

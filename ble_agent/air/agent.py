@@ -33,16 +33,16 @@ _T = TypeVar("_T")
 # A plain loop ("derive, send, sleep, repeat") gets each of these wrong. After a restart it derives
 # the identifier of the running interval again, under a new address. On a full disk it cannot
 # record what it sent, and the next start repeats it. Its sleep does not count the time of a
-# suspended machine, so the identifier of noon is sent until evening. And an exception of the radio
-# ends it.
+# suspended machine, so the identifier for noon is still sent in the evening. And an exception from
+# the radio ends the loop.
 #
 # The rules here:
 # - An interval is written down before its identifier is sent, and never given out twice. After any
 #   interruption the agent is silent until the next interval (`_wait_until_unsent`).
-# - What cannot be written down is not sent. The agent is silent and asks the disk again: soon if
+# - What cannot be written down is not sent. The agent is silent and tries the disk again: soon if
 #   another process holds the database, in minutes if the disk is full or broken. Scanning goes on,
 #   with the sightings in memory, because what is on the air now cannot be heard later.
-# - A clock that was never set sends nothing: a key of 1970 is useless.
+# - Until the clock has been set, nothing is sent: a key for 1970 is useless.
 # - Where scanning would move the current advertisement to another address, there is one scan per
 #   change: stop sending, scan, send the next identifier.
 # - No sleep is longer than half a minute, so that overdue work is noticed soon after resume.
@@ -66,7 +66,7 @@ class _StoppedError(Exception):
 
 
 class Keys(Protocol):
-    """Source of identifiers: `ble_agent.air.key_ring.KeyRing`, or anything that stands for one."""
+    """Source of identifiers: `ble_agent.air.key_ring.KeyRing`, or a stand-in for it."""
 
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
         """Return what to send from now on, or None to stay silent."""
@@ -194,7 +194,7 @@ class Agent:
             await self._scan()
         began = self._clock.monotonic()
         if not self._log.watch.was_set:
-            # A key of 1970 would be useless.
+            # A key for 1970 would be useless.
             await self._send(None)
             self._be_silent(_UNSET_CLOCK_SECONDS)
             return
@@ -267,7 +267,7 @@ class Agent:
         Raises
         ------
         _StoppedError
-            When stopped; the work has been cancelled and is over.
+            When stopped; by then the work has been cancelled and has ended.
         """
         task = asyncio.ensure_future(work)
         stopped = asyncio.ensure_future(self._stopped.wait())

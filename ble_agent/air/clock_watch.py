@@ -10,7 +10,7 @@ __all__ = ["CLOCK_TOLERANCE_SECONDS", "EARLIEST_SECONDS", "ClockWatch"]
 
 CLOCK_TOLERANCE_SECONDS = 60.0
 """A clock set back by less is not suspect: corrections by NTP are smaller, and a minute is little
-beside the two hours that matching allows."""
+compared with the two hours that matching allows."""
 
 # Which times can be believed.
 #
@@ -36,8 +36,8 @@ beside the two hours that matching allows."""
 _SCANS_UNTIL_BELIEVED = 14 * 86_400 // 300
 
 EARLIEST_SECONDS = 18_353 * 86_400
-"""1 April 2020 (UTC Unix seconds): no identifier of this protocol was sent earlier, so a clock
-before it was never set, as on a device that has just been switched on."""
+"""1 April 2020 (UTC Unix seconds): no identifier of this protocol was sent earlier, so a clock that
+shows an earlier time was never set, as on a device that has just been switched on."""
 
 _LARGE_JUMP_SECONDS = 6 * 3600.0
 _SECONDS_UNTIL_STEADY = 86_400.0
@@ -114,7 +114,7 @@ class ClockWatch:
     def is_suspect(self) -> bool:
         """Read the clock, and return whether it was never set or is behind what it once showed.
 
-        Sightings of such a time never match.
+        Sightings from such a time never match.
         """
         now, monotonic = self._clock.now(), self._clock.monotonic()
         expected = self._seen[0] + monotonic - self._seen[1]

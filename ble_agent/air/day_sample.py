@@ -28,10 +28,10 @@ MAX_SIGHTINGS_PER_DAY = 60_000
 # Here half of the limit is kept as it comes, so that whatever was heard before a flood stays. The
 # other half is sampled, in two reservoirs (Vitter's algorithm R, "Random sampling with a
 # reservoir", 1985: each newcomer takes a random place, so that all have had the same chance).
-# Identifiers heard in one scan only are in one of them, those heard again in another: people stay
-# near for more than one scan, while a flood has to invent identifiers or to repeat them. One that
-# is heard again drives out one that was heard once, as long as there is any; after that they are
-# sampled among themselves.
+# One reservoir is for identifiers heard in one scan only, the other for those heard again: people
+# stay near for more than one scan, while a flood has to invent identifiers or to repeat them. An
+# identifier heard again drives out one that was heard once, as long as there is one. After that,
+# those heard again are sampled among themselves.
 #
 # The reservoirs are in memory and their rows in the database. A new process rebuilds them from the
 # rows of the day beyond its first half; only how many were left out is forgotten.
@@ -48,11 +48,11 @@ class RecentlyHeard:
         self._heard: OrderedDict[Advertisement, tuple[float, bool]] = OrderedDict()
 
     def __contains__(self, advertisement: object) -> bool:
-        """Return whether an earlier scan heard it."""
+        """Return whether an earlier scan heard an identifier."""
         return advertisement in self._heard
 
     def add(self, heard: Sequence[Sighting], monotonic: float) -> set[Advertisement]:
-        """Add a scan, and return those of its identifiers that an earlier one heard too."""
+        """Add a scan, and return those of its identifiers that an earlier scan heard too."""
         again = set()
         for sighting in heard:
             advertisement = Advertisement(sighting.rpi, sighting.aem)
@@ -107,7 +107,7 @@ class DaySample:
         again
             Those identifiers that an earlier scan heard too.
         now
-            The time in UTC Unix seconds; its day is the one they count for.
+            The time in UTC Unix seconds; its day is the one that the sightings count for.
 
         Returns
         -------

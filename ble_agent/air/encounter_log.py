@@ -41,11 +41,11 @@ __all__ = [
 ]
 
 MAX_IDENTIFIERS_PER_SCAN = 2_000
-"""More identifiers in one scan are a flood: a receiver in a full stadium hears some hundreds. A
-random sample of them is kept, so that memory stays bounded."""
+"""More identifiers than this in one scan are a flood: a receiver in a full stadium hears some
+hundreds. A random sample of them is kept, so that memory stays bounded."""
 
 MAX_SAMPLES_PER_IDENTIFIER = 4_096
-"""More samples of one identifier in one scan are counted and dropped; 4 s bring about 20."""
+"""Further samples of one identifier in one scan are counted and dropped; 4 s bring about 20."""
 
 # Identifiers heard before come first, but a flood that repeats itself must not shut others out.
 _SHARE_OF_NEWCOMERS = 8
@@ -56,15 +56,15 @@ _NEVER = -math.inf
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """Upkeep of the database: what the log does besides writing, and how often."""
+    """Upkeep of the database: what the log does in addition to writing, and how often."""
 
     compact: Callable[[Database], bool] = compact
-    """Rewrites the database, and returns whether the files hold nothing deleted any more."""
+    """Rewrites the database, and returns whether its files are now free of deleted data."""
     compact_every_seconds: float = 86_400.0
     truncate_every_seconds: float = 3_600.0
     late_seconds: float = 900.0
-    """A sighting written later than this may belong to a key file that was matched before. A scan
-    is written when it ends, and its identifiers are in no key file for hours."""
+    """A sighting written later than this may match a key file that was already used. A scan
+    is written when it ends, and no key file contains its identifiers for hours."""
 
 
 _UPKEEP = Upkeep()
@@ -80,7 +80,7 @@ class Scan:
     recent
         Identifiers of earlier scans, which are kept first when there are too many.
     random
-        Chooses which of equals stay.
+        Chooses which identifiers are kept when there are too many.
     clock_suspect
         Whether the clock was suspect when the scan began.
     clock_jumps
@@ -177,14 +177,14 @@ class EncounterLog:
     clock
         The radio's clock.
     is_recording
-        Whether that clock is a recording's. If so, it is not compared with earlier times, and this
-        device's own last scan is not overwritten.
+        Whether that clock is a recording's. If so, the clock is not compared with earlier times,
+        and this device's own last scan is not overwritten.
     random
         Chooses which identifiers stay in a flood.
     watch
         Judges the clock; a new one unless given.
     upkeep
-        What is done to the database besides writing.
+        What is done to the database in addition to writing.
     """
 
     def __init__(
@@ -225,14 +225,14 @@ class EncounterLog:
         Raises
         ------
         StoreError
-            When it cannot be read or written; a later call tries again.
+            When the database cannot be read or written; a later call tries again.
         """
         with database_errors(path_of(db)):
             state: ScanState = SCAN.get(db) or {}
         if not self._is_recording:
             latest = self.watch.remember(state.get("clock"))
             self._previous_scan_at = self._previous_scan_at or state.get("at")
-            # That the clock had shown a later time before was not known yet.
+            # Until now it was unknown that the clock had once shown a later time.
             self._unwritten = [
                 replace(each, clock_suspect=each.clock_suspect or each.seen_at < latest)
                 for each in self._unwritten
@@ -266,8 +266,8 @@ class EncounterLog:
         Raises
         ------
         StoreError
-            When it cannot be written. The sightings are kept in memory, up to a bound, and written
-            with the next scan.
+            When the scan cannot be written. Its sightings are kept in memory, up to a bound, and
+            written with the next scan.
         """
         # If the clock was set during the scan, the times of its packets are unknown.
         suspect = self.watch.is_suspect()

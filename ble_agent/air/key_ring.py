@@ -1,4 +1,4 @@
-"""Key ring: the device's own keys, one per UTC day, and the intervals sent of each."""
+"""Key ring: the device's own keys, one per UTC day, and the intervals for which each was used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["KeyRing"]
 
 
 class KeyRing:
-    """The keys in the agent's database, each sealed with a secret outside of it.
+    """The keys in the agent's database, each sealed with a secret kept outside it.
 
     The number of an interval is on the disk before its identifier may be sent. Only later numbers
     of the same key are given out. So no identifier is ever sent again after an interruption,
@@ -94,15 +94,16 @@ class KeyRing:
         Returns
         -------
         Advertisement or None
-            None if that interval, or a later one of its key, was sent before; stay silent for
-            `silent_seconds`.
+            None if the current interval, or a later one of the same key, was already sent; stay
+            silent for `silent_seconds`.
 
         Raises
         ------
         InvalidInterval
-            When the clock is before 1970.
+            When the clock shows a time before 1970.
         StoreError
-            When it cannot be recorded, or the key cannot be unsealed; nothing may be sent then.
+            When the interval cannot be recorded, or the key cannot be unsealed; nothing may be sent
+            then.
         """
         interval = interval_number(now)
         with transaction(self._db):
@@ -148,12 +149,12 @@ class KeyRing:
         return 0.0 if row is None else max(0.0, interval_start(row[0] + 1) - now)
 
     def keys_to_report(self, now: float) -> list[TemporaryExposureKey]:
-        """Return the keys of the last 14 days and today's, oldest first.
+        """Return the keys for the last 14 days and today, oldest first.
 
         Raises
         ------
         StoreError
-            When they cannot be read or unsealed.
+            When the keys cannot be read or unsealed.
         """
         with database_errors(self._path):
             rows = self._db.conn.execute(

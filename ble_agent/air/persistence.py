@@ -100,11 +100,11 @@ class Persistence:
         return key_ring
 
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
-        """Call `KeyRing.next_advertisement`; a disk that cannot be written is a `StoreError`."""
+        """Call `KeyRing.next_advertisement`; raise `StoreError` if the disk refuses writes."""
         return self.open().next_advertisement(now, metadata)
 
     def silent_seconds(self, now: float) -> float:
-        """Call `KeyRing.silent_seconds`; a disk that cannot be written is a `StoreError`."""
+        """Call `KeyRing.silent_seconds`; raise `StoreError` if the disk refuses writes."""
         return self.open().silent_seconds(now)
 
     def note_radio(self, name: str, fault: RadioFault | None) -> None:
@@ -115,7 +115,7 @@ class Persistence:
 
 
 def note_radio(db: Database, name: str, fault: RadioFault | None) -> None:
-    """Record for `status` whether the radio works; faults of the disk are reported elsewhere."""
+    """Record for `status` whether the radio works; disk faults are reported elsewhere."""
     noted: RadioState = {"name": name, "fault": None if fault is None else fault.name.lower()}
     with contextlib.suppress(StoreError), database_errors(path_of(db)):
         if RADIO.get(db) != noted:

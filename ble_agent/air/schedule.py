@@ -37,7 +37,7 @@ LONGEST_ROTATION_SECONDS = 1200.0
 #
 # So each bound is counted from the end that makes it safe: the next change begins no earlier than
 # 10 minutes after this one was *done*, and is done no later than 20 minutes after this one
-# *began*. How long the next one will take is unknown, so twice the longest time seen yet is set
+# *began*. How long the next one will take is unknown, so twice the longest time seen so far is set
 # aside.
 #
 # Scans and changes exclude each other: a legacy controller refuses a new address while it scans.
@@ -84,7 +84,7 @@ shorter scans would not do."""
 
 
 class Schedule:
-    """The next scan and the next change of identifier; all moments are of one monotonic clock.
+    """The next scan and the next change of identifier; all times are those of one monotonic clock.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class Schedule:
         """
         scan_at = max(self._scan_at, now)
         rotate_at = max(self._rotate_at, now)
-        # Continuous scanning changes at the end of a scan, rather than miss the time before.
+        # With continuous scanning, a change that is not yet due waits for the end of one more scan.
         is_due = self._rotate_at <= now or not self._scan.is_continuous
         latest = rotate_at if is_due else self._latest_rotation
         if scan_at + self._scan.seconds + _SLACK_SECONDS <= latest:
@@ -123,7 +123,8 @@ class Schedule:
 
     def scanned(self, began: float) -> None:
         """Note a scan, and draw the start of the next."""
-        # A scan may have to wait for a change, and before that for its own length.
+        # A scan may be put off for a change, and the change then comes up to one scan's length
+        # later.
         room = self._scan.seconds + 2 * _SLACK_SECONDS
         latest = max(self._scan.least_gap_seconds, self._scan.most_gap_seconds - room)
         self._scan_at = began + self._random.uniform(self._scan.least_gap_seconds, latest)

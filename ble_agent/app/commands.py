@@ -100,7 +100,7 @@ def join(config: AgentConfig, clock: Clock, line: JoinLine) -> Outcome:
 
 
 def check(config: AgentConfig, clock: Clock) -> Outcome:
-    """Check for exposures; it fails if not every key file, or none, could be used."""
+    """Check for exposures; fail if any key file cannot be used, or if there is none."""
     link = ServerLink(config.home, clock, config.server)
     with _store(config) as db:
         with link.download_client(db, load_membership(db)) as client:
@@ -139,7 +139,7 @@ def report_question(config: AgentConfig, clock: Clock) -> str:
 
 
 def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
-    """Publish this device's keys by a code, or take them back by a code of a negative test."""
+    """Publish this device's keys with a code, or take them back with a negative test's code."""
     link = ServerLink(config.home, clock, config.server)
     with _store(config) as db, link.upload_client(load_membership(db)) as client:
         count, is_taken_back = report_keys(db, client, clock, code)

@@ -1,4 +1,4 @@
-"""The running agent: the radio's loop, and checks and cover reports beside it."""
+"""The running agent: the radio's loop, with checks and cover reports alongside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["chosen_radio", "run"]
 
 
 def chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
-    """Return the radio of the settings, not yet entered."""
+    """Return the radio that the settings name, not yet entered."""
     return open_radio(config.radio or "auto", clock, language=config.lang)
 
 
@@ -45,7 +45,7 @@ async def _run(config: AgentConfig, clock: Clock) -> None:
         try:
             store.open()
         except StoreFull:
-            # A recording can be replayed once there is a disk; what is on the air now cannot.
+            # A recording can be replayed once there is space; what is on the air now cannot.
             if is_recording:
                 raise
         agent = Agent(
@@ -64,7 +64,7 @@ async def _run(config: AgentConfig, clock: Clock) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, agent.stop)
-        # A recording is of the past, and present key files have nothing to do with it.
+        # A recording is from the past, so present key files have nothing to do with it.
         await _run_beside(agent, [] if is_recording else _services(config, clock))
 
 
@@ -77,7 +77,7 @@ def _timing(config: AgentConfig) -> ScanTiming:
 
 
 def _services(config: AgentConfig, clock: Clock) -> list[Coroutine[Any, Any, None]]:
-    """Return the services that run beside the loop."""
+    """Return the services that run alongside the loop."""
     link = ServerLink(config.home, clock, config.server)
     notifier = Notifier(
         config.notify_command, is_desktop=config.notify_desktop, language=config.lang

@@ -38,12 +38,12 @@ _LATE_CHECK_SECONDS = 3_600
 _PROBE_BYTES = 64 << 10
 
 LEAST_FREE_BYTES = 32 << 20
-"""The database of two weeks in a crowd, and a second copy while it is rewritten."""
+"""The database after two weeks in a crowd, and a second copy while it is rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One thing that works or does not."""
+    """The result of checking one part of the agent."""
 
     name: str
     """``joined``, ``running``, ``radio``, ``scan``, ``check``, ``disk`` or ``clock``."""
@@ -52,7 +52,7 @@ class Probe:
     """For the owner, with what to do if something is wrong."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the command prints it."""
+        """Return the result as the command prints it."""
         return {"name": self.name, "ok": self.ok, "text": self.text}
 
 
@@ -85,7 +85,7 @@ class _Known:
 
 @contextlib.contextmanager
 def _opened(home: Path) -> Iterator[Database]:
-    """Open the database, for reading only if the disk cannot be written."""
+    """Open the database, read-only if the disk cannot be written to."""
     path = home / DATABASE_NAME
     if not has_database(home):
         raise not_possible("no_home")
@@ -189,7 +189,7 @@ def _radio(radio: Mapping[str, Any], language: str) -> Probe:
         return Probe("radio", False, say("status_radio_unknown", language))
     if radio["fault"] is None:
         return Probe("radio", True, say("status_radio", language, radio=radio["name"]))
-    # The line in the log named more; what to do is the same.
+    # The line in the log gave more detail; the advice is the same.
     return Probe("radio", False, say(f"error_{radio['fault']}", language))
 
 
@@ -212,7 +212,7 @@ def _ago(minutes: int, language: str) -> str:
 
 
 def _disk(home: Path, least_free_bytes: int, language: str) -> Probe:
-    """Test the disk by writing to it, since a worn-out card refuses only that."""
+    """Test the disk by writing to it, since a worn-out card refuses only writes."""
     probe = home / f".probe-{secrets.token_hex(4)}"
     try:
         descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,4 +1,4 @@
-"""Client of the key server: bounded requests, and answers that can only be read.
+"""Client of the key server: bounded requests, and answers that are never acted upon.
 
 Nothing in an answer makes the device upload, reveal or delete anything; only the owner's commands
 do.
@@ -62,7 +62,7 @@ _MIRRORED_FAULTS = ("server", "maintenance_mode", "too_many_requests", "not_foun
 
 _Answer = TypeVar("_Answer", bound=JSONBody)
 _Request = TypeVar("_Request", VerifyRequest, CertificateRequest, PublishRequest)
-# Timeouts are of real time, also where the agent's clock is another one.
+# Timeouts are in real time, even where the agent uses another clock.
 _real_time = Clock()
 
 
@@ -81,13 +81,13 @@ class ServerClient:
     clock
         Clock of this device, which is compared with the server's.
     cancelled
-        Called between the parts of an answer; True ends it as if the network had gone.
+        Called between the parts of an answer; returning True ends it as if the network had gone.
     known
         Documents that need not be sent again; None if there are none.
     partial
         Place for the beginning of a key file whose download breaks off.
     is_cover
-        Whether its uploads are cover reports; they differ from others in one header only.
+        Whether its uploads are cover reports; they differ from real ones in one header only.
     timeouts
         How long to wait.
     transport
@@ -113,7 +113,7 @@ class ServerClient:
         timeouts: Timeouts | None = None,
         transport: Transport | None = None,
     ) -> None:
-        # The rules for an address are those of the line it came in.
+        # An address follows the same rules as in a join line.
         self.url = JoinLine(url.rstrip("/"), "0" * 64).url
         self._clock = clock
         self._cancelled = cancelled
@@ -144,7 +144,7 @@ class ServerClient:
         Raises
         ------
         ServerError
-            When it does not answer, or with something else.
+            When the server does not answer, or its answer is not a list of documents.
         """
         try:
             documents = json.loads(self._get("/v1/trust", _MAX_TRUST_BYTES))["documents"]
@@ -160,7 +160,7 @@ class ServerClient:
         Raises
         ------
         ServerError
-            When it does not answer, or with something else.
+            When the server does not answer, or its answer is not a configuration.
         """
         try:
             return self._get(f"/v1/config/{region}", MAX_DOCUMENT_BYTES).decode("ascii").strip()
@@ -180,7 +180,7 @@ class ServerClient:
         Raises
         ------
         ServerError
-            When it does not answer, or with something that is not an index.
+            When the server does not answer, or its answer is not an index.
         """
         path = f"/exports/{region}/index.txt"
         try:
@@ -203,19 +203,19 @@ class ServerClient:
         Raises
         ------
         ServerError
-            When it does not answer, or with something too large.
+            When the server does not answer, or its answer is too large.
         """
         # Google's server names files from one folder above the index.
         path = name if name.startswith(f"{region}/") else f"{region}/{name}"
         return self._get_public(f"/exports/{path}", self._get_file, mirrors)
 
     def post(self, step: Step[_Request, _Answer], request: _Request) -> _Answer:
-        """Take a step of a report.
+        """Send one step of a report.
 
         Raises
         ------
         ServerError
-            When the server does not answer, or refuses what it is sent.
+            When the server does not answer, or refuses the step.
         """
         headers = {"Content-Type": "application/json", self._kind: "1"}
         url, body = self.url + step.path, padded_body(request, step.request_bytes)
@@ -231,12 +231,12 @@ class ServerClient:
             raise refused("answer") from error
 
     def _get_public(self, path: str, get: Callable[[str], bytes], mirrors: Sequence[str]) -> bytes:
-        """Get a public file, from the server or else a mirror; signatures make all of them equal.
+        """Get a public file, from the server or else a mirror; signatures make them equally good.
 
         Raises
         ------
         ServerError
-            The server's own, when no mirror helps.
+            The server's own error, when no mirror helps.
         """
         try:
             return get(self.url + path)
@@ -270,7 +270,7 @@ class ServerClient:
         return body
 
     def _get_file(self, url: str) -> bytes:
-        """Get a file, and resume it where it breaks off, as long as every try brings more."""
+        """Get a file, and resume it where it breaks off, as long as every attempt brings more."""
         deadline = _real_time.monotonic() + self._timeouts.download_seconds
         have = self._partial.begin(url)
         for _ in range(_MAX_RESUMPTIONS):
@@ -361,11 +361,11 @@ class ServerClient:
     def _check_clock(self, response: httpx2.Response) -> None:
         """Compare this device's clock with the server's.
 
-        Key files are not compared: they never change, so a cache may hand one out with the date of
-        days ago. The index that names them was compared just before.
+        Key files are not used for this: they never change, so a cache may serve one with a date
+        that is days old. The index that names them was used just before.
         """
         if origin_of(response.url) != origin_of(self._httpx2.URL(self.url)):
-            # A mirror may hand on an answer of hours ago.
+            # A mirror may serve a response that is hours old.
             return
         try:
             sent_at = parsedate_to_datetime(response.headers["Date"]).timestamp()

@@ -1,7 +1,7 @@
-"""Cover reports, sent at random moments, so that a real one cannot be recognised.
+"""Cover reports, sent at random moments, so that a real report cannot be recognised.
 
-A real report takes the same three requests on one connection, of equal length and at equal
-distances (`ble_agent.authority.requests`). Only the server can distinguish them, after decryption.
+A real report takes the same three requests on one connection, of equal length and with equal pauses
+(`ble_agent.authority.requests`). Only the server can distinguish them, after decryption.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["COVER_REPORTS_PER_DAY", "CoverTraffic", "pause_seconds", "send_cover
 
 COVER_REPORTS_PER_DAY = 0.5
 """Google's own app sends as many (every 4 h with a chance of 1 in 12); DP-3T proposed 0.2. A person
-reports once in years, so hundreds of cover reports stand beside every real one."""
+reports once in years, so there are hundreds of cover reports for every real one."""
 
 _DAY = 86_400.0
 _KEYS = 14
@@ -56,7 +56,7 @@ def send_cover_report(client: ServerClient, clock: Clock, health_authority_id: s
     Raises
     ------
     ServerError
-        When the server does not answer or refuses something, where a real report ends too.
+        When the server does not answer, or refuses a request; a real report ends there too.
     """
     today = rolling_start(interval_number(clock.now()))
     keys = tuple(
@@ -122,5 +122,5 @@ class CoverTraffic:
             with self._link.upload_client(membership, is_cover=True, cancelled=cancelled) as client:
                 send_cover_report(client, self._link.clock, authority)
         except TracingError as error:
-            # The owner waits for no cover report, and would repeat a real one.
+            # The owner is not waiting for a cover report, so a failure is not worth a warning.
             _logger.debug("cover: %s", type(error).__name__)

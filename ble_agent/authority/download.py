@@ -1,4 +1,4 @@
-"""Downloads that a device keeps: documents, and the beginning of a key file that broke off."""
+"""Downloads that a device keeps: documents, and the beginning of an unfinished key file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARK_BYTES = 32
 
 
 class KnownAnswers:
-    """Last answers to requests for documents, so that they need not be sent again.
+    """The last documents received, so that they need not be sent again.
 
     A server could give every device another ETag and recognise it by that. So an ETag is sent back
     only if it is the SHA-256 or MD5 of the document, which reveals only what the device has.
@@ -34,7 +34,7 @@ class KnownAnswers:
         self._db = db
 
     def tag(self, url: str) -> str | None:
-        """Return the ETag to send with a request; None without one."""
+        """Return the ETag to send with a request; None if there is none."""
         known = _place(url).get(self._db)
         return None if known is None or known["url"] != url else known["tag"]
 
@@ -49,7 +49,7 @@ class KnownAnswers:
         digests = (hashlib.sha256(body), hashlib.md5(body, usedforsecurity=False))
         if tag not in {digest.hexdigest() for digest in digests}:
             return
-        # If it cannot be written, the next download is whole.
+        # If the document cannot be kept, the next request downloads it whole.
         with contextlib.suppress(StoreError), transaction(self._db):
             kept: AnswerState = {"url": url, "tag": f'"{tag}"', "body": body.decode("latin-1")}
             _place(url).set(self._db, kept)
@@ -74,7 +74,7 @@ class PartialFile:
         self._path = path
 
     def begin(self, name: str) -> bytes:
-        """Return the kept beginning of a file, b"" without one."""
+        """Return the kept beginning of a file; b"" if there is none."""
         if self._path is None:
             return b""
         with contextlib.suppress(OSError), self._path.open("rb") as file:
@@ -100,7 +100,7 @@ class PartialFile:
             with self._path.open("ab") as file:
                 file.write(data)
         except OSError:
-            # Only the signature would reveal a hole in it.
+            # Only the signature would reveal a gap in the file.
             self.discard()
 
     def discard(self) -> None:

@@ -29,7 +29,7 @@ class ServerLink:
     clock: Clock
     """The agent's clock."""
     server: str = ""
-    """Where the server is now; "" if where this device joined it."""
+    """Where the server is now; "" if it is still where this device joined it."""
 
     def url(self, membership: Membership) -> str:
         """Return the server's present address."""
@@ -42,7 +42,7 @@ class ServerLink:
         *,
         cancelled: Callable[[], bool] = _never,
     ) -> ServerClient:
-        """Return a client that fetches nothing twice: documents, or the beginning of a file."""
+        """Return a client that does not fetch documents, or the beginning of a file, twice."""
         return ServerClient(
             self.url(membership),
             self.clock,

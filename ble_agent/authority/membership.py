@@ -1,4 +1,4 @@
-"""Membership of a health authority: the server this device trusts since its owner joined."""
+"""Membership of a health authority: the server that the owner joined and the device trusts."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A server, and the documents it has proved so far."""
+    """A server, and its documents that have been verified so far."""
 
     line: JoinLine
     """Where the server is, and the pinned fingerprint."""
     documents: tuple[str, ...]
-    """The accepted trust documents, from the first on."""
+    """The accepted trust documents, starting with the first."""
     trust: TrustDocument
     """The newest of `documents`."""
     config: SignedConfig
@@ -35,16 +35,16 @@ class Membership:
 
     @property
     def mirrors(self) -> tuple[str, ...]:
-        """Addresses to ask for key files when the server is away.
+        """Addresses to ask for key files when the server does not answer.
 
-        Plain http reaches this device's own ports, so it counts only if the server is here too.
+        A plain http address is a port of this device, so it counts only if the server is here too.
         """
         is_here = self.line.url.startswith("http:")
         return tuple(url for url in self.config.mirrors if is_here or url.startswith("https:"))
 
 
 def find_membership(db: Database) -> Membership | None:
-    """Return the stored membership, verified again from the pinned fingerprint; None without one.
+    """Return the stored membership, verified from the pinned fingerprint again, or None.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def load_membership(db: Database) -> Membership:
     Raises
     ------
     NotPossible
-        When this device has joined nothing yet (``not_joined``).
+        When this device has not joined a server yet (``not_joined``).
     TrustError
         When the database was tampered with.
     """
@@ -79,15 +79,15 @@ def load_membership(db: Database) -> Membership:
 def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Membership:
     """Pin a server by its fingerprint, and remember its trust documents and configuration.
 
-    Joining another server than before forgets which key files were matched, which of their keys
-    matched, the notifications about them, and the right to change a report there.
+    Joining a different server forgets which key files were matched, which of their keys
+    matched, the notifications about them, and the right to change a report made there.
 
     Raises
     ------
     ServerError
         When the server does not answer.
     TrustError
-        When it is not the one of the line.
+        When the server is not the one that the line names.
     """
     try:
         before = find_membership(db)
@@ -109,14 +109,14 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
 
 
 def refresh(db: Database, client: ServerClient, membership: Membership, now: float) -> Membership:
-    """Fetch newer trust documents and configuration, and store those that are proved.
+    """Fetch newer trust documents and configuration, and store those that verify.
 
     Raises
     ------
     ServerError
         When the server does not answer.
     TrustError
-        When no trusted key signed them, or when they go back to something older.
+        When no trusted key signed them, or when they are older than those already accepted.
     """
     newer = _fetched(client, membership.line, membership, now)
     if newer != membership:

@@ -41,9 +41,9 @@ class Reported(NamedTuple):
 
 
 def reportable_keys(db: Database, now: float) -> list[TemporaryExposureKey]:
-    """Return the keys of the last 14 days that a report sends, oldest first.
+    """Return the keys from the last 14 days that a report sends, oldest first.
 
-    Keys that were taken back are left out, since one of them makes the server refuse the upload.
+    Keys that were taken back are left out, since the server refuses an upload that contains one.
     """
     taken_back = ReportProgress.load(db).taken_back
     keys = KeyRing(db).keys_to_report(now)
@@ -53,7 +53,7 @@ def reportable_keys(db: Database, now: float) -> list[TemporaryExposureKey]:
 
 
 def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Reported:
-    """Publish this device's keys by a code of the authority, or take them back by one.
+    """Publish this device's keys with a code from the authority, or take them back with one.
 
     What the server grants is stored at once. After an interruption of network or device, the same
     command with the same code goes on from there.
@@ -61,11 +61,11 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
     Raises
     ------
     NotPossible
-        When this device has joined nothing (``not_joined``) or has no keys (``no_keys``).
+        When this device has not joined a server (``not_joined``) or has no keys (``no_keys``).
     ServerError
         When the server does not answer, or refuses code or keys.
     StoreError
-        When there is no room to store what the server grants; then it is not asked.
+        When there is no room to store what the server grants; the server is not asked then.
     """
     membership = load_membership(db)
     keys = reportable_keys(db, clock.now())
@@ -115,7 +115,7 @@ def _with_token(
 ) -> ReportProgress:
     if progress.has_token(code, clock.now()):
         return progress
-    # The server answers a code once, and the answer must not be lost.
+    # The server accepts a code only once, so its answer must not be lost.
     reserve_room(db)
     response = client.post(VERIFY, VerifyRequest(code, accept=accepted))
     if not response.token or response.test_type not in accepted:

@@ -38,7 +38,7 @@ class ReportProgress:
     """First intervals of the keys that the certificate is for."""
     certified_at: int | None = None
     revision_token: str = ""
-    """Right to change the keys of a report that was made."""
+    """The right to change the keys of an earlier report."""
     reported_at: int | None = None
     taken_back: int | None = None
     """First interval of the newest key that was taken back."""
@@ -115,7 +115,7 @@ class ReportProgress:
         return self.revision_token if now - (self.reported_at or 0) < RETENTION_SECONDS else ""
 
     def verified(self, code: str, token: str, test_type: str, onset: int, now: float) -> Self:
-        """Return the progress after a code was exchanged; an earlier report's rights stay."""
+        """Return the progress after a code was exchanged; an earlier report's rights are kept."""
         return replace(
             self._rights(),
             code=code,
@@ -155,5 +155,5 @@ class ReportProgress:
 
 
 def _is_fresh(moment: int | None, seconds: int, now: float) -> bool:
-    # After the clock was set back, nothing is known of the age.
+    # If the clock was set back, the age is unknown.
     return moment is not None and 0 <= now - moment < seconds

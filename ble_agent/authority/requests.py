@@ -62,7 +62,7 @@ CERTIFY: Step[CertificateRequest, CertificateResponse] = Step(
 """Exchanges a token and the MAC of keys for a certificate."""
 
 PUBLISH: Step[PublishRequest, PublishResponse] = Step("/v1/publish", 16_384, PublishResponse)
-"""Uploads keys: 30 keys, a certificate and a revision token fill about half of its size."""
+"""Uploads keys: 30 keys, a certificate and a revision token fill about half of it."""
 
 
 def padded_body(request: _Request, size: int) -> bytes:

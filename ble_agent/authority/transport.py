@@ -35,7 +35,7 @@ class Timeouts:
     answer_seconds: float = 120.0
     """For the head of an answer, and for all of a document.
 
-    A server that sends one byte now and then must not hold a device for ever.
+    A server that sends one byte now and then must not keep a device waiting for ever.
     """
     download_seconds: float = 600.0
     """For all of a key file."""
@@ -53,7 +53,7 @@ class Transport(Protocol):
     def exchange(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
     ) -> AbstractContextManager[httpx2.Response]:
-        """Send a request; the context holds the answer, with its body still to be read.
+        """Send a request; the context manager returns the answer, its body still unread.
 
         Raises
         ------
@@ -102,9 +102,10 @@ class HTTPTransport:
         self._connection: socket.socket | None = None
         self._client: httpx2.Client = self._httpx2.Client(
             timeout=self._httpx2.Timeout(timeouts.read_seconds, connect=timeouts.connect_seconds),
-            # A proxy of the environment is the owner's choice, but not for this very machine.
+            # A proxy set in the environment is the owner's choice, but not for this machine itself.
             trust_env=urlsplit(url).scheme == "https",
-            # No compression, so that no bomb unfolds, and the same headers from every device.
+            # No compression, so that no compression bomb unfolds, and the same headers from every
+            # device.
             headers={"Accept-Encoding": "identity", "User-Agent": "truyvet"},
         )
 

@@ -46,7 +46,7 @@ def _date(moment: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An agent's answer beside the expected one."""
+    """An agent's answer, compared with the expected one."""
 
     expected: Truth
     answer: Mapping[str, Any]

@@ -26,7 +26,7 @@ SECONDS = 2520
 TRANSMIT_DBM = 0
 """Transmit power of every agent, also in its metadata."""
 
-# This loses 40 dB over 1 m and 61 dB over 5 m; beyond 100 m nothing is heard.
+# Path loss is 40 dB at 1 m and 61 dB at 5 m; beyond 100 m nothing is heard.
 _AIR = """[air]
 mode = "legacy"
 transmit_dbm = {transmit_dbm}

@@ -1,4 +1,4 @@
-"""The table that ends the demo: the truth beside every agent's answer."""
+"""The table that ends the demo: the truth next to every agent's answer."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _rows(outcomes: Mapping[str, Outcome], language: str) -> list[tuple[str, ...
 
 
 def show_table(outcomes: Mapping[str, Outcome], language: str = "en") -> None:
-    """Print the table, drawn by rich on a terminal that has it, else in plain columns."""
+    """Print the table, drawn by rich if it is installed and this is a terminal, else plain."""
     rows = _rows(outcomes, language)
     try:
         from rich.console import Console

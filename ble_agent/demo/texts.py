@@ -30,7 +30,7 @@ DEMO_TEXTS: Mapping[str, Text] = {
         "{name} có kết quả dương tính; cơ quan y tế cấp một mã",
     ),
     "agent_reports": Text(
-        "{name}'s agent reports {count} keys with it",
+        "{name}'s agent reports {count} keys with that code",
         "chương trình của {name} dùng mã đó để khai báo {count} khóa",
     ),
     "server_publishes": Text(
@@ -57,7 +57,7 @@ DEMO_TEXTS: Mapping[str, Text] = {
         "không dùng được {folder} ({reason}): hãy chọn thư mục khác bằng --out",
     ),
     "folder_unwritable": Text(
-        "{folder} cannot be written ({reason}): choose another folder with --out",
+        "{folder} cannot be written to ({reason}): choose another folder with --out",
         "không ghi được vào {folder} ({reason}): hãy chọn thư mục khác bằng --out",
     ),
     # table

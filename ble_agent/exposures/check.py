@@ -56,7 +56,7 @@ class CheckResult:
     level: str
     """The highest level of any day; ``none`` if none was reached."""
     failure: TracingError | None = None
-    """Why some key file could not be used, though the others were, or why there are none."""
+    """Why some key files could not be used, though others were, or why there are none."""
 
     def to_json(self, text: str) -> dict[str, Any]:
         """Return the result as the command prints it, with the text for the owner."""
@@ -84,7 +84,7 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     Raises
     ------
     NotPossible
-        When this device has joined nothing yet (``not_joined``).
+        When this device has not joined a server yet (``not_joined``).
     ServerError, TrustError
         When the server does not answer, or does not prove that it is the one joined.
     StoreError
@@ -97,9 +97,9 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
 
 
 def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult | None:
-    """Check as `check` does; return None if another process changed what it is about meanwhile.
+    """Check as `check` does; return None if another process interfered meanwhile.
 
-    That process added old sightings or joined another server, and marked every key file as
+    That process added old sightings or joined another server, so every key file counts as
     unmatched.
     """
     added = additions(db)
@@ -146,7 +146,7 @@ def recall(db: Database, clock: Clock, failure: TracingError) -> CheckResult:
 def _refreshed(
     db: Database, client: ServerClient, membership: Membership, clock: Clock
 ) -> Membership:
-    """Fetch newer documents; while the server is away, mirrors need only the present ones."""
+    """Return the membership with newer documents, or as it is if only mirrors can be reached."""
     try:
         return refresh(db, client, membership, clock.now())
     except ServerUnreachable:

@@ -38,7 +38,7 @@ class Checker:
     language
         Language of the lines in the log.
     notifier
-        Notifies the owner of what is new; None notifies of nothing.
+        Notifies the owner of what is new; None for no notifications.
     """
 
     def __init__(

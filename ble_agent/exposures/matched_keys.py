@@ -1,7 +1,7 @@
 """Table of the published keys that matched, and of the key files that were used.
 
-A key file is used once: the note that it was, and the changes it made, are one transaction. The
-table of used files is called ``batch``, as the first version named it.
+A key file is used once: the note that it was used, and the changes it made, are one transaction.
+The table of used files is called ``batch``, as the first version named it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def take_key_file(
     name
         The file's name in the index.
     export
-        What it holds.
+        Its content.
     sightings
         The encounter log.
     clock
@@ -90,7 +90,7 @@ def take_key_file(
 
 
 def find_matches(db: Database, export: ExportFile, sightings: SightingIndex) -> set[bytes]:
-    """Return the key data of those new keys of a file that match."""
+    """Return the key data of a file's new keys that match."""
     known = frozenset(_standing(db))
     return {match.key.key_data for match in match_keys(sightings, _first_records(export, known))}
 
@@ -115,7 +115,7 @@ def write_matches(
             "INSERT OR IGNORE INTO batch (name, done_on) VALUES (?, ?)",
             [name, utc_day(clock.now())],
         )
-        # Another process may have been quicker, with this file or with one that came after it.
+        # Another process may have been quicker, with this file or with a later one.
         if done.rowcount:
             _write_changes(db, export, found)
     return True

@@ -27,14 +27,14 @@ _logger = logging.getLogger(__name__)
 
 
 def unseen_days(db: Database, days: Iterable[ExposureDay]) -> list[ExposureDay]:
-    """Return the days that the owner was not notified of at their level, and note them as done.
+    """Return the days whose present level the owner was not notified of; record them as done.
 
     Days below every threshold of the authority are left out.
 
     Raises
     ------
     StoreError
-        When that cannot be noted; without the note, every check would notify again.
+        When that cannot be recorded: without the record, every check would notify again.
     """
     days = [day for day in days if day.level != NO_LEVEL]
     notified: Mapping[str, str] = NOTIFIED.get(db) or {}
@@ -79,7 +79,7 @@ class Notifier:
         self._command_seconds = command_seconds
 
     def notify(self, days: Sequence[ExposureDay]) -> None:
-        """Notify of some days; failures are only logged, since the check itself went well."""
+        """Notify the owner of some days; failures are only logged: the check itself went well."""
         for day in days:
             self._start_command(day)
         if days and self._is_desktop:
@@ -106,7 +106,7 @@ class Notifier:
         try:
             failed = process.wait(self._command_seconds) != 0
         except subprocess.TimeoutExpired:
-            # The whole group, so that nothing it started goes on.
+            # The whole group, so that nothing that the command started goes on.
             os.killpg(process.pid, 9)
             process.wait()
             failed = True

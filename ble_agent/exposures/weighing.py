@@ -23,16 +23,17 @@ class Weighing:
     """The model that the authority names and this agent cannot use; None in the usual case."""
 
     def note(self, language: str) -> str | None:
-        """Return the line for the owner about a model that cannot be used; None without one."""
+        """Return the line for the owner about an unusable model; None if there is none."""
         if self.unusable is None:
             return None
         return say("risk_model_unusable", language, model=self.unusable)
 
 
 def choose_weighing(config: SignedConfig) -> Weighing:
-    """Return the model that a configuration names; ``risk``, which is always there, if unusable.
+    """Return the model that a configuration names, or ``risk`` if that model is unusable.
 
-    A model is unusable when a later version of truyvet brought it, or new parameters for it.
+    A model is unusable when it, or one of its parameters, came with a later version of truyvet.
+    ``risk`` is always there.
     """
     named = config.risk_model
     if named is None:

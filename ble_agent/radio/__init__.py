@@ -1,1 +1,1 @@
-"""Radios: what sends identifiers and hears them, a folder or file for each kind."""
+"""Radios: what sends identifiers and hears them, one folder or file per kind."""

@@ -49,7 +49,7 @@ class Opening:
     undo: contextlib.AsyncExitStack
     """Closes everything that was opened."""
     slept_before: float
-    """Seconds that the device had been suspended before."""
+    """Seconds for which the device had been suspended before this opening."""
 
 
 def _ignore(_: Heard) -> None:
@@ -64,7 +64,7 @@ class AdapterRadio(abc.ABC):
     name
         The text that the radio was opened with.
     clock
-        The agent's clock, by which scans last.
+        The agent's clock, which times the scans.
     timeouts
         How long the adapter may take, in real time.
     slept
@@ -109,7 +109,7 @@ class AdapterRadio(abc.ABC):
 
     @abc.abstractmethod
     async def _start_advertising(self, advertisement: Advertisement) -> None:
-        """Send this under a new address; nothing is on the air, and scanning is stopped."""
+        """Send under a new address; beforehand nothing is on the air and scanning is stopped."""
 
     @abc.abstractmethod
     async def _stop_advertising(self) -> None:

@@ -30,8 +30,8 @@ _KINDS, _ANDROID_KINDS = ("mgmt", "bluez"), ("android",)
 class AutoRadio:
     """The first kind of radio that opens and sends.
 
-    A kind that refuses to send is skipped the next time this is opened, as long as there is
-    another.
+    A kind that refuses to send is skipped the next time the radio is opened, as long as there is
+    another kind.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _is_android() -> bool:
 
 
 def _none_opens(failures: dict[str, RadioError | MissingExtra]) -> RadioError:
-    """Return why each cannot be opened, with the reason of the last, which needs the least."""
+    """Return why each kind cannot be opened; the last, which needs the least, gives the reason."""
     last = list(failures.values())[-1]
     reason = last.reason if isinstance(last, RadioError) else RadioFault.NO_ADAPTER
     lines = {kind: _in_words(error) for kind, error in failures.items()}

@@ -24,10 +24,10 @@ def open_radio(spec: str, clock: Clock, *, language: str = "en") -> Radio:
     Parameters
     ----------
     spec
-        ``auto`` for the best one; ``bluez`` or ``mgmt``, with ``:hci1`` for one adapter of
-        several; ``hci:TRANSPORT``, where TRANSPORT is Bumble's name of one (``hci-socket:0``,
-        ``usb:0``, ``tcp-client:HOST:PORT``); ``android``; or ``replay:FILE`` (btsnoop or Apple
-        PacketLogger). ``docs/radios.md`` compares them.
+        ``auto`` for the best kind; ``bluez`` or ``mgmt``, with ``:hci1`` for one adapter of
+        several; ``hci:TRANSPORT``, where TRANSPORT is Bumble's name for a transport
+        (``hci-socket:0``, ``usb:0``, ``tcp-client:HOST:PORT``); ``android``; or ``replay:FILE``
+        (btsnoop or Apple PacketLogger). ``docs/radios.md`` compares them.
     clock
         The agent's clock. A replay ignores it and runs on the recording's own.
     language

@@ -54,7 +54,7 @@ class Capabilities:
     agent_chosen_address: bool
     """Whether the agent chooses the address that goes with an identifier."""
     note: str = ""
-    """A remark for a person who chooses a radio; "" if it is not needed."""
+    """A remark for a person who chooses a radio; "" if none is needed."""
     listens_while_sending: bool = True
     """Whether the advertisement keeps its address while the adapter listens. If not, the agent may
     listen only while nothing is sent."""
@@ -71,7 +71,7 @@ class Finding:
 
 
 class Radio(Protocol):
-    """A Bluetooth adapter, or anything that stands for one.
+    """A Bluetooth adapter, or anything that stands in for one.
 
     It is an asynchronous context manager: entering opens the adapter, leaving silences it. Every
     method raises `RadioError`, whose text says what to do, and none waits for ever. After

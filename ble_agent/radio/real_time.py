@@ -1,4 +1,4 @@
-"""Real time beside the agent's clock: limits for adapters, and how long the device slept."""
+"""Real time, unlike the agent's clock: limits for adapters, and how long the device slept."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def open_store(home: Path) -> Iterator[Database]:
 
 
 def delete_old(db: Database, now: float) -> int:
-    """Delete what is older than 14 days, in the caller's transaction, and return the rows' number.
+    """Delete what is older than 14 days, in the caller's transaction; return the number of rows.
 
     The bytes are overwritten where the rows were. They stay in the write-ahead log until
     `truncate_log`, and may stay elsewhere in the file until `compact`.
@@ -160,7 +160,7 @@ def compact(db: Database) -> bool:
     Raises
     ------
     StoreFull, StoreError
-        When the disk has no room for a second copy, or cannot be written.
+        When the disk has no room for a second copy, or cannot be written to.
     """
     with database_errors(path_of(db)):
         if not TO_COMPACT.get(db):
@@ -207,7 +207,7 @@ def reserve_room(db: Database) -> None:
 
 
 def forget(db: Database, now: float) -> int:
-    """Delete what is older than 14 days, from the files too, and return the rows' number.
+    """Delete what is older than 14 days, from the files too, and return the number of rows.
 
     The file is rewritten at most once per day, to spare an SD card the writes.
     """

@@ -51,9 +51,9 @@ def exclusive_use(home: Path) -> Iterator[None]:
     Raises
     ------
     NotPossible
-        When another is running there (``running``).
+        When another agent is running there (``running``).
     StoreError
-        When the folder cannot be written.
+        When the folder cannot be written to.
     """
     path = home / LOCK_NAME
     with file_errors(path):
@@ -76,7 +76,7 @@ def _lock(lock: int) -> None:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        # `is_running` holds it for a moment.
+        # `is_running` holds the lock for a moment.
         time.sleep(_LOCK_WAIT_SECONDS)
     raise not_possible("running")
 
@@ -107,7 +107,7 @@ def erase_home(home: Path) -> list[str]:
     Returns
     -------
     list of str
-        Names of other files, which stay.
+        Names of other files, which are kept.
 
     Raises
     ------

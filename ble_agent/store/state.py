@@ -1,7 +1,7 @@
 """Registry of the values that the agent keeps by name in the table ``state``, as JSON.
 
 Every name in use is listed here, with what writes it and what its JSON holds. Names and fields
-stay as they are: a home made by an older version must go on working.
+stay as they are: a home made by an older version must keep working.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class LastCheckState(TypedDict):
 
 
 class MembershipState(TypedDict):
-    """The server that this device joined, and what it has proved."""
+    """The server that this device joined, and its verified documents."""
 
     line: str
     documents: Sequence[str]
@@ -99,7 +99,7 @@ class RadioState(TypedDict):
 
 
 class ReportState(TypedDict, total=False):
-    """A report under way, and the right to change one that was made."""
+    """A report under way, and the right to change an earlier one."""
 
     code: str
     token: str

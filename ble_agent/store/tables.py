@@ -1,4 +1,4 @@
-"""Tables of the agent's database beside the encounter log, as migrations."""
+"""Tables of the agent's database other than the encounter log, as migrations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AGENT_TABLES", "MEANINGS"]
 AGENT_TABLES = Migrations("agent")
 """The agent's own tables, for `tracing_core.store.sqlite.open_database`."""
 
-# Beside the statements, since a comment in one would be part of the schema.
+# Outside the statements, since a comment in a statement would be part of the schema.
 MEANINGS: Mapping[str, Mapping[str, str]] = {
     "own_key": {
         "": "The key ring: this device's Temporary Exposure Keys, one per UTC day.",

@@ -1,4 +1,4 @@
-"""Threads for blocking work beside the event loop."""
+"""Threads for blocking work alongside the event loop."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ async def repeat(
     first_seconds
         Time before the work is done for the first time.
     work
-        Called with a function that returns True once this coroutine was cancelled. It returns
-        after how many seconds to call it again.
+        Called with a function that returns True once this coroutine was cancelled. It returns the
+        number of seconds after which to call it again.
     """
     cancelled = threading.Event()
     seconds = first_seconds

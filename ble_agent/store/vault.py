@@ -1,4 +1,4 @@
-"""Vault of the agent's secrets: they are sealed in the database with a key that lies outside of it.
+"""Vault of the agent's secrets: they are sealed in the database with a key kept outside it.
 
 The key is a credential of the service manager, else a file in the home folder. So a copy of the
 database alone, in a backup or on a discarded card, reveals no secret.
@@ -54,7 +54,7 @@ def _create(path: Path) -> bytes:
                 file.write(secret)
                 file.flush()
                 os.fsync(file.fileno())
-            # A hard link would never replace another's file, but FAT and Android have none.
+            # A hard link would never replace another process's file, but FAT and Android have none.
             partial.rename(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -131,8 +131,8 @@ class Vault:
     @property
     def _missing(self) -> str:
         return (
-            f"the key to this device's secrets is missing or wrong: restore {self._home_file}, give"
-            f" the service's credential {CREDENTIAL_NAME}, or run `truyvet agent erase`"
+            f"the key to this device's secrets is missing or wrong: restore {self._home_file},"
+            f" provide the service's credential {CREDENTIAL_NAME}, or run `truyvet agent erase`"
         )
 
 

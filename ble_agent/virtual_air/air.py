@@ -153,7 +153,7 @@ class Air:
 
     @property
     def connected(self) -> frozenset[str]:
-        """Names of the controllers that a client holds."""
+        """Names of the controllers that a client uses."""
         return frozenset(self._clients)
 
     @property
@@ -168,7 +168,7 @@ class Air:
             client.abort()
 
     def send_from(self, name: str, packet: bytes) -> None:
-        """Send a packet to a controller's client, as a controller that errs does."""
+        """Send a packet to a controller's client, as a faulty controller does."""
         self._clients[name].write(packet)
 
     def _close(self) -> None:
@@ -263,7 +263,7 @@ class Air:
                 )
 
     def take(self, name: str, client: _Host) -> bool:
-        """Give a controller to a client, or let it wait until the last client is gone."""
+        """Give a controller to a client, or let the client wait until the last one is gone."""
         if name not in self._clients:
             self._clients[name] = client
             return True

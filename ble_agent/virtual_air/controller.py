@@ -178,14 +178,14 @@ class AirControl(Protocol):
         """Stop sending."""
 
     def begin_scan(self, controller: VirtualController) -> None:
-        """Deliver to a controller from now on."""
+        """Start delivering packets to a controller."""
 
     def end_scan(self, controller: VirtualController) -> None:
         """Stop delivering."""
 
 
 class VirtualController(Controller):
-    """A controller that one TCP client holds; it lives as long as the connection.
+    """A controller that one TCP client uses; it lives as long as the connection.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class VirtualController(Controller):
     send
         Sends bytes to the host.
     air
-        The air, which every change is passed on to.
+        The air, to which every change is passed on.
     """
 
     def __init__(

@@ -71,10 +71,10 @@ class Place:
         if not self.path:
             raise InvalidValue(f"controller {self.name}: path needs a waypoint [seconds, x, y]")
         if not all(math.isfinite(value) for waypoint in self.path for value in waypoint):
-            raise InvalidValue(f"controller {self.name}: path must be of finite numbers")
+            raise InvalidValue(f"controller {self.name}: path must have finite numbers")
         moments = [waypoint.seconds for waypoint in self.path]
         if moments != sorted(moments):
-            raise InvalidValue(f"controller {self.name}: path must be in the order of time")
+            raise InvalidValue(f"controller {self.name}: path must be in order of time")
 
     def at(self, seconds: float) -> tuple[float, float]:
         """Return x and y in metres, `seconds` after the start."""
@@ -180,7 +180,8 @@ class Scenario:
         Raises
         ------
         InvalidValue
-            When it cannot be read, or a value is wrong; the text names file and field.
+            When the file cannot be read, or a value is wrong; the text names the file and the
+            field.
         """
         try:
             with path.open("rb") as stream:
@@ -212,7 +213,9 @@ class Scenario:
             or not isinstance(controllers, list)
             or not isinstance(pairs, list)
         ):
-            raise InvalidValue("a scenario is a table [air], tables [[controller]] and [[pair]]")
+            raise InvalidValue(
+                "a scenario has a table [air], and tables [[controller]] and [[pair]]"
+            )
         known = {field.name for field in fields(cls)} - {"places", "pairs"}
         values: dict[str, Any] = {}
         for name, value in settings.items():

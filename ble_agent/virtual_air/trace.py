@@ -1,4 +1,4 @@
-"""The trace of a virtual air, as JSON Lines: the truth that agents' logs are held against.
+"""The trace of a virtual air, as JSON Lines: the truth that agents' logs are compared with.
 
 One line per run of equal packets, written when the run ends. A trace holds addresses and
 identifiers in the clear, of invented devices.

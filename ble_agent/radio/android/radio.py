@@ -58,7 +58,7 @@ class AndroidRadio(AdapterRadio):
     Parameters
     ----------
     clock
-        The agent's clock, by which scans last.
+        The agent's clock, which times the scans.
     platform
         Bridge to Android's classes; the app's own unless given.
     timeouts, slept, language

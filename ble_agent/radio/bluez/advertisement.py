@@ -29,9 +29,9 @@ class BluezAdvertisement(ServiceInterface):  # type: ignore[misc, unused-ignore]
     service_data
         20 bytes of identifier and metadata.
     timeout_seconds
-        Time until bluetoothd removes it; 0 for never.
+        Time until bluetoothd removes the advertisement; 0 for never.
     on_release
-        Called when bluetoothd has removed it.
+        Called when bluetoothd has removed the advertisement.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class BluezAdvertisement(ServiceInterface):  # type: ignore[misc, unused-ignore]
 
     @dbus_method()
     def Release(self) -> None:  # noqa: N802
-        """Pass on that bluetoothd removed it."""
+        """Pass on that bluetoothd removed the advertisement."""
         self._on_release()
 
     @dbus_property(PropertyAccess.READ)
     def Type(self) -> DBusStr:  # noqa: N802
-        """Take no connections and no scan requests, so that each one gets a new address."""
+        """Take no connections and no scan requests; then each advertisement gets a new address."""
         return "broadcast"
 
     @dbus_property(PropertyAccess.READ)
@@ -64,7 +64,7 @@ class BluezAdvertisement(ServiceInterface):  # type: ignore[misc, unused-ignore]
 
     @dbus_property(PropertyAccess.READ)
     def Timeout(self) -> DBusUInt16:  # noqa: N802
-        """Return how long it may last, in seconds."""
+        """Return how long the advertisement may last, in seconds."""
         return self._timeout_seconds
 
     @dbus_property(PropertyAccess.READ)

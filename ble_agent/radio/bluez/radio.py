@@ -60,7 +60,7 @@ class BluezRadio(AdapterRadio):
     adapter
         ``hci0`` or another; None for the first suitable one.
     clock
-        The agent's clock, by which scans last.
+        The agent's clock, which times the scans.
     timeouts, slept, language
         As for `AdapterRadio`.
     """
@@ -163,7 +163,8 @@ class BluezRadio(AdapterRadio):
             raise
 
     async def _start_advertising(self, advertisement: Advertisement) -> None:
-        # No object path is used twice, so that an answer about an old one is not mistaken for this.
+        # No object path is used twice, so that an answer about an old advertisement is not taken
+        # for one about this.
         self._count += 1
         path = f"/org/truyvet/advertisement{self._count}"
         timeout = seconds_on_air(self.clock)

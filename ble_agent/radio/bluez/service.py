@@ -1,4 +1,4 @@
-"""bluetoothd over D-Bus: its adapters, its advertisements, and the loss of any of them."""
+"""bluetoothd over D-Bus: its adapters and advertisements, and the loss of any of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RULES = (
 
 
 class Adapter(NamedTuple):
-    """An adapter in bluetoothd's words."""
+    """An adapter as bluetoothd describes it."""
 
     path: str
     powered: bool
@@ -50,7 +50,7 @@ class Adapter(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The kernel's name for it: ``hci0``."""
+        """The kernel's name for the adapter: ``hci0``."""
         return self.path.rpartition("/")[2]
 
 
@@ -261,7 +261,7 @@ _NOT_STARTED = (
 
 
 def refusal(name: str, text: str) -> RadioError:
-    """Return the error for the owner that an error of bluetoothd means."""
+    """Return the error for the owner that corresponds to an error from bluetoothd."""
     if "rfkill" in text.lower() or "blocked" in text.lower():
         return radio_error(RadioFault.POWERED_OFF, "bluetoothd_adapter_blocked")
     if name.startswith(_NOT_STARTED):

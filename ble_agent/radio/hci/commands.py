@@ -10,8 +10,8 @@ from bumble import hci
 __all__ = ["CommandSet", "ExtendedCommands", "LegacyCommands", "draw_address"]
 
 _SLOT_MS = 0.625
-# On the air these are the protocol's 200 to 270 ms: the controller adds a random delay of up to
-# 10 ms to every interval (Core, volume 6, part B, 4.4.2.2.1).
+# These values give the protocol's 200 to 270 ms on the air: the controller adds a random delay of
+# up to 10 ms to every interval (Core, volume 6, part B, 4.4.2.2.1).
 _INTERVAL_MIN = int(200 / _SLOT_MS)
 _INTERVAL_MAX = int(260 / _SLOT_MS)
 # The window is as long as the interval: the receiver is always on during a scan.
@@ -43,7 +43,7 @@ class CommandSet(Protocol):
         """Operation codes that a controller must support."""
 
     def start_advertising(self, address: hci.Address, data: bytes) -> list[Command]:
-        """Return the commands that start advertising; neither scanning nor advertising before."""
+        """Return the commands that start advertising when there is no advertising or scanning."""
 
     def stop_advertising(self) -> Command:
         """Return the command that stops advertising."""

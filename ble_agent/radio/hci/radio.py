@@ -42,7 +42,8 @@ _EVENT_PACKET = 0x04
 _TO_HOST = frozenset({0x0E, 0x0F, 0xFF})  # Command Complete, Command Status, vendor's own
 _HARDWARE_ERROR = 0x10
 _PULLED = radio_text("transport_lost")
-# The specification has the host reset a controller that says so (Core 5.4, volume 4, part A, 4).
+# The specification requires the host to reset a controller that reports this (Core 5.4, volume 4,
+# part A, 4).
 _FAILED = radio_text("hardware_error")
 
 
@@ -57,7 +58,7 @@ class _Incoming:
     ) -> None:
         self._answers = answers
         self._on_report = on_report
-        # Of this transport: its end may be reported after the next one was opened.
+        # One per transport: its end may be reported after the next transport was opened.
         self._lost = lost
 
     def on_packet(self, packet: bytes) -> None:
@@ -90,7 +91,7 @@ class HciRadio(AdapterRadio):
     transport
         Bumble's name for the transport: ``hci-socket:0``, ``usb:0``, ``tcp-client:HOST:PORT``.
     clock
-        The agent's clock, by which scans last.
+        The agent's clock, which times the scans.
     flags
         The Flags to send; None for none, as on Android.
     open_transport

@@ -68,7 +68,7 @@ async def close_hci(transport: Transport, timeout_seconds: float) -> None:
 
 
 def transport_fault(spec: str, error: Exception) -> RadioError:
-    """Return the error for the owner that an error of a library means."""
+    """Return the error for the owner that corresponds to a library's error."""
     number = _USB_FAULTS.get(type(error).__name__, getattr(error, "errno", None))
     if number in (errno.EPERM, errno.EACCES):
         return radio_error(RadioFault.PERMISSION, "transport_permission", spec=spec)

@@ -82,7 +82,7 @@ class MgmtEvent(enum.IntEnum):
 
 
 class MgmtStatus(enum.IntEnum):
-    """Reasons of the kernel to refuse that are handled differently."""
+    """The kernel's reasons for refusing that are handled differently."""
 
     UNKNOWN_COMMAND = 0x01
     FAILED = 0x03
@@ -157,7 +157,7 @@ def read_controller_info(answer: bytes) -> ControllerInfo:
     Raises
     ------
     struct.error
-        When it is cut short.
+        When the answer is cut short.
     """
     _, _, supported, current = _INFO.unpack_from(answer)
     return ControllerInfo(
@@ -176,7 +176,7 @@ def read_adv_features(answer: bytes) -> AdvFeatures:
     Raises
     ------
     struct.error
-        When it is cut short.
+        When the answer is cut short.
     """
     flags, _, _, most, count = struct.unpack_from("<IBBBB", answer)
     return AdvFeatures(bool(flags & _SECONDARY_CHANNELS), most, answer[8 : 8 + count])
@@ -188,7 +188,7 @@ def read_monitors(answer: bytes) -> list[bytes]:
     Raises
     ------
     struct.error
-        When it is cut short.
+        When the answer is cut short.
     """
     _, _, _, _, count = struct.unpack_from("<IIHBH", answer)
     return [answer[at : at + 2] for at in range(13, min(13 + 2 * count, len(answer) - 1), 2)]
@@ -254,7 +254,7 @@ class MgmtChannel:
         MgmtRefusedError
             When the kernel refuses.
         TimeoutError
-            When it does not answer within `seconds` of real time.
+            When the kernel does not answer within `seconds` of real time.
         OSError
             When the socket has ended.
         """

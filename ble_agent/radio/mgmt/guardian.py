@@ -36,10 +36,10 @@ __all__ = ["Guardian"]
 # So a second process holds a management channel of its own and the end of a pipe to the agent. The
 # agent names there what is to be undone: an advertisement before it is added, a monitor as soon as
 # its handle is known. When the pipe ends, for whatever reason, the process removes both; when an
-# advertisement's time is up, it removes that. It must outlive the agent by a moment, so it ignores
-# the signals that a service manager sends to all processes of a service. If one thing cannot be
-# removed, it still removes the other. The agent watches in turn: without its guardian it sends
-# nothing.
+# advertisement's time is up, it removes the advertisement. It must outlive the agent by a moment,
+# so it ignores the signals that a service manager sends to all processes of a service. If one thing
+# cannot be removed, it still removes the other. The agent watches in turn: without its guardian it
+# sends nothing.
 
 _REMOVE_ADVERTISING, _REMOVE_MONITOR = 0x003F, 0x0053
 _ANSWERS, _BUSY = (0x0001, 0x0002), 0x0A
@@ -133,7 +133,7 @@ class Guardian:
         self._process.stdin.close()
 
     async def close(self) -> None:
-        """Let it remove what is left and end; on a busy machine that may happen a little later."""
+        """Let the process remove what is left and end; a busy machine may take a little longer."""
         asyncio.get_running_loop().remove_reader(self._output)
         self._output.close()
         with contextlib.suppress(OSError):

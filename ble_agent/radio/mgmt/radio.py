@@ -67,7 +67,7 @@ class MgmtRadio(AdapterRadio):
     index
         Number of the adapter: 0 for hci0; None for the first with Low Energy.
     clock
-        The agent's clock, by which scans last.
+        The agent's clock, which times the scans.
     flags
         The Flags to send; None for none, as on Android.
     connect

@@ -40,8 +40,8 @@ class ReplayRadio:
     Raises
     ------
     RadioError
-        When the file is not a recording. `scan` raises it at damage in the file, after everything
-        before that was delivered.
+        When the file is not a recording. `scan` raises it where the file is damaged, once
+        everything before that was delivered.
     """
 
     capabilities = Capabilities(

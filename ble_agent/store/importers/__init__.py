@@ -88,9 +88,9 @@ def open_source(path: Path) -> Iterator[Source]:
     Raises
     ------
     InvalidLog
-        When it is in none of them.
+        When the log is in none of these formats.
     StoreError
-        When it cannot be opened.
+        When the log cannot be opened.
     """
     with file_errors(path):
         is_folder = path.is_dir()
@@ -147,7 +147,7 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
     Raises
     ------
     InvalidLog, StoreError
-        When the other log cannot be read or this one written; then nothing is added.
+        When the other log cannot be read, or the agent's own not written; nothing is added then.
     """
     with file_errors(path):
         if path.samefile(path_of(db)):

@@ -1,8 +1,8 @@
 """LevelDB folders, read only: the manifest, the tables it names, and the logs after them.
 
 Nothing is written or locked, so a copy of a folder is read as it was copied. Every block's
-checksum is verified. Of the memory, each table needs one block and the logs all of theirs.
-Source of the format: LevelDB's ``doc/{impl,log_format,table_format}.md``.
+checksum is verified. Each table takes the memory of one block, and the logs take that of all their
+blocks. Source of the format: LevelDB's ``doc/{impl,log_format,table_format}.md``.
 """
 
 from __future__ import annotations
@@ -182,10 +182,10 @@ def _log_fragments(block: bytes) -> Iterator[tuple[int, bytes]]:
             return  # space that was reserved, not written
         if at > len(block):
             if len(block) == _LOG_BLOCK:
-                raise ValueError("a record of it is longer than its block")
+                raise ValueError("one of its records is longer than its block")
             return
         if masked_crc32c(block[at - length - 1 : at]) != checksum:
-            raise ValueError("a checksum of it is wrong")
+            raise ValueError("one of its checksums is wrong")
         if not _FULL <= kind <= _LAST:
             raise ValueError(f"a record of unknown kind {kind}")
         yield kind, block[at - length : at]
@@ -218,7 +218,7 @@ def _batch(batch: Cursor) -> Iterator[_Entry]:
             raise ValueError(f"a change of unknown kind {kind}")
         yield batch.lump(), sequence + position, batch.lump() if kind == _VALUE else None
     if batch:
-        raise ValueError("a batch of it holds more than it states")
+        raise ValueError("one of its batches contains more than it states")
 
 
 def _table_path(folder: Path, number: int) -> Path:
@@ -251,7 +251,7 @@ def _index(file: BinaryIO) -> bytes:
     file.seek(size - _FOOTER)
     footer = file.read(_FOOTER)
     if int.from_bytes(footer[-8:], "little") != _MAGIC:
-        raise ValueError("it has not the end of a table")
+        raise ValueError("it does not end as a table does")
     cursor = Cursor(footer)
     cursor.varint()  # offset and size of an index of filters
     cursor.varint()
@@ -261,13 +261,13 @@ def _index(file: BinaryIO) -> bytes:
 def _block(file: BinaryIO, handle: Cursor) -> bytes:
     offset, size = handle.varint(), handle.varint()
     if size > _LARGEST_BLOCK:
-        raise ValueError(f"a block of it is larger than {_LARGEST_BLOCK} bytes")
+        raise ValueError(f"one of its blocks is larger than {_LARGEST_BLOCK} bytes")
     if offset + size + _BLOCK_TRAILER > file.seek(0, io.SEEK_END):
         raise ValueError("it ends too early")
     file.seek(offset)
     stored = file.read(size + _BLOCK_TRAILER)
     if masked_crc32c(stored[: size + 1]) != int.from_bytes(stored[size + 1 :], "little"):
-        raise ValueError("a checksum of it is wrong")
+        raise ValueError("one of its checksums is wrong")
     compression, contents = stored[size], stored[:size]
     if compression == _UNCOMPRESSED:
         return contents
@@ -279,15 +279,15 @@ def _block(file: BinaryIO, handle: Cursor) -> bytes:
 def _block_entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     # After the entries stand the offsets of those with whole keys, then their number.
     if len(block) < 4:
-        raise ValueError("a block of it is too short")
+        raise ValueError("one of its blocks is too short")
     end = len(block) - 4 - 4 * int.from_bytes(block[-4:], "little")
     if end < 0:
-        raise ValueError("a block of it is too short")
+        raise ValueError("one of its blocks is too short")
     cursor = Cursor(block[:end])
     key = b""
     while cursor:
         shared, rest, length = cursor.varint(), cursor.varint(), cursor.varint()
         if shared > len(key):
-            raise ValueError("a key of it lacks its beginning")
+            raise ValueError("one of its keys lacks its beginning")
         key = key[:shared] + cursor.take(rest)
         yield key, cursor.take(length)

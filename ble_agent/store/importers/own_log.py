@@ -18,7 +18,7 @@ class OwnLog:
     Parameters
     ----------
     name, title
-        Of the form.
+        The names of the form.
     path
         The file.
     """

@@ -1,10 +1,9 @@
 """Log of Google Play Services, a LevelDB folder (``app_contact-tracing-contact-record-db``).
 
 A key is a UTC day and an identifier, its value the scans of that day that heard it. Newer versions
-keep every sample of a scan, and the metadata once; older ones a record for every packet, which
-are joined into scans as newer versions do it themselves.
-Source: Google's exposure-notifications-internals, ``contact_record.proto`` and
-``ContactRecordDataStore.java``.
+keep every sample of a scan, and the metadata once. Older ones keep one record per packet, and these
+are joined into scans, as newer versions do themselves. Source: Google's
+exposure-notifications-internals, ``contact_record.proto`` and ``ContactRecordDataStore.java``.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from tracing_core.store.sighting import Sighting
 __all__ = ["PlayServices"]
 
 _DAY_LENGTH = 2
-_SCAN_SECONDS = 25.5  # one and a half times 4 seconds of scan and 13 of extension
+_SCAN_SECONDS = 25.5  # 1.5 × (4 s of scan + 13 s of extension)
 _UNKNOWN_RSSI = 127
 # Far more than 20 minutes near one identifier bring. A hostile value would fill the memory.
 _MOST_RECORDS = 50_000
@@ -84,7 +83,7 @@ def _parse(value: bytes) -> list[_Record]:
     for number, part in _fields(value):
         if number == 1 and isinstance(part, bytes):
             if len(records) == _MOST_RECORDS:
-                raise ValueError(f"more than {_MOST_RECORDS} records of one identifier")
+                raise ValueError(f"more than {_MOST_RECORDS} records for one identifier")
             records.append(_record(part))
         elif number == 2 and isinstance(part, bytes):
             aem = part
@@ -134,7 +133,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _scans(records: list[_Record]) -> list[_Record]:
-    """Join packets of one scan that are records of their own."""
+    """Join the packets of each scan that have records of their own."""
     scans: list[_Record] = []
     for record in records:
         last = scans[-1] if scans else None

@@ -28,7 +28,7 @@ def decompress(data: bytes, longest: int) -> bytes:
     cursor = Cursor(data)
     length = cursor.varint()
     if length > longest:
-        raise ValueError(f"a block of it is larger than {longest} bytes")
+        raise ValueError(f"one of its blocks is larger than {longest} bytes")
     out = bytearray()
     while cursor:
         (tag,) = cursor.take(1)
@@ -51,5 +51,5 @@ def decompress(data: bytes, longest: int) -> bytes:
         if len(out) > length:
             break
     if len(out) != length:
-        raise ValueError("a block of it has not the length it states")
+        raise ValueError("one of its blocks does not have the length it states")
     return bytes(out)

@@ -20,17 +20,17 @@ class Refusal(enum.Enum):
     METADATA = "metadata"
     """The metadata is not 4 bytes."""
     SIGNAL_STRENGTH = "signal_strength"
-    """It is missing, or no radio measures it."""
+    """The signal strength is missing, or one that no radio measures."""
     TIME = "time"
-    """It is missing, or outside the protocol."""
+    """The time is missing, or outside the protocol's range."""
     DURATION = "duration"
     """The app never writes such a duration."""
     ENCODING = "encoding"
-    """The row is not encoded as the app does it."""
+    """The row is not encoded as the app encodes its rows."""
     REUSED_ADDRESS = "reused_address"
-    """It belongs to an identifier that the same address sent earlier."""
+    """The row belongs to an identifier that the same address sent earlier."""
     FUTURE = "future"
-    """It is later than this device's clock."""
+    """The time is later than this device's clock."""
 
 
 class Tally:
@@ -68,6 +68,6 @@ class Source(Protocol):
         Raises
         ------
         InvalidLog, StoreError
-            When it cannot be read any further.
+            When the log cannot be read any further.
         """
         ...

@@ -30,13 +30,13 @@ class DatabaseSource:
 def opened_database(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database as its app left it; texts are read as bytes.
 
-    What its write-ahead log or journal holds counts. SQLite would write to the folder for that,
-    so then all of them are copied to a private folder first, which is removed afterwards.
+    What its write-ahead log or journal holds counts. SQLite would write to the folder for that, so
+    all these files are copied to a private folder first, which is removed afterwards.
 
     Raises
     ------
     sqlite3.Error, OSError
-        When it cannot be opened; the caller translates them.
+        When the database cannot be opened; the caller translates these errors.
     """
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(_connected(path, "mode=ro&immutable=1"))
@@ -66,7 +66,7 @@ def _connected(path: Path, mode: str) -> contextlib.closing[sqlite3.Connection]:
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
-    """Return the names of a table's columns in lower case; an empty set for what is not a table."""
+    """Return a table's column names in lower case; an empty set if there is no such table."""
     rows = connection.execute(
         "SELECT lower(column.name) FROM sqlite_master AS entry"
         " JOIN pragma_table_info(entry.name) AS column"
