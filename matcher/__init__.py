@@ -1,8 +1,8 @@
 """Matching of logs with published keys, and the risk of what matched.
 
 `match` goes from files to a result; `match_keys` and `assess` are its two halves, for objects in
-memory. None of them needs numpy. Names are loaded at first use, so that a command's ``--help`` and
-a user of one name load nothing else.
+memory. None of them needs numpy. Names are loaded on first use, so printing ``--help`` or importing
+one name loads only what it needs.
 """
 
 import importlib

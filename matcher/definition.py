@@ -37,13 +37,13 @@ TOLERANCE_INTERVALS = 12
 (``tkMatchingClockDriftRollingPeriods`` of Google's published internals)."""
 
 MAX_SECONDS_HEARD = 1200
-"""Seconds for which an identifier counts after it was first heard: two intervals. A device uses one
-for at most 20 minutes, so a later one is a replay."""
+"""Seconds for which an identifier counts after it was first heard: two intervals. A device sends an
+identifier for at most 20 minutes, so a later sighting is a replay."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyMatch:
-    """A published key that was near, and when."""
+    """A published key whose device was near, and when."""
 
     key: DiagnosisKey
     """As it stands after revisions."""
@@ -81,7 +81,7 @@ def is_within_tolerance(heard_in: int, derived_for: int) -> bool:
 
 
 def revised(key: DiagnosisKey, later: DiagnosisKey) -> DiagnosisKey | None:
-    """Return what a key becomes when a later record has the same key data; None if it stays.
+    """Return what a key becomes when a later record has the same key data; None for no change.
 
     Only a change of report type that `is_allowed_transition` allows is a revision, and only by a
     record of the same intervals. A record that states no days since onset keeps those known.

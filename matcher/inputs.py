@@ -1,4 +1,4 @@
-"""What matching takes as logs and key files, and its one form of each."""
+"""The forms in which matching accepts logs and key files."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def as_log(log: LogLike) -> Path | Iterable[Sighting]:
     Raises
     ------
     InvalidValue
-        When it is of no type that a log can have.
+        When the argument's type is not one that a log can have.
     InvalidLog
         When a table lacks a column, or has one that it should not have.
     MissingExtra
-        When it is a table, and pyarrow is not installed.
+        When the log is a table, and pyarrow is not installed.
     """
     if isinstance(log, str | os.PathLike):
         return Path(log)
@@ -63,12 +63,12 @@ def _checked(log: Iterable[Sighting]) -> Iterator[Sighting]:
 
 
 def as_key_files(exports: KeyFilesLike) -> list[Path | ExportFile]:
-    """Return key files as a list; a text is one path.
+    """Return key files as a list; a string is one path.
 
     Raises
     ------
     InvalidValue
-        When one is neither a path nor an `ExportFile`.
+        When an item is neither a path nor an `ExportFile`.
     """
     if isinstance(exports, str | os.PathLike | ExportFile):
         exports = [exports]

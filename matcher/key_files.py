@@ -44,15 +44,14 @@ class KeyFile:
 
 
 class KeyFiles:
-    """The key files that were asked for, read one at a time.
+    """The requested key files, read one at a time.
 
-    Paths, and folders and indices of them, come in the order of `find_exports`; objects where they
-    were given.
+    Paths, folders and indices come in the order of `find_exports`; objects where they were given.
 
     Raises
     ------
     InvalidValue
-        When one is neither a path nor an object.
+        When an item is neither a path nor an `ExportFile`.
     ExportFileError
         When a path does not exist or a folder holds no key file.
     """

@@ -59,7 +59,7 @@ def match(
     log
         An agent's database or JSON Lines (gzipped or not), a table or `Sighting` objects.
     exports
-        Key files, folders or indices of them, or files already read; later ones revise earlier.
+        Key files, folders or indices of them, or files read already; the later revise the earlier.
     public_keys
         If any are given, a file counts only if one of its signatures verifies with one of them.
     configuration

@@ -29,7 +29,7 @@ class MatchResult:
     sightings: int
     """Lines or rows of the log."""
     suspect_sightings: int
-    """Number of those that were logged under a suspect clock and left out."""
+    """Number of lines or rows that were logged under a suspect clock and left out."""
     files: tuple[str, ...]
     """The key files, in the order they were taken."""
     diagnosis_keys: int

@@ -123,7 +123,7 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
     if not _ADDRESS.fullmatch(address):
         raise InvalidValue(f"{address!r:.80} is not a Dask scheduler address: use tcp://HOST:PORT")
     distributed = require("distributed", extra="cluster")
-    # The client logs a lost connection, and its error repeats it.
+    # The client logs a lost connection and then raises it too: silence the log.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)

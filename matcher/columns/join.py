@@ -151,7 +151,7 @@ def derive_columns(keys: KeyColumns, kernel: Kernel | None = None) -> NDArray[np
     Returns
     -------
     array of uint8, shape (n, 144, 16)
-        Values for intervals that do not fit 32 bits are undefined.
+        Values for intervals that do not fit in 32 bits are undefined.
     """
     kernel = kernel or choose_kernel()
     if not kernel.compiled:

@@ -24,7 +24,7 @@ class KeyColumns:
     InvalidValue
         When a column has the wrong type, length or layout.
     InvalidKey
-        When a period is not 1 to 144, or a key's last interval does not fit 32 bits.
+        When a period is not 1 to 144, or a key's last interval does not fit in 32 bits.
     """
 
     key_data: NDArray[np.uint8] = field(repr=False)
@@ -47,7 +47,7 @@ class KeyColumns:
         if int(self.rolling_start.max()) > 2**32 - TEK_ROLLING_PERIOD:
             ends = self.rolling_start.astype("uint64") + self.rolling_period
             if int(ends.max()) > 2**32:
-                raise InvalidKey("every interval of a key must fit 32 bits")
+                raise InvalidKey("every interval of a key must fit in 32 bits")
 
     def __len__(self) -> int:
         return len(self.key_data)

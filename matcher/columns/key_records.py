@@ -1,4 +1,4 @@
-"""Key records of one file as columns, read in a small part of the time of matching."""
+"""Key records of one file as columns, read in a small fraction of the time that matching takes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class KeyRecords(Protocol):
         """Return the columns that a join needs."""
 
     def records(self, rows: NDArray[np.int64]) -> Iterable[tuple[int, DiagnosisKey]]:
-        """Return some records with their rows; what is returned does not hold the others."""
+        """Return some records with their rows; they do not keep the others in memory."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

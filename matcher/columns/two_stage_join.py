@@ -1,8 +1,8 @@
 """Two-stage join: a compiled kernel selects candidate keys, the portable `Join` decides.
 
 The problem: the rules of a match (replay, revision, revocation over several files) take a page of
-Python and change with the protocol, and millions of keys need machine code. To write the rules
-twice, once in Numba, would let the two drift apart; a test would find it late.
+Python and change with the protocol, and millions of keys need machine code. If the rules were
+written twice, once in Numba, the two would drift apart, and a test would find that late.
 
 But a key can match only if one of its identifiers was heard within the tolerance. That one
 condition is what the kernel checks, and few keys of millions fulfil it. Their records go on to

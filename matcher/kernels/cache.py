@@ -96,7 +96,7 @@ def _usable(folder: Path) -> bool:
 
 @functools.cache
 def cache_folder() -> Path | None:
-    """Return the first folder that this user, and no other, can write; None without one.
+    """Return the first folder that this user, and no other, can write to; None if there is none.
 
     ``$TRUYVET_CACHE_DIR``, ``$NUMBA_CACHE_DIR``, the user's cache folder, the temporary folder.
     """

@@ -34,7 +34,7 @@ _SECONDS_PER_KEY = 18e-6
 _SECONDS_PER_SIGHTING = 6e-6
 
 THREADED_KEYS = 100_000
-"""From so many keys on, every CPU works by default: 20 milliseconds of one CPU."""
+"""From this many keys on, all CPUs are used by default; so many take one CPU 20 milliseconds."""
 
 _PORTABLE = "portable"
 _LONGEST_REASON = 200
@@ -72,7 +72,7 @@ def chosen_kernel(keys: int, sightings: int) -> Kernel | None:
 
 
 def loaded_kernel(choose: Callable[[], Kernel | None], *, many_logs: bool = False) -> Kernel | None:
-    """Load and return the kernel that `choose` returns, for one log or for many logs.
+    """Load and return the kernel that `chosen_kernel` returns, for one log or for many logs.
 
     Return None for the portable path; also, with a warning, if the kernel cannot be compiled.
 
@@ -113,9 +113,9 @@ def require_numba() -> None:
     Raises
     ------
     MissingExtra
-        When it is not installed.
+        When Numba is not installed.
     InvalidValue
-        When it cannot be imported, as with an unknown version of NumPy, or may not compile.
+        When Numba cannot be imported, as with an unknown version of NumPy, or may not compile.
     """
     try:
         numba = require("numba", extra="matcher")

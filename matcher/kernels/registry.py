@@ -28,7 +28,7 @@ _AES = {
     None: (aes_table.expand_table, 1, aes_table.encrypt_table, aes_table.derive_table, 8),
     128: (aes.EXPAND[128], 1, aes.ENCRYPT[128], aes.DERIVE[128], 8),
     256: (aes.EXPAND[256], 2, aes.ENCRYPT[256], aes.DERIVE[256], 8),
-    # This one answers for the group probed the time before.
+    # This one answers for the group probed by the previous call.
     512: (aes.EXPAND[512], 4, aes.ENCRYPT[512], aes.DERIVE[512], 9),
 }
 _NEON = (aarch64.expand_neon, 1, aarch64.encrypt_neon, aarch64.derive_neon, 8)

@@ -39,7 +39,7 @@ class LogTask:
     sightings: list[Sighting]
     """All sightings of the identifiers that met a key, in the log's order."""
     records: list[list[tuple[int, int, DiagnosisKey]]]
-    """All records of each key that was met: the file's number, the place there, and the key."""
+    """All records of each key that was met: the file's number, the place in it, and the key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class FolderPart:
     paths: tuple[Path, ...]
 
     def read(self) -> LoadedLogs:
-        """Read them whole; the id of each is its file's name."""
+        """Read the logs whole; the id of each is its file's name."""
         return _LogFiles(self.paths)
 
 
@@ -70,7 +70,7 @@ class _LogFiles:
 def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart]:
     """Divide the logs of a folder, or one log, into parts that fit into so much memory.
 
-    Parts are smaller if some workers would have none; a larger log is a part of its own.
+    Parts are smaller if some workers would otherwise have none; a larger log is a part of its own.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def check_all_parquet(folder: Path) -> None:
     Raises
     ------
     InvalidLog
-        When it does: that log would not be read.
+        When there is such a log, since it would not be read.
     StoreError
         When the folder cannot be read.
     """

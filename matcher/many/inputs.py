@@ -1,4 +1,4 @@
-"""What `match_many` takes as logs, as a path or as columns."""
+"""Logs as `match_many` accepts them: a path or columns."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def as_logs(logs: LogsLike) -> Path | ManyLogs:
     Raises
     ------
     InvalidValue
-        When they are of no type that logs can have.
+        When the argument's type is not one that logs can have.
     InvalidLog
         When a table or a log cannot be read.
     MissingExtra
-        Without numpy, or for a table without pyarrow.
+        When numpy is not installed, or pyarrow for a table.
     """
     if isinstance(logs, str | os.PathLike):
         return Path(logs)

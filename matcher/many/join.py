@@ -4,15 +4,16 @@ The problem: 10⁸ sightings of many logs and 10⁵ keys with 144 identifiers ea
 (`matcher.columns.join`) indexes all sightings. Here such an index would take 5 GB and leave every
 cache: each sighting would cost a cache miss to enter, and each identifier another to look up.
 
-Keys and sightings meet only within two hours of one time. So both are sorted by UTC day, and one
-day is joined after the other; a sighting within two hours of midnight is in two days. Then the
-smaller side of the day is indexed, and nothing is kept after it:
+A sighting can match an identifier only if it was heard within two hours of the identifier's time.
+So both are sorted by UTC day, and the days are joined one after another; a sighting within two
+hours of midnight is in two days. Then the smaller side of the day is indexed, and nothing is kept
+after it:
 
 - the *logs*, if they are few: the day's sightings go into a filter and a table, and the kernel of
   `matcher.columns.join` derives the day's keys and probes them;
 - the *keys*, if the sightings are many: the identifiers of the day's keys go into a filter of 12
-  bits each, and the sightings stream past it, at a few ns each. One in a hundred passes. Those are
-  then joined by the first way, which is exact.
+  bits each, and the sightings stream past it, at a few ns each. About one in a hundred passes the
+  filter. Those are then joined by the first way, which is exact.
 
 The result is the same either way (`KEYS_SIDE_FACTOR` has the threshold and its measurement).
 """
@@ -121,7 +122,7 @@ class DayPartition(ColumnIndex):
         return self._filled(day, identifiers, intervals, rows.astype(np.int64))
 
     def sifted(self, keys: KeyColumns) -> DayPartition:
-        """Return the sightings that pass, each day, a filter of that day's identifiers."""
+        """Return the sightings that pass the filter of their day's identifiers."""
         from matcher.kernels.loops.many_logs import probe_function
 
         kept = []
@@ -215,7 +216,7 @@ def join_many_logs(
 def tally_logs(
     logs: int, log: NDArray[np.int32], seen_at: NDArray[np.int64], clock_suspect: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return each log's sightings, how many are suspect, and the time of the last other, or −1.
+    """Return each log's sightings, how many are suspect, and the last of the other times, or −1.
 
     `log` is the number of each sighting's log, 0 to `logs` − 1.
     """

@@ -59,7 +59,7 @@ class JobKeys:
 
     @contextlib.contextmanager
     def reachable(self, folder: Path | None) -> Iterator[KeyColumns | Path]:
-        """Write the columns where workers find them, until the end; None for this process alone."""
+        """Write the columns to a folder for workers, until the end; without one, yield them."""
         if folder is None:
             yield self.columns
             return

@@ -76,16 +76,16 @@ def match_many(
     exports, public_keys, configuration, model, research, progress
         As for `matcher.match`.
     executor, workers
-        The executor, whose workers must see the files under the same paths; None for so many
-        processes of this machine, by default one per CPU.
+        The executor, whose workers must see the files under the same paths; None for `workers`
+        processes on this machine (default: one per CPU).
     today
         Count ages back from this UTC day (since the Unix epoch); None for each log's last day.
     memory
-        About how many bytes a worker may use for the sightings of a part, besides the keys.
+        About how many bytes a worker may use for the sightings of a part, not counting the keys.
     side
         The side to index, ``keys`` or ``logs``; None for the smaller. The result is the same.
     shared
-        A folder for the keys that all workers see; None for the system's temporary folder.
+        A folder for the keys, visible to all workers; None for the system's temporary folder.
 
     Raises
     ------

@@ -64,7 +64,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in sorted(path.rglob("*.parquet")):
-        # Writers of datasets begin the names of files that are not data so.
+        # Writers of datasets mark files that are not data by such names.
         if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts):
             yield file
 
@@ -72,14 +72,15 @@ def _files(path: Path) -> Iterator[Path]:
 def parquet_parts(path: Path, sightings: int, workers: int = 1) -> list[ParquetPart]:
     """Divide the row groups of a file or folder into parts of at most so many sightings.
 
-    Parts are smaller if some workers would have none; a larger row group is a part of its own.
+    Parts are smaller if some workers would otherwise have none; a larger row group is a part of its
+    own.
 
     Raises
     ------
     InvalidLog
         When a file is not Parquet, lacks a column, or has one of another type.
     MissingExtra
-        Without pyarrow.
+        When pyarrow is not installed.
     """
     pieces = [piece for file in _files(path) for piece in _pieces(file)]
     share = min(sightings, -(-sum(piece.rows for piece in pieces) // workers))
@@ -105,7 +106,7 @@ def _pieces(path: Path) -> Iterator[ParquetPiece]:
             ):
                 raise InvalidLog(
                     f"{path}, row group {group}: more than {LARGEST_ROW_GROUP} rows or"
-                    f" {_LARGEST_GROUP_BYTES} bytes; write it again with smaller row groups"
+                    f" {_LARGEST_GROUP_BYTES} bytes: write it again with smaller row groups"
                 )
             yield ParquetPiece(path, group, facts.num_rows)
 

@@ -209,7 +209,7 @@ def check_new(folder: Path) -> None:
     Raises
     ------
     StoreError
-        When it exists, unless it is empty and not the current folder.
+        When the folder exists, unless it is empty and not the current folder.
     """
     with file_errors(folder):
         empty = folder.name and folder.is_dir() and not any(folder.iterdir())

@@ -58,7 +58,7 @@ def search(part: LogSource, keys: KeyColumns | Path, side: str | None) -> PartFi
     tally = logs.tally()
     log_ids = list(logs.log_ids)
     if isinstance(part, ManyLogs):
-        # A part of columns in memory names all logs, also those it has no sighting of.
+        # A part cut from in-memory columns names every log, even those it has no sightings of.
         present = np.flatnonzero(tally.sightings)
         log_ids = [log_ids[number] for number in present.tolist()]
         tally = Tally(*(column[present] for column in tally))

@@ -20,7 +20,7 @@ BYTES_A_SIGHTING = 64
 """Memory of a worker per sighting of a part; docs/many-logs.md has the measurement."""
 
 LATEST = 2**32 * INTERVAL_SECONDS
-"""The first second whose interval does not fit 32 bits."""
+"""The first second whose interval does not fit in 32 bits."""
 
 
 class Tally(NamedTuple):
@@ -30,7 +30,7 @@ class Tally(NamedTuple):
     suspect_sightings: NDArray[np.int64]
     """Number of those under a suspect clock."""
     last_seen_at: NDArray[np.int64]
-    """Time of the last of the others (UTC Unix seconds); −1 without one."""
+    """Time of the last of the others (UTC Unix seconds); −1 if there is none."""
 
     def __repr__(self) -> str:
         return f"<Tally of {len(self.sightings)} logs>"
@@ -75,5 +75,5 @@ class LogSource(Protocol):
         Raises
         ------
         InvalidLog, StoreError
-            When it cannot be read.
+            When the part cannot be read.
         """

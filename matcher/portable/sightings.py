@@ -30,11 +30,11 @@ def read_log(path: str | Path) -> Iterator[Sighting]:
     Raises
     ------
     InvalidLog
-        When it is neither, or at the first line or row that cannot be read.
+        When the log is neither, or at the first line or row that cannot be read.
     SchemaMismatch
         When a newer version wrote the database.
     StoreError
-        When it cannot be opened.
+        When the log cannot be opened.
     """
     path = Path(path)
     return _read_database(path) if is_database(path) else read_json_lines(path)
@@ -46,9 +46,9 @@ def is_database(path: Path) -> bool:
     Raises
     ------
     InvalidLog
-        When it is neither.
+        When the log is neither.
     StoreError
-        When it cannot be opened.
+        When the log cannot be opened.
     """
     with file_errors(path):
         if path.is_fifo():  # a pipe gives its bytes only once, but a log is read twice
@@ -95,7 +95,7 @@ class SightingIndex:
         self.count = 0
         """Number of sightings in the log."""
         self.suspect_count = 0
-        """Number of those that were left out."""
+        """Number of sightings left out."""
         self.last_seen_at: int | None = None
         """Time of the last sighting that was kept (UTC Unix seconds); None without one."""
         # A chain through `_before` links the sightings of one identifier, the last one first.
@@ -138,7 +138,7 @@ class SightingIndex:
         return self._last.keys() & rpis
 
     def positions(self, rpi: bytes) -> list[int]:
-        """Return where in the log an identifier is, in its order; empty if it was not heard."""
+        """Return the positions of an identifier in the log, in order; empty if it was not heard."""
         at = self._last.get(rpi, _UNKNOWN)
         found = []
         while at != _UNKNOWN:
@@ -148,15 +148,15 @@ class SightingIndex:
         return found
 
     def seen_at(self, position: int) -> int:
-        """Return when a sighting was heard (UTC Unix seconds)."""
+        """Return when the sighting at `position` was heard (UTC Unix seconds)."""
         return self._seen_at[position]
 
     def interval(self, position: int) -> ENIntervalNumber:
-        """Return the interval a sighting was heard in."""
+        """Return the interval in which the sighting at `position` was heard."""
         return interval_number(self._seen_at[position])
 
     def sighting(self, rpi: bytes, position: int) -> Sighting:
-        """Return a sighting of an identifier as it was logged."""
+        """Return the sighting at `position` as it was logged."""
         previous = self._previous_scan_at[position]
         samples = self._rssi_dbm[self._rssi_end[position] : self._rssi_end[position + 1]]
         return Sighting(

@@ -36,7 +36,7 @@ def load_configuration(name_or_path: str | Path) -> ExposureConfiguration:
     Raises
     ------
     InvalidValue
-        When it is neither, or the file's content is not a configuration.
+        When the name is neither, or the file's content is not a configuration.
     StoreError
         When the file cannot be read.
     """

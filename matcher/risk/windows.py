@@ -24,8 +24,8 @@ WINDOW_SECONDS = 1800
 """A window ends this long after its first sighting (``maxExposureWindowDurationMinutes``)."""
 
 SCAN_GAP_SECONDS = 25.5
-"""Sightings at most this far apart belong to one scan: one and a half times the 4 seconds of a
-scan and the 13 it may be extended by."""
+"""Sightings at most this far apart belong to one scan: 1.5 × (4 s of scan + 13 s by which it may be
+extended)."""
 
 MAX_MINUTES_SINCE_LAST_SCAN = 5
 """The longest time that one scan stands for."""

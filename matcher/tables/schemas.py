@@ -28,7 +28,7 @@ def table_schema(name: str, model: RiskModel[Any], *, research: bool) -> pa.Sche
     Raises
     ------
     MissingExtra
-        Without pyarrow.
+        When pyarrow is not installed.
     """
     arrow = require("pyarrow", extra="arrow")
     if name == "logs":

@@ -44,9 +44,9 @@ def _is_data_frame(given: object) -> bool:
 
 
 class SightingTable:
-    """The sightings of a table, which are made one by one.
+    """The sightings in a table, made one at a time while iterating.
 
-    A column is named as a field of `Sighting`, and the last two may be missing:
+    Columns are named after the fields of `Sighting`; the last two are optional:
 
     - ``rpi``, ``aem``: bytes, or text of hex digits;
     - ``rssi_dbm``: a whole number, or a list of them, in dBm;
@@ -59,15 +59,15 @@ class SightingTable:
     table
         The table.
     others
-        Columns that must be there besides; `others` has their values.
+        Further columns that must be present; the attribute `others` holds their values.
 
     Raises
     ------
     InvalidLog
         When a column is missing, unknown or of another type. Iterating raises it at the first row
-        that lies outside the protocol, with the row's number, from 0, and the column's name.
+        that lies outside the protocol, naming the row (counted from 0) and the column.
     MissingExtra
-        Without pyarrow.
+        When pyarrow is not installed.
     """
 
     def __init__(self, table: ArrowTable, *, others: Sequence[str] = ()) -> None:
@@ -75,7 +75,7 @@ class SightingTable:
         _check_names([name for name, _ in columns], others)
         self._columns = {name: column for name, column in columns if name not in others}
         self.others = {name: column.to_pylist() for name, column in columns if name in others}
-        """The values of each column that was asked for besides."""
+        """The values of each further column."""
         self._readers = {name: _reader(name, column.type) for name, column in self._columns.items()}
 
     def __len__(self) -> int:
@@ -149,7 +149,7 @@ def _check_names(names: Sequence[str], others: Sequence[str]) -> None:
 
 
 def _reader(name: str, kind: pa.DataType) -> Callable[[Any], Any]:
-    """Return what makes a field of a value, after checking the column's type."""
+    """Return the function that makes a field from a value, after checking the column's type."""
     types = require("pyarrow.types", extra="arrow")
     plain = kind.value_type if types.is_dictionary(kind) else kind
     if name in _LENGTHS:
@@ -186,7 +186,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    """Return whether a type holds numbers; pandas makes whole ones floating if one is missing."""
+    """Return whether a type holds numbers; pandas makes integers floating if one is missing."""
     types = require("pyarrow.types", extra="arrow")
     return bool(types.is_integer(kind) or types.is_floating(kind))
 
@@ -209,7 +209,7 @@ def _bytes(name: str) -> Callable[[Any], bytes]:
 
     def read(value: Any) -> bytes:
         if isinstance(value, bytes):
-            return value  # of what length is checked by Sighting
+            return value  # Sighting checks the length
         _check_there(name, value)
         if len(value) == 2 * length and value.isalnum():
             try:

@@ -16,7 +16,7 @@ _ADDRESS = types.uintp
 
 
 class DeriveArguments(NamedTuple):
-    """The arguments of `derive`: addresses, but for `mask`."""
+    """The arguments of `derive`: addresses, except `mask`."""
 
     schedule: Any
     """Round keys, as `expand` writes them."""
@@ -27,7 +27,7 @@ class DeriveArguments(NamedTuple):
     probed: Any
     """The slot of an earlier group, which is probed."""
     checked: Any
-    """The slot that was probed the time before; only the 512-bit kernel reads it."""
+    """The slot that the previous call probed; only the 512-bit kernel reads it."""
     words: Any
     """The filter."""
     mask: Any

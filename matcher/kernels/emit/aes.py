@@ -243,7 +243,7 @@ class _VectorProbes:
             v.store(builder, builder.bitcast(self._absent, v.BYTE), self._slot, _ABSENT)
 
     def result(self) -> Any:
-        """Return nonzero if an identifier of the group probed before may be in the filter."""
+        """Return nonzero if an identifier probed by the previous call may be in the filter."""
         absent = v.load(self._builder, self._checked, v.BYTE, _ABSENT)
         return self._builder.zext(self._builder.xor(absent, v.constant(v.BYTE, 255)), v.QWORD)
 
@@ -273,9 +273,10 @@ def emit_encrypt(builder: Any, schedule: Any, first: Any, out: Any, width: int) 
 
 
 def emit_derive(builder: Any, given: DeriveArguments, width: int) -> Any:
-    """Derive a group into one slot and probe another; return nonzero if one may be in the filter.
+    """Derive one group of identifiers into a slot and probe another group.
 
-    At 512 bits the answer is for the group probed the time before, in the slot `checked`.
+    Return nonzero if any identifier probed may be in the filter. At 512 bits the answer is for the
+    group probed by the previous call, in the slot `checked`.
     """
     probes: Any
     if width == 512:

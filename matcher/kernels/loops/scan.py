@@ -357,7 +357,7 @@ def fill(
 ) -> None:
     """Add sightings to a filter and a hash table, as `scan` describes them.
 
-    Equal identifiers form one chain, so a log that repeats one costs no more than another.
+    Equal identifiers form one chain, so a log that repeats one costs no more than any other log.
     """
     mask = uint64(words.shape[0] - 1) << uint64(3)
     for entry in range(identifiers.shape[0]):

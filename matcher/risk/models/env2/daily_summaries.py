@@ -47,7 +47,7 @@ class DailySummary:
         }
 
     def to_row(self) -> dict[str, Any]:
-        """Return the same as columns of a table; the report types are a list there."""
+        """Return the fields of the day as columns of a table; the report types are a list there."""
         return {
             "duration_seconds": self.duration_seconds,
             **self.total.to_json(),
