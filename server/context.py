@@ -16,6 +16,7 @@ from server.store.private_keys import PrivateKeys
 from server.store.storage import Storage
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError
+from tracing_core.paths import is_there
 
 __all__ = ["CurrentServer", "Server"]
 
@@ -49,7 +50,7 @@ class Server:
             When it was never set up, or for another region, or cannot be used.
         """
         home = settings.home
-        if not (home / SETTINGS_FILE).exists():
+        if not is_there(home / SETTINGS_FILE):
             raise StoreError(f"{home} is not set up: run 'truyvet server init --home {home}' first")
         keys = KeyFolder(home)
         keys.check_region(settings.region)

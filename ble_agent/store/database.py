@@ -11,6 +11,7 @@ from ble_agent.messages.catalogue import say
 from ble_agent.store.state import ADDITIONS, COMPACTED_AT, REPORT, ROOM, TO_COMPACT
 from ble_agent.store.tables import AGENT_TABLES
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
+from tracing_core.paths import is_folder, is_there
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 from tracing_core.store.compaction import empty_log, rewrite
 from tracing_core.store.database import Database
@@ -78,7 +79,7 @@ def has_database(home: Path) -> bool:
         When the folder cannot be read.
     """
     with file_errors(home):
-        return (home / DATABASE_NAME).exists()
+        return is_there(home / DATABASE_NAME)
 
 
 @contextlib.contextmanager
@@ -91,8 +92,8 @@ def open_store(home: Path) -> Iterator[Database]:
         When the home folder is missing or the database cannot be used.
     """
     with file_errors(home):
-        is_there = home.is_dir()
-    if not is_there:
+        has_folder = is_folder(home)
+    if not has_folder:
         text = f"there is no agent in {home}: run `truyvet agent join` first"
         error = StoreError(text, str(home))
         error.vi = f"{home}: {say('error_no_home', 'vi')}"

@@ -16,6 +16,7 @@ from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME
 from ble_agent.store.vault import KEY_FILE
 from tracing_core.errors import StoreError
+from tracing_core.paths import is_folder
 from tracing_core.store.files import file_errors
 
 __all__ = ["LOCK_NAME", "PART_NAME", "erase_home", "exclusive_use", "is_own_file", "is_running"]
@@ -117,7 +118,7 @@ def erase_home(home: Path) -> list[str]:
         When a file cannot be removed.
     """
     with file_errors(home):
-        if not home.is_dir():
+        if not is_folder(home):
             return []
     with exclusive_use(home), file_errors(home):
         unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]

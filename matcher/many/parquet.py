@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from matcher.many.source import LATEST, LogId, Tally
 from tracing_core.errors import InvalidLog, InvalidValue, require
+from tracing_core.paths import is_folder
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.store.files import file_errors
@@ -54,13 +55,13 @@ class ParquetPart:
 def is_parquet(path: Path) -> bool:
     """Return whether a file, or any file of a folder, is Parquet."""
     with file_errors(path):
-        if path.is_dir():
+        if is_folder(path):
             return next(_files(path), None) is not None
         return beginning_of(path).startswith(_MAGIC)
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
+    if not is_folder(path):
         yield path
         return
     for file in sorted(path.rglob("*.parquet")):

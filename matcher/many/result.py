@@ -18,6 +18,7 @@ from matcher.risk.model import NO_LEVEL
 from matcher.risk.models import DEFAULT_MODEL
 from matcher.tables.schemas import table_schema
 from tracing_core.errors import StoreError, require
+from tracing_core.paths import is_folder, is_there
 from tracing_core.store.files import file_errors
 
 if TYPE_CHECKING:
@@ -212,6 +213,6 @@ def check_new(folder: Path) -> None:
         When the folder exists, unless it is empty and not the current folder.
     """
     with file_errors(folder):
-        empty = folder.name and folder.is_dir() and not any(folder.iterdir())
-        if folder.exists() and not empty:
+        empty = folder.name and is_folder(folder) and not any(folder.iterdir())
+        if is_there(folder) and not empty:
             raise StoreError(f"{folder} exists already: name a new folder, or remove it")

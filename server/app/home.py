@@ -17,6 +17,7 @@ from server.trust.config_document import current_config, set_contact
 from server.verification.rules import replace_operator_key
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError
+from tracing_core.paths import is_there
 from tracing_core.trust.join_line import checked_address
 
 __all__ = ["JOIN_FILE", "NewHome", "set_up_home"]
@@ -97,9 +98,9 @@ def set_up_home(
 
 def _left_by_interrupted_set_up(home: Path) -> set[str]:
     """Return the names of half-written files; refuse a folder that is set up or holds others."""
-    if (home / SETTINGS_FILE).exists():
+    if is_there(home / SETTINGS_FILE):
         raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
-    found = {path.name for path in home.iterdir()} if home.exists() else set()
+    found = {path.name for path in home.iterdir()} if is_there(home) else set()
     left = {name for name in found if unfinished(name) in _WRITTEN_BY_SET_UP}
     others = found - left - _WRITTEN_BY_SET_UP
     if not all(name.startswith("server.db") for name in others):

@@ -34,6 +34,7 @@ from server.store.private_keys import (
     SignedDocument,
 )
 from tracing_core.errors import StoreError
+from tracing_core.paths import is_there
 from tracing_core.store.files import file_errors
 
 __all__ = ["KeyFolder"]
@@ -66,7 +67,7 @@ class KeyFolder:
         """
         make_private_folder(self.folder)
         with locked(self.folder / _LOCK):
-            if (self.folder / _MANIFEST).exists():
+            if is_there(self.folder / _MANIFEST):
                 self.check_region(region)
                 return
             manifest = Manifest(region, (KeyRecord("v1"),), 1, 1, 1, 1)

@@ -22,6 +22,7 @@ from server.store.private_keys import Manifest, PrivateKeys, SignedDocument
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.configuration.risk_model import RiskModelConfiguration
 from tracing_core.errors import InvalidValue, StoreError, TracingError
+from tracing_core.paths import is_there
 from tracing_core.store.files import file_errors
 from tracing_core.trust.signed_config import Contact, SignedConfig
 from tracing_core.trust.signed_document import fingerprint
@@ -75,7 +76,7 @@ def set_contact(home: Path, file: Path | None) -> None:
         with file_errors(file):
             data = file.read_bytes()
         _read_contact(data, file)
-    elif target.exists():
+    elif is_there(target):
         return
     else:
         data = json.dumps(_DEFAULT_CONTACT, ensure_ascii=False, indent=2).encode()
@@ -156,7 +157,7 @@ def _read_files(home: Path) -> _Files:
 
 def _read_if_there(path: Path) -> bytes | None:
     with file_errors(path):
-        return path.read_bytes() if path.exists() else None
+        return path.read_bytes() if is_there(path) else None
 
 
 def _digest(

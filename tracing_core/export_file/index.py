@@ -12,6 +12,7 @@ from tracing_core.export_file.archive import prefix
 from tracing_core.export_file.contents import HEADER
 from tracing_core.export_file.reader import read_file
 from tracing_core.export_file.wire import timestamps
+from tracing_core.paths import is_folder, is_there
 
 __all__ = ["MAX_INDEX_BYTES", "find_exports", "read_index", "write_index"]
 
@@ -87,12 +88,12 @@ def find_exports(paths: Iterable[Path]) -> list[Path]:
     found: list[tuple[bool, Path]] = []
     for path in paths:
         try:
-            index = path / _INDEX if path.is_dir() else path
-            if index.suffix == ".txt" and (index == path or index.exists()):
+            index = path / _INDEX if is_folder(path) else path
+            if index.suffix == ".txt" and (index == path or is_there(index)):
                 found += [(True, file) for file in _listed(index)]
-            elif path.is_dir():
+            elif is_folder(path):
                 found += [(False, file) for file in _in_folder(path)]
-            elif path.exists():
+            elif is_there(path):
                 found.append((False, path))
             else:
                 raise ExportFileError(f"{path} does not exist")
@@ -110,7 +111,7 @@ def _listed(index: Path) -> list[Path]:
     for name in read_index(read_file(index, MAX_INDEX_BYTES)):
         # Google's server writes paths from the root of the store, one folder above its index.
         here, above = index.parent / name, index.parent.parent / name
-        files.append(above if above.exists() and not here.exists() else here)
+        files.append(above if is_there(above) and not is_there(here) else here)
     return files
 
 

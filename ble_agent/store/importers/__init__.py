@@ -23,6 +23,7 @@ from ble_agent.store.importers.ramble import RAMBLE_COLUMNS, Ramble
 from ble_agent.store.importers.source import Refusal, Source, Tally
 from ble_agent.store.importers.sqlite_source import columns_of, opened_database
 from tracing_core.errors import InvalidLog, LogFault
+from tracing_core.paths import is_folder
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting, insert_sightings
@@ -93,11 +94,11 @@ def open_source(path: Path) -> Iterator[Source]:
         When the log cannot be opened.
     """
     with file_errors(path):
-        is_folder = path.is_dir()
+        in_folder = is_folder(path)
         beginning = b""
-        if not is_folder:
+        if not in_folder:
             beginning = beginning_of(path)
-    if is_folder and is_leveldb(path):
+    if in_folder and is_leveldb(path):
         yield PlayServices(path)
     elif beginning.startswith(_SQLITE):
         with contextlib.ExitStack() as stack:
@@ -105,7 +106,7 @@ def open_source(path: Path) -> Iterator[Source]:
                 connection = stack.enter_context(opened_database(path))
                 source = _database_source(path, connection)
             yield source
-    elif beginning.startswith((_GZIP, b"{")) or not (is_folder or beginning.strip()):
+    elif beginning.startswith((_GZIP, b"{")) or not (in_folder or beginning.strip()):
         yield OwnLog("json-lines", "JSON Lines", path)
     else:
         is_packed = beginning.startswith(b"PK")
