@@ -16,17 +16,17 @@ TEXTS: Mapping[str, Text] = {
         " định danh, rồi kiểm tra xem bạn có tiếp xúc gần (phơi nhiễm) hay không.",
     ),
     "help_join": Text(
-        "Join a health authority by the line that it gives out.\n\n"
+        "Join a health authority with the line it gives you.\n\n"
         "URL#FINGERPRINT is that line; FILE is a file that holds it. A device has one authority:"
-        " joining another one drops what the first one's keys matched, and keeps all that was"
-        " heard.",
+        " joining another deletes the matches with the first one's keys, and keeps everything that"
+        " was heard.",
         "Kết nối với cơ quan y tế bằng dòng kết nối được cấp.\n\n"
         "URL#FINGERPRINT là dòng kết nối; FILE là tệp chứa dòng đó. Mỗi thiết bị chỉ kết nối với"
         " một cơ quan: khi chuyển sang nơi khác, kết quả đối chiếu với khóa của nơi cũ bị xóa, còn"
         " mọi tín hiệu đã thu vẫn được giữ.",
     ),
     "help_run": Text(
-        "Send and record identifiers and check, until stopped.",
+        "Send and record identifiers, and check, until stopped.",
         "Phát, ghi nhận và kiểm tra cho đến khi bị dừng.",
     ),
     "help_status": Text(
@@ -42,8 +42,8 @@ TEXTS: Mapping[str, Text] = {
         "Khai báo kết quả xét nghiệm bằng mã CODE được cấp.",
     ),
     "help_erase": Text(
-        "Delete all that was recorded, the keys and settings.\n\n"
-        "Files in the folder that are not the agent's stay, and are named.",
+        "Delete everything recorded, the keys and settings.\n\n"
+        "Files in the folder that are not the agent's are kept and listed.",
         "Xóa mọi dữ liệu đã ghi nhận, các khóa và cài đặt.\n\n"
         "Những tệp trong thư mục không thuộc chương trình vẫn còn và được liệt kê.",
     ),
@@ -57,7 +57,7 @@ TEXTS: Mapping[str, Text] = {
         "Add what another app or device heard, from FILE.\n\n"
         "FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the"
         " LevelDB folder of Google Play Services; or RaMBLE's database. docs/importing.md says"
-        " what is read of them.",
+        " what is read from each.",
         "Thêm những gì ứng dụng hoặc thiết bị khác đã thu được, từ FILE.\n\n"
         "FILE là JSON Lines, nén gzip hoặc không; agent.db của thiết bị khác; exposure.db của"
         " microG; thư mục LevelDB của Google Play Services; hoặc cơ sở dữ liệu của RaMBLE."
@@ -70,11 +70,11 @@ TEXTS: Mapping[str, Text] = {
     "help_json": Text("Print one JSON object.", "In ra một đối tượng JSON."),
     "help_yes": Text("Do not ask.", "Không hỏi lại."),
     "help_server": Text(
-        "Address of the server now, if it is not where you joined it.",
+        "The server's present address, if it has moved since you joined.",
         "Địa chỉ hiện nay của máy chủ, nếu khác với địa chỉ lúc kết nối.",
     ),
     "help_radio": Text(
-        "Radio to use: auto (if none is named), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT, android"
+        "Radio to use: auto (the default), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT, android"
         " or replay:FILE.",
         "Thiết bị thu phát: auto (nếu không chọn), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT,"
         " android hoặc replay:FILE.",

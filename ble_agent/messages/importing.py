@@ -36,14 +36,14 @@ TEXTS: Mapping[str, Text] = {
         "the app never writes such a duration", "thời lượng mà ứng dụng không bao giờ ghi"
     ),
     "refusal_encoding": Text(
-        "the app writes its rows in another way", "không đúng cách ghi của ứng dụng"
+        "this is not how the app writes its rows", "không đúng cách ghi của ứng dụng"
     ),
     "refusal_reused_address": Text(
-        "the same address sent it before this identifier",
+        "the row belongs to an earlier identifier from the same address",
         "phát từ cùng địa chỉ nhưng trước mã định danh này",
     ),
     "refusal_future": Text(
-        "it is later than this device's clock shows", "muộn hơn giờ trên đồng hồ của thiết bị này"
+        "the time is later than this device's clock", "muộn hơn giờ trên đồng hồ của thiết bị này"
     ),
     "error_log_unknown": Text(
         "this is not a log that truyvet can import: see truyvet agent import --help",
@@ -58,11 +58,11 @@ TEXTS: Mapping[str, Text] = {
         "dòng này không đọc được nên chưa thêm gì: hãy xuất lại dữ liệu từ nơi tạo ra nó",
     ),
     "error_log_damaged": Text(
-        "this is damaged, and nothing was added: copy all of it again",
+        "the log is damaged, so nothing was added: copy all of it again",
         "tệp này bị hỏng nên chưa thêm gì: hãy sao chép lại toàn bộ",
     ),
     "error_log_missing": Text(
-        "this is missing: copy the whole folder, while the phone is switched off",
+        "this file is missing: copy the whole folder, while the phone is switched off",
         "thiếu tệp này: hãy sao chép toàn bộ thư mục khi điện thoại đã tắt",
     ),
     "error_log_own": Text(

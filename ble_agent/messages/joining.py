@@ -16,8 +16,9 @@ TEXTS: Mapping[str, Text] = {
     ),
     "join_question": Text(
         "This device belongs to {region} at {url}. If it joins {new} instead, it forgets which"
-        " keys of that authority matched, and can no longer take back a report made there. All"
-        " that was heard, this device's own keys and its settings are kept. Join the other one?",
+        " of that authority's keys matched, and can no longer take back a report made there."
+        " Everything that was heard, this device's own keys and its settings are kept. Join the new"
+        " authority?",
         "Thiết bị này đang kết nối với khu vực {region} tại {url}. Nếu chuyển sang {new}, kết quả"
         " đối chiếu với khóa của nơi cũ và thông tin cần để thu hồi khai báo ở đó sẽ bị xóa. Mọi"
         " tín hiệu đã thu, khóa và cài đặt của thiết bị vẫn được giữ. Bạn có muốn chuyển không?",
@@ -29,13 +30,13 @@ TEXTS: Mapping[str, Text] = {
         " (https://…#…) mà cơ quan y tế cung cấp",
     ),
     "error_not_joined": Text(
-        "this device has joined no health authority: run truyvet agent join with the line your"
+        "this device has not joined a health authority: run truyvet agent join with the line your"
         " authority gave you",
         "thiết bị này chưa kết nối với cơ quan y tế nào: hãy chạy lệnh truyvet agent join kèm dòng"
         " kết nối mà cơ quan y tế cung cấp",
     ),
     "error_trust": Text(
-        "the server has no key that this device trusts, so nothing of it was used: ask the"
+        "the server has no key that this device trusts, so nothing from it was used: ask the"
         " authority",
         "máy chủ không đưa ra được khóa mà thiết bị tin cậy nên thiết bị không dùng gì của máy chủ"
         " này: hãy hỏi cơ quan y tế",

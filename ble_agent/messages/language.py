@@ -1,4 +1,4 @@
-"""Languages of the agent's texts: the choice of one, and how each writes what is in a text."""
+"""Languages of the agent's texts: the choice of one, and the dates, sizes and paths in texts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def size_text(count: int) -> str:
 
 
 def path_text(path: str | os.PathLike[str]) -> str:
-    """Return a path so that it can be printed anywhere, without codes that a terminal obeys."""
+    """Return a path in a form that any terminal can print, without control characters."""
     text = os.fsencode(path).decode(errors="replace")
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text

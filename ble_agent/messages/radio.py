@@ -15,8 +15,8 @@ TEXTS: Mapping[str, Text] = {
         "không tìm thấy bộ điều hợp Bluetooth: hãy cắm vào hoặc chọn bộ khác bằng --radio",
     ),
     "error_no_service": Text(
-        "the system's Bluetooth service does not run: sudo apt install bluez; sudo systemctl start"
-        " bluetooth",
+        "the system's Bluetooth service is not running: sudo apt install bluez; sudo systemctl"
+        " start bluetooth",
         "dịch vụ Bluetooth của hệ thống không chạy: sudo apt install bluez; sudo systemctl start"
         " bluetooth",
     ),
@@ -92,7 +92,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "its advertisement was removed", "gói quảng bá của bộ điều hợp đã bị gỡ"
     ),
     "guardian_ended": Text(
-        "the process that guards it ended", "tiến trình canh giữ bộ điều hợp đã kết thúc"
+        "its guardian process has ended", "tiến trình canh giữ bộ điều hợp đã kết thúc"
     ),
     "bluetoothd_still_sending": Text(
         "bluetoothd did not stop sending", "bluetoothd không ngừng phát"
@@ -154,7 +154,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "không có bộ điều hợp tại {spec} ({reason}): hãy cắm vào",
     ),
     "transport_permission": Text(
-        "no right to use {spec}: run it as root or give it CAP_NET_ADMIN (for USB: a udev rule)",
+        "no permission to use {spec}: run the agent as root or give it CAP_NET_ADMIN (for USB: add"
+        " a udev rule)",
         "không có quyền dùng {spec}: hãy chạy bằng root hoặc cấp CAP_NET_ADMIN (với USB: thêm luật"
         " udev)",
     ),
@@ -180,7 +181,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     # mgmt
     "kernel_permission": Text(
-        "no right to use the kernel's Bluetooth: run it as root or give it CAP_NET_ADMIN",
+        "no permission to use the kernel's Bluetooth: run the agent as root or give it"
+        " CAP_NET_ADMIN",
         "không có quyền dùng Bluetooth của nhân hệ điều hành: hãy chạy bằng root hoặc cấp"
         " CAP_NET_ADMIN",
     ),
@@ -215,8 +217,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "bluetoothd không thấy bộ điều hợp {adapter}: hãy cắm vào",
     ),
     "bluez_kernel": Text(
-        "{error}; if it goes on refusing to advertise, its kernel does not suit it: update the"
-        " system, or use --radio mgmt",
+        "{error}; if bluetoothd keeps refusing to advertise, it does not work with this kernel:"
+        " update the system, or use --radio mgmt",
         "{error}; nếu vẫn không phát quảng bá được thì nhân hệ điều hành không phù hợp: hãy cập"
         " nhật hệ thống hoặc dùng --radio mgmt",
     ),
@@ -252,7 +254,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "bộ điều hợp đang bị khóa: rfkill unblock bluetooth",
     ),
     "bluetoothd_full": Text(
-        "bluetoothd sends no more advertisements: stop another program that advertises",
+        "bluetoothd accepts no more advertisements: stop another program that advertises",
         "bluetoothd không phát thêm gói quảng bá được: hãy dừng chương trình khác đang phát",
     ),
     "bluetoothd_refused": Text(
@@ -290,7 +292,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "Android cho rằng gói quảng bá quá lớn: hãy dùng máy khác",
     ),
     "android_full": Text(
-        "other apps use all advertisers: stop one of them",
+        "other apps are using every Bluetooth advertising slot: close one of them",
         "các ứng dụng khác đang dùng hết lượt phát: hãy tắt bớt một ứng dụng",
     ),
     "android_twice": Text(
@@ -306,7 +308,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "Android không cho phát quảng bá ({code}): hãy khởi động lại điện thoại",
     ),
     "android_scan": Text(
-        "Android refused to scan ({reason}): wait a minute",
+        "Android refused to scan ({reason}): try again in a minute",
         "Android không cho quét ({reason}): hãy đợi một phút",
     ),
     # recordings
@@ -340,7 +342,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     "capture_damaged": Text("{path} is damaged: record it again", "{path} bị hỏng: hãy ghi lại"),
     "capture_time": Text(
-        "{path} holds a time outside the protocol: record it again",
+        "{path} contains a time outside the protocol's range: record it again",
         "{path} chứa thời điểm ngoài phạm vi của giao thức: hãy ghi lại",
     ),
     # opening
@@ -351,12 +353,12 @@ RADIO_TEXTS: Mapping[str, Text] = {
     "none_opens": Text("no radio can be used:{failures}", "không dùng được loại nào:{failures}"),
     # the virtual air
     "air_port": Text(
-        "cannot serve on {host}, port {port} ({reason}): choose another",
+        "cannot serve on {host}, port {port} ({reason}): choose another port",
         "không mở được cổng {port} tại {host} ({reason}): hãy chọn cổng khác",
     ),
     # self-test
     "test_sends": Text(
-        "The adapter sends identifiers, each with an address of its own",
+        "The adapter sends identifiers, each with its own address",
         "Bộ điều hợp phát được mã định danh, mỗi mã kèm một địa chỉ riêng",
     ),
     "test_listens": Text("The adapter listens", "Bộ điều hợp thu được tín hiệu"),
@@ -364,7 +366,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "The adapter stops sending when asked to", "Bộ điều hợp ngừng phát khi được yêu cầu"
     ),
     "test_passed": Text("{what}.", "{what}."),
-    "test_failed": Text("{what}: no, {fault}.", "{what}: không, {fault}."),
+    "test_failed": Text("Failed: {what} ({fault}).", "{what}: không, {fault}."),
     "test_heard": Text(
         "Packets heard nearby: {identifiers} with identifiers, {others} others.",
         "Số gói tin thu được ở gần: {identifiers} có mã định danh, {others} gói khác.",
@@ -374,18 +376,18 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "Bản ghi có {count} gói mang mã định danh.",
     ),
     "test_old_kernel": Text(
-        "The kernel is too old to report every packet (5.10 does): distances are less sure.",
+        "The kernel is too old to report every packet (5.10 does), so distances are less accurate.",
         "Nhân hệ điều hành quá cũ nên không báo mọi gói tin (cần 5.10): khoảng cách kém chính xác"
         " hơn.",
     ),
     "test_between": Text(
-        "It can listen only between two identifiers, every 10 to 20 minutes, or the kernel would"
-        " link them: use --radio mgmt, if it is allowed.",
+        "The adapter can listen only between two identifiers, every 10 to 20 minutes, or the kernel"
+        " would link them: use --radio mgmt if you are allowed to.",
         "Bộ điều hợp này chỉ có thể thu vào lúc đổi mã, 10 đến 20 phút một lần, nếu không nhân hệ"
         " điều hành sẽ làm lộ mối liên hệ giữa các mã: hãy dùng --radio mgmt nếu được phép.",
     ),
     "test_one_packet": Text(
-        "Only one packet of each device is heard in a scan, so distances are less sure: run"
+        "Only one packet per device is heard in each scan, so distances are less accurate: run"
         " bluetoothd with --experimental.",
         "Mỗi lần thu chỉ nhận được một gói của mỗi thiết bị nên khoảng cách kém chính xác hơn: hãy"
         " chạy bluetoothd với --experimental.",
@@ -398,7 +400,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "đúng từng byte, đo được cường độ mọi gói tin, thu mà không phát",
     ),
     "chosen_bluez": Text(
-        "shares the adapter with other programs and needs no special right",
+        "shares the adapter with other programs and needs no special permission",
         "dùng chung bộ điều hợp với chương trình khác và không cần quyền đặc biệt",
     ),
     "chosen_android": Text("the only one on Android", "loại duy nhất trên Android"),
@@ -413,7 +415,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "đang gỡ các bộ theo dõi quảng bá khiến bộ điều hợp không phát được",
     ),
     "log_no_monitors": Text(
-        "bluetoothd has no monitors; one packet per device and scan is heard",
+        "bluetoothd offers no advertisement monitors: only one packet per device is heard in each"
+        " scan",
         "bluetoothd không có bộ theo dõi; mỗi lần thu chỉ nhận một gói của mỗi thiết bị",
     ),
     "log_using_radio": Text("using the radio {radio}", "đang dùng {radio}"),

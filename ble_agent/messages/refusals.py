@@ -9,7 +9,7 @@ __all__ = ["not_possible", "refused"]
 
 
 def refused(code: str) -> ServerRefused:
-    """Return the error for something that a server answered, or failed to prove."""
+    """Return the error for a server's refusal, or for an answer that cannot be used."""
     return ServerRefused(code, say(f"error_{code}", "en"))
 
 

@@ -10,31 +10,31 @@ __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
     "report_question": Text(
-        "This sends this device's keys of {count} days ({first} to {last}) to {url}. With them,"
-        " other people's devices find out by themselves whether they were near yours. Your name"
-        " and the places where you were are not sent. Send the keys?",
+        "This device's keys for {count} days ({first} to {last}) will be sent to {url}. Other"
+        " people's devices use them to find out for themselves whether they were near yours. Your"
+        " name and the places where you were are not sent. Send the keys?",
         "Thao tác này gửi khóa của {count} ngày (từ {first} đến {last}) tới {url}. Nhờ đó, thiết bị"
         " của người khác có thể tự kiểm tra xem đã từng ở gần thiết bị của bạn hay chưa. Tên của"
         " bạn và những nơi bạn đã đến sẽ không bị gửi đi. Bạn có đồng ý gửi các khóa này không?",
-        one="This sends this device's keys of 1 day ({first}) to {url}. With them, other people's"
-        " devices find out by themselves whether they were near yours. Your name and the places"
-        " where you were are not sent. Send the keys?",
+        one="This device's keys for 1 day ({first}) will be sent to {url}. Other people's devices"
+        " use them to find out for themselves whether they were near yours. Your name and the"
+        " places where you were are not sent. Send the keys?",
     ),
     "reported": Text(
-        "Thank you. The server has accepted this device's keys of {count} days. Today's key is"
+        "Thank you. The server has accepted this device's keys for {count} days. Today's key is"
         " published only after it has expired.",
         "Cảm ơn bạn. Máy chủ đã nhận khóa của {count} ngày. Khóa của hôm nay chỉ được công bố sau"
         " khi hết hạn.",
-        one="Thank you. The server has accepted this device's keys of 1 day. Today's key is"
+        one="Thank you. The server has accepted this device's keys for 1 day. Today's key is"
         " published only after it has expired.",
     ),
     "taken_back": Text(
-        "This device's keys of {count} days were taken back, because the test was negative. The"
-        " devices that were near withdraw their warnings after their next check.",
+        "This device's keys for {count} days were taken back, because the test was negative."
+        " Devices that were near yours withdraw their warnings after their next check.",
         "Đã thu hồi khóa của {count} ngày vì kết quả xét nghiệm là âm tính. Thiết bị của những"
         " người từng ở gần bạn sẽ bỏ cảnh báo sau lần kiểm tra tới.",
-        one="This device's keys of 1 day were taken back, because the test was negative. The"
-        " devices that were near withdraw their warnings after their next check.",
+        one="This device's keys for 1 day were taken back, because the test was negative. Devices"
+        " that were near yours withdraw their warnings after their next check.",
     ),
     "error_no_keys": Text(
         "this device has sent nothing in the last 14 days, so there is nothing to report",
@@ -45,7 +45,7 @@ TEXTS: Mapping[str, Text] = {
         "mã đã hết hạn: hãy xin cơ quan y tế cấp mã mới",
     ),
     "error_code_used": Text(
-        "the code was used already: ask the authority for a new one",
+        "the code has already been used: ask the authority for a new one",
         "mã đã được sử dụng: hãy xin cơ quan y tế cấp mã mới",
     ),
     "error_code_unknown": Text(
@@ -57,7 +57,7 @@ TEXTS: Mapping[str, Text] = {
         "mã thuộc loại xét nghiệm không thể khai báo: hãy hỏi cơ quan y tế",
     ),
     "error_token_expired": Text(
-        "too much time has passed since the code was entered: ask the authority for a new one",
+        "too much time has passed since the code was entered: ask the authority for a new code",
         "đã quá lâu kể từ khi nhập mã: hãy xin cơ quan y tế cấp mã mới",
     ),
     "error_keys_refused": Text(

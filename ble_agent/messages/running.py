@@ -14,7 +14,8 @@ TEXTS: Mapping[str, Text] = {
         "{fault}; nothing is sent until then", "{fault}; tạm ngừng phát tín hiệu cho đến lúc đó"
     ),
     "log_writing_again": Text(
-        "the disk can be written again", "đã ghi lại được vào đĩa, tiếp tục hoạt động bình thường"
+        "the disk can be written to again",
+        "đã ghi lại được vào đĩa, tiếp tục hoạt động bình thường",
     ),
     "log_unwritten": Text(
         "{fault}; what was heard is kept in memory until then",
@@ -32,7 +33,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "log_not_joined": Text("nothing is checked yet: {fault}", "chưa kiểm tra được gì: {fault}"),
     "log_notify_failed": Text(
-        "the command of notify_command failed or took too long: try it in a terminal",
+        "the command in notify_command failed or took too long: try it in a terminal",
         "lệnh trong notify_command bị lỗi hoặc chạy quá lâu: hãy thử lệnh đó trong terminal",
     ),
     "log_desktop_failed": Text(

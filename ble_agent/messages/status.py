@@ -35,16 +35,16 @@ TEXTS: Mapping[str, Text] = {
         "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
     ),
     "status_keys": Text(
-        "This device keeps its own keys of {count} days.",
+        "Own keys stored on this device: {count} days",
         "Khóa của thiết bị đang lưu: {count} ngày",
-        one="This device keeps its own key of 1 day.",
+        one="Own keys stored on this device: 1 day",
     ),
     "status_heard": Text(
         "Identifiers heard on {date}: {count}", "Số mã định danh thu được ngày {date}: {count}"
     ),
     "status_clock": Text(
-        "The clock shows an earlier time than before. What is heard now will not be compared: set"
-        " the clock.",
+        "The clock shows an earlier time than before, so what is heard now will not be compared"
+        " with published keys: set the clock.",
         "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì thu được lúc này sẽ không được đối"
         " chiếu: hãy chỉnh lại đồng hồ.",
     ),
@@ -55,14 +55,14 @@ TEXTS: Mapping[str, Text] = {
     "status_clock_right": Text("The clock is right.", "Đồng hồ chạy đúng."),
     "status_disk": Text("Free space: {free}", "Dung lượng còn trống: {free}"),
     "status_disk_full": Text(
-        "Only {free} are free: make room. While the disk is full, nothing is sent, and what is"
-        " heard stays in memory. What is recorded is kept.",
+        "Only {free} is free: make room. While the disk is full, nothing is sent, and what is heard"
+        " stays in memory. What was already recorded is kept.",
         "Chỉ còn trống {free}: hãy giải phóng dung lượng. Khi đĩa đầy, thiết bị không phát tín hiệu"
         " và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
     ),
     "status_disk_failing": Text(
-        "The disk cannot be written: check or replace the card. Until then nothing is sent, and"
-        " what is heard stays in memory. What is recorded is kept.",
+        "The disk cannot be written to: check or replace the card. Until then nothing is sent, and"
+        " what is heard stays in memory. What was already recorded is kept.",
         "Không ghi được vào đĩa: hãy kiểm tra hoặc thay thẻ nhớ. Trong lúc đó thiết bị không phát"
         " tín hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
     ),
@@ -72,9 +72,9 @@ TEXTS: Mapping[str, Text] = {
         "Chưa dùng Bluetooth lần nào. Hãy thử bằng lệnh: truyvet agent self-test",
     ),
     "status_dropped": Text(
-        "Too much was sent nearby at once: {count} signals were left out.",
+        "Too many signals nearby at once: {count} were left out.",
         "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",
-        one="Too much was sent nearby at once: 1 signal was left out.",
+        one="Too many signals nearby at once: 1 was left out.",
     ),
 }
 """The texts by name."""

@@ -27,7 +27,7 @@ TEXTS: Mapping[str, Text] = {
         "máy chủ đang được bảo trì: hãy thử lại sau một giờ",
     ),
     "error_too_many_requests": Text(
-        "the server has too much to do: try again in a few minutes",
+        "the server is overloaded: try again in a few minutes",
         "máy chủ đang quá tải: hãy thử lại sau vài phút",
     ),
     "error_answer": Text(
@@ -39,12 +39,12 @@ TEXTS: Mapping[str, Text] = {
         "máy chủ gặp lỗi: hãy thử lại sau hoặc báo cho cơ quan y tế",
     ),
     "error_not_found": Text(
-        "there is no such service at this address: check the line you joined by",
+        "there is no such service at this address: check the join line that you used",
         "địa chỉ này không có dịch vụ cần tìm: hãy kiểm tra lại dòng kết nối đã dùng",
     ),
     "error_redirected": Text(
-        "the server sends this device to another address: join by that one if the authority"
-        " confirms it",
+        "the server sends this device to another address: join at that address only if the"
+        " authority confirms it",
         "máy chủ chuyển thiết bị sang địa chỉ khác: chỉ kết nối với địa chỉ đó nếu cơ quan y tế xác"
         " nhận",
     ),
@@ -53,7 +53,7 @@ TEXTS: Mapping[str, Text] = {
         "câu trả lời của máy chủ quá lớn nên không được đọc: hãy báo cho cơ quan y tế",
     ),
     "error_batch": Text(
-        "a key file of the server is damaged or wrongly signed and was not used: inform the"
+        "a key file from the server is damaged or wrongly signed, so it was not used: inform the"
         " authority",
         "một tệp khóa của máy chủ bị hỏng hoặc chữ ký không đúng nên không được sử dụng: hãy báo"
         " cho cơ quan y tế",

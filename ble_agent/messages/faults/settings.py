@@ -29,11 +29,11 @@ TEXTS: Mapping[str, Text] = {
     ),
     "setting_range": Text("must be {least} to {most}", "phải từ {least} đến {most}"),
     "setting_gaps": Text(
-        "must be at least 60, and most_scan_gap_seconds no less and at most 540",
+        "must be at least 60, and most_scan_gap_seconds no shorter and at most 540",
         "phải từ 60 trở lên; most_scan_gap_seconds không nhỏ hơn và tối đa là 540",
     ),
     "setting_not_toml": Text(
-        "this is not TOML, {fault}", "tệp không đúng định dạng TOML ({fault})"
+        "this is not TOML ({fault})", "tệp không đúng định dạng TOML ({fault})"
     ),
     "toml_place": Text("at line {line}, column {column}", "ở dòng {line}, cột {column}"),
     "toml_end": Text("at the end of the document", "ở cuối tệp"),

@@ -10,15 +10,15 @@ __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
     "error_store_busy": Text(
-        "another process uses this device's database: stop it, or try again",
+        "another process is using this device's database: stop it, or try again",
         "cơ sở dữ liệu đang được chương trình khác sử dụng: hãy dừng nó hoặc thử lại",
     ),
     "error_store_full": Text(
-        "the disk is full or cannot be written: free some space, nothing was lost",
+        "the disk is full or cannot be written to: free some space (nothing was lost)",
         "đĩa đã đầy hoặc không ghi được: hãy giải phóng dung lượng, dữ liệu cũ không bị mất",
     ),
     "error_store_read_only": Text(
-        "the disk can only be read: check or replace it, or mount it for writing",
+        "the disk is read-only: check or replace it, or mount it for writing",
         "đĩa chỉ cho phép đọc: hãy kiểm tra hoặc thay thẻ nhớ, hoặc gắn lại đĩa ở chế độ ghi",
     ),
     "error_store_damaged": Text(
@@ -26,8 +26,8 @@ TEXTS: Mapping[str, Text] = {
         "tệp này không phải là cơ sở dữ liệu hoặc đã bị hỏng: hãy khôi phục từ bản sao lưu",
     ),
     "error_store_sealed": Text(
-        "the key to this device's secrets is missing or wrong: restore it from a copy, or give the"
-        " service's credential agent-key",
+        "the key to this device's secrets is missing or wrong: restore it from a copy, or provide"
+        " the service's credential agent-key",
         "thiếu hoặc sai khóa để mở dữ liệu của thiết bị: hãy khôi phục tệp này từ bản sao lưu hoặc"
         " dùng credential agent-key của dịch vụ",
     ),

@@ -550,7 +550,7 @@ async def test_a_disk_that_fails_keeps_the_loop_going_and_loses_nothing_stored(
     assert on_air == []
     assert "nothing is sent until then" in caplog.text
     assert "kept in memory until then" in caplog.text
-    assert caplog.text.count("the disk can be written again") == 1
+    assert caplog.text.count("the disk can be written to again") == 1
 
 
 async def test_a_start_without_a_disk_is_mended_within_six_minutes_of_one(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def start_badly(agent: AgentProcess, radio: str) -> None:
 
 def mended(agent: AgentProcess, mend: Callable[[], None]) -> None:
     mend()
-    wait(lambda: "the disk can be written again" in agent.log(), agent.log)
+    wait(lambda: "the disk can be written to again" in agent.log(), agent.log)
 
 
 def heard(agent: AgentProcess, folder: Path) -> list[int]:

@@ -56,8 +56,8 @@ def test_nothing_works_before_joining_and_says_so(agent: AgentProcess, server: F
         assert "hãy chạy truyvet agent join trước" in agent.refusal(*command, lang="vi")
         assert not agent.home.exists()
     agent.command("import", "/dev/null")
-    assert "joined no health authority" in agent.refusal("check")
-    assert "joined no health authority" in agent.refusal("report", "1", "--yes")
+    assert "not joined a health authority" in agent.refusal("check")
+    assert "not joined a health authority" in agent.refusal("report", "1", "--yes")
 
 
 def test_joining_takes_the_line_or_a_file_with_it(
@@ -84,7 +84,7 @@ def test_joining_another_authority_asks_first_and_says_what_goes(
         REPORT.set(db, {"reported_at": int(NOW)})
     assert agent.answer("join", server.line)["region"] == "VN"
     with fake_server() as other:
-        for lang, words in (("en", "All that was heard"), ("vi", "Mọi tín hiệu đã thu")):
+        for lang, words in (("en", "Everything that was heard"), ("vi", "Mọi tín hiệu đã thu")):
             asked = agent.command("join", other.line, "--json", lang=lang)
             assert asked.returncode == 1
             assert asked.stdout == ""

@@ -97,7 +97,7 @@ REFUSED = {
     "index is huge": ("/exports/VN/index.txt", gives(200, HUGE), "too large"),
     "index is missing": ("/exports/VN/index.txt", gives(404, b""), "no such service"),
     "maintenance": ("/exports/VN/index.txt", gives(503, b""), "being maintained"),
-    "too many": ("/exports/VN/index.txt", gives(429, b""), "too much to do"),
+    "too many": ("/exports/VN/index.txt", gives(429, b""), "is overloaded"),
     "broken": ("/exports/VN/index.txt", gives(500, HUGE), "too large"),
     "broken, short": ("/exports/VN/index.txt", gives(500, b"{"), "has a fault"),
     "a commanding error": (

@@ -43,7 +43,7 @@ def test_joining_pins_the_fingerprint_and_survives_a_restart(
     db: Database, server: FakeServer
 ) -> None:
     assert find_membership(db) is None
-    with pytest.raises(NotPossible, match="joined no health authority"):
+    with pytest.raises(NotPossible, match="not joined a health authority"):
         load_membership(db)
     membership = joined(db, server)
     assert load_membership(db) == membership

@@ -127,7 +127,7 @@ def test_a_code_is_refused_in_one_line_of_the_owners_language(
     send(binh, NOON)
     assert "check each letter" in an.refusal("report", "00000000", "--yes")
     assert an.answer("report", code, "--yes") == {"reported_keys": 1}
-    assert "used already" in binh.refusal("report", code, "--yes")
+    assert "already been used" in binh.refusal("report", code, "--yes")
     assert "đã được sử dụng" in binh.refusal("report", code, "--yes", lang="vi")
     late = server.issue()
     server.stop()
@@ -145,7 +145,7 @@ def test_without_consent_nothing_is_sent(
     code = shared.issue()
     done = an.command("report", code)
     assert done.returncode == 1
-    assert "keys of 1 day (23 March 2027)" in done.stderr
+    assert "keys for 1 day (23 March 2027)" in done.stderr
     assert an.answer("report", code, "--yes") == {"reported_keys": 1}
 
 
@@ -176,7 +176,7 @@ def test_a_report_that_broke_off_goes_on_with_the_same_code(
                 report(db, client, clock, code)
         assert report(db, client, clock, code) == (1, False)
         assert REPORT.get(db)["revision_token"]
-        with pytest.raises(ServerRefused, match="used already"):
+        with pytest.raises(ServerRefused, match="already been used"):
             report(db, client, clock, code)
         # The keys of today may be sent again, with the revision token kept from the first time.
         assert report(db, client, clock, shared.issue()) == (1, False)

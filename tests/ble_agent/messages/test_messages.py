@@ -145,7 +145,7 @@ def test_one_thing_is_counted_as_one() -> None:
     assert say("ago_minutes", "en", count=2) == "2 minutes ago"
     assert say("ago_minutes", "vi", count=1) == "1 phút trước"
     asked = say("report_question", "en", count=1, first="30 November 2026", last="-", url="-")
-    assert "keys of 1 day (30 November 2026)" in asked
+    assert "keys for 1 day (30 November 2026)" in asked
 
 
 def test_a_size_is_written_in_the_unit_that_fits() -> None:

@@ -126,7 +126,7 @@ async def test_what_keeps_the_better_from_opening_is_said(caplog: pytest.LogCapt
         assert auto.name == "auto (bluez)"
         findings = await auto.self_test()
     assert [finding.text.en for finding in findings] == [
-        "Chosen: bluez (shares the adapter with other programs and needs no special right).",
+        "Chosen: bluez (shares the adapter with other programs and needs no special permission).",
         "Not mgmt: no right.",
         "it works",
     ]

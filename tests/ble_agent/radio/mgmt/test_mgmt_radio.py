@@ -430,7 +430,7 @@ async def test_a_guardian_that_cannot_do_one_thing_does_the_other() -> None:
         die(radio)
         await until(lambda: not kernel.monitors)
         # Nothing was removed under the radio, so it learns from the guardian's end.
-        with pytest.raises(RadioError, match="the process that guards it ended"):
+        with pytest.raises(RadioError, match="its guardian process has ended"):
             await scan
 
 
@@ -470,7 +470,7 @@ async def test_without_its_guardian_nothing_is_sent() -> None:
     async with opened(kernel, ManualClock(START)) as radio:
         os.kill(guardian_of(radio).pid, signal.SIGKILL)
         await until(lambda: guardian_of(radio).has_ended)
-        with pytest.raises(RadioError, match="guards it"):
+        with pytest.raises(RadioError, match="its guardian process"):
             await radio.rotate(random_advertisement())
         assert kernel.advertising == {}
 
@@ -495,7 +495,7 @@ async def test_the_end_of_its_guardian_is_noticed_at_once() -> None:
         resting = asyncio.create_task(radio.rest(300.0))
         await until(lambda: sleepers(radio) > 0)
         os.kill(guardian_of(radio).pid, signal.SIGKILL)
-        with pytest.raises(RadioError, match="guards it"):
+        with pytest.raises(RadioError, match="its guardian process"):
             await asyncio.wait_for(resting, 20)
     assert not kernel.advertising
 
