@@ -97,19 +97,19 @@ def main() -> None:
         _say_what_hides(error)
         extra = next((_EXTRAS[word] for word in sys.argv[1:] if word in _EXTRAS), None)
         library = (error.name or "").partition(".")[0]
-        # A missing module of our own is a fault of the program, so its traceback is shown.
+        # A missing module of our own is a bug in the program, so its traceback is shown.
         if extra is None or library in {"", *OWN_PACKAGES}:
             raise
         click.echo(f"truyvet: {MissingExtra(library, extra=extra)}", err=True)
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of our output, such as `head`, went away; that is not a fault.
+        # The reader of our output, such as `head`, went away; that is not an error.
         sys.stderr.close()
         sys.exit(0)
 
 
 def _say_what_hides(error: ModuleNotFoundError) -> None:
-    """Exit with one line if another file is imported instead of a package of ours."""
+    """Exit with one line if another file is imported in place of our package."""
     package = (error.name or "").partition(".")[0]
     if package in OWN_PACKAGES and (file := hiding_file(package)):
         click.echo(

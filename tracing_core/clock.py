@@ -28,7 +28,7 @@ class Clock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary moment. They never jump, and go on during suspend."""
+        """Return seconds since an arbitrary moment. They never jump, and count during suspend."""
         return time.clock_gettime(_MONOTONIC_CLOCK)
 
     async def sleep(self, seconds: float) -> None:
@@ -102,16 +102,16 @@ class ManualClock(Clock):
         return self._now
 
     def monotonic(self) -> float:
-        """Return the seconds passed by `advance`; `jump` does not count."""
+        """Return the seconds that `advance` has added; `jump` adds none."""
         return self._monotonic
 
     @property
     def sleepers(self) -> int:
-        """Number of tasks that wait for this clock."""
+        """Number of tasks that are waiting for this clock."""
         return sum(not future.done() for _, _, future in self._sleepers)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until `advance` has passed that many seconds."""
+        """Wait until `advance` has added that many seconds."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return

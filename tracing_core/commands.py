@@ -10,8 +10,8 @@ Use `Group`, `Command` and `Option` in place of click's, and give their help as 
     def status(json: bool) -> None: ...
 
 The language is that of ``--lang`` anywhere on the command line, else of ``TRUYVET_LANG``, else of
-the locale; inside a command, `language_of` returns it. A help that is a plain string stays English.
-Usage errors of every command below a `Group` are translated, whatever class it has.
+the locale; inside a command, `language_of` returns it. Help given as a plain string stays
+English. Usage errors of every command below a `Group` are translated, whatever the command's class.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _EXTRAS = (
 )
 _USAGE, _ERROR, _HINT = "Cách dùng:", "Lỗi: ", "Gõ '{command} {option}' để xem hướng dẫn."
 
-# The sentences of click 8.2 to 8.5; one that none of these fits stays English.
+# The messages of click 8.2 to 8.5; a message that matches none of these stays English.
 _SENTENCES = tuple(
     (re.compile(english, re.DOTALL), vietnamese)
     for english, vietnamese in (
@@ -93,7 +93,7 @@ def language_of(ctx: click.Context | None = None) -> str:
 
 
 def _named_language(arguments: Sequence[str]) -> str | None:
-    """Return the language that ``--lang`` names; it is looked for, since help is shown first."""
+    """Return the language that ``--lang`` names; searched for here, since help is shown first."""
     for word, following in itertools.pairwise([*arguments, ""]):
         if word == "--":
             return None
@@ -118,7 +118,7 @@ def _translated(message: str) -> str:
 
 
 def _of_part(part: str) -> str:
-    # What click puts behind a missing argument is a sentence of its own.
+    # What click adds after a missing argument is a separate sentence.
     return f" {_translated(part[1:])}" if part.startswith(" ") else part
 
 
@@ -203,7 +203,7 @@ class Option(click.Option):
         record = super().get_help_record(ctx)
         if record is None or self._text is None or language_of(ctx) != "vi":
             return record
-        # What click puts behind the help, such as the default, stays.
+        # What click adds after the help, such as the default, stays.
         return record[0], self._text.vi + record[1].removeprefix(self._text.en)
 
 

@@ -14,24 +14,24 @@
     │  ├─ MalformedExport             truncated, lying about its sizes, or not protobuf
     │  └─ InvalidSignature            raised by verification, which never returns False
     ├─ TrustError                     a document of the server that no pinned key signed
-    │  └─ InvalidJoinLine             an address, or a line to join by, that cannot be one
+    │  └─ InvalidJoinLine             an address or join line that a device may not use
     ├─ StoreError                     a database or folder; .path says which
     │  ├─ StoreBusy
     │  ├─ StoreFull
-    │  │  └─ StoreReadOnly            the whole file system can only be read
+    │  │  └─ StoreReadOnly            the whole file system is read-only
     │  ├─ StoreDamaged
     │  ├─ StoreSealed                the key to its secrets is missing or wrong
     │  └─ SchemaMismatch              written by a newer version of the program
     ├─ RadioError                     .reason says what is wrong with the adapter
-    ├─ NotPossible                    a command in the wrong state; .code is the word for it
+    ├─ NotPossible                    a command in the wrong state; .code names the reason
     ├─ ServerError                    the key server, seen from a device
     │  ├─ ServerUnreachable
     │  └─ ServerRefused               .code is the server's machine-readable word
     ├─ PublishRejected                an upload, seen from the server; .code goes to the client
     └─ MissingExtra (ImportError)     a library of an extra that is not installed
 
-The text of each is one line: the cause, then what to do. Commands print it and exit with 1.
-No text holds a key, an identifier or an address.
+The text of each error is one line: the cause, then what to do. Commands print this line and exit
+with 1. No text contains a key, an identifier or an address.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class InvalidInterval(InvalidValue):
 
 
 class AdvertisementFault(enum.Enum):
-    """The rule that received advertising data broke."""
+    """Why received data is not an Exposure Notification advertisement."""
 
     TRUNCATED = "a structure ends after the data"
     NO_SERVICE_DATA = "no Service Data for 0xFD6F"
@@ -131,7 +131,7 @@ class InvalidLog(InvalidValue):
     message
         What is wrong and what to do.
     fault
-        The same for programs; None where no program needs it.
+        The kind of fault, for programs; None where no program needs it.
     path
         The file or folder; "" if unknown.
     line
@@ -178,7 +178,7 @@ class UnsupportedHeader(ExportFileError):
 
 
 class MalformedExport(ExportFileError):
-    """The file is truncated, lies about its sizes, or holds values outside the protocol."""
+    """The file is truncated, lies about its sizes, or contains values outside the protocol."""
 
 
 class InvalidSignature(ExportFileError):
@@ -210,15 +210,15 @@ class StoreError(TracingError):
 
 
 class StoreBusy(StoreError):
-    """Another process has held the database for longer than we wait."""
+    """Another process kept the database locked for too long."""
 
 
 class StoreFull(StoreError):
-    """The disk is full or cannot be written."""
+    """The disk is full or cannot be written to."""
 
 
 class StoreReadOnly(StoreFull):
-    """The file system can only be read; that of a worn-out card becomes so."""
+    """The file system is read-only; a worn-out card's becomes read-only by itself."""
 
 
 class StoreDamaged(StoreError):
@@ -305,9 +305,9 @@ class PublishRejected(TracingError):
     Parameters
     ----------
     code
-        The stable word that goes to the client, of Google's list (``bad_request``, …).
+        The stable word that goes to the client, from Google's list (``bad_request``, …).
     message
-        What is wrong, for the person who wrote the client; it holds no key.
+        What is wrong, for the person who wrote the client; it contains no key.
     status
         The HTTP status to answer with.
     """
@@ -326,7 +326,7 @@ class MissingExtra(TracingError, ImportError):
     library
         The library's name.
     extra
-        The extra of this distribution that brings it.
+        The extra of this distribution that installs the library.
     """
 
     def __init__(self, library: str, *, extra: str) -> None:

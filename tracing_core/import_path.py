@@ -1,7 +1,7 @@
-"""The project's own packages on the import path, and modules of other people that hide them.
+"""The project's own packages on the import path, and other modules that hide them.
 
-The packages have plain names: ``server`` and ``matcher``. A folder on the path that holds a
-``server.py`` of the user's own hides ours if it comes first. The commands move such folders behind
+The packages have plain names: ``server`` and ``matcher``. If a folder with a ``server.py`` of the
+user's own comes first on the path, it hides our package. The commands move such folders behind
 ours. A library must leave its user's path alone, so `import truyvet` only checks.
 """
 
@@ -21,10 +21,10 @@ _FOLDER = Path(__file__).resolve().parents[1]
 
 
 def put_own_packages_first() -> None:
-    """Move the folders that hide a package of ours behind the folder that ours are in.
+    """Move the folders that hide our packages behind the folder that contains ours.
 
     Processes that `multiprocessing` starts inherit the order. An editable installation may find
-    our packages by a hook instead of a folder on the path; their folder is then added.
+    our packages through a hook instead of a folder on the path; their folder is then added.
     """
     if not (_FOLDER / "server" / "__init__.py").is_file():
         return  # each package is somewhere else, and only the hook knows where
@@ -38,7 +38,7 @@ def put_own_packages_first() -> None:
 
 
 def hiding_file(package: str) -> str | None:
-    """Return the file that is imported instead of a package of ours; None if ours is."""
+    """Return the file that is imported in place of our package; None if ours is imported."""
     own = _FOLDER / package / "__init__.py"
     if not own.is_file():
         return None

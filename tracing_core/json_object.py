@@ -1,7 +1,7 @@
 """Reader of JSON objects from outside: each value is checked, each error names the field.
 
-Every function takes a name, which begins the text of its error; a nested reader hands on a longer
-one, such as ``keys[1].rollingPeriod``.
+Every function takes a name, with which its error begins; a nested reader passes on a longer name,
+such as ``keys[1].rollingPeriod``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 
 _Word = TypeVar("_Word", bound=enum.Enum)
 
-# Terminals obey these, and they may turn a text round. A line break is not among them.
+# Terminals obey these characters, and some reverse a text. Line breaks are not among them.
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -47,7 +47,7 @@ def parse_json(data: bytes | str) -> Any:
     Raises
     ------
     ValueError, RecursionError
-        When it is not JSON, or too deep for the parser.
+        When the text is not JSON, or is nested too deep for the parser.
     """
     # `json.loads` would take bytes in UTF-16 and UTF-32 too.
     text = data if isinstance(data, str) else data.decode()
@@ -65,7 +65,7 @@ def read_object(value: Any, name: str) -> dict[str, Any]:
     Raises
     ------
     InvalidValue
-        When it is not.
+        When the value is not an object.
     """
     if not isinstance(value, dict):
         raise InvalidValue(f"{name} must be a JSON object")
@@ -80,7 +80,7 @@ def check_known(
     Raises
     ------
     InvalidValue
-        When it has another.
+        When the object has another field.
     """
     unknown = fields.keys() - known
     if unknown:
@@ -93,7 +93,7 @@ def read_array(value: Any, name: str) -> list[Any]:
     Raises
     ------
     InvalidValue
-        When it is not.
+        When the value is not an array.
     """
     if not isinstance(value, list):
         raise InvalidValue(f"{name} must be a JSON array")
@@ -106,7 +106,7 @@ def read_integer(value: Any, name: str, least: int, most: int) -> int:
     Raises
     ------
     InvalidValue
-        When it is not; true and 1.0 are not either.
+        When the value is not a whole number (true and 1.0 are not), or is out of bounds.
     """
     if type(value) is not int or not least <= value <= most:
         raise InvalidValue(f"{name} must be a whole number from {least} to {most}")
@@ -119,7 +119,7 @@ def read_number(value: Any, name: str, least: float, most: float = sys.float_inf
     Raises
     ------
     InvalidValue
-        When it is not.
+        When the value is not a finite number, or is out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidValue(f"{name} must be a number")
@@ -135,7 +135,7 @@ def read_text(value: Any, name: str, longest: int) -> str:
     Raises
     ------
     InvalidValue
-        When it is not, is too long, or holds control characters.
+        When the value is not text, is too long, or contains control characters.
     """
     if not isinstance(value, str) or len(value) > longest or _CONTROL.search(value):
         raise InvalidValue(f"{name} must be plain text of at most {longest} letters")
@@ -150,7 +150,7 @@ def read_name(value: Any, name: str, longest: int = 100) -> str:
     Raises
     ------
     InvalidValue
-        When it is not, or is too long.
+        When the value is not one such line, or is too long.
     """
     text = read_text(value, name, longest)
     if not text or "\n" in text:
@@ -164,7 +164,7 @@ def read_line(value: Any, name: str, longest: int) -> str:
     Raises
     ------
     InvalidValue
-        When it is not, or is too long.
+        When the value is not one such line, or is too long.
     """
     # Terminals obey control characters.
     if not isinstance(value, str) or len(value) > longest or not value.isprintable():
@@ -187,7 +187,7 @@ def read_word(value: Any, name: str, kind: type[_Word]) -> _Word:
 
 
 class JSONObject:
-    """An object whose fields are read one by one; a field that is missing is an error.
+    """An object whose fields are read one by one; a missing field is an error.
 
     Parameters
     ----------

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 __all__ = ["LANGUAGES", "Text", "default_language"]
 
 LANGUAGES = ("vi", "en")
-"""The languages there are texts in."""
+"""The languages that texts exist in."""
 
-# A setting of ours goes before the locale, whose variables stand in their order.
+# Our own setting comes before the locale, whose variables are in order of precedence.
 _VARIABLES = ("TRUYVET_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -22,7 +22,7 @@ class Text:
     en: str
     vi: str
     one: str = ""
-    """English for a ``count`` of 1; "" if it is the same."""
+    """English for a ``count`` of 1; "" if the same as `en`."""
 
     def filled(self, language: str, **values: object) -> str:
         """Return the text in a language, with its placeholders filled."""
@@ -31,7 +31,7 @@ class Text:
         return self.in_(language).format(**values)
 
     def in_(self, language: str) -> str:
-        """Return the text in a language as it stands, for texts without placeholders."""
+        """Return the text in a language unchanged, for texts without placeholders."""
         return self.vi if language == "vi" else self.en
 
 

@@ -1,4 +1,4 @@
-"""Bluetooth contact tracing: match logs of sightings with published keys, and weigh what matched.
+"""Bluetooth contact tracing: match logs of sightings with published keys, and weigh the matches.
 
 >>> import truyvet
 >>> result = truyvet.match([], [truyvet.ExportFile(0, 600, "VN", keys=[])])
@@ -8,8 +8,8 @@
 A log is a path, a DataFrame, an Arrow table, or `Sighting` objects; key files are paths or
 `ExportFile` objects. ``docs/matching.md`` says what a match is and what each figure means.
 
-Every name is loaded when it is first used. Whatever this project raises on purpose is a
-`TracingError`, and its text says the cause, then what to do.
+Every name is loaded when it is first used. Every error that this project raises on purpose is a
+`TracingError`; its text gives the cause, then what to do.
 """
 
 import importlib
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracing_core.store.sighting import Sighting
 
     __version__: str
-    """The version that is installed."""
+    """The installed version."""
 
 __all__ = [
     "Clock",
@@ -82,7 +82,7 @@ def __dir__() -> list[str]:
 
 
 def _check_not_hidden(package: str) -> None:
-    """Raise ImportError if a module of the user's own has the name of a package of ours."""
+    """Raise ImportError if a module of the user's own hides our package of the same name."""
     hiding_file = importlib.import_module("tracing_core.import_path").hiding_file
     if file := hiding_file(package):
         raise ImportError(f"{file} hides truyvet's package {package}: rename that file")

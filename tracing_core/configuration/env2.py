@@ -1,4 +1,4 @@
-"""ENv2 configuration: how an authority weighs exposures by GAEN v2 daily summaries.
+"""ENv2 configuration: how an authority weighs exposures with GAEN v2 daily summaries.
 
 One JSON form serves everything: the matcher's presets, ``--risk FILE``, the server's setting
 and the signed configuration that devices download::
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 NO_LEVEL = "none"
-"""The level of a day, or of everything, that meets no classification."""
+"""The level of a day, or of the whole result, that meets no classification."""
 
 SUMMARISED_REPORT_TYPES = (
     ReportType.CONFIRMED_TEST,
@@ -98,9 +98,9 @@ class DailySummariesConfig:
     infectiousness_weights: Mapping[Infectiousness, float] = field(default_factory=dict)
     """Weight of STANDARD and HIGH; absent is 0."""
     days_since_exposure_threshold: int = 0
-    """Days back from today that are summarised; 0 is all of them."""
+    """Days back from today that are summarised; 0 for all of them."""
     minimum_window_score: float = 0.0
-    """Windows that score less are ignored, their durations too."""
+    """Windows that score less are ignored, and so are their durations."""
 
     def __post_init__(self) -> None:
         thresholds, weights = self.attenuation_thresholds_db, self.attenuation_bucket_weights
@@ -136,7 +136,7 @@ class DailySummariesConfig:
         Raises
         ------
         InvalidValue
-            When it is another; the text names the field.
+            When the value has another form; the text names the field.
         """
         name = "daily_summaries"
         known = _object(name, value, frozenset(part.name for part in fields(cls)))
@@ -231,7 +231,7 @@ class Classification:
         Raises
         ------
         InvalidValue
-            When it is another; the text names the field.
+            When the value has another form; the text names the field.
         """
         names = [part.name for part in fields(cls)]
         known = _object("classifications", value, frozenset(names))
@@ -248,7 +248,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class ExposureConfiguration:
-    """Everything between matched sightings and the level that a person reads.
+    """The settings that turn matched sightings into the level a person reads.
 
     Raises
     ------
@@ -328,7 +328,7 @@ class ExposureConfiguration:
         Raises
         ------
         InvalidValue
-            When it is another; the text names the field.
+            When the value has another form; the text names the field.
         """
         name = "the exposure configuration"
         known = _object(name, value, frozenset(part.name for part in fields(cls)))
@@ -359,7 +359,7 @@ class ExposureConfiguration:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form, which `from_json` reads back equal."""
+        """Return the JSON form, which `from_json` reads back as an equal object."""
         curve = enumerate(self.days_since_onset_to_infectiousness, start=-MAX_DAYS_SINCE_ONSET)
         missing = self.infectiousness_when_days_since_onset_missing
         return {
@@ -377,7 +377,7 @@ class ExposureConfiguration:
         }
 
     def infectiousness(self, days_since_onset: int | None) -> Infectiousness:
-        """Return how infectious a key's owner was, by its days since onset of symptoms."""
+        """Return how infectious a key's owner was, by the key's days since onset of symptoms."""
         if days_since_onset is None or abs(days_since_onset) > MAX_DAYS_SINCE_ONSET:
             return self.infectiousness_when_days_since_onset_missing
         return self.days_since_onset_to_infectiousness[days_since_onset + MAX_DAYS_SINCE_ONSET]

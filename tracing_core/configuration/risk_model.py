@@ -1,12 +1,12 @@
 """Risk model of a configuration: its name, and its parameters as JSON.
 
-It stands beside the ENv2 configuration, which every device understands. The JSON form is that of
-the server's setting and of the signed configuration::
+It accompanies the ENv2 configuration, which every device understands. The server's setting and
+the signed configuration have the same JSON form::
 
     {"name": "env2", "parameters": {…}}
 
-`PARAMETER_FORMATS` holds the readers of the parameters that this version knows. Those of another
-model are kept as they are, so that a device can pass over a model that came after it.
+`PARAMETER_FORMATS` has a reader for the parameters of each model that this version knows. The
+parameters of other models are kept unread, so that a device can skip a newer model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_PARAMETERS_BYTES = 32 << 10
 """The largest parameters, as JSON in UTF-8: half of the largest signed document."""
 
 PARAMETER_FORMATS: Mapping[str, Callable[[Any], Any]] = {"env2": ExposureConfiguration.from_json}
-"""By the name of a model, what reads its parameters; it raises `InvalidValue`."""
+"""The reader of each model's parameters, by the model's name; it raises `InvalidValue`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _LONGEST_NAME = 64
@@ -49,7 +49,7 @@ class RiskModelConfiguration:
     name: str
     """Lower-case letters, digits, and single hyphens or underscores between them."""
     parameters: Mapping[str, Any]
-    """As `json.loads` returns them; whether a known model takes them is asked by `check`."""
+    """As `json.loads` returns them; `check` checks them if the model is known."""
 
     def __post_init__(self) -> None:
         if (
@@ -81,7 +81,7 @@ class RiskModelConfiguration:
         """
         if not self.is_known:
             known = ", ".join(sorted(PARAMETER_FORMATS))
-            raise InvalidValue(f"the risk model {self.name} is not known here; known are {known}")
+            raise InvalidValue(f"the risk model {self.name} is unknown: choose from {known}")
         return PARAMETER_FORMATS[self.name](dict(self.parameters))
 
     def check(self) -> None:
@@ -90,7 +90,7 @@ class RiskModelConfiguration:
         Raises
         ------
         InvalidValue
-            When they are not in its form.
+            When the parameters are not in the model's form.
         """
         if self.is_known:
             self.parsed()
@@ -102,20 +102,20 @@ class RiskModelConfiguration:
         Raises
         ------
         InvalidValue
-            When it is another; the text names the field.
+            When the value has another form; the text names the field.
         """
         fields = JSONObject(value, "risk_model", where="risk_model: ")
         return cls(fields["name"], fields["parameters"])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form, which `from_json` reads back equal."""
+        """Return the JSON form, which `from_json` reads back as an equal object."""
         return {"name": self.name, "parameters": dict(self.parameters)}
 
 
 def _copied(value: Any, depth: int) -> Any:
-    """Return a copy of JSON values that nothing else holds."""
+    """Return a deep copy of JSON values."""
     if depth > _DEEPEST:
-        raise InvalidValue(f"parameters must be nested at most {_DEEPEST} deep")
+        raise InvalidValue(f"parameters must not be nested more than {_DEEPEST} levels deep")
     if isinstance(value, dict):
         return {_copied_key(key): _copied(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -124,12 +124,12 @@ def _copied(value: Any, depth: int) -> Any:
         return value
     if isinstance(value, str) and is_unicode(value):
         return value
-    # Beyond 64 bits readers of JSON disagree.
+    # JSON parsers disagree about integers beyond 64 bits.
     if isinstance(value, int) and -(2**63) <= value < 2**63:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    raise InvalidValue("parameters must hold JSON values alone, with finite numbers of 64 bits")
+    raise InvalidValue("parameters must be JSON values only, with finite numbers of 64 bits")
 
 
 def _copied_key(key: Any) -> str:

@@ -47,7 +47,7 @@ _ENCRYPTED = 1
 
 @contextlib.contextmanager
 def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
-    """Open a zip whose directory is small; all that can be wrong with it becomes one error."""
+    """Open a zip whose directory is small; every fault in the zip becomes one error."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - _END_RECORD.size - _LOCATOR_64_BYTES))
     _check_end(file.read(), size, name)
@@ -69,8 +69,8 @@ def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
 
 
 def _check_end(end: bytes, size: int, name: str) -> None:
-    # zipfile allocates as the directory's size says, in the record of 64 bits if there is one and
-    # else in the plain one, whatever the count of members says.
+    # zipfile allocates by the directory's size, from the 64-bit record if there is one and else
+    # from the plain one, whatever the count of members says.
     record = end[-_END_RECORD.size :]
     if len(record) != _END_RECORD.size or not record.startswith(b"PK\5\6"):
         raise MalformedExport(f"{name} is a truncated zip, or has something after its end")
@@ -95,7 +95,7 @@ def _read_member(
         raise MalformedExport(f"{name}: {info.filename} unpacks to more than {limit} bytes")
     if info.file_size > _ALWAYS_ALLOWED_BYTES + _MAX_RATIO * info.compress_size:
         raise MalformedExport(f"{name}: {info.filename} unpacks to absurdly many bytes")
-    archive.open(info).close()  # which holds the header before the data against the directory
+    archive.open(info).close()  # which compares the header with the directory
     lengths = _LOCAL_HEADER.unpack_from(data, info.header_offset)
     begin = info.header_offset + _LOCAL_HEADER.size + sum(lengths)
     packed = memoryview(data)[begin : begin + info.compress_size]
@@ -116,7 +116,7 @@ def unpack(data: bytes, name: str) -> tuple[bytes, bytes | None]:
     Raises
     ------
     MalformedExport
-        When the zip is damaged, lies about sizes, is a bomb, or holds either twice or no export.
+        When the zip is damaged, lies about sizes, is a bomb, repeats either, or has no export.
     """
     found = {}
     with _open(io.BytesIO(data), name) as archive:
@@ -137,7 +137,7 @@ def prefix(path: Path, size: int) -> bytes:
     Raises
     ------
     MalformedExport
-        When it has no ``export.bin``.
+        When the zip has no ``export.bin``.
     OSError
         When the file cannot be read.
     """
@@ -148,7 +148,7 @@ def prefix(path: Path, size: int) -> bytes:
 
 
 def pack(export_bin: bytes, export_sig: bytes) -> bytes:
-    """Return the zip; the same contents are the same bytes."""
+    """Return the zip; the same contents give the same bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for member, data in ((EXPORT_BIN, export_bin), (EXPORT_SIG, export_sig)):

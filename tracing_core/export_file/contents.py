@@ -54,19 +54,19 @@ class ExportFile:
     """A key file: the keys that a server publishes together."""
 
     start_timestamp: int
-    """The first second of the time the keys were published in (UTC Unix seconds)."""
+    """The first second of the period in which the keys were published (UTC Unix seconds)."""
     end_timestamp: int
-    """The first second after it (UTC Unix seconds)."""
+    """The first second after that period (UTC Unix seconds)."""
     region: str
-    """Usually a country code; "" if unsaid."""
+    """Usually a country code; "" if not stated."""
     keys: Sequence[DiagnosisKey] = ()
     """Keys published for the first time."""
     revised_keys: Sequence[DiagnosisKey] = ()
     """Keys published before whose report type has changed."""
     batch_num: int = 1
-    """Which file of `batch_size` of this time, counted from 1."""
+    """This file's number among the `batch_size` files of its period, counted from 1."""
     batch_size: int = 1
     signature_infos: tuple[SignatureInfo, ...] = ()
-    """The keys it says it is signed with."""
+    """The keys that the file says it is signed with."""
     signatures: tuple[Signature, ...] = field(default=(), compare=False)
     """The signatures of a file that was read; writing makes new ones."""

@@ -37,7 +37,8 @@ def read_index(text: bytes | str) -> list[str]:
     Raises
     ------
     MalformedExport
-        When it is larger than `MAX_INDEX_BYTES`, or a line is not a path below the index's folder.
+        When the text is larger than `MAX_INDEX_BYTES`, or a line is not a path below the index's
+        folder.
     """
     if len(text) > MAX_INDEX_BYTES:
         raise MalformedExport(f"the index is larger than {MAX_INDEX_BYTES} bytes")
@@ -60,7 +61,7 @@ def write_index(names: Iterable[str]) -> str:
     names = list(names)
     for name in names:
         if not _is_name(name):
-            raise InvalidValue(f"{name!r:.60} cannot stand in an index")
+            raise InvalidValue(f"{name!r:.60} cannot be listed in an index")
     return "\n".join(names)
 
 
@@ -75,8 +76,8 @@ def find_exports(paths: Iterable[Path]) -> list[Path]:
     Returns
     -------
     list of Path
-        What an index lists, in its order; what none lists, by start and end timestamp, else as
-        given, or by name in a folder.
+        Files that an index lists, in its order; others by start and end timestamp. Those that no
+        timestamp can be read from are last, as given, or by name in a folder.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _time(path: Path) -> tuple[float, float]:
-    """Return the timestamps by which files are sorted; what cannot be read is last."""
+    """Return the timestamps by which files are sorted; an unreadable file is last."""
     last = (float("inf"), float("inf"))
     try:
         if path.suffix == ".bin":
@@ -134,7 +135,7 @@ def _time(path: Path) -> tuple[float, float]:
         else:
             beginning = prefix(path, _PREFIX_BYTES)
     except (ExportFileError, OSError):
-        # Reading the file will raise what is wrong with it.
+        # Reading the file will report what is wrong with it.
         return last
     found = timestamps(beginning, len(HEADER)) if beginning.startswith(HEADER) else None
     return last if found is None else found

@@ -36,11 +36,11 @@ class VerifiedExport:
     """A key file that may be parsed: within all bounds, with the right header, and signed."""
 
     name: str
-    """What errors call it."""
+    """The name that errors use for the file."""
     export_bin: bytes = field(repr=False)
-    """All of ``export.bin``, header and all."""
+    """All of ``export.bin``, its header included."""
     signatures: tuple[Signature, ...]
-    """What it is signed with; verified only if public keys were given."""
+    """The file's signatures; verified only if public keys were given."""
 
 
 def _key(message: export_pb2.TemporaryExposureKey) -> DiagnosisKey:
@@ -57,7 +57,7 @@ def _key(message: export_pb2.TemporaryExposureKey) -> DiagnosisKey:
 
 
 class _Keys(Sequence[DiagnosisKey]):
-    """Keys that are made when asked for, since a file may hold a million."""
+    """Keys that are made on request, since a file may hold a million."""
 
     def __init__(self, messages: Sequence[export_pb2.TemporaryExposureKey]) -> None:
         self._messages = messages
@@ -92,7 +92,7 @@ class _Keys(Sequence[DiagnosisKey]):
 
 def _check_keys(messages: Sequence[export_pb2.TemporaryExposureKey], kind: str, name: str) -> None:
     for at, message in enumerate(messages):
-        # Most of a second for a million keys; building each key would take three.
+        # This takes most of a second for a million keys; building each key would take three.
         if (
             len(message.key_data) == KEY_LENGTH
             and 1 <= message.rolling_period <= TEK_ROLLING_PERIOD
@@ -112,7 +112,7 @@ def parse_export(verified: VerifiedExport) -> ExportFile:
     Raises
     ------
     MalformedExport
-        When it holds what must not be used.
+        When the file contains values that must not be used.
     """
     export_bin, name = verified.export_bin, verified.name
     wire.check_export(export_bin, len(HEADER), name)
@@ -177,14 +177,14 @@ def read_export_bytes(
         If any are given, one of the file's signatures must verify with one of them, whatever names
         both carry; that is checked before a key is parsed.
     name
-        What errors call it.
+        The name that errors use for the file.
 
     Raises
     ------
     InvalidSignature
         When keys are given and no signature verifies.
     UnsupportedHeader, MalformedExport
-        When it is not a key file, or must not be used.
+        When the file is not a key file, or must not be used.
     """
     return parse_export(_verified(data, None, public_keys, name))
 
@@ -195,9 +195,9 @@ def read_file(path: Path, limit: int) -> bytes:
     Raises
     ------
     ExportFileError
-        When it cannot be read.
+        When the file cannot be read.
     MalformedExport
-        When it is larger.
+        When the file is larger.
     """
     try:
         with path.open("rb") as file:
@@ -215,16 +215,16 @@ def read_file(path: Path, limit: int) -> bytes:
 def read_verified(
     path: Path, *, public_keys: Sequence[EllipticCurvePublicKey] = ()
 ) -> VerifiedExport:
-    """Read a key file as `read_export` does, as far as all is checked that comes before parsing.
+    """Read a key file and make every check that comes before parsing.
 
     Raises
     ------
     InvalidSignature
         When keys are given and no signature verifies with any of them.
     UnsupportedHeader, MalformedExport
-        When it is not a key file, or must not be used.
+        When the file is not a key file, or must not be used.
     ExportFileError
-        When it cannot be read.
+        When the file cannot be read.
     """
     data = read_file(path, MAX_EXPORT_BYTES)
     beside = path.with_suffix(".sig")
@@ -244,8 +244,8 @@ def read_export(
     InvalidSignature
         When keys are given and no signature verifies with any of them.
     UnsupportedHeader, MalformedExport
-        When it is not a key file, or must not be used.
+        When the file is not a key file, or must not be used.
     ExportFileError
-        When it cannot be read.
+        When the file cannot be read.
     """
     return parse_export(read_verified(Path(path), public_keys=public_keys))

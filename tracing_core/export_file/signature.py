@@ -64,7 +64,7 @@ def load_public_key(pem: bytes) -> EllipticCurvePublicKey:
     Raises
     ------
     InvalidKey
-        When it is not the PEM of a public key on P-256.
+        When `pem` is not the PEM of a public key on P-256.
     """
     try:
         key = load_pem_public_key(pem)
@@ -81,7 +81,7 @@ def info_from_message(message: export_pb2.SignatureInfo) -> SignatureInfo:
     Raises
     ------
     DecodeError
-        When a part of it is not UTF-8.
+        When a part of the name is not UTF-8.
     """
     return SignatureInfo(
         text(message.verification_key_id),
@@ -96,7 +96,7 @@ def read_signatures(export_sig: bytes, name: str) -> tuple[Signature, ...]:
     Raises
     ------
     MalformedExport
-        When it is not a list of at most ten signatures.
+        When `export_sig` is not a list of at most ten signatures.
     """
     try:
         message = export_pb2.TEKSignatureList.FromString(export_sig)
@@ -121,12 +121,12 @@ def verify(
     public_keys: Sequence[EllipticCurvePublicKey],
     name: str,
 ) -> None:
-    """Check that any of the signatures was made with any of the keys, whatever names they carry.
+    """Check that one of the signatures was made with one of the keys, whatever their names.
 
     Raises
     ------
     InvalidSignature
-        When none was.
+        When no signature was made with any of the keys.
     """
     if not signatures:
         raise InvalidSignature(f"{name} is not signed: use the file as the server published it")

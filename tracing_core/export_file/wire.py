@@ -66,7 +66,7 @@ def check_export(data: bytes, at: int, name: str) -> None:
     Raises
     ------
     MalformedExport
-        When a field ends after the data, a key is too short to be one, or the rest is too much.
+        When a field ends after the data, a key is too short, or there are too many other fields.
     """
     infos = others = 0
     try:
@@ -80,18 +80,18 @@ def check_export(data: bytes, at: int, name: str) -> None:
             if infos > MAX_SIGNATURES:
                 raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
             if others > _MAX_OTHER_FIELDS:
-                raise MalformedExport(f"{name} holds too much besides keys")
+                raise MalformedExport(f"{name} has too many fields other than keys")
     except _TruncatedError as error:
         raise MalformedExport(f"{name} is truncated, or not a key file") from error
 
 
 def text(value: str | bytes) -> str:
-    """Return a field of text, which protobuf hands over as bytes when it is not UTF-8.
+    """Return a field of text, which protobuf delivers as bytes when it is not UTF-8.
 
     Raises
     ------
     DecodeError
-        When it is not.
+        When the field is not UTF-8.
     """
     if isinstance(value, bytes):
         raise DecodeError("text that is not UTF-8")
@@ -99,7 +99,7 @@ def text(value: str | bytes) -> str:
 
 
 def timestamps(data: bytes, at: int) -> tuple[int, int] | None:
-    """Find start and end timestamp in the beginning of a file, cut anywhere; None if not there."""
+    """Find the two timestamps at the beginning of a file, cut anywhere; None if absent."""
     found: dict[int, int] = {}
     try:
         for number, wire_type, start, end in _fields(data, at):

@@ -33,7 +33,7 @@ def write_export(export: ExportFile, signers: Sequence[Signer]) -> bytes:
     """Return a key file as a zip, signed by each signer.
 
     Keys are sorted by their bytes, so their order does not show who uploaded when. Apart from
-    the signatures, the same contents are the same bytes.
+    the signatures, the same contents give the same bytes.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Bodies of HTTP requests and responses: frozen dataclasses whose fields state their JSON names.
 
 They follow Google's servers: a missing field or null is the type's zero, an unknown field is an
-error in a request, and what may be missing is left out when writing.
+error in a request, and fields that may be missing are left out when writing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Body = TypeVar("_Body", bound="JSONBody")
 
 
 class JSONBody:
-    """Base of the bodies. Fields are annotated with their JSON name; all are optional there.
+    """Base of the bodies. Fields are annotated with their JSON names; in JSON all are optional.
 
     Types are str, int, float, bool, and tuples of str or of bodies.
     """
@@ -77,11 +77,11 @@ class JSONBody:
 
 class _Field(NamedTuple):
     name: str
-    """In JSON."""
+    """The field's name in JSON."""
     attribute: str
     kind: Any
     absent: Any
-    """What the attribute is when JSON does not have it."""
+    """The attribute's value when JSON lacks the field."""
 
 
 _CACHE: dict[type, tuple[_Field, ...]] = {}

@@ -26,7 +26,7 @@ _URL_TO_STANDARD = str.maketrans("-_", "+/")
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode base64 of the standard or the URL alphabet, padded or not, as Google's servers do.
+    """Decode base64 in the standard or the URL alphabet, padded or not, as Google's servers do.
 
     Raises
     ------
@@ -42,9 +42,9 @@ def decode_base64(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PublishedKey(JSONBody):
-    """A key as a device uploads it; a wrong one is found when it is decoded, not when it is read.
+    """A key as a device uploads it, checked only when it is decoded.
 
-    So a server can drop one key and keep the others.
+    So a server can drop a wrong key and keep the others.
     """
 
     key_text: Annotated[str, "key"] = field(repr=False)
@@ -56,7 +56,7 @@ class PublishedKey(JSONBody):
 
     @classmethod
     def of(cls, tek: TemporaryExposureKey) -> PublishedKey:
-        """Make the upload of a device's own key."""
+        """Make the upload form of a device's own key."""
         return cls(
             base64.b64encode(tek.key_data).decode(),
             tek.rolling_start_interval_number,
@@ -65,12 +65,12 @@ class PublishedKey(JSONBody):
 
     @property
     def key_data(self) -> bytes:
-        """The 16 bytes.
+        """The key's 16 bytes.
 
         Raises
         ------
         InvalidKey
-            When the text is not base64 or not of 16 bytes.
+            When the text is not the base64 of 16 bytes.
         """
         try:
             data = decode_base64(self.key_text)
@@ -96,9 +96,9 @@ class PublishRequest(JSONBody):
     traveler: Annotated[bool, "traveler"] = False
     """Whether the owner was in other regions."""
     revision_token: Annotated[str, "revisionToken"] = field(default="", repr=False)
-    """What an earlier response gave, to upload the same keys again; "" if absent."""
+    """The token in an earlier response, to upload the same keys again; "" if absent."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
-    """Letters that make all uploads of equal size."""
+    """Letters that make all uploads equally long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class PublishResponse(JSONBody):
 def key_hmac(
     keys: Iterable[PublishedKey], secret: bytes, *, with_transmission_risk: bool = True
 ) -> bytes:
-    """Compute the MAC that a device shows the verification server in place of its keys.
+    """Compute the MAC that a device sends the verification server in place of its keys.
 
     HMAC-SHA256 over ``key.start.period.risk`` of each key, sorted by the key's base64 and joined by
     commas; old devices leave out the risk.
@@ -140,11 +140,11 @@ def check_key_hmac(keys: Iterable[PublishedKey], secret: bytes, mac: bytes) -> N
     Raises
     ------
     InvalidValue
-        When it is of neither form; the one without risk counts only if every risk is 0.
+        When the MAC has neither form; the form without risk counts only if every risk is 0.
     """
     keys = tuple(keys)
     matches = hmac.compare_digest(key_hmac(keys, secret), mac)
     if not any(key.transmission_risk_level for key in keys):
         matches |= hmac.compare_digest(key_hmac(keys, secret, with_transmission_risk=False), mac)
     if not matches:
-        raise InvalidValue("the MAC of the certificate does not belong to these keys")
+        raise InvalidValue("the certificate's MAC does not match these keys")

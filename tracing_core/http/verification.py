@@ -29,7 +29,7 @@ class VerifyRequest(JSONBody):
 
     code: Annotated[str, "code"] = field(repr=False)
     accept: Annotated[tuple[str, ...], "accept"] = ()
-    """The test types the device can handle; empty means all but self-reported tests."""
+    """The test types the device can handle; empty means all except self-reported tests."""
     nonce: Annotated[str, "nonce"] = field(default="", repr=False)
     """Base64, for self-reported tests alone; "" if absent."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
@@ -46,7 +46,7 @@ class VerifyResponse(JSONBody):
     symptom_date: Annotated[str, "symptomDate"] = ""
     """When symptoms began; "" if unknown."""
     test_date: Annotated[str, "testDate"] = ""
-    """When the test was made; "" if unknown."""
+    """When the test was taken; "" if unknown."""
     token: Annotated[str, "token"] = field(default="", repr=False)
     padding: Annotated[str, "padding"] = field(default="", repr=False)
     error: Annotated[str, "error"] = ""
@@ -83,19 +83,20 @@ class IssueRequest(JSONBody):
     Raises
     ------
     InvalidValue
-        When it names a phone: the server neither sends messages nor learns whom a code is for.
+        When the request names a phone: the server neither sends messages nor learns whom a code
+        is for.
     """
 
     symptom_date: Annotated[str, "symptomDate"] = ""
     """When symptoms began; "" if unknown."""
     test_date: Annotated[str, "testDate"] = ""
-    """When the test was made; "" if unknown."""
+    """When the test was taken; "" if unknown."""
     test_type: Annotated[str, "testType"] = ""
     """``confirmed``, ``likely`` or ``negative``."""
     tz_offset: Annotated[float, "tzOffset"] = 0.0
     """The operator's time zone, minutes east of UTC."""
     uuid: Annotated[str, "uuid"] = ""
-    """The operator's handle on the code; "" lets the server choose one."""
+    """The operator's handle for the code; "" lets the server choose one."""
     external_issuer_id: Annotated[str, "externalIssuerID"] = field(default="", repr=False)
     """Who at the authority asked; "" if the request does not say."""
     phone: Annotated[str, "phone"] = field(default="", repr=False)
@@ -116,9 +117,9 @@ class IssueResponse(JSONBody):
     uuid: Annotated[str, "uuid"] = ""
     code: Annotated[str, "code"] = field(default="", repr=False)
     expires_at: Annotated[str, "expiresAt"] = ""
-    """When the code ends, as RFC 1123 writes it (UTC)."""
+    """When the code expires, as RFC 1123 writes it (UTC)."""
     expires_at_timestamp: Annotated[int, "expiresAtTimestamp"] = 0
-    """When the code ends (UTC Unix seconds); 0 if there is no code."""
+    """When the code expires (UTC Unix seconds); 0 if there is no code."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
     error: Annotated[str, "error"] = ""
     error_code: Annotated[str, "errorCode"] = ""

@@ -57,7 +57,7 @@ class Advertisement:
 
     @property
     def service_data(self) -> bytes:
-        """The 20 bytes of Service Data behind the UUID."""
+        """The 20 bytes of Service Data after the UUID."""
         return self.rpi + self.aem
 
     def encode(self, *, flags: int | None = FLAGS) -> bytes:
@@ -80,8 +80,8 @@ class Advertisement:
         Raises
         ------
         InvalidAdvertisement
-            When it carries no identifier; `reason` says why. Heard advertising data is input, not
-            a fault: radios catch this and count it.
+            When the data carries no identifier; `reason` says why. What comes off the air is
+            untrusted input, so this is not a fault: radios catch it and count it.
         """
         bodies = [
             value[2:]
@@ -96,12 +96,12 @@ class Advertisement:
 
     @classmethod
     def from_service_data(cls, body: bytes) -> Advertisement:
-        """Read the Service Data behind the UUID, as operating systems hand it over.
+        """Read the Service Data after the UUID, in the form that operating systems deliver.
 
         Raises
         ------
         InvalidAdvertisement
-            When it is not 20 bytes.
+            When `body` is not 20 bytes long.
         """
         if len(body) != RPI_LENGTH + AEM_LENGTH:
             raise InvalidAdvertisement(AdvertisementFault.WRONG_LENGTH)

@@ -1,7 +1,7 @@
 """Four bytes that travel with an identifier (GAEN Bluetooth v1.2, "Encrypted Metadata").
 
 They are encrypted but not authenticated: a relay may flip their bits, so
-nothing but the estimate of distance may rest on them.
+only the estimate of distance may rely on them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CalibrationConfidence(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a sender says of itself.
+    """What a sender states about itself.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class Metadata:
                 f"transmit power must fit a signed byte, not {self.transmit_power_dbm}"
             )
         if not (0 <= self.major_version <= 3 and 0 <= self.minor_version <= 3):
-            raise InvalidValue("a metadata version must be 0 to 3, major and minor")
+            raise InvalidValue("major and minor metadata versions must be 0 to 3")
         if len(self.reserved) != 2:
             raise InvalidValue("metadata has two reserved bytes")
 
@@ -68,12 +68,12 @@ class Metadata:
 
     @classmethod
     def decode(cls, plain: bytes) -> Metadata:
-        """Read four bytes. Every value of them means something; bits 1:0 of the first are ignored.
+        """Read four bytes. Every value is valid; bits 1:0 of the first byte are ignored.
 
         Raises
         ------
         InvalidValue
-            When there are not four.
+            When `plain` is not four bytes long.
         """
         if len(plain) != AEM_LENGTH:
             raise InvalidValue(f"metadata must be {AEM_LENGTH} bytes, not {len(plain)}")
@@ -98,7 +98,7 @@ def encrypt_aem(aemk: bytes, rpi: bytes, metadata: Metadata) -> bytes:
 
 
 def decrypt_aem(aemk: bytes, rpi: bytes, aem: bytes) -> Metadata:
-    """Decrypt what was received with an identifier.
+    """Decrypt the metadata received with an identifier.
 
     >>> aem = encrypt_aem(bytes(16), bytes(16), Metadata(transmit_power_dbm=-8))
     >>> decrypt_aem(bytes(16), bytes(16), aem).transmit_power_dbm
@@ -107,6 +107,6 @@ def decrypt_aem(aemk: bytes, rpi: bytes, aem: bytes) -> Metadata:
     Raises
     ------
     InvalidValue
-        When it is not four bytes.
+        When `aem` is not four bytes long.
     """
     return Metadata.decode(_crypt(aemk, rpi, aem))

@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 MAX_DAYS_SINCE_ONSET = 14
-"""Days since onset of symptoms reach from minus this to plus this."""
+"""Days since onset of symptoms range from minus this to plus this."""
 
 _MAX_TRANSMISSION_RISK = 8
 
@@ -35,7 +35,7 @@ class ReportType(enum.IntEnum):
 
 
 class VariantOfConcern(enum.IntEnum):
-    """What is known of the virus variant (``VariantOfConcern`` of export.proto)."""
+    """What is known about the virus variant (``VariantOfConcern`` of export.proto)."""
 
     UNKNOWN = 0
     TYPE_1 = 1
@@ -44,7 +44,7 @@ class VariantOfConcern(enum.IntEnum):
     TYPE_4 = 4
 
 
-# A published key may change its report type once, and only to what is better known.
+# A published key may change its report type once, as more becomes known about the diagnosis.
 _TRANSITIONS = {
     ReportType.UNKNOWN: {ReportType.CONFIRMED_TEST, ReportType.REVOKED},
     ReportType.CONFIRMED_CLINICAL_DIAGNOSIS: {ReportType.CONFIRMED_TEST, ReportType.REVOKED},
@@ -57,7 +57,7 @@ _TRANSITIONS = {
 
 
 def is_allowed_transition(old: ReportType, new: ReportType) -> bool:
-    """Return whether a published key may change its report type so (Google's table)."""
+    """Return whether a published key may change its report type this way (Google's table)."""
     return new in _TRANSITIONS.get(old, ())
 
 

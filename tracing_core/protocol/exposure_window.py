@@ -1,4 +1,4 @@
-"""Exposure windows: half an hour at most near one key, and the scans in it."""
+"""Exposure windows: up to half an hour near one key, with its scans."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Infectiousness(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScanInstance:
-    """What one scan heard of one key."""
+    """What one scan heard from one key."""
 
     typical_attenuation_db: int
     """Mean attenuation of the samples, rounded half up, 0 or more dB."""
     min_attenuation_db: int
     """The least attenuation of the samples, 0 or more dB."""
     seconds_since_last_scan: int
-    """Seconds since this device's scan before, as the protocol reports them: whole minutes, at
-    most 300; 120 where the scan before is unknown."""
+    """Seconds since this device's previous scan, as the protocol reports them: whole minutes, at
+    most 300; 120 if the previous scan is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +43,4 @@ class ExposureWindow:
     calibration_confidence: CalibrationConfidence
     """As the sender stated it in the window's first sighting."""
     scan_instances: tuple[ScanInstance, ...]
-    """In the order of time, one or more."""
+    """One or more, in order of time."""

@@ -35,7 +35,7 @@ def checked_interval(number: int) -> ENIntervalNumber:
     Raises
     ------
     InvalidInterval
-        When it does not fit 32 bits, unsigned.
+        When the number does not fit in 32 bits, unsigned.
     """
     if not 0 <= number < 2**32:
         raise InvalidInterval(f"an interval number must be 0 to 4294967295, not {number}")
@@ -51,11 +51,11 @@ def interval_number(unix_seconds: float) -> ENIntervalNumber:
     Raises
     ------
     InvalidInterval
-        When the moment is before 1970 or its number does not fit 32 bits.
+        When the moment is before 1970 or its number does not fit in 32 bits.
     """
     if not 0 <= unix_seconds < 2**32 * INTERVAL_SECONDS:
         # Infinity and "not a number" end here too.
-        raise InvalidInterval("a time must lie after 1970 and its interval must fit 32 bits")
+        raise InvalidInterval("a time must lie after 1970 and its interval must fit in 32 bits")
     return checked_interval(int(unix_seconds // INTERVAL_SECONDS))
 
 

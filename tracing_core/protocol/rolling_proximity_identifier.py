@@ -34,7 +34,7 @@ def derive_rpis(rpik: bytes, first_interval: int, count: int) -> list[bytes]:
     first_interval
         The interval of the first identifier.
     count
-        How many, 0 or more.
+        How many identifiers, 0 or more.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def derive_rpis(rpik: bytes, first_interval: int, count: int) -> list[bytes]:
     Raises
     ------
     InvalidInterval
-        When an interval does not fit 32 bits.
+        When an interval does not fit in 32 bits.
     """
     if count <= 0:
         return []
@@ -54,14 +54,14 @@ def derive_rpis(rpik: bytes, first_interval: int, count: int) -> list[bytes]:
         _PADDED_DATA.pack(b"EN-RPI", interval)
         for interval in range(first_interval, first_interval + count)
     )
-    # One block at a time is what the specification asks for, so ECB here hides nothing it should.
+    # The specification encrypts single blocks, each of them different, so ECB reveals nothing.
     encryptor = Cipher(AES(rpik), ECB()).encryptor()  # noqa: S305
     cipher = encryptor.update(plain)
     return [cipher[start : start + RPI_LENGTH] for start in range(0, len(cipher), RPI_LENGTH)]
 
 
 def derive_rpi(tek: TemporaryExposureKey, interval: int) -> bytes:
-    """Derive the identifier a key sends in an interval.
+    """Derive the identifier that a key gives for an interval.
 
     Raises
     ------

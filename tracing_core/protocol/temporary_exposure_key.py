@@ -24,7 +24,7 @@ KEY_LENGTH = 16
 
 
 def check_key(key_data: bytes, rolling_start_interval_number: int, rolling_period: int) -> None:
-    """Check the three numbers that make a key.
+    """Check the three values that make a key.
 
     Raises
     ------

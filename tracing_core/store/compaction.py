@@ -1,7 +1,7 @@
 """Compaction of a SQLite database, after which no byte of deleted rows is left in its files.
 
-SQLite's ``secure_delete`` overwrites deleted rows, but not the copies that moving rows between
-pages left in unused parts of pages, nor the write-ahead log.
+SQLite's ``secure_delete`` overwrites deleted rows. It does not overwrite the copies that stay in
+unused parts of pages when rows move, nor the write-ahead log.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ __all__ = ["empty_log", "rewrite"]
 def rewrite(connection: sqlite3.Connection, path: str | Path, *, most_in_memory: int) -> None:
     """Rewrite the whole database without the unused parts; `empty_log` must follow.
 
-    SQLite first makes a second copy. It is made in memory, or if that is too much in an unnamed
-    file beside the first: never in a folder that others may write to, nor on another disk.
+    SQLite first makes a second copy: in memory, or if the database is too large, in an unnamed
+    file in the same folder. So no copy is in a folder that others may write to, nor on another
+    disk.
 
     Parameters
     ----------
     connection
-        Outside a transaction.
+        A connection that is not in a transaction.
     path
         The database's file.
     most_in_memory
@@ -39,7 +40,7 @@ def rewrite(connection: sqlite3.Connection, path: str | Path, *, most_in_memory:
     is_small = pages * size <= most_in_memory
     if not is_small:
         folder = str(Path(path).resolve().parent).replace("'", "''")
-        # The setting is the whole process's, which makes no other such files.
+        # The setting applies to the whole process, which makes no other such files.
         connection.execute(f"PRAGMA temp_store_directory='{folder}'")
     connection.execute(f"PRAGMA temp_store={'MEMORY' if is_small else 'FILE'}")
     try:
@@ -56,7 +57,7 @@ def empty_log(connection: sqlite3.Connection) -> bool:
     Returns
     -------
     bool
-        False if another connection is reading; then a later call does it.
+        False if another connection is reading; a later call can then empty the log.
     """
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy

@@ -20,21 +20,21 @@ class _NoArrays:
         self._thread = threading.get_ident()
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        """Raise for an array library that this thread asks for; else leave it to the others."""
+        """Raise for an array library that this thread asks for; else leave it to other finders."""
         if name in _ARRAY_LIBRARIES and threading.get_ident() == self._thread:
             raise ModuleNotFoundError(f"{name} is not needed here", name=name)
         return None
 
 
-# sqlite-utils imports numpy and pandas wherever they are installed, to store values of theirs. We
-# store none, and the import would cost every command a fifth of a second and the agent 18 MB.
+# sqlite-utils imports numpy and pandas wherever they are installed, to store their values. We store
+# none, and the import would cost every command a fifth of a second and the agent 18 MB.
 # Putting None in sys.modules would hide them from every thread, and break one that imports numpy
 # at that moment. A finder sees which thread asks, so it hides them from this one alone.
 @contextlib.contextmanager
 def _without_arrays() -> Iterator[None]:
     finder = _NoArrays()
-    # A new list each time: another thread that is looking through the old one would leave out a
-    # finder if places moved under it.
+    # A new list each time: another thread that is looking through the old one might skip a
+    # finder if the positions changed.
     sys.meta_path = [finder, *sys.meta_path]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Errors of the system about a file, as `StoreError`s that say what to do."""
+"""The system's errors about a file, as `StoreError`s that say what to do."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def as_file_error(error: OSError, path: str | Path) -> StoreError:
 
 
 def disk_is_full(path: str | Path) -> StoreFull:
-    """Return the error of a disk without room."""
-    text = f"the disk that holds {path} is full: free some space, nothing was lost"
+    """Return the error for a disk that is full."""
+    text = f"the disk that holds {path} is full: free some space; nothing was lost"
     return StoreFull(text, str(path))
 
 
 def disk_is_read_only(path: str | Path) -> StoreReadOnly:
-    """Return the error of a disk that cannot be written."""
+    """Return the error for a disk that cannot be written to."""
     text = (
         f"the disk that holds {path} can only be read: check or replace it, or mount it for writing"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# First, since it keeps numpy out of what sqlite-utils imports.
+# Imported first, since it keeps numpy out of what sqlite-utils imports.
 from tracing_core.store.database import Database  # isort: skip
 from sqlite_utils import migrations
 
@@ -22,6 +22,6 @@ class Migrations(migrations.Migrations):
     """
 
     def unknown(self, db: Database) -> list[str]:
-        """Return the names of applied steps that this set lacks: a newer version took them."""
+        """Return the names of applied steps that this set lacks: a newer version applied them."""
         known = {step.name for step in self._migrations}
         return [step.name for step in self.applied(db) if step.name not in known]

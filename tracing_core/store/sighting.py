@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 LONGEST_LINE = 1 << 20
-"""How many bytes a line of a log may have."""
+"""The most bytes that a line of a log may have."""
 
 _LATEST = 2**32 * 600
 _REQUIRED = ("rpi", "aem", "rssi_dbm", "seen_at")
@@ -60,7 +60,7 @@ class Sighting:
     seen_at: int = field(repr=False)
     """When the first sample was heard (UTC Unix seconds)."""
     previous_scan_at: int | None = field(default=None, repr=False)
-    """When this device's scan before this one was (UTC Unix seconds); None if unknown."""
+    """When this device's previous scan was (UTC Unix seconds); None if unknown."""
     clock_suspect: bool = False
     """Whether the device's clock had jumped back; such a sighting never matches."""
 
@@ -85,7 +85,7 @@ SIGHTING_TABLE = Migrations("sighting")
 
 @SIGHTING_TABLE()
 def m001_sighting(db: Database) -> None:
-    """Create the table, and the index by which old rows are found and removed."""
+    """Create the table, and the index that finds old rows to remove."""
     db.execute(
         "CREATE TABLE sighting ("
         " id INTEGER PRIMARY KEY,"
@@ -134,7 +134,7 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
         "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
         " FROM sighting ORDER BY id",
     )
-    # Closed here, since the caller may close the database before this is collected.
+    # Closed here, since the caller may close the database before the generator is collected.
     with contextlib.closing(rows):
         for number, *columns in rows:
             try:
@@ -153,12 +153,12 @@ def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
 def sighting_of_row(
     rpi: Any, aem: Any, rssi_dbm: Any, seen_at: Any, previous: Any, clock_suspect: Any
 ) -> Sighting:
-    """Make a sighting of a row; our table is strict, but a log may come from elsewhere.
+    """Make a sighting from a row; our table is strict, but a log may come from elsewhere.
 
     Raises
     ------
     InvalidValue
-        When it lies outside the protocol.
+        When the row lies outside the protocol.
     """
     if not type(rpi) is type(aem) is type(rssi_dbm) is bytes:
         raise InvalidValue("rpi, aem and rssi_dbm must be blobs")
@@ -277,12 +277,12 @@ def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
     count = 0
     partial = path.with_name(path.name + ".part")
     with file_errors(path):
-        # A file that a crash or another user left there is not written into.
+        # Never write into a file that a crash or another user left there.
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as raw:
-                # A fixed mtime makes the same log the same bytes.
+                # With a fixed mtime the same log gives the same bytes.
                 zipped = path.suffix == ".gz"
                 with (
                     gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)

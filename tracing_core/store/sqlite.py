@@ -1,6 +1,6 @@
 """SQLite as this project uses it: durable, private, with errors that say what to do.
 
-Two traps are hidden here. A deferred transaction fails at once when another connection wrote in
+This module avoids two traps. A deferred transaction fails at once when another connection wrote in
 between, so writers begin IMMEDIATE. WAL with ``synchronous=NORMAL`` loses hours in a power cut
 when commits are rare, so FULL is the default.
 """
@@ -37,14 +37,14 @@ __all__ = [
 ]
 
 BUSY_TIMEOUT_SECONDS = 5.0
-"""How long a connection waits for another one's lock, if nothing else is asked for."""
+"""How long a connection waits for another connection's lock by default."""
 
-# The shared memory beside a write-ahead log takes 32 kB, and a page or two more.
+# The shared memory of a write-ahead log takes 32 kB, plus a page or two.
 _LEAST_ROOM_BYTES = 64 << 10
 _DISK_CODES = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 _PERHAPS_THE_DISK: dict[int | None, tuple[type[StoreError], str]] = {
-    sqlite3.SQLITE_READONLY: (StoreFull, "written: check the disk and the file's owner"),
-    sqlite3.SQLITE_IOERR: (StoreFull, "read or written: check the disk and the file's owner"),
+    sqlite3.SQLITE_READONLY: (StoreFull, "written to: check the disk and the file's owner"),
+    sqlite3.SQLITE_IOERR: (StoreFull, "read or written to: check the disk and the file's owner"),
     sqlite3.SQLITE_CANTOPEN: (StoreError, "opened: check that it exists and who owns it"),
 }
 _MAGIC = b"SQLite format 3\0"
@@ -74,7 +74,7 @@ def _damaged(path: str) -> StoreDamaged:
 
 
 def _by_disk(path: str) -> StoreFull | None:
-    """Return the error of a disk that is full or read-only, which SQLite does not name."""
+    """Return the error for a disk that is full or read-only, which SQLite does not name."""
     try:
         disk = os.statvfs(path)
     except OSError:
@@ -106,7 +106,7 @@ def database_errors(path: str | Path) -> Iterator[None]:
     except OSError as error:
         raise as_file_error(error, path) from error
     except UnicodeDecodeError as error:
-        # SQLite's own message quotes what a damaged schema holds, and Python cannot read that.
+        # SQLite's own message quotes the damaged schema, which Python cannot decode.
         raise _damaged(str(path)) from error
 
 
@@ -118,14 +118,14 @@ def _check_schema(db: Database, migrations: Sequence[Migrations], path: Path) ->
 
 
 def beginning_of(path: Path) -> bytes:
-    """Return the first bytes of a file, at most 4096; of a SQLite database the 16 that mark it.
+    """Return the first bytes of a file, at most 4096; for a SQLite database its 16-byte mark.
 
-    A database is left to SQLite, for the reason of `create_private`.
+    A database is opened by SQLite alone, for the reason given in `create_private`.
 
     Raises
     ------
     OSError
-        When it cannot be read.
+        When the file cannot be read.
     """
     if path.is_file() and path.stat().st_size:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
@@ -140,21 +140,21 @@ def beginning_of(path: Path) -> bytes:
 
 
 def create_private(path: str | Path) -> None:
-    """Create a database's file if it is not there, and make it readable by its owner alone.
+    """Create a database's file if it does not exist, and make it readable by its owner only.
 
-    A file that is there is not opened: closing it would let go of the locks that SQLite holds on it
-    for other connections of this process, and the next process to close the database would remove
-    the write-ahead log from under them (sqlite.org/howtocorrupt.html, 2.2).
+    An existing file is not opened: closing it would release the locks that SQLite holds on it for
+    other connections of this process, and the next process to close the database would remove the
+    write-ahead log from under them (sqlite.org/howtocorrupt.html, 2.2).
 
     Raises
     ------
     OSError
-        When it cannot be created, or belongs to another user.
+        When the file cannot be created, or belongs to another user.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        # A file that was copied here may be open to others; the log beside it inherits this.
+        # A file that was copied here may be readable by others; its log would inherit this.
         if os.stat(path).st_mode & 0o077:
             os.chmod(path, 0o600)
 
@@ -176,7 +176,7 @@ def open_database(
     path
         The file; its folder must exist.
     migrations
-        The sets of tables it holds.
+        The sets of tables that the database holds.
     synchronous
         ``FULL``, or ``NORMAL`` for bulk work that can be repeated.
     busy_timeout_seconds
@@ -185,13 +185,13 @@ def open_database(
     Raises
     ------
     SchemaMismatch
-        When a newer version wrote it.
+        When a newer version wrote the database.
     StoreError
-        When it cannot be opened.
+        When the database cannot be opened.
     """
     with database_errors(path):
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
-            # SQLite would open it, and never write again even if the disk could.
+            # SQLite would open the file, and stay read-only even after the disk becomes writable.
             raise disk_is_read_only(path)
         create_private(path)
         connection = sqlite3.connect(path, timeout=busy_timeout_seconds, isolation_level=None)
@@ -213,14 +213,14 @@ def open_database(
 
 
 def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
-    """Open a database that is only read, even on a read-only disk or while an agent writes it.
+    """Open a database for reading, even on a read-only disk or while an agent writes to it.
 
     Raises
     ------
     SchemaMismatch
-        When a newer version wrote it.
+        When a newer version wrote the database.
     StoreError
-        When it does not exist, is not a database, or lacks the tables.
+        When the file does not exist, is not a database, or lacks the tables.
     """
     with database_errors(path):
         # Without a write-ahead log there is no writer. On a full or read-only disk SQLite cannot
@@ -249,7 +249,7 @@ def _opened_readonly(path: Path, migrations: Sequence[Migrations], mode: str) ->
         db = Database(connection)
         _check_schema(db, migrations, path)
         if any(known.pending(db) for known in migrations):
-            text = f"{path} is not a truyvet database, or one that was never used"
+            text = f"{path} is not a truyvet database, or was never used: check the path"
             raise StoreError(text, str(path))
     except BaseException:
         connection.close()
@@ -264,7 +264,7 @@ def transaction(db: Database) -> Iterator[Database]:
     Raises
     ------
     StoreBusy, StoreFull, StoreError
-        When SQLite cannot; nothing of the block is kept.
+        When SQLite cannot write; nothing in the block is kept.
     """
     with database_errors(path_of(db)):
         db.conn.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Line by which a device joins a server: its address and the fingerprint of its first key."""
+"""Join line of a server: its address and the fingerprint of its first key."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def checked_address(url: str) -> str:
     Raises
     ------
     InvalidJoinLine
-        When it is too long, or not https (plain http is for this machine alone), or holds more than
-        host, port and path.
+        When the address is too long, is not https (plain http is for this machine alone), or has
+        more than host, port and path.
     """
     if not re.fullmatch(rf"[!-~]{{1,{_LONGEST_ADDRESS}}}", url):
         raise InvalidJoinLine("the server's address must be like https://host/path")
@@ -42,7 +42,7 @@ def checked_address(url: str) -> str:
     if parts.scheme not in ("http", "https") or not host:
         raise InvalidJoinLine("the server's address must begin with https://")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise InvalidJoinLine("plain http reaches only this machine: use the https address")
+        raise InvalidJoinLine("plain http is allowed only to this machine: use the https address")
     if parts.username is not None or parts.query or "?" in url or "#" in url:
         raise InvalidJoinLine("the server's address must have no user, query or fragment")
     return url.rstrip("/")
@@ -50,7 +50,7 @@ def checked_address(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class JoinLine:
-    """What a person gives a device to join a server by: ``URL#FINGERPRINT``.
+    """The line by which a person joins a device to a server: ``URL#FINGERPRINT``.
 
     Raises
     ------
@@ -59,15 +59,15 @@ class JoinLine:
     """
 
     url: str
-    """Without a slash at the end."""
+    """The server's address, without a slash at the end."""
     fingerprint: str
-    """Of the key that signs the server's first trust document, 64 lowercase hex digits."""
+    """Fingerprint of the key that signs the first trust document, 64 lowercase hex digits."""
 
     def __post_init__(self) -> None:
         checked_address(self.url)
         if not re.fullmatch(r"[0-9a-f]{64}", self.fingerprint):
             raise InvalidJoinLine(
-                "the fingerprint behind # must be 64 hex digits: copy all of the line"
+                "the fingerprint after # must be 64 hex digits: copy the whole line"
             )
 
     @classmethod
@@ -77,11 +77,11 @@ class JoinLine:
         Raises
         ------
         InvalidJoinLine
-            When it is not such a line.
+            When the text is not a join line.
         """
         url, mark, digits = text.strip().partition("#")
         if not mark:
-            raise InvalidJoinLine("the line to join by must be URL#FINGERPRINT: copy all of it")
+            raise InvalidJoinLine("the join line must be URL#FINGERPRINT: copy all of it")
         return cls(url.rstrip("/"), digits.lower())
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Signed configuration: what an authority wants the devices of its region to do."""
+"""Signed configuration: what an authority wants the devices in its region to do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Contact:
     Raises
     ------
     InvalidValue
-        When a text holds control characters or is too long, or the address is not https.
+        When a text contains control characters or is too long, or the address is not https.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Contact:
         Raises
         ------
         InvalidValue
-            When it is another; the text names the field.
+            When the value has another form; the text names the field.
         """
         known = read_object(fields, "a contact")
         return cls(**{name: known.get(name, "") for name in ("name", "phone", "url", "advice")})
@@ -86,11 +86,11 @@ def _check_risk_model(risk_model: RiskModelConfiguration) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SignedConfig:
-    """What an authority asks of the devices of its region: how to weigh, advise and pace."""
+    """What an authority asks of the devices in its region: weights, advice and pace."""
 
     region: str
     sequence: int
-    """Rises with every change; a device refuses a lower one than it has accepted."""
+    """Rises with every change; a device refuses a lower number than the last it accepted."""
     issued_at: int
     """When it was signed (UTC Unix seconds)."""
     risk: ExposureConfiguration
@@ -101,14 +101,14 @@ class SignedConfig:
     check_interval_seconds: int = 4 * 3600
     """How often a device looks for new key files, a minute to a week."""
     expires_at: int | None = None
-    """From when on it does not count (UTC Unix seconds); None is never."""
+    """When the configuration expires (UTC Unix seconds); None for never."""
     mirrors: tuple[str, ...] = ()
-    """Addresses that have the index and key files too, in the same folders; at most 10."""
+    """Addresses that also serve the index and key files, in the same folders; at most 10."""
     risk_model: RiskModelConfiguration | None = None
-    """Another way to weigh exposures than `risk`; a device that does not know it uses `risk`.
+    """Another way to weigh exposures; a device that does not know this model uses `risk`.
 
-    `risk` stays beside it for ever, since older devices refuse a document without it; of
-    ``risk_model`` they know nothing and read past it.
+    `risk` always accompanies it: older devices refuse a document without `risk`, and ignore
+    ``risk_model``.
     """
 
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
@@ -117,7 +117,7 @@ class SignedConfig:
         Raises
         ------
         TrustError
-            When no device could use it.
+            When no device could use the configuration.
         """
         claims = {
             "region": self.region,
@@ -140,21 +140,21 @@ class SignedConfig:
     def verify(
         cls, document: str, config_key: EllipticCurvePublicKey, *, now: float | None = None
     ) -> SignedConfig:
-        """Read a configuration that a key must have signed; unknown fields are ignored.
+        """Verify and read a configuration; unknown fields are ignored.
 
         Parameters
         ----------
         document
             The JWS.
         config_key
-            Of the newest trust document.
+            The configuration key that the newest trust document names.
         now
-            The time, to refuse what is expired (UTC Unix seconds); None does not look.
+            The time at which it must not have expired (UTC Unix seconds); None skips this check.
 
         Raises
         ------
         TrustError
-            When it is not signed so, is expired, or cannot be used.
+            When the document is not signed by the key, has expired, or cannot be used.
         """
         config = cls._read(open_document(document, _TYPE, config_key))
         if now is not None and config.expires_at is not None and now >= config.expires_at:

@@ -31,7 +31,7 @@ MAX_DOCUMENT_BYTES = 64 << 10
 """The largest signed document read; a configuration takes a few thousand bytes."""
 
 LATEST_SECONDS = 2**32 * 600
-"""The end of the last interval of the protocol (UTC Unix seconds), above which no time is."""
+"""The end of the protocol's last interval (UTC Unix seconds); no time is later."""
 
 _ALGORITHM = "ES256"
 
@@ -47,7 +47,7 @@ def fingerprint(public_key: EllipticCurvePublicKey) -> str:
 
 
 def sign_document(claims: Mapping[str, Any], typ: str, private_key: EllipticCurvePrivateKey) -> str:
-    """Return claims as a JWS of a type.
+    """Sign claims and return them as a JWS of a type.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def sign_document(claims: Mapping[str, Any], typ: str, private_key: EllipticCurv
 
 def _check_size(document: str) -> None:
     if len(document) > MAX_DOCUMENT_BYTES:
-        raise TrustError(f"a document of the server is larger than {MAX_DOCUMENT_BYTES} bytes")
+        raise TrustError(f"a document from the server is larger than {MAX_DOCUMENT_BYTES} bytes")
 
 
 def open_document(document: str, typ: str, public_key: EllipticCurvePublicKey | None) -> Any:
@@ -77,14 +77,14 @@ def open_document(document: str, typ: str, public_key: EllipticCurvePublicKey | 
     document
         The JWS.
     typ
-        The type it must state.
+        The type that the document must state.
     public_key
-        The key that must have signed it; with None the claims are not to be believed.
+        The key that must have signed it; with None the claims must not be trusted.
 
     Raises
     ------
     TrustError
-        When it is too large, damaged, not signed so, or of another type.
+        When the document is too large, damaged, not signed by the key, or of another type.
     """
     _check_size(document)
     try:
@@ -96,14 +96,16 @@ def open_document(document: str, typ: str, public_key: EllipticCurvePublicKey | 
         )
     except jwt.InvalidSignatureError as error:
         raise TrustError(
-            "a document of the server is not signed by the key this device trusts: ask the"
+            "a document from the server is not signed by the key this device trusts: ask the"
             " authority, and join again if the key was replaced"
         ) from error
     except (jwt.PyJWTError, ValueError) as error:
-        raise TrustError("a document of the server is damaged, or not signed with ES256") from error
+        raise TrustError(
+            "a document from the server is damaged, or not signed with ES256"
+        ) from error
     if opened["header"].get("typ") != typ:
-        raise TrustError(f"a document of the server is not of the type {typ}")
+        raise TrustError(f"a document from the server is not of the type {typ}")
     try:
         return parse_json(opened["payload"])
     except (ValueError, RecursionError) as error:
-        raise TrustError("a document of the server is not JSON") from error
+        raise TrustError("a document from the server is not JSON") from error

@@ -1,7 +1,7 @@
 """Trust chain: a server's trust documents, from one pinned fingerprint to its newest keys.
 
 The first trust document is signed by the key it names, whose fingerprint the owner typed in or
-scanned when joining; each later one is signed by the key that the one before names. So a server
+scanned when joining; each later one is signed by the key that the previous one names. So a server
 that lost its keys, or another in its place, is refused until the owner joins again.
 """
 
@@ -58,10 +58,10 @@ class ExportVerificationKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustDocument:
-    """Which keys a server signs with, from now on."""
+    """The keys that a server signs with from now on."""
 
     sequence: int
-    """1 for the first document of a server, then one more each."""
+    """1 for a server's first document, then one higher each time."""
     region: str
     issued_at: int
     """When it was signed (UTC Unix seconds)."""
@@ -73,12 +73,12 @@ class TrustDocument:
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the document as a JWS.
 
-        The first is signed with its own `config_key`, a later one with that of the one before.
+        The first document is signed with its own `config_key`, a later one with its predecessor's.
 
         Raises
         ------
         TrustError
-            When no device could use it.
+            When no device could use the document.
         """
         claims = {
             "sequence": self.sequence,
@@ -99,12 +99,12 @@ class TrustDocument:
 
     @classmethod
     def verify(cls, document: str, config_key: EllipticCurvePublicKey) -> TrustDocument:
-        """Read a document that a key must have signed; unknown fields are ignored.
+        """Verify and read a document; unknown fields are ignored.
 
         Raises
         ------
         TrustError
-            When it has not, or the document cannot be used.
+            When the key did not sign the document, or the document cannot be used.
         """
         return cls._read(open_document(document, _TYPE, config_key))
 
@@ -123,7 +123,7 @@ class TrustDocument:
                 export_keys=tuple(map(_export_key, export_keys)),
             )
         except InvalidValue as error:
-            raise TrustError(f"a trust document of the server cannot be used: {error}") from error
+            raise TrustError(f"a trust document from the server cannot be used: {error}") from error
 
 
 def _export_key(value: Any) -> ExportVerificationKey:
@@ -145,36 +145,42 @@ def verify_trust_chain(
     documents
         All the server's documents, or those from some number on, oldest first.
     fingerprint
-        Of the key pinned when joining; not looked at if `last` is given.
+        Fingerprint of the key pinned when joining; ignored if `last` is given.
     last
-        The document accepted last; None when joining.
+        The last document accepted; None when joining.
 
     Returns
     -------
     TrustDocument
-        The newest; `last` itself if nothing is newer.
+        The newest document; `last` itself if none is newer.
 
     Raises
     ------
     TrustError
-        When a document is not signed by the key before it, a number is missing, the region changes,
-        or the server has fewer documents than this device accepted, or others.
+        When a document is not signed by the key that the previous one names, a number is missing,
+        the region changes, or the server has fewer or other documents than this device accepted.
     """
     trusted = last
     reached = 0
     for document in documents:
         claimed = TrustDocument._read(open_document(document, _TYPE, None))
         if reached and claimed.sequence != reached + 1:
-            raise TrustError("the server's trust documents are not numbered one by one")
+            raise TrustError(
+                "the server's trust documents are not numbered consecutively: report this to its"
+                " operator"
+            )
         reached = claimed.sequence
         if last is not None and reached <= last.sequence:
             if reached == last.sequence and claimed != last:
-                raise TrustError("the server replaced a trust document this device has accepted")
+                raise TrustError(
+                    "the server replaced a trust document that this device has accepted: report"
+                    " this to its operator"
+                )
             continue
         trusted = _next(document, claimed, trusted, fingerprint)
     if trusted is None or (last is not None and reached < last.sequence):
         raise TrustError(
-            "the server has fewer trust documents than it should: report it to its operator"
+            "the server has fewer trust documents than it should: report this to its operator"
         )
     return trusted
 
@@ -185,7 +191,7 @@ def _next(
     if trusted is None:
         if claimed.sequence != 1 or fingerprint_of(claimed.config_key) != pinned:
             raise TrustError(
-                "the server is not the one of the line to join by: check the fingerprint"
+                "the server is not the one that the join line names: check the fingerprint"
             )
         return TrustDocument.verify(document, claimed.config_key)
     if claimed.sequence != trusted.sequence + 1:

@@ -48,7 +48,7 @@ def test_an_unknown_model_is_kept_as_it_is():
     assert model.to_json() == fields
     assert not model.is_known
     model.check()
-    with pytest.raises(InvalidValue, match="dose-2 is not known here; known are env2"):
+    with pytest.raises(InvalidValue, match="dose-2 is unknown: choose from env2"):
         model.parsed()
 
 
@@ -77,12 +77,12 @@ def test_names_that_are_refused(name):
     [
         ([], "parameters must be a JSON object"),
         (None, "parameters must be a JSON object"),
-        (nested(17), "nested at most 16 deep"),
+        (nested(17), "nested more than 16 levels deep"),
         ({"a": "x" * MAX_PARAMETERS_BYTES}, "at most 32768 bytes"),
         ({"a": float("nan")}, "finite numbers"),
         ({"a": 2**63}, "numbers of 64 bits"),
-        ({"a": "\ud800"}, "JSON values alone"),
-        ({"a": object()}, "JSON values alone"),
+        ({"a": "\ud800"}, "JSON values only"),
+        ({"a": object()}, "JSON values only"),
         ({"\ud800": 1}, "names that are text"),
         ({1: 1}, "names that are text"),
     ],

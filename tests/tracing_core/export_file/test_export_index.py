@@ -66,7 +66,7 @@ def test_lines_that_lead_elsewhere(line):
     with pytest.raises(MalformedExport, match="line 2 of the index") as caught:
         read_index(f"VN/a.zip\n{line}".encode())
     check_one_line(caught.value)
-    with pytest.raises(InvalidValue, match="cannot stand in an index"):
+    with pytest.raises(InvalidValue, match="cannot be listed in an index"):
         write_index([line])
 
 

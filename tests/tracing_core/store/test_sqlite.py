@@ -237,7 +237,7 @@ def test_reading_what_is_not_there(path, tmp_path):
     assert not path.exists()
     with pytest.raises(StoreError, match="No such file"):
         open_database(tmp_path / "none" / "notes.db", [NOTES])
-    with pytest.raises(StoreError, match="cannot be read or written: check"):
+    with pytest.raises(StoreError, match="cannot be read or written to: check"):
         open_readonly(tmp_path, [NOTES])
 
 

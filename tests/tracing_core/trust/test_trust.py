@@ -111,7 +111,7 @@ def test_a_new_key_cannot_introduce_itself():
 
 def test_documents_out_of_order_left_out_or_repeated():
     for order in ([0, 2], [0, 2, 1], [0, 1, 1], [0, 0], [0, 1, 0]):
-        refused("not numbered one by one", [CHAIN[at] for at in order])
+        refused("not numbered consecutively", [CHAIN[at] for at in order])
 
 
 def test_another_history_than_the_accepted_one():
