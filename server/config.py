@@ -1,4 +1,4 @@
-"""Settings of the server: from the environment, else HOME/server.toml, else the default here."""
+"""Settings of the server: from the environment, else HOME/server.toml, else the defaults here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Count = Annotated[int, Field(gt=0)]
 class Settings(BaseSettings):
     """What an operator may change.
 
-    The variable of a setting is ``TRUYVET_SERVER_`` and its name in capitals.
+    A setting's variable is ``TRUYVET_SERVER_`` followed by its name in capitals.
     """
 
     model_config = SettingsConfigDict(
@@ -53,11 +53,11 @@ class Settings(BaseSettings):
     )
 
     home: Path
-    """Folder of the database, the keys and the published files; readable by its owner only."""
+    """Folder for the database, the keys and the published files; readable by its owner only."""
     region: Annotated[str, Field(pattern=_REGION)] = "VN"
     """The region keys are published for: a country code, as in the export file's `region`."""
     url: Annotated[str, Field(pattern=_ADDRESS)] = "http://127.0.0.1:8080"
-    """Where devices reach this server; it is part of the line by which agents join."""
+    """Where devices reach this server; it is part of the join line."""
     health_authority_id: Annotated[str, Field(min_length=1, max_length=100)] = "truyvet"
     """The `healthAuthorityID` that uploads must name."""
     mirrors: Annotated[
@@ -72,15 +72,16 @@ class Settings(BaseSettings):
     max_body_bytes: Count = 64_000
     """Largest request body, as in Google's servers."""
     max_requests_at_once: Count = 32
-    """Requests that may use the database at once; others wait."""
+    """Requests that may use the database at the same time; others wait."""
     max_connections: Count = 1_000
-    """Clients connected at once. With the largest body each, this bounds the memory. One more
-    client replaces the one that has kept the server waiting longest."""
+    """Clients connected at the same time. With the largest body each, this bounds the memory. A
+    further client replaces the one that has kept the server waiting longest."""
     request_seconds: Seconds = 60
-    """Time to send a request; then the client is disconnected. The largest body takes so long at
+    """Time to send a request; then the client is disconnected. The largest body takes this long at
     9 kbit/s, and the slowest phones are faster."""
     answer_seconds: Seconds = 120
-    """Time to receive what waits to be sent, 64 KiB at most; then the client is disconnected."""
+    """Time to receive the data that waits to be sent, 64 KiB at most; then the client is
+    disconnected."""
     response_padding_min_bytes: Count = 1_024
     """Least padding of every answer to a device."""
     response_step_bytes: Count = 4_096
@@ -90,53 +91,54 @@ class Settings(BaseSettings):
     max_keys_on_publish: Count = 30
     """Keys in one upload: 15 days, two per day after a reset, as in Google's server."""
     max_same_start_interval_keys: Count = 3
-    """Keys that may start in the same interval: a device that was reset makes a second one that
+    """Keys that may start in the same interval: a device that was reset makes a second key that
     day."""
     max_key_age_seconds: Seconds = 15 * _DAY
-    """Greatest age of a key's last interval; older keys are dropped. 14 days, and one for time
+    """Greatest age of a key's last interval; older keys are dropped. 14 days, plus one for time
     zones."""
     truncate_window_seconds: Seconds = _HOUR
     """Arrival times are rounded down to this before they are stored, so that no row shows when a
     person reported."""
     max_symptom_onset_age_seconds: Seconds = 28 * _DAY
-    """Greatest age of an onset of symptoms; an older one is taken for a mistake, and as unknown."""
+    """Greatest age of an onset of symptoms; an older one counts as a mistake, so as unknown."""
     default_symptom_onset_days: Annotated[int, Field(ge=0, le=28)] = 4
     """Days before the upload at which an unknown onset is assumed."""
     max_days_since_onset: Annotated[int, Field(ge=0, le=14)] = 14
-    """Greatest distance of a key from the onset; others are dropped, as devices cannot use them."""
+    """Greatest distance of a key from the onset; keys further away are of no use to devices, and
+    are dropped."""
     revision_token_keys: Count = 28
-    """Keys that a revision token is padded to, so that its length shows nothing."""
+    """Number of keys that a revision token is padded to, so that its length shows nothing."""
 
     issuer: Annotated[str, Field(min_length=1)] = "truyvet-verification"
     """`iss` of the verification certificate."""
     audience: Annotated[str, Field(min_length=1)] = "truyvet-publish"
     """`aud` of the verification certificate."""
     certificate_seconds: Seconds = 15 * _MINUTE
-    """Life of a verification certificate; the upload follows immediately."""
+    """Lifetime of a verification certificate; the upload follows immediately."""
     certificate_leeway_seconds: Annotated[int, Field(ge=0)] = 5
     """Allowed difference between the clocks of a certificate's signer and its reader."""
 
     code_digits: Annotated[int, Field(ge=6, le=10)] = 8
-    """Digits of a code that is read out on the phone."""
+    """Digits of a code that is read out over the phone."""
     code_seconds: Annotated[int, Field(gt=0, le=_HOUR)] = 15 * _MINUTE
-    """Life of a short code; it is short because such a code can be guessed in time."""
+    """Lifetime of a short code; brief, because such a code could be guessed in time."""
     long_code_length: Annotated[int, Field(ge=12, le=64)] = 16
     """Letters and digits of a code that is sent in a message."""
     long_code_seconds: Annotated[int, Field(gt=0, le=2 * _DAY)] = 24 * _HOUR
-    """Life of a long code."""
+    """Lifetime of a long code."""
     token_seconds: Seconds = 24 * _HOUR
-    """Life of the token that a code is exchanged for."""
+    """Lifetime of the token that a code is exchanged for."""
     forget_codes_seconds: Seconds = 48 * _HOUR
     """Time for which expired codes and tokens are kept, so that a person reads "expired" and not
-    "unknown"; then they are deleted."""
+    "unknown". After that they are deleted."""
     max_test_age_seconds: Seconds = 28 * _DAY
     """Greatest age of a test or onset for which a code is issued."""
     max_batch_issue: Count = 10
     """Codes in one request of ``/api/batch-issue``, as in Google's server."""
     verify_requests_per_minute: Count = 120
-    """Requests of one client to the verification endpoints and ``/v1/publish``, counted in memory
-    only. A report is three of them, so many devices can share one address, and cover traffic cannot
-    keep the server busy without end."""
+    """Requests from one client to the verification endpoints and ``/v1/publish``, counted in memory
+    only. A report takes three, so many devices can share one address, and cover traffic cannot keep
+    the server busy without end."""
     max_counted_clients: Count = 10_000
     """Clients that the counter remembers, so that a flood of addresses cannot fill the memory."""
     max_consecutive_code_failures: Count = 50
@@ -145,10 +147,10 @@ class Settings(BaseSettings):
     """Time for which a client's codes are refused after too many wrong ones."""
 
     check_interval_seconds: Annotated[int, Field(ge=60, le=7 * _DAY)] = 4 * _HOUR
-    """How often devices look for new key files: as often as new ones appear."""
+    """How often devices look for new key files; by default as often as new files appear."""
     config_seconds: Annotated[int, Field(ge=2 * _HOUR)] = 30 * _DAY
-    """Life of the signed configuration. The server signs it again after half of it; a device that
-    was off for longer fetches a new one first."""
+    """Lifetime of the signed configuration. The server signs it again after half this time; a
+    device that was off for longer first fetches a new configuration."""
 
     worker_interval_seconds: Seconds = _MINUTE
     """How often the background worker looks for due windows and expired rows."""
@@ -157,10 +159,11 @@ class Settings(BaseSettings):
     Shorter windows reveal more of when people report, and below a minute the index outgrows what
     devices read."""
     export_min_window_age_seconds: Annotated[int, Field(ge=0)] = 2 * _HOUR
-    """Least age of a window's end when it is exported: keys never leave within the two hours in
-    which devices still accept their identifiers."""
+    """Least age of a window's end when the window is exported: keys never leave within the two
+    hours in which devices still accept their identifiers."""
     export_max_keys_per_file: Annotated[int, Field(gt=0, le=1_000_000)] = 500_000
-    """Most keys in one key file; a window with more becomes several. Devices limit a file."""
+    """Most keys in one key file; a window with more becomes several files. Devices limit a file's
+    size."""
     export_padding_keys: Count = 1_000
     """Average number of padding keys per window, whatever the number of real ones."""
     export_padding_spread: Count = 100
@@ -173,8 +176,8 @@ class Settings(BaseSettings):
         "confirmed": 0.9,
         "likely": 0.1,
     }
-    """Relative frequency of each report type among padding keys. It should be that of the codes the
-    authority issues, since a type it never issues shows which keys are padding."""
+    """Relative frequency of each report type among padding keys. It should match the codes that the
+    authority issues, since a type that it never issues shows which keys are padding."""
     retention_seconds: Annotated[int, Field(gt=0, le=14 * _DAY)] = 14 * _DAY
     """Greatest age of keys and key files; older ones are deleted. No device needs them longer, and
     less than 10 days would break notification."""
@@ -191,17 +194,19 @@ class Settings(BaseSettings):
             except TrustError as error:
                 raise ValueError(f"mirrors: {mirror}: {error}") from error
         if not any(self.export_padding_report_types.values()):
-            raise ValueError("export_padding_report_types must name a type of report")
+            raise ValueError(
+                "export_padding_report_types must give at least one report type a weight above 0"
+            )
         if self.retention_seconds < _LEAST_RETENTION_SECONDS and not self.debug:
             raise ValueError(
-                f"retention_seconds must be at least {_LEAST_RETENTION_SECONDS}, which is ten days"
+                f"retention_seconds must be at least {_LEAST_RETENTION_SECONDS}, which is 10 days"
             )
         return self
 
     @property
     def database(self) -> str | URL:
         """SQLAlchemy's URL of the database."""
-        # Not as text, in which some folder names would have a meaning.
+        # A URL object, not text: some characters in a folder name would be parsed.
         return self.database_url or URL.create("sqlite", database=str(self.home / "server.db"))
 
     @classmethod
@@ -238,7 +243,7 @@ def load_settings(home: Path, **changes: Any) -> Settings:
         what = _in_plain_words(first["type"], first["msg"], first.get("ctx", {}))
         if first["loc"]:
             what = f"{'.'.join(str(part) for part in first['loc'])}: {what}"
-            # Arguments come from options of a command, which have the same names.
+            # Arguments come from a command's options, which have the same names.
             if first["loc"][0] in changes:
                 raise StoreError(f"--{what}") from error
         raise StoreError(f"{file} or the environment: {what}") from error

@@ -33,11 +33,11 @@ class Server:
     keys: PrivateKeys
     """The private keys."""
     counters: Counters = field(default_factory=Counters)
-    """What it has counted since it started."""
+    """The counts since the server started."""
 
     @property
     def region(self) -> str:
-        """The region it serves; routes, commands and the worker pass it to the domains."""
+        """The region of this server; routes, commands and the worker pass it to the domains."""
         return self.settings.region
 
     @classmethod
@@ -47,7 +47,7 @@ class Server:
         Raises
         ------
         StoreError
-            When it was never set up, or for another region, or cannot be used.
+            When the folder was never set up, was set up for another region, or cannot be used.
         """
         home = settings.home
         if not is_there(home / SETTINGS_FILE):
@@ -70,4 +70,4 @@ def _of_request(request: Request) -> Server:
 
 
 CurrentServer = Annotated[Server, Depends(_of_request)]
-"""Type of a route's parameter that receives the `Server`; routes exist before one is open."""
+"""Type of a route's parameter that receives the `Server`; routes exist before it is open."""

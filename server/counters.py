@@ -12,7 +12,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        """All of them, as Prometheus collects them."""
+        """All the counters, as Prometheus collects them."""
         self.keys_published = Counter(
             "truyvet_keys_published", "Keys taken from uploads.", registry=self.registry
         )

@@ -1,4 +1,4 @@
-"""The error of a request that a domain refuses."""
+"""The error for a request that the server refuses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Refused(TracingError):
     Parameters
     ----------
     code
-        The stable word for it, which goes to the client.
+        The stable word for the rule, which goes to the client.
     what
-        What is wrong, for a person; it holds no key. With a `field`, it continues from its name.
+        What is wrong, for a person; it contains no key. With a `field`, it continues its name.
     field
-        The JSON field at fault; "" if it is not about one.
+        The JSON field at fault; "" if no field is.
     retry_after
-        Seconds after which to try again; None if trying again is of no use.
+        Seconds after which to try again; None if trying again is useless.
     """
 
     def __init__(

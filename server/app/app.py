@@ -1,4 +1,4 @@
-"""The web application: the routes of every domain, with the background worker beside them."""
+"""The web application: the routes of every domain, with the background worker alongside."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Application:
 
     def __init__(self, routes: FastAPI, server: Server, limits: ClientLimits) -> None:
         self.server = server
-        """Its parts; closed when the application ends."""
+        """The parts of the server; closed when the application ends."""
         self.limits = limits
-        """What it counts of each client."""
+        """The counts of each client's requests and wrong codes."""
         self.routes = routes
-        """The application without the headers that all answers share."""
+        """The application before the headers that all answers share are added."""
         routes.state.server = server
         routes.state.limits = limits
         headers = shared_headers(server.settings.url)
@@ -76,7 +76,7 @@ def _routes(settings: Settings, shortest_pause_seconds: float) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        # It would be to the scheme and host of this request, which behind a proxy is plain http.
+        # A redirect would use the scheme and host of this request, plain http behind a proxy.
         redirect_slashes=False,
         lifespan=lifespan,
     )
@@ -103,12 +103,12 @@ def openapi_document(settings: Settings) -> dict[str, Any]:
 def create_app(
     settings: Settings, clock: Clock, *, shortest_pause_seconds: float = SHORTEST_PAUSE_SECONDS
 ) -> Application:
-    """Make the application of an initialised home folder, its database open and up to date.
+    """Make the application for an initialised home folder, its database open and up to date.
 
     Parameters
     ----------
     settings
-        Of the home folder.
+        The settings of the home folder.
     clock
         The server's clock.
     shortest_pause_seconds
@@ -117,7 +117,7 @@ def create_app(
     Raises
     ------
     StoreError
-        When the home was never initialised, or cannot be used.
+        When the home folder was never initialised, or cannot be used.
     """
     routes = _routes(settings, shortest_pause_seconds)
     return Application(routes, Server.open(settings, clock), ClientLimits(settings, clock))

@@ -1,4 +1,4 @@
-"""HTTP connections that no client can hold for ever."""
+"""HTTP connections that no client can hold open for ever."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     """Make the protocol of connections that end when their client is too slow.
 
     On its own, the web server waits for ever for a request's head, for its body, and for a client
-    that does not read. The times here are the system's, whatever the server's own clock. When one
-    client too many comes, the one that has kept the server waiting longest is disconnected.
+    that does not read. Times are measured by the system's clock, whatever the server's own clock.
+    When one client too many connects, the one that has kept the server waiting longest is
+    disconnected.
     """
     # The longest first.
     waiting: dict[BoundedProtocol, None] = {}
@@ -48,7 +49,7 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     class BoundedProtocol(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            # So that writing counts as paused while anything waits to be sent.
+            # So that writing counts as paused while anything is waiting to be sent.
             transport.set_write_buffer_limits(0)
             self._request = _Deadline(settings.request_seconds, transport.close)
             self._answer = _Deadline(settings.answer_seconds, transport.abort)
@@ -68,7 +69,7 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             super().connection_lost(exc)
 
         def handle_events(self) -> None:
-            # Also without new data: what came along with a request is handled later.
+            # Also without new data: data that came along with a request is handled later.
             super().handle_events()
             if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
                 self._request.start()

@@ -23,18 +23,18 @@ from tracing_core.trust.join_line import checked_address
 __all__ = ["JOIN_FILE", "NewHome", "set_up_home"]
 
 JOIN_FILE = "join.txt"
-"""Name of the file in the home folder that holds the line by which devices join."""
+"""Name of the file in the home folder that contains the join line."""
 
 _WRITTEN_BY_SET_UP = {"contact.json", "exports", JOIN_FILE, "keys", SETTINGS_FILE}
 
 
 class NewHome(NamedTuple):
-    """What the operator of a new home is given."""
+    """What the operator of a new home folder receives."""
 
     operator_key: str
     """The key for ``/api/issue``; it is stored only as a hash."""
     join: str
-    """The line by which devices join."""
+    """The join line for devices."""
 
 
 def set_up_home(
@@ -59,20 +59,21 @@ def set_up_home(
     url
         Where devices will reach the server.
     contact
-        Whom an exposed person turns to; see `server.trust.config_document.set_contact`.
+        The file with the contact for exposed persons, for
+        `server.trust.config_document.set_contact`.
     database_url
-        The database, noted in the home folder; None for SQLite there.
+        The database's URL, which is noted in the home folder; None for SQLite in that folder.
 
     Raises
     ------
     StoreError
-        When the folder is set up already, holds other files, or cannot be written.
+        When the folder is set up already, has other files, or cannot be written to.
     TrustError
         When agents would refuse the URL.
     """
     left = _left_by_interrupted_set_up(home)
     noted = {"region": region, "url": url.rstrip("/")}
-    # Not what the environment says, which may be where a password is kept.
+    # The environment is not noted, because a password may be kept there.
     if database_url:
         noted["database_url"] = database_url
     settings = load_settings(home, **noted)
@@ -90,16 +91,16 @@ def set_up_home(
     made.close()
     join = str(join_line(keys, settings.url))
     write_durably(home / JOIN_FILE, f"{join}\n".encode())
-    # Last, because its presence says that all the rest is there; TOML's strings are JSON's.
+    # Written last, because it shows that all the rest is there. TOML's strings are JSON's.
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
     write_durably(home / SETTINGS_FILE, "".join(lines).encode())
     return NewHome(operator_key, join)
 
 
 def _left_by_interrupted_set_up(home: Path) -> set[str]:
-    """Return the names of half-written files; refuse a folder that is set up or holds others."""
+    """Return the names of half-written files; refuse a folder that is set up or has others."""
     if is_there(home / SETTINGS_FILE):
-        raise StoreError(f"{home} is set up already: run 'truyvet server run --home {home}'")
+        raise StoreError(f"{home} is already set up: run 'truyvet server run --home {home}'")
     found = {path.name for path in home.iterdir()} if is_there(home) else set()
     left = {name for name in found if unfinished(name) in _WRITTEN_BY_SET_UP}
     others = found - left - _WRITTEN_BY_SET_UP

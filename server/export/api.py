@@ -54,7 +54,7 @@ def _absent() -> Refused:
 def _index(
     server: CurrentServer, request: Request, region: str, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """List the key files of a region, oldest first: paths below ``/exports/``, one a line."""
+    """List the key files of a region, oldest first: paths below ``/exports/``, one per line."""
     is_ours = region == server.region
     file = server.storage.read(f"{region}/{INDEX_NAME}") if is_ours else None
     if is_ours and file is None:
@@ -63,7 +63,7 @@ def _index(
     if file is None:
         raise _absent()
     data = b"".join(file.chunks)
-    # A hash of the contents: any other tag that devices send back could identify one.
+    # A hash of the contents: any other tag that a device sends back could identify it.
     e_tag = content_tag(data)
     headers = _headers(file, e_tag, _INDEX_SECONDS)
     if if_none_match is not None and matches_tag(if_none_match, e_tag):
@@ -107,7 +107,7 @@ def _file(
 
 
 def _first_byte(text: str | None) -> int | None:
-    """Return the first byte of a range to the end; None for any other, which is ignored."""
+    """Return the first byte of a range to the end; None for any other range, which is ignored."""
     match = re.fullmatch(r"bytes=(\d{1,12})-", text or "")
     return int(match[1]) if match else None
 

@@ -1,4 +1,4 @@
-"""The exporter: every window that is due becomes signed key files, once."""
+"""Exporter: it turns every window that is due into signed key files, once."""
 
 # A window of keys must leave exactly once. If it never leaves, its keys warn no one. If it
 # leaves twice with different contents, two readers disagree, and the difference between the two
@@ -22,7 +22,7 @@
 #    only files with a row are listed or served; the next export replaces it.
 #
 # The index is derived from the rows at any time (`publish_index`), which also deletes files
-# without a row. It holds the schedule's row meanwhile, so that it never sees half of step 3.
+# without a row. Meanwhile it locks the schedule's row, so that it never sees half of step 3.
 #
 # Two exporters are kept apart twice. Processes that share a place for files wait for one another
 # by the storage's lock, which ends with its process. Nodes with places of their own cannot see
@@ -69,11 +69,11 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
     Parameters
     ----------
     server
-        Whose keys, files and settings.
+        The server whose keys are exported.
     region
         The region.
     random
-        Where the padding's chance comes from; None for the operating system's.
+        The source of chance for the padding; None for the operating system's.
 
     Returns
     -------
@@ -93,14 +93,14 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
             begin = _hold(server, conn, region, holder)
             if begin is None:
                 return []
-            # Within the transaction, because an index may be staged within another.
+            # Inside the transaction, because an index may be staged in another one.
             server.storage.clear_staging()
         publish_index(server, region)
         now = server.clock.now()
         if begin > now:
             _log.warning(
                 "the clock shows less than at the last export, so no key file is published until"
-                " it has caught up: set it right"
+                " it has caught up: set the clock right"
             )
         for window in due_windows(
             begin=begin,
@@ -122,10 +122,10 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
 
 
 def publish_index(server: Server, region: str) -> None:
-    """Make the published files agree with the database: list its key files, delete others."""
+    """Make the published files agree with the database: list its key files, delete any others."""
     index_name = f"{region}/{INDEX_NAME}"
     with server.database.begin() as conn:
-        # Held to the end, so that no other process publishes a file or an index in between.
+        # Kept locked to the end, so that no other process publishes a file or an index in between.
         schedule.lock_schedule(conn, region)
         names = store.key_file_names(conn, region)
         index = write_index(names).encode("ascii")
@@ -136,7 +136,7 @@ def publish_index(server: Server, region: str) -> None:
 
 
 def _hold(server: Server, conn: Connection, region: str, holder: str) -> int | None:
-    """Take or renew the lease; return how far the region is exported, None if it is another's."""
+    """Take or renew the lease; return how far the region is exported, None if not obtained."""
     now = server.clock.now()
     first = diagnosis_keys.first_created_at(conn, region)
     start = now if first is None else min(first, now)
@@ -218,7 +218,7 @@ def _stage(server: Server, region: str, window: Window) -> Iterator[tuple[str, s
             revised_keys = list(itertools.islice(revised, limit - len(keys)))
             if number and not keys and not revised_keys:
                 return
-            # Android takes files of equal times for the same file, so their ends differ.
+            # Android treats files with equal times as the same file, so their ends differ.
             export = ExportFile(
                 start_timestamp=window.start,
                 end_timestamp=window.end + number,

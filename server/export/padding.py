@@ -1,10 +1,10 @@
 """Padding: invented keys that no reader of a key file can distinguish from real ones."""
 
 # A key file shows how many keys it has. If it held only real ones, its size would reveal how many
-# people reported in these hours, and in a small region whether anyone did at all.
+# people reported in those hours, and in a small region whether anyone did at all.
 #
 # The naive way is to fill each file up to a fixed size with random keys. It fails three times.
-# Above that size every further key shows again. A random key has no shape: real ones come as
+# Above that size every further key is visible again. A random key has no shape: real ones come as
 # uploads with one report type, one onset and one key per day, so a reader who groups the keys of a
 # file can set the padding aside. And copies of real keys, slightly changed, reveal those keys.
 #
@@ -20,7 +20,7 @@
 # known to be real by its own fields. The rows are stored with the window, so that a window that is
 # exported again has the same padding.
 #
-# This leaves out the long run. Uploads of many hours by the same people, added up over weeks, can
+# The long run is not covered. Uploads of many hours by the same people, added up over weeks, can
 # still be estimated; the noise hides one upload, not an epidemic.
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ class UploadModel:
     """The rules of the server and the habits of its authority that shape an upload."""
 
     report_types: Mapping[ReportType, float]
-    """Relative frequency of each type of report."""
+    """Relative frequency of each report type."""
     transmission_risk_levels: Mapping[ReportType, int]
-    """What the server sets if the client sent none."""
+    """The levels that the server sets if the client sent none."""
     default_onset_days: int
     """Days before the upload at which an unknown onset is assumed."""
     max_days_since_onset: int
@@ -86,16 +86,16 @@ class UploadModel:
 
 @dataclass(frozen=True, slots=True)
 class PaddingKey:
-    """An invented key and the windows in which it leaves."""
+    """An invented key, with the windows in which it leaves."""
 
     key: DiagnosisKey
-    """As first published."""
+    """The key as first published."""
     created_at: int
-    """When it may first leave (UTC Unix seconds)."""
+    """When the key may first leave (UTC Unix seconds)."""
     revised: DiagnosisKey | None = None
-    """As it will have been revised; None if never."""
+    """The key as revised later; None if it never is."""
     revised_at: int | None = None
-    """When it will have been (UTC Unix seconds); None if never."""
+    """When it is revised (UTC Unix seconds); None if it never is."""
 
 
 def draw_count(mean: int, spread: float, random: Random) -> int:
@@ -104,7 +104,7 @@ def draw_count(mean: int, spread: float, random: Random) -> int:
     Parameters
     ----------
     mean
-        The average.
+        The average number of keys.
     spread
         Scale of the noise: a count `k` further from the mean is ``exp(-k / spread)`` times as
         likely.
@@ -124,8 +124,8 @@ def draw_padding(
     Returns
     -------
     list of PaddingKey
-        `count` keys that leave in this window, and others that were still in use at their upload
-        and leave in later ones.
+        `count` keys that leave in this window, and further keys that were still in use at their
+        upload and leave in later windows.
     """
     padding: list[PaddingKey] = []
     missing = count

@@ -58,13 +58,13 @@ def hold_schedule(
     region
         The region.
     holder
-        Who asks. A lease it had before, also in a process that died, is still its own.
+        The node that asks. A lease from before, even from a process that died, is still its own.
     begin
         Start of the first window if the region was never exported.
     now
         The time (UTC Unix seconds).
     held_until
-        When the lease ends and others may take it (UTC Unix seconds).
+        When the lease ends and other nodes may take it (UTC Unix seconds).
 
     Returns
     -------

@@ -63,10 +63,10 @@ _F = key_file_table.c
 
 
 def closed_until(conn: Connection, region: str) -> int:
-    """Return the moment before which no key may be created; 0 before the first export.
+    """Return the moment before which no key may be created; 0 if nothing was exported.
 
-    Windows before it have their padding, and have left or are about to. A key with an earlier time,
-    because the clock was set back, would never leave.
+    Windows before that moment have their padding, and have left or are about to leave. A key with
+    an earlier time, because the clock was set back, would never leave.
     """
     last = select(func.max(_W.end_timestamp)).where(_W.region == region)
     return max(exported_until(conn, region) or 0, conn.execute(last).scalar_one() or 0)

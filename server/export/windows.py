@@ -14,7 +14,7 @@ class Window(NamedTuple):
     start: int
     """The first second."""
     end: int
-    """The second after its last."""
+    """The second after the last."""
 
 
 def window_of(moment: float, period: int) -> Window:
@@ -34,13 +34,13 @@ def due_windows(
         End of the last exported window, or the first moment with anything to export. After a change
         of the period it may lie within a window, the rest of which is then exported alone.
     now
-        The time.
+        The time (UTC Unix seconds).
     period
         Length of a window in seconds; it divides a day.
     minimum_age
         Seconds that must have passed since the end of a window.
     oldest
-        Windows that start before this are empty by now and are left out.
+        Windows that start before this moment are empty by now, and are left out.
     """
     first = window_of(begin, period)
     if first.start < oldest:

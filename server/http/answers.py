@@ -22,7 +22,7 @@ def padded(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return an answer padded with random letters, so that its length shows nothing."""
+    """Return an answer padded with random letters, so that its length reveals nothing."""
     # The status line's words count too, so that a refusal is as long as any other answer.
     short = len(JSONResponse({**fields, "padding": ""}).body)
     short += len(HTTPStatus(status).phrase) - len(HTTPStatus.OK.phrase)

@@ -29,10 +29,10 @@ def shared_headers(url: str) -> dict[str, str]:
 
 
 class WithHeaders:
-    """An application whose answers have the headers they do not set, and the time of a clock.
+    """An application that adds shared headers, and the time of a clock, to another's answers.
 
-    It goes around the whole application, so that answers to unforeseen errors have them too.
-    Devices compare the time with their own, so it must be the one that keys are judged by.
+    It wraps the whole application, so that answers to unforeseen errors have the headers too.
+    Devices compare the time with their own, so it must be the clock that keys are judged by.
     """
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str], clock: Clock) -> None:

@@ -31,11 +31,11 @@ _STATUS = {
     "quota_exceeded": 429,
     "internal_server_error": 500,
 }
-"""HTTP status of each code of a refusal; 400 for every other."""
+"""HTTP status for the code of a refusal; 400 for every other code."""
 
 
 class UnreadableBody(TracingError):
-    """A request has a body that the server does not read.
+    """A request has a body that the server refuses to read.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def status_of(refusal: Refused) -> int:
 def answered(
     settings: Settings, is_chaff: bool, work: Callable[[], Mapping[str, Any]]
 ) -> JSONResponse:
-    """Do the work of a request and answer; the answer to cover traffic is always empty.
+    """Do a request's work and answer; the answer to cover traffic is always empty.
 
     Raises
     ------
     Refused, PublishRejected
-        When the work raises it, and the request is not cover traffic.
+        When the work raises the error, and the request is not cover traffic.
     """
     try:
         fields = work()

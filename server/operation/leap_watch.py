@@ -6,8 +6,8 @@ from tracing_core.clock import Clock
 
 __all__ = ["LeapWatch"]
 
-# Corrections after a start without a battery are hours. A smaller leap deletes and publishes
-# hardly anything too early.
+# Corrections after a start without a battery are a few hours. A smaller leap deletes and
+# publishes hardly anything too early.
 _LARGE_LEAP_SECONDS = 86_400
 _SECONDS_UNTIL_TRUSTED = 86_400
 
@@ -15,7 +15,7 @@ _SECONDS_UNTIL_TRUSTED = 86_400
 class LeapWatch:
     """Compares the wall clock with the monotonic clock, which cannot be set.
 
-    Between two runs of the server a leap looks like time that passed, and is taken for it. A clock
+    Between two runs of the server a leap cannot be distinguished from time that passed. A clock
     that was set back does no harm, since nothing is due until it has caught up.
     """
 
@@ -25,9 +25,9 @@ class LeapWatch:
         self._leapt_at: float | None = None
 
     def leap_seconds(self) -> int:
-        """Return how far the clock leapt ahead of the time that passed; 0 if it is trusted.
+        """Return how far the clock leapt ahead of the time that passed; 0 if the clock is trusted.
 
-        A leap of a day or less is trusted, and any leap that has lasted for a day.
+        A leap of a day or less is trusted, and so is any leap that has lasted for a day.
         """
         monotonic = self._clock.monotonic()
         offset = self._clock.now() - monotonic

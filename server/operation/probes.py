@@ -1,4 +1,4 @@
-"""Probes: the route by which others see that the server works."""
+"""Probes: the route that shows whether the server works."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def run(server: Server, region: str) -> Removed:
     """Delete everything that is too old: its rows, its files, and the bytes of both.
 
     A window is deleted with the oldest key that can first leave in it, so no key file outlives that
-    key. A key that was revised in it stays for as long again, since a signed file is never changed.
+    key. A key that was revised in the window is kept in its files for as long again, since a signed
+    file is never changed.
 
     Raises
     ------
@@ -45,7 +46,7 @@ def run(server: Server, region: str) -> Removed:
             batches=delete_windows_started_before(conn, oldest),
             codes=delete_expired(conn, int(now) - settings.forget_codes_seconds),
         )
-        # Codes expire at any minute and hold no key: their bytes go with those of the next window.
+        # Codes expire at any minute and contain no key: their bytes go with the next window's.
         if removed.keys or removed.batches:
             server.database.note_deletion(conn)
     publish_index(server, region)

@@ -25,7 +25,7 @@ def run_due_work(server: Server, watch: LeapWatch) -> None:
     if leap := watch.leap_seconds():
         _log.error(
             "the clock leapt ahead by %d days, so nothing is exported or deleted until it is set"
-            " back or a day has passed: if it is right now, restart the server",
+            " back or a day has passed: if the clock is right now, restart the server",
             leap // 86_400,
         )
         return
@@ -35,7 +35,7 @@ def run_due_work(server: Server, watch: LeapWatch) -> None:
         except TracingError as error:
             _log.error("%s: %s", name, error)
         except Exception:
-            # The next round may succeed, and uploads must be taken meanwhile.
+            # The next round may succeed, and uploads must be accepted meanwhile.
             _log.exception("%s failed", name)
 
 
@@ -45,7 +45,7 @@ async def work_until(
     *,
     shortest_pause_seconds: float = SHORTEST_PAUSE_SECONDS,
 ) -> None:
-    """Do the due work again and again until an event is set."""
+    """Do the due work in rounds until an event is set."""
     watch = LeapWatch(server.clock)
     while not stopping.is_set():
         await asyncio.to_thread(run_due_work, server, watch)

@@ -39,7 +39,7 @@ def _publish(
                 "unknown_health_authority_id", "this server serves another authority", status=401
             )
         response = take_upload(server, server.region, request, claims, is_cover=is_chaff)
-        # Google's clients read the count even if it is zero.
+        # Google's clients expect the count even if it is zero.
         return {"insertedExposures": response.inserted_exposures, **response.to_json()}
 
     return answered(settings, is_chaff, publish)

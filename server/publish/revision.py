@@ -1,7 +1,7 @@
-"""Revision tokens, by which a device may later change the report type of the keys it published.
+"""Revision tokens, with which a device may later change the report type of its published keys.
 
-A token is encrypted, so its holder learns nothing from it, and has the same length for most
-uploads: base64 of ``length of key id ‖ key id ‖ nonce ‖ AES-GCM(entries)``. An entry has key data,
+A token is encrypted, so its holder learns nothing from it. Its length is the same for most uploads:
+ base64 of ``length of key id ‖ key id ‖ nonce ‖ AES-GCM(entries)``. An entry has key data,
 start and period of one key; zeros are padding. Only this server can read it.
 """
 
@@ -38,7 +38,7 @@ class RevisableKey(NamedTuple):
 
     @classmethod
     def of(cls, key: DiagnosisKey) -> RevisableKey:
-        """Return the entry of a key."""
+        """Return the entry for a key."""
         return cls(key.key_data, key.rolling_start_interval_number, key.rolling_period)
 
     def __repr__(self) -> str:
@@ -69,12 +69,12 @@ def seal_token(
 
 
 def open_token(text: str, secret: SecretKey, region: str) -> frozenset[RevisableKey]:
-    """Return the keys of a token.
+    """Return the keys in a token.
 
     Raises
     ------
     InvalidValue
-        When another server made it, or it was sealed with a key that no longer exists.
+        When another server made the token, or it was sealed with a key that no longer exists.
     """
     data = decode_base64(text)
     name = secret.key_id.encode()

@@ -30,10 +30,10 @@ class Candidate:
     """A key of an upload that no rule has dropped."""
 
     number: int
-    """Its position in the upload, from 0."""
+    """The key's position in the upload, from 0."""
     key: DiagnosisKey
     created_at: int
-    """Start of the window in which it may first leave (UTC Unix seconds)."""
+    """Start of the window in which the key may first leave (UTC Unix seconds)."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Upload:
     claims: Claims
     settings: Settings
     now: float
-    """UTC Unix seconds."""
+    """The time (UTC Unix seconds)."""
     keys: list[Candidate] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     """Reasons for dropped keys, one sentence per key."""
@@ -82,7 +82,7 @@ def _lose(upload: Upload, rule: Rule, number: int, why: str, into: list[str]) ->
 def _keep(
     upload: Upload, rule: Rule, reason: Callable[[Candidate], str | None], *, into: list[str]
 ) -> None:
-    """Keep the keys that a rule has no reason against; note the others under the rule's name."""
+    """Keep the keys that a rule gives no reason to remove; note the others under its name."""
     kept = []
     for each in upload.keys:
         why = reason(each)
@@ -128,12 +128,12 @@ def keys_are_of_the_protocol(upload: Upload) -> None:
 
 
 def keys_are_distinct(upload: Upload) -> None:
-    """Drop a key that the upload has already."""
+    """Drop a key that appears a second time in the upload."""
     seen: set[bytes] = set()
 
     def reason(each: Candidate) -> str | None:
         if each.key.key_data in seen:
-            return "cannot be accepted: the upload has it twice"
+            return "cannot be accepted: the upload has the key twice"
         seen.add(each.key.key_data)
         return None
 
@@ -141,7 +141,7 @@ def keys_are_distinct(upload: Upload) -> None:
 
 
 def keys_are_not_too_old(upload: Upload) -> None:
-    """Drop keys whose last use is too long ago; their first use does not count."""
+    """Drop keys whose last use was too long ago, whenever their first use was."""
     oldest = interval_number(upload.now - upload.settings.max_key_age_seconds)
 
     def reason(each: Candidate) -> str | None:
@@ -163,13 +163,13 @@ def keys_are_not_of_the_future(upload: Upload) -> None:
 
 
 def a_key_is_left(upload: Upload) -> None:
-    """Refuse an upload of which every key was dropped."""
+    """Refuse an upload if every key was dropped."""
     if not upload.keys:
         raise _refuse("no key can be accepted: " + "; ".join(upload.dropped))
 
 
 def onset_is_known_or_assumed(upload: Upload) -> None:
-    """Use the onset of the upload, else of the certificate, if it is plausible; else assume one."""
+    """Use the onset in the upload, else in the certificate, if plausible; else assume one."""
     settings = upload.settings
     day = utc_day(upload.now - settings.max_symptom_onset_age_seconds)
     earliest = interval_number(day * _DAY_SECONDS)
@@ -212,7 +212,7 @@ def only_keys_of_one_start_overlap(upload: Upload) -> None:
             before.rolling_start_interval_number == after.rolling_start_interval_number
         )
         if not starts_together and after.rolling_start_interval_number < before.end_interval_number:
-            raise _refuse("keys overlap that do not start together")
+            raise _refuse("two keys overlap that do not start together")
 
 
 def not_too_many_keys_begin_together(upload: Upload) -> None:
@@ -224,7 +224,7 @@ def not_too_many_keys_begin_together(upload: Upload) -> None:
 
 
 def risk_is_filled_in(upload: Upload) -> None:
-    """Set the transmission risk that old devices expect on keys whose client sent none."""
+    """Set the transmission risk that old devices expect, where the client sent none."""
     level = BACKFILLED_RISK.get(upload.claims.report_type, 0)
     upload.keys = [
         replace(each, key=replace(each.key, transmission_risk_level=level))

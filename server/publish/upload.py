@@ -43,7 +43,7 @@ class _Right:
             )
         raise PublishRejected(
             "missing_revision_token",
-            "keys were published before, and the upload has no revision token",
+            "some of these keys are already published: revising them needs the revision token",
         )
 
 
@@ -53,7 +53,7 @@ def _right(server: Server, region: str, token: str) -> _Right:
     try:
         keys = open_token(token, server.keys.revision_key(), region)
     except InvalidValue:
-        # Only keys that are stored already need the token, and most uploads have no such key.
+        # Only keys that are already stored need the token, and most uploads have no such key.
         keys = frozenset()
     return _Right(is_token_needed=True, has_token=True, revisable=keys)
 
@@ -72,14 +72,14 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> b
     key = new.key
     if RevisableKey.of(key) != RevisableKey.of(old.key):
         raise PublishRejected(
-            "bad_request", f"key {new.number} was published before with another start or period"
+            "bad_request", f"key {new.number} was already published with another start or period"
         )
     if key.report_type in _types_so_far(old, now):
         return False
     right.check(RevisableKey.of(key))
     if old.revised_at is not None:
         raise PublishRejected(
-            "key_already_revised", "a key was revised before and cannot change again"
+            "key_already_revised", "a key was already revised and cannot change again"
         )
     if not is_allowed_transition(old.key.report_type, key.report_type):
         raise PublishRejected(
@@ -93,7 +93,7 @@ def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list
     # A window that has left accepts no more keys, even if the clock was set back.
     open_since = closed_until(conn, region)
     if open_since > upload.now + _LONGEST_WAIT_SECONDS:
-        # Accepting keys that would warn no one would be a false promise.
+        # To accept keys that would warn no one would be a false promise.
         raise StoreError(
             "the last export is dated in the future, so no keys are accepted: set the clock"
             " right, or see 'Keeping it' in packaging/server/README.md"
@@ -132,18 +132,18 @@ def take_upload(
     by_operator: bool = False,
     is_cover: bool = False,
 ) -> PublishResponse:
-    """Store the keys of an upload whose certificate was checked; they are on the disk on return.
+    """Store the keys of an upload whose certificate is verified; on return they are on the disk.
 
     The same keys sent again change nothing, and the answer is a success. For cover traffic the same
-    is done with other keys, of which nothing is kept or counted.
+    work is done with other keys, and nothing of it is kept or counted.
 
     Raises
     ------
     PublishRejected
         When a rule refuses the upload, or a revision is not allowed; then nothing is stored.
     StoreError
-        When the database cannot store it, or the clock shows so much less than at the last export
-        that keys would wait for more than a day.
+        When the database cannot store the keys, or the clock is so far behind the last export that
+        keys would wait for more than a day.
     """
     now = server.clock.now()
     if is_cover:

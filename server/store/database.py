@@ -73,7 +73,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "synchronous=FULL",
         "secure_delete=ON",
         "foreign_keys=ON",
-        # Undo information holds rows, and would otherwise go to files in a public folder.
+        # Undo information contains rows, and would otherwise go to files in a public folder.
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -99,10 +99,10 @@ def _postgresql_error(error: DBAPIError, name: str) -> StoreError:
     if state == "55P03":
         return StoreBusy(f"{name} is too busy: try again")
     if state == "53100":
-        return StoreFull(f"the disk of {name} is full: free some space, nothing was lost")
+        return StoreFull(f"the disk of {name} is full: free some space; nothing was lost")
     if state is None or error.connection_invalidated:
         return StoreError(
-            f"{name} does not answer: check that PostgreSQL runs and accepts this user"
+            f"{name} does not answer: check that PostgreSQL is running and accepts this user"
         )
     kind = type(error.orig).__name__
     return StoreError(f"{name} cannot be used ({kind}): see PostgreSQL's log")
@@ -128,10 +128,10 @@ def _parsed(url: str | URL) -> URL:
 
 @contextlib.contextmanager
 def kept_if(connection: Connection, is_kept: bool) -> Iterator[None]:
-    """Write inside a transaction, or undo it and still put as much on the disk.
+    """Write inside a transaction, or undo the writes and still put as much on the disk.
 
-    At the commit SQLite writes every page that was touched, changed or not, so the time that takes
-    does not distinguish the two.
+    At the commit SQLite writes every page that was touched, changed or not, so the time of the
+    commit does not distinguish the two.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class Database:
     url
         SQLAlchemy's URL. A SQLite file is created, readable by its owner only.
     limits
-        How long it waits, and how much memory it takes.
+        How long the database waits, and how much memory it takes.
 
     Raises
     ------
@@ -175,7 +175,7 @@ class Database:
             if self._is_sqlite
             else parsed.set(query={}).render_as_string(hide_password=True)
         )
-        """The file, or the URL without its password, for messages."""
+        """The file's path, or the URL without its password, for messages."""
         options: dict[str, Any]
         if self._is_sqlite:
             with database_errors(self.name):
@@ -186,8 +186,8 @@ class Database:
             # A connection that PostgreSQL closed when it restarted must not fail a request.
             options = {"connect_args": {"options": wait}, "pool_pre_ping": True}
         self._writers = threading.BoundedSemaphore(1 if self._is_sqlite else _MANY)
-        # Parameters hold keys, so no error may show them. Requests at once are bounded elsewhere,
-        # and connections with them.
+        # Parameters contain keys, so no error may show them. The number of requests at once is
+        # bounded elsewhere, and so is that of connections.
         self.engine: Engine = create_engine(
             parsed, hide_parameters=True, max_overflow=-1, **options
         )
@@ -222,12 +222,12 @@ class Database:
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Write everything in the block or nothing; at its end it is on the disk.
+        """Write everything in the block or nothing; at the block's end it is on the disk.
 
         Raises
         ------
         StoreBusy, StoreFull, StoreError
-            When the database cannot be written; nothing of the block is kept.
+            When the database cannot be written to; nothing in the block is kept.
         """
         with self._turn(), self._translated(), self.engine.begin() as connection:
             yield connection
@@ -252,7 +252,7 @@ class Database:
         SchemaMismatch
             When a newer version wrote the database.
         StoreError
-            When it cannot be written.
+            When the database cannot be written to.
         """
         from alembic import command
         from alembic.config import Config
@@ -273,17 +273,17 @@ class Database:
             command.upgrade(config, "head")
 
     def note_deletion(self, connection: Connection) -> None:
-        """Mark the file as to be compacted; call it in the transaction that deletes."""
+        """Mark the file for compaction; call this in the transaction that deletes."""
         if self._is_sqlite:
             connection.exec_driver_sql("PRAGMA user_version = 1")
 
     def compact(self) -> None:
-        """Rewrite the file if rows were deleted, so that no byte of them is left in it.
+        """Rewrite the file if rows were deleted, so that no byte of those rows is left in it.
 
         Raises
         ------
         StoreBusy
-            When others use the database all this time; the next call tries again.
+            When other processes keep using the database; the next call tries again.
         StoreFull
             When the disk has no space for a second copy.
         """

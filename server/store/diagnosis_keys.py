@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 EMBARGO_SECONDS = 7_200
-"""Time after its last interval in which a key must not leave: devices accept its identifiers."""
+"""Time after a key's last interval in which it must not leave: devices accept its identifiers."""
 
 BACKFILLED_RISK = {
     ReportType.CONFIRMED_TEST: 2,
@@ -63,7 +63,7 @@ diagnosis_key = Table(
     metadata,
     Column("id", Integer, primary_key=True, doc="Number of the row."),
     Column("key_data", LargeBinary(16), nullable=False, unique=True, doc="The 16 bytes."),
-    Column("region", String(16), nullable=False, doc="The region that publishes it."),
+    Column("region", String(16), nullable=False, doc="The region that publishes the key."),
     Column(
         "rolling_start_interval_number",
         BigInteger,
@@ -94,8 +94,8 @@ diagnosis_key = Table(
 )
 """The published keys, real and invented, one per row.
 
-`created_at` is the start of the window in which the key may first leave: its arrival, rounded
-down, or the end of its use if it is still in use. All times are UTC Unix seconds."""
+`created_at` is the start of the window in which the key may first leave: the key's arrival,
+rounded down, or the end of its use if it is still in use. All times are UTC Unix seconds."""
 
 _K = diagnosis_key.c
 _VARIABLES_AT_ONCE = 500
@@ -108,9 +108,9 @@ class NewKey:
 
     key: DiagnosisKey
     created_at: int
-    """Start of the window in which it may first leave (UTC Unix seconds)."""
+    """Start of the window in which the key may first leave (UTC Unix seconds)."""
     revised: DiagnosisKey | None = None
-    """As it will have been revised, for padding; None if never."""
+    """The key as revised later, for padding; None if it never is."""
     revised_at: int | None = None
     """Start of the window of that revision (UTC Unix seconds)."""
     is_padding: bool = False
@@ -122,12 +122,12 @@ class StoredKey:
     """A key of the table."""
 
     key: DiagnosisKey
-    """As first published."""
+    """The key as first published."""
     created_at: int
     revised_at: int | None
-    """Start of the window of its revision (UTC Unix seconds); None if never revised."""
+    """Start of the window of the key's revision (UTC Unix seconds); None if never revised."""
     revised_report_type: ReportType | None
-    """Its report type after the revision; None if never revised."""
+    """The key's report type after the revision; None if never revised."""
     is_padding: bool
 
 
@@ -224,9 +224,9 @@ def postpone_keys_in_use(
     start, end
         The window that is about to leave (UTC Unix seconds).
     now
-        The time.
+        The time (UTC Unix seconds).
     truncate_seconds
-        What times of rows are rounded to.
+        The step to which times in rows are rounded.
     """
     leaves_at = (_K.rolling_start_interval_number + _K.rolling_period) * INTERVAL_SECONDS
     leaves_at = leaves_at + EMBARGO_SECONDS

@@ -1,4 +1,4 @@
-"""Durable files, which are whole or absent whatever happens to the machine."""
+"""Durable files, which are whole or absent, whatever happens to the machine."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create a folder that only its owner may enter, or change an existing one.
+    """Create a folder that only its owner may enter, or close an existing one to others.
 
     Raises
     ------
     StoreError
-        When it cannot be created.
+        When the folder cannot be created.
     """
     with file_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     Raises
     ------
     StoreFull, StoreError
-        When the disk is full or the folder cannot be written; the old file stays.
+        When the disk is full or the folder cannot be written to; the old file stays.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with file_errors(path):
@@ -63,14 +63,14 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
 
 def unfinished(name: str) -> str | None:
-    """Return the file that a writer was replacing when it died and left this name, or None."""
+    """Return the name of the file that a dead writer was replacing, given the name it left."""
     match = _TEMPORARY.fullmatch(name)
     return match and match[1]
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock, for which other processes wait; it ends with the process.
+    """Hold a lock for which other processes wait; the lock ends with the process.
 
     Raises
     ------

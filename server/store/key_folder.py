@@ -1,8 +1,9 @@
 """Private keys in a folder.
 
-It has one file per key, and ``keys.json``, which says what each is for. Replacing that file is the
-one step by which a change takes effect. A file that it does not name was left by a crash and is
-removed. Every process reads the folder again when it has changed, so a rotation needs no restart.
+The folder has one file per key, and ``keys.json``, which says what each key is for. Replacing
+``keys.json`` is the one step by which a change takes effect. A key file that it does not name was
+left by a crash and is removed. Every process reads the folder again when it has changed, so a
+rotation needs no restart.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class KeyFolder:
         Raises
         ------
         StoreError
-            When the folder cannot be written, or its keys are of another region.
+            When the folder cannot be written to, or its keys belong to another region.
         """
         make_private_folder(self.folder)
         with locked(self.folder / _LOCK):
@@ -78,21 +79,21 @@ class KeyFolder:
     def check_region(self, region: str) -> None:
         """Check that the keys were made for a region.
 
-        Devices ask for that region, and follow no chain of trust into another.
+        Devices ask for that region, and follow no chain of trust into another region.
 
         Raises
         ------
         StoreError
-            When they were made for another one, or the folder was never set up.
+            When the keys were made for another region, or the folder was never set up.
         """
         if (made_for := self.manifest().export_key_id) != region:
             raise StoreError(
-                f"{self.folder} is of region {made_for}: set that region again, or set up another"
-                f" home for {region}"
+                f"{self.folder} belongs to region {made_for}: set that region again, or set up"
+                f" another home for {region}"
             )
 
     def manifest(self) -> Manifest:
-        """Return which keys there are.
+        """Return the record of the keys that exist.
 
         Raises
         ------
@@ -113,21 +114,21 @@ class KeyFolder:
             return self._read[1]
         except FileNotFoundError as error:
             raise StoreError(
-                f"{self.folder} holds no keys: run 'truyvet server init' first"
+                f"{self.folder} has no keys: run 'truyvet server init' first"
             ) from error
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError(f"{path} cannot be read: restore it from a copy") from error
 
     def update(self, change: Callable[[Manifest], Manifest]) -> Manifest:
-        """Change which keys there are, in one step of which no other process sees a half.
+        """Change the record of keys in one step, which other processes see whole or not at all.
 
-        `change` makes the files that its manifest adds, by `make`; those it no longer names are
-        removed last.
+        `change` makes the files that its manifest adds, with `make`. Files that the manifest no
+        longer names are removed last.
 
         Raises
         ------
         StoreError
-            When the folder cannot be read or written.
+            When the folder cannot be read or written to.
         """
         with locked(self.folder / _LOCK):
             manifest = change(self.manifest())
@@ -196,7 +197,7 @@ class KeyFolder:
         return key
 
     def make(self, name: str) -> None:
-        """Make a key that the manifest about to be written names."""
+        """Make a key that the next manifest will name."""
         self._loaded.pop(name, None)
         if name.endswith(".pem"):
             data = ec.generate_private_key(ec.SECP256R1()).private_bytes(

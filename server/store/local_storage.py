@@ -27,9 +27,9 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class LocalStorage:
-    """The folder ``HOME/exports``, through the interface of an object store.
+    """The folder ``HOME/exports``, used as an object store.
 
-    A name is a path within it, such as ``VN/index.txt``.
+    A name is a path within the folder, such as ``VN/index.txt``.
     """
 
     def __init__(self, home: Path) -> None:
@@ -38,7 +38,7 @@ class LocalStorage:
 
     @contextlib.contextmanager
     def exclusive_use(self) -> Iterator[str]:
-        """Lock the folder, and yield the name of the node it stands for."""
+        """Lock the folder, and yield the name of the node that it represents."""
         with file_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / _LOCK):
@@ -55,7 +55,7 @@ class LocalStorage:
         Raises
         ------
         StoreFull, StoreError
-            When it cannot be written.
+            When the file cannot be written.
         """
         obstore = require("obstore", extra="server")
         staged = f"{_STAGING}/{secrets.token_hex(16)}"
@@ -75,7 +75,7 @@ class LocalStorage:
         Raises
         ------
         StoreError
-            When it cannot be renamed.
+            When the file cannot be renamed.
         """
         obstore = require("obstore", extra="server")
         with self._translated(name):
@@ -90,14 +90,14 @@ class LocalStorage:
         Parameters
         ----------
         name
-            Its path.
+            The file's path.
         start
-            The byte to begin with, less than its size.
+            The first byte to read, less than the file's size.
 
         Raises
         ------
         StoreError
-            When it cannot be read.
+            When the file cannot be read.
         """
         obstore = require("obstore", extra="server")
         with self._translated(name):
@@ -125,7 +125,7 @@ class LocalStorage:
         Raises
         ------
         StoreError
-            When one cannot be deleted.
+            When a file cannot be deleted.
         """
         obstore = require("obstore", extra="server")
         for name in names:
@@ -152,10 +152,10 @@ class LocalStorage:
         try:
             yield
         except (exceptions.BaseError, OSError) as error:
-            # The store's own errors have the system's only as text.
+            # The store's own errors quote the system's error only as text.
             if os.strerror(errno.ENOSPC) in str(error):
                 raise StoreFull(
-                    f"the disk that holds {self.folder} is full: free some space, nothing was lost"
+                    f"the disk that holds {self.folder} is full: free some space; nothing was lost"
                 ) from error
             raise StoreError(
                 f"{self.folder / name} cannot be used: check the disk and the folder's owner"

@@ -1,4 +1,4 @@
-"""The server's private keys, as an interface, and what is recorded about them."""
+"""Interface to the server's private keys, and the record kept about them."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class KeyRecord:
     version: str
     """``v1``, ``v2``, …: the `verification_key_version` of key files."""
     retires_at: int | None = None
-    """When it stops signing (UTC Unix seconds); None for the newest."""
+    """When the key stops signing (UTC Unix seconds); None for the newest key."""
 
     @property
     def file(self) -> str:
-        """Name of its file."""
+        """Name of the key's file."""
         return f"export-{self.version}.pem"
 
     def is_used_at(self, now: float) -> bool:
-        """Return True if it signs at a moment (UTC Unix seconds)."""
+        """Return True if the key signs at a moment (UTC Unix seconds)."""
         return self.retires_at is None or now < self.retires_at
 
 
@@ -68,18 +68,18 @@ class SignedDocument:
     """The signed configuration."""
 
     sequence: int
-    """Rises with every signing."""
+    """Rises with every signature."""
     digest: str
-    """Hash of what was signed, and of the key; it differs when a new signature is due."""
+    """Hash of the signed contents and the key; it differs when a new signature is due."""
     renew_at: int
-    """When it is signed again although nothing changed (UTC Unix seconds)."""
+    """When the document is signed again even if nothing changed (UTC Unix seconds)."""
     document: str
     """A JWS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Record of the keys there are, and of what they have signed."""
+    """Record of the keys that exist, and of the documents they have signed."""
 
     export_key_id: str
     """The `verification_key_id` of key files: the region."""
@@ -119,7 +119,7 @@ class Manifest:
 class PrivateKeys(Protocol):
     """The private keys of one region, and the documents they have signed.
 
-    Every process sees a change of another at its next call.
+    Every process sees another's change at its next call.
     """
 
     def create(self, region: str) -> None:
@@ -128,7 +128,7 @@ class PrivateKeys(Protocol):
         Raises
         ------
         StoreError
-            When they cannot be stored, or were made for another region.
+            When the keys cannot be stored, or were made for another region.
         """
 
     def check_region(self, region: str) -> None:
@@ -137,23 +137,23 @@ class PrivateKeys(Protocol):
         Raises
         ------
         StoreError
-            When they were made for another one, or do not exist.
+            When the keys were made for another region, or do not exist.
         """
 
     def manifest(self) -> Manifest:
-        """Return which keys there are.
+        """Return the record of the keys that exist.
 
         Raises
         ------
         StoreError
-            When there are none, or they cannot be read.
+            When there are no keys, or they cannot be read.
         """
 
     def update(self, change: Callable[[Manifest], Manifest]) -> Manifest:
-        """Change which keys there are, in one step of which no other process sees a half.
+        """Change the record of keys in one step, which other processes see whole or not at all.
 
-        `change` makes the keys that its manifest adds, by `make`; those it no longer names are
-        removed last.
+        `change` makes the keys that its manifest adds, with `make`. Keys that the manifest no
+        longer names are removed last.
 
         Raises
         ------
@@ -162,16 +162,16 @@ class PrivateKeys(Protocol):
         """
 
     def load(self, name: str) -> ec.EllipticCurvePrivateKey:
-        """Return a private key by the name that the manifest has for it.
+        """Return a private key by its name in the manifest.
 
         Raises
         ------
         StoreError
-            When it is not a P-256 private key.
+            When the key is not a P-256 private key.
         """
 
     def make(self, name: str) -> None:
-        """Make a key that the manifest about to be written names."""
+        """Make a key that the next manifest will name."""
 
     def export_keys(self, now: float) -> list[ExportKey]:
         """Return the keys that sign key files at a moment (UTC Unix seconds), oldest first."""

@@ -1,4 +1,4 @@
-"""The place that holds the published files, as an interface."""
+"""Interface to the place that holds the published files."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class StoredFile:
     size: int
     """Bytes."""
     e_tag: str
-    """Changes with the file, quotation marks included."""
+    """The file's ETag, quotation marks included."""
     modified_at: datetime
-    """When it was published (UTC)."""
+    """When the file was published (UTC)."""
     chunks: Iterator[bytes] = field(repr=False)
-    """Its bytes, to be read once; a file deleted meanwhile is still read to its end."""
+    """The file's bytes, to be read once; a file deleted meanwhile is still read to its end."""
 
 
 class Storage(Protocol):
     """Published files by name, such as ``VN/index.txt``.
 
-    A file is staged first, where no client is served it, and then published under its name.
+    A file is first staged, where clients cannot fetch it, and then published under its name.
     """
 
     def exclusive_use(self) -> AbstractContextManager[str]:
@@ -42,7 +42,7 @@ class Storage(Protocol):
         Raises
         ------
         StoreError
-            When the place cannot be written.
+            When the place cannot be written to.
         """
 
     def stage(self, data: bytes) -> str:
@@ -51,7 +51,7 @@ class Storage(Protocol):
         Raises
         ------
         StoreFull, StoreError
-            When it cannot be written.
+            When the file cannot be written.
         """
 
     def publish(self, staged: str, name: str) -> None:
@@ -60,7 +60,7 @@ class Storage(Protocol):
         Raises
         ------
         StoreError
-            When it cannot be published.
+            When the file cannot be published.
         """
 
     def read(self, name: str, *, start: int = 0) -> StoredFile | None:
@@ -69,14 +69,14 @@ class Storage(Protocol):
         Parameters
         ----------
         name
-            Its name.
+            The file's name.
         start
-            The byte to begin with, less than its size.
+            The first byte to read, less than the file's size.
 
         Raises
         ------
         StoreError
-            When it cannot be read.
+            When the file cannot be read.
         """
 
     def names(self, region: str) -> set[str]:
@@ -88,7 +88,7 @@ class Storage(Protocol):
         Raises
         ------
         StoreError
-            When one cannot be deleted.
+            When a file cannot be deleted.
         """
 
     def clear_staging(self) -> None:

@@ -33,13 +33,13 @@ def _tagged(response: Response, if_none_match: str | None) -> Response:
 
 
 def _trust(server: CurrentServer, if_none_match: IfNoneMatch = None) -> Response:
-    """Return every trust document, oldest first; each is signed with the previous one's key."""
+    """Return every trust document, oldest first; each is signed with its predecessor's key."""
     documents = list(server.keys.manifest().documents)
     return _tagged(JSONResponse({"documents": documents}, headers=_HEADERS), if_none_match)
 
 
 def _config(server: CurrentServer, region: str, if_none_match: IfNoneMatch = None) -> Response:
-    """Return the configuration of a region's devices: risk, contact and pace, as a JWS."""
+    """Return the configuration for a region's devices as a JWS: risk, contact and pace."""
     if region != server.region:
         raise Refused("not_found", "this server serves another region")
     document = current_config(server.keys, region, server.settings, server.clock.now())

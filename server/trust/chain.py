@@ -1,8 +1,8 @@
 """The chain of trust documents, each of which names the keys that devices trust from then on.
 
-A new key for key files signs beside the old one until every file that the old one signed is
+A new export key signs alongside the old one until every file signed by the old one has been
 deleted, so a device that missed the change can read every file. Then the old key is deleted. A new
-configuration key takes over immediately: the last thing that the old one signs is its successor.
+configuration key takes over immediately: the last document that the old one signs names the new.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def begin_chain(keys: PrivateKeys, region: str, now: float) -> None:
 
 
 def join_line(keys: PrivateKeys, url: str) -> JoinLine:
-    """Return the line by which agents join this server; it stays the same through all rotations.
+    """Return this server's join line, which stays the same through all rotations.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def join_line(keys: PrivateKeys, url: str) -> JoinLine:
 
 
 def rotate_export_key(keys: PrivateKeys, region: str, settings: Settings, now: float) -> str:
-    """Make a new key for key files; old ones continue to sign for as long as files are kept.
+    """Make a new export key; old ones continue to sign for as long as files are kept.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def rotate_export_key(keys: PrivateKeys, region: str, settings: Settings, now: f
     Raises
     ------
     StoreError
-        When as many keys are in use as a key file can have signatures.
+        When a key file could not have a signature by one more key.
     """
 
     def change(manifest: Manifest) -> Manifest:
@@ -88,7 +88,7 @@ def rotate_export_key(keys: PrivateKeys, region: str, settings: Settings, now: f
 
 
 def retire_export_keys(keys: PrivateKeys, region: str, now: float) -> None:
-    """Delete the keys for key files that have retired, and end the trust in them."""
+    """Delete the export keys that have retired, and end the trust in them."""
 
     def left(manifest: Manifest) -> tuple[KeyRecord, ...]:
         return tuple(each for each in manifest.export if each.is_used_at(now))

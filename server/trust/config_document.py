@@ -1,8 +1,8 @@
-"""The signed configuration of devices, signed again whenever its contents change.
+"""The signed configuration for devices, signed again whenever its contents change.
 
 Its contents are in files of the home folder that the operator may edit: ``contact.json``, and
-``exposure-configuration.json`` and ``risk-model.json``, which may be missing. The rest are
-settings.
+``exposure-configuration.json`` and ``risk-model.json``, which may be missing. The rest comes from
+the settings.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from tracing_core.trust.signed_document import fingerprint
 __all__ = ["CONTACT_FILE", "RISK_FILE", "RISK_MODEL_FILE", "current_config", "set_contact"]
 
 CONTACT_FILE = "contact.json"
-"""Whom an exposed person turns to: ``{"vi": {"name", "phone", "url", "advice"}, "en": {…}}``."""
+"""The contact for exposed persons: ``{"vi": {"name", "phone", "url", "advice"}, "en": {…}}``."""
 
 RISK_FILE = "exposure-configuration.json"
 """How exposures are weighed; if missing, the default of `tracing_core.configuration.env2`."""
 
 RISK_MODEL_FILE = "risk-model.json"
-"""Another risk model beside that one, for devices that know it: ``{"name", "parameters"}``."""
+"""Another risk model in addition, for devices that know it: ``{"name", "parameters"}``."""
 
 _CONTACT_FIELDS = tuple(field.name for field in fields(Contact))
 _LANGUAGES = frozenset({"vi", "en"})
@@ -63,7 +63,7 @@ def set_contact(home: Path, file: Path | None) -> None:
     home
         The home folder.
     file
-        The operator's file, in the form of `CONTACT_FILE`; None keeps an existing one, or else
+        The operator's file, in the form of `CONTACT_FILE`; None keeps an existing file, or else
         writes advice that is valid anywhere.
 
     Raises
@@ -84,7 +84,7 @@ def set_contact(home: Path, file: Path | None) -> None:
 
 
 def current_config(keys: PrivateKeys, region: str, settings: Settings, now: float) -> str:
-    """Return the configuration as a JWS; sign it again if it changed or half its life is over.
+    """Return the configuration as a JWS; sign it again if it changed or half its lifetime is over.
 
     If a file of the operator cannot be used, the last good configuration stays, and the log gives
     the reason.
@@ -92,7 +92,7 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
     Raises
     ------
     StoreError
-        When there is no good one.
+        When there is no good configuration.
     """
     last = keys.manifest().signed_config
     try:
@@ -134,8 +134,8 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
 
 @functools.lru_cache(maxsize=1)
 def _log_once(fault: str) -> None:
-    # Every request of a device comes here, so an error is logged once, until it is corrected.
-    _log.error("the configuration of devices stays as it was: %s", fault)
+    # Every device's request comes here, so an error is logged once, until it is corrected.
+    _log.error("the configuration for devices stays unchanged: %s", fault)
 
 
 def _is_current(last: SignedDocument | None, digest: str, now: float) -> bool:
@@ -174,7 +174,7 @@ def _digest(
         sha256(files.contact).hexdigest(),
         None if files.risk is None else sha256(files.risk).hexdigest(),
     ]
-    # Only if there is one, so that homes of older versions need no new signature.
+    # Only if there is a model, so that homes from older versions need no new signature.
     if files.risk_model is not None:
         contents.append(sha256(files.risk_model).hexdigest())
     return sha256(json.dumps(contents).encode()).hexdigest()

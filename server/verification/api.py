@@ -70,7 +70,7 @@ def _verify(
 def _certificate(
     server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
 ) -> JSONResponse:
-    """Exchange a token for a certificate of the keys behind a MAC."""
+    """Exchange a token for a certificate for the keys behind a MAC."""
     limits.check(address)
     request = CertificateRequest.from_bytes(body)
     return answered(
@@ -103,7 +103,7 @@ def _issue(server: CurrentServer, body: Body) -> JSONResponse:
 
 
 def _batch_issue(server: CurrentServer, body: Body) -> JSONResponse:
-    """Issue a code for each of several tests; the first error's status is the answer's."""
+    """Issue a code for each of several tests; the first error sets the answer's status."""
     request = BatchIssueRequest.from_bytes(body)
     limit = server.settings.max_batch_issue
     if not 1 <= len(request.codes) <= limit:

@@ -1,4 +1,4 @@
-"""Verification certificates: JWTs in the form of Google's server, with which a device publishes."""
+"""Verification certificates, with which a device publishes: JWTs in the form of Google's server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REPORT_TYPES = {
     "user-report": ReportType.SELF_REPORT,
     "negative": ReportType.REVOKED,
 }
-"""Report types by the certificate's words for them."""
+"""Report types by the certificate's names for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def onset_interval(subject: Subject) -> int:
 def sign_certificate(
     subject: Subject, key_hmac: bytes, key: NamedKey, settings: Settings, now: float
 ) -> str:
-    """Sign what is known of a test, for the keys behind a MAC."""
+    """Sign what is known about a test, for the keys behind a MAC."""
     return _signed(
         subject,
         key_hmac,
@@ -103,7 +103,7 @@ def _decoded(
             algorithms=[_ALGORITHM],
             audience=settings.audience,
             issuer=settings.issuer,
-            # The times are checked below, by the server's clock.
+            # The times are checked below, against the server's clock.
             options={
                 "require": ["iss", "aud", "iat", "exp", "tekmac", "reportType"],
                 "verify_iat": False,
@@ -123,7 +123,8 @@ def verify_certificate(
     Raises
     ------
     PublishRejected
-        When it is missing, forged, not yet or no longer valid, or belongs to other keys (401).
+        When the certificate is missing, forged, not yet or no longer valid, or belongs to other
+        keys (401).
     """
     if not upload.verification_payload:
         raise _refuse("the upload has no certificate: ask for one at /api/certificate")
@@ -152,7 +153,7 @@ def verify_certificate(
 
 @functools.cache
 def _decoy(issuer: str, audience: str) -> tuple[NamedKey, str]:
-    """Return a key that ends with the process, and a certificate by it that fits no upload."""
+    """Return a key that ends with the process, and its certificate, which fits no upload."""
     key = NamedKey("decoy", ec.generate_private_key(ec.SECP256R1()))
     times = {"iat": 0, "nbf": 0, "exp": 2**40}
     return key, _signed(DECOY, bytes(32), key, iss=issuer, aud=audience, **times)

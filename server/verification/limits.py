@@ -1,4 +1,4 @@
-"""Limits of a client's requests and wrong codes, counted in memory only."""
+"""Limits on a client's requests and wrong codes, counted in memory only."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class _Client:
 class ClientLimits:
     """Counts the requests and wrong codes of each client.
 
-    A client is known by a hash of its address, with a key that ends with the process, so no address
-    is stored. An IPv6 client is its network of 64 bits, which belongs to one household.
+    A client is known by a keyed hash of its address, and the key ends with the process, so no
+    address is stored. IPv6 clients are counted per network of 64 bits, which is one household's.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -57,7 +57,7 @@ class ClientLimits:
 
     @property
     def names(self) -> frozenset[bytes]:
-        """Hashes by which the clients are remembered."""
+        """Hashes under which the clients are remembered."""
         return frozenset(self._clients) | frozenset(self._banned_until)
 
     def _name(self, address: str) -> bytes:
@@ -102,7 +102,7 @@ class ClientLimits:
     def count_request(self, address: str) -> None:
         """Count a request without a code, which a ban does not stop.
 
-        A ban lasts longer than the certificate of an upload.
+        An upload's certificate expires before a ban ends.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class ClientLimits:
         """Count a wrong code, or forget wrong ones after a right code.
 
         A right code shows that the wrong ones before it were typing errors. After too many wrong
-        ones in a row the client is banned for a while.
+        codes in a row the client is banned for a while.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Rules of codes: how they are issued, and exchanged for tokens and certificates."""
+"""Rules for codes: how they are issued, and exchanged for tokens and certificates."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
-"""Lower-case letters and digits without those that look alike."""
+"""Lower-case letters and digits, except those that look alike."""
 
 _TRIES_FOR_A_FREE_CODE = 6
 _MAC_BYTES = 32
@@ -69,9 +69,9 @@ class IssuedCode:
 
     code: str = field(repr=False)
     uuid: str
-    """The operator's handle for it."""
+    """The operator's handle for the code."""
     expires_at: int
-    """UTC Unix seconds."""
+    """When the code expires (UTC Unix seconds)."""
 
 
 def keyed_hash(server: Server, kind: str, secret: str) -> bytes:
@@ -80,12 +80,12 @@ def keyed_hash(server: Server, kind: str, secret: str) -> bytes:
 
 
 def replace_operator_key(server: Server) -> str:
-    """Make the operator's key, with which codes are issued; the previous one stops working.
+    """Make a new operator's key, with which codes are issued; the previous key stops working.
 
     Raises
     ------
     StoreError
-        When it cannot be stored.
+        When the key cannot be stored.
     """
     key = secrets.token_urlsafe(32)
     with server.database.begin() as conn:
@@ -158,7 +158,7 @@ def _handle(conn: Connection, uuid: str) -> str:
     except ValueError as error:
         raise Refused("unparsable_request", "must be a UUID", field="uuid") from error
     if has_uuid(conn, handle):
-        raise Refused("uuid_already_exists", "a code with this uuid was issued before")
+        raise Refused("uuid_already_exists", "a code with this uuid was already issued")
     return handle
 
 
@@ -200,7 +200,7 @@ def _refusal_of_code(found: Voucher | None, accepted: set[str], now: float) -> R
     if found is None:
         return Refused("code_not_found", "unknown code: check its digits")
     if found.is_spent:
-        return Refused("code_invalid", "this code was used before: ask for a new one")
+        return Refused("code_invalid", "this code was already used: ask for a new one")
     if found.expires_at <= now:
         return Refused("code_expired", "this code has expired: ask for a new one")
     if found.subject.test_type not in accepted:
@@ -210,7 +210,7 @@ def _refusal_of_code(found: Voucher | None, accepted: set[str], now: float) -> R
 
 def _refusal_of_token(found: Voucher | None, now: float) -> Refused | None:
     if found is None or found.is_spent:
-        return Refused("token_invalid", "this token is unknown or was used before")
+        return Refused("token_invalid", "this token is unknown or was already used")
     if found.expires_at <= now:
         return Refused("token_expired", "this token has expired: ask for a new code")
     return None
@@ -221,8 +221,8 @@ def exchange_code(
 ) -> tuple[Subject, str]:
     """Exchange a code for a token, once.
 
-    Spaces, hyphens and the case of letters in a code do not count. A request that is refused, and
-    cover traffic, do the same work, of which nothing is kept.
+    Spaces, hyphens and the case of letters in a code do not matter. A request that is refused, and
+    cover traffic, do the same work, and nothing of it is kept.
 
     Raises
     ------
@@ -253,7 +253,7 @@ def exchange_code(
 
 
 def exchange_token(server: Server, request: CertificateRequest, *, is_cover: bool = False) -> str:
-    """Exchange a token for a certificate of the keys behind a MAC, once.
+    """Exchange a token for a certificate for the keys behind a MAC, once.
 
     A request that is refused, and cover traffic, do the same work; the certificate signed for them
     is never sent.

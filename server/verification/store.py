@@ -49,24 +49,28 @@ operator_key = Table(
     "operator_key",
     metadata,
     Column("id", Integer, primary_key=True, doc="Number of the row."),
-    Column("key_hash", LargeBinary(32), nullable=False, unique=True, doc="Keyed hash of it."),
-    Column("created_at", BigInteger, nullable=False, doc="When it was made."),
+    Column("key_hash", LargeBinary(32), nullable=False, unique=True, doc="Keyed hash of the key."),
+    Column("created_at", BigInteger, nullable=False, doc="When the key was made."),
 )
 """The operators' API keys, one per row."""
 
 DECOY_HASH = b"\xff" * 32
-"""Hash of a code and a token that every database has and that cannot be guessed. Requests that are
-refused do on them the work of those that are granted."""
+"""Hash of a code and a token that every database has and that cannot be guessed. On these, refused
+requests do the same work as requests that are granted."""
 
 
 def _voucher_table(kind: str, flag: str, *columns: Column[Any]) -> Table:
-    """Define a table; dates are ISO, in the tested person's time zone, times UTC Unix seconds."""
+    """Define a table; dates are in the tested person's time zone, times are UTC Unix seconds."""
     return Table(
         f"verification_{kind}",
         metadata,
         Column("id", Integer, primary_key=True, doc="Number of the row."),
         Column(
-            f"{kind}_hash", LargeBinary(32), nullable=False, unique=True, doc="Keyed hash of it."
+            f"{kind}_hash",
+            LargeBinary(32),
+            nullable=False,
+            unique=True,
+            doc=f"Keyed hash of the {kind}.",
         ),
         *columns,
         Column(
@@ -76,16 +80,16 @@ def _voucher_table(kind: str, flag: str, *columns: Column[Any]) -> Table:
             doc="What the authority stated: `confirmed`, `likely` or `negative`.",
         ),
         Column("symptom_date", String(10), doc="When symptoms started; null if unknown."),
-        Column("test_date", String(10), doc="When the test was made; null if unknown."),
-        Column("expires_at", BigInteger, nullable=False, doc="When it expires."),
-        Column(flag, Boolean, nullable=False, doc="True once it was exchanged."),
+        Column("test_date", String(10), doc="When the test was taken; null if unknown."),
+        Column("expires_at", BigInteger, nullable=False, doc=f"When the {kind} expires."),
+        Column(flag, Boolean, nullable=False, doc=f"True once the {kind} was exchanged."),
     )
 
 
 verification_code = _voucher_table(
     "code",
     "is_claimed",
-    Column("uuid", String(36), unique=True, doc="Handle by which the operator asks for it."),
+    Column("uuid", String(36), unique=True, doc="The operator's handle for the code."),
 )
 """Codes that the authority issued; one is exchanged for a token. Dates are ISO."""
 
@@ -102,11 +106,11 @@ class Subject:
     symptom_date: str | None = None
     """When symptoms started, ``YYYY-MM-DD``; None if unknown."""
     test_date: str | None = None
-    """When the test was made, ``YYYY-MM-DD``; None if unknown."""
+    """When the test was taken, ``YYYY-MM-DD``; None if unknown."""
 
 
 DECOY = Subject("confirmed", "2020-01-01")
-"""Statement of that code and that token."""
+"""The statement about that code and that token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ class Voucher:
 
     subject: Subject
     expires_at: int
-    """UTC Unix seconds."""
+    """When it expires (UTC Unix seconds)."""
     is_spent: bool
     """True if it was exchanged: a code for a token, a token for a certificate."""
 

@@ -1,4 +1,4 @@
-"""A code and a token that cannot be guessed, for the work of requests that are refused."""
+"""A code and a token that cannot be guessed, used by requests that are refused."""
 
 from __future__ import annotations
 

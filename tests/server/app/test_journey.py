@@ -194,7 +194,7 @@ def lines_of(*arguments: str, home: Path, **kwargs: Any) -> str:
 
 
 def test_errors_of_the_commands_are_one_line(server: RunningServer, tmp_path: Path) -> None:
-    assert "set up already" in lines_of("init", home=server.home)
+    assert "already set up" in lines_of("init", home=server.home)
     assert "server init" in lines_of("run", home=tmp_path / "none")
     assert "choose another with --host or --port" in lines_of(
         "run", "--port", str(server.port), home=server.home

@@ -157,7 +157,9 @@ def test_another_region_is_refused_before_devices_lose_the_server(settings):
         lambda: Server.open(changed, ManualClock(NOW)),
         lambda: begin_chain(KeyFolder(settings.home), changed.region, NOW),
     ):
-        with pytest.raises(StoreError, match="is of region VN: set that region again") as caught:
+        with pytest.raises(
+            StoreError, match="belongs to region VN: set that region again"
+        ) as caught:
             use()
         assert "\n" not in str(caught.value)
 
