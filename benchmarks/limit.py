@@ -10,10 +10,10 @@ on one core that hashes first and then encrypts can take less than the sum of:
   512 bits, whichever is faster here: a slow SHA unit must not flatter us;
 - the key schedule, as `aes.emit_expand` does it.
 
-A matcher that does both together could: instructions of AES and of lanes, evenly mixed, take
-146 ns, and 159 ns one after the other (Xeon). But a whole kernel of that kind, which hashed
-sixteen keys beside the AES of the sixteen before, took 4 % more cycles than the present one, at a
-lower clock.
+A matcher that does both together could take less: instructions of AES and of lanes, evenly mixed,
+take 146 ns, and 159 ns one after the other (Xeon). But a whole kernel of that kind, which hashed
+sixteen keys alongside the AES of the previous sixteen, took 4 % more cycles than the present
+kernel, at a lower clock.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ _ROTATE, _LOGIC, _ADD = range(3)
 
 
 def aes_text(width: int) -> list[str]:
-    """Return the AES instructions of a key's identifiers."""
+    """Return the AES instructions for a key's identifiers."""
     name = {128: "xmm", 256: "ymm", 512: "zmm"}[width]
     three = "vaesenc %{0}0, %{0}{1}, %{0}{1}".format
     legacy = "aesenc %{0}0, %{0}{1}".format
@@ -102,7 +102,7 @@ def aes_text(width: int) -> list[str]:
 
 
 def sha_text() -> list[str]:
-    """Return the SHA instructions of a key: four states in turn, with their schedules."""
+    """Return the SHA instructions for a key: four states in turn, with their schedules."""
     text = ["vzeroupper"]
     for number in range(6 * 32):
         text.append(f"sha256rnds2 %xmm0, %xmm1, %xmm{2 + number % 4}")

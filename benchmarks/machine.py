@@ -1,4 +1,4 @@
-"""The machine of a measurement, without its name."""
+"""Description of the machine that measures, without its name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def versions(*names: str) -> dict[str, str]:
 
 
 def units() -> dict[str, Callable[[], float]]:
-    """Return samplers of the processor's limit; none, with a message, where it is unknown."""
+    """Return samplers of the processor's limit; none, with a message, if it is unknown."""
     try:
         return limit_samplers()
     except InvalidValue as error:

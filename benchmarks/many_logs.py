@@ -190,11 +190,11 @@ def measure(workload: tuple[int, int, int], rounds: int, cores: int) -> dict[str
                 answers[label] = run()
                 took = time.perf_counter() - began
                 seconds[label] = min(seconds.get(label, took), took)
-    # All find the same, pairs or rows of tables, or the figures mean nothing.
+    # All must find the same, pairs or rows of tables, or the figures mean nothing.
     for kind in ("join", "key file"):
         found = {answer for label, answer in answers.items() if label.startswith(kind)}
         if len(found) != 1 or min(found) < PLANTED // 2:
-            raise SystemExit(f"{PLANTED} encounters were planted, and found: {answers}")
+            raise SystemExit(f"{PLANTED} encounters were planted, but these were found: {answers}")
     return {
         "keys": count,
         "logs": number,

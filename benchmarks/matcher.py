@@ -1,11 +1,11 @@
-"""Benchmark of the matcher with the processor's limit and rivals, in one run on one core.
+"""Benchmark of the matcher against the processor's limit and rivals, in one run on one core.
 
 ``python -m benchmarks.matcher`` prints a table and writes ``benchmarks/matcher.json`` and
 ``benchmarks/matcher.png``; ``--quick --json`` measures the three smaller logs in under 50 seconds
 and prints one object.
 
 A figure is nanoseconds per key of 144 identifiers, with filter and exact look-up: the minimum of
-many samples. Samples of all rivals are taken in turn, so that other load affects all alike.
+many samples. Samples of all rivals are taken in turn, so that other load affects them alike.
 Logs of up to 100,000 identifiers cover one UTC day, that of the keys; 10**6 and 10**7 are spread
 over a fortnight, as are the keys. All must find the same planted matches.
 """
@@ -45,13 +45,13 @@ _QUICK = (1_000, 10_000, 100_000)
 _FULL = (*_QUICK, 1_000_000, 10_000_000)
 _KEYS = 8_192
 _MET = 16
-# How many of the keys each takes in a sample, so that a sample is some milliseconds for all.
+# How many keys each rival takes per sample, so that every sample lasts some milliseconds.
 _SAMPLED = {"kernel": _KEYS, "tuned_c": _KEYS // 2, "python": 512, "pycryptodome": 128}
 
 
 @dataclass(frozen=True)
 class World:
-    """Keys, and a log that met the first of them."""
+    """Keys, and a log with sightings of the first of them."""
 
     key_data: Any
     start: Any
@@ -72,7 +72,7 @@ def _world(size: int) -> World:
     chance = np.random.default_rng(size)
     days = 1 if size <= _QUICK[-1] else _FORTNIGHT
     start = (_FIRST_DAY + np.sort(chance.integers(0, days, _KEYS))) * _DAY
-    # Those that met come first, so that even the slowest rival has them in its sample.
+    # The keys that were met come first, so that even the slowest rival has them in its sample.
     world = World(
         key_data=chance.integers(0, 256, (_KEYS, 16), dtype=np.uint8),
         start=start.astype(np.uint32),
@@ -147,7 +147,7 @@ def _samplers(size: int, stack: ExitStack) -> dict[str, Callable[[], float]]:
 
 
 def measure(sizes: tuple[int, ...], seconds: float) -> dict[str, Any]:
-    """Measure everything in turn for so many seconds per log size.
+    """Measure everything in turn, for a number of seconds per log size.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def measure(sizes: tuple[int, ...], seconds: float) -> dict[str, Any]:
             while time.monotonic() < until or rounds < 3:
                 rounds += 1
                 for name, sample in samplers.items():
-                    # The kernel is quick to sample, and short samples need more of them.
+                    # The kernel's samples are short, so it needs more of them.
                     for _ in range(3 if name in ("kernel", "tuned_c") else 1):
                         figures.setdefault((name, size), []).append(sample())
                 for unit, sample in limits.items():
@@ -236,8 +236,8 @@ def _plot(result: Mapping[str, Any], path: Path) -> None:
     if limit := result["limit_ns_per_key"]:
         axes.axhline(1e9 / limit, linestyle="--", color="grey")
         axes.annotate("the processor's limit", (1e3, 1e9 / limit * 1.08))
-    axes.set(xscale="log", yscale="log", xlabel="identifiers in the log", ylabel="keys a second")
-    axes.set_title("Keys matched a second on one core")
+    axes.set(xscale="log", yscale="log", xlabel="identifiers in the log", ylabel="keys per second")
+    axes.set_title("Keys matched per second on one core")
     axes.grid(alpha=0.3)
     axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.4))
     figure.savefig(path, dpi=150)

@@ -1,4 +1,4 @@
-"""Benchmark of all kernels with the processor's limit: ``python -m benchmarks.matcher_kernels``.
+"""Benchmark of all kernels against the processor's limit: ``python -m benchmarks.matcher_kernels``.
 
 Nanoseconds per key of 144 identifiers, on one core, with filter and exact look-up. Figures are
 minima of samples taken in turn, so that other load affects all alike.
@@ -54,7 +54,7 @@ def samplers(names: list[str], sizes: list[int]) -> dict[tuple[str, int], object
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kernels", default=choose_kernel().name, help="comma-separated, or all")
-    parser.add_argument("--sizes", default="1000,10000,100000", help="identifiers a UTC day")
+    parser.add_argument("--sizes", default="1000,10000,100000", help="identifiers per UTC day")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

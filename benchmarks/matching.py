@@ -77,6 +77,6 @@ def measure() -> dict[str, float | int]:
 if __name__ == "__main__":
     result = measure()
     print(
-        f"portable matcher: {result['portable_keys_per_second']} keys a second, {result['ratio']}"
+        f"portable matcher: {result['portable_keys_per_second']} keys per second, {result['ratio']}"
         f" times as many as the naive way ({result['naive_keys_per_second']})"
     )

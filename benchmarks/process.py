@@ -37,7 +37,7 @@ import atexit, contextlib, pathlib, sys
 from tracing_core.cli import main
 
 @atexit.register
-def tell_peak():
+def print_peak():
     with contextlib.suppress(OSError):
         sys.stderr.write(pathlib.Path("/proc/self/status").read_text())
 
@@ -141,7 +141,7 @@ def measure(most_keys: int = 10**7, rounds: int = 3) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--keys", type=int, default=10**7, help="the most that a job takes")
+    parser.add_argument("--keys", type=int, default=10**7, help="the most keys that a job takes")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -93,7 +93,7 @@ def _measure(path: Path) -> dict[str, Any]:
     days = int(contacts[:, 0].max()) // 86_400 + 1
     key_data = chance.integers(0, 256, (_CITY, days, 16), dtype=np.uint8)
     positive = np.sort(chance.choice(_CITY, int(_CITY * _POSITIVE), replace=False))
-    # The people whom the tile's people met must have a chance to be among them.
+    # A tenth of the measured tile is positive, or its logs might match nothing.
     positive[: people // 10] = chance.choice(people, people // 10, replace=False)
     positive = np.unique(positive)
     starts = (_FIRST_DAY + np.arange(days)) * _DAY

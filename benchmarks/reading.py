@@ -40,7 +40,7 @@ _KEY_BYTES = 27
 
 
 def write_keys(path: Path, keys: int, signer: Signer, rng: np.random.Generator) -> None:
-    """Write a signed file of random keys of a fortnight; objects would take minutes."""
+    """Write a signed file of a fortnight's random keys; building objects would take minutes."""
     data = rng.integers(0, 256, (keys, 16), np.uint8)
     start = 144 * (_DAY + rng.integers(0, _DAYS, keys, np.uint32))
     records = np.zeros((keys, _KEY_BYTES), np.uint8)

@@ -21,13 +21,13 @@ import pdoc.render
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".cache" / "api"
 PACKAGES = ("truyvet", "matcher", "tracing_core")
-# Kernels and commands are not for callers; what is generated has no words of ours.
+# Kernels and commands are not for callers; generated modules have no docstrings of ours.
 LEFT_OUT = re.compile(r"matcher\.(kernels|cli)|.*\.__main__$|.*_pb2$")
 LAZY = ("truyvet", "matcher")
 
 
 def build(folder: Path) -> None:
-    """Write the pages into a new folder, which takes the old one's place when it is whole."""
+    """Write the pages into a new folder, which replaces the old folder once it is complete."""
     partial = folder.with_name(folder.name + ".part")
     shutil.rmtree(partial, ignore_errors=True)
     pdoc.render.configure(docformat="numpy", footer_text="truyvet", show_source=False)
@@ -37,7 +37,7 @@ def build(folder: Path) -> None:
 
 
 def load_lazy_names() -> None:
-    """Load what façades load when it is asked for, since pdoc looks only at what is there."""
+    """Load the names that façades load on first use, since pdoc looks only at loaded names."""
     for package in LAZY:
         module = importlib.import_module(package)
         for name in module.__all__:
@@ -68,7 +68,7 @@ def undocumented() -> Iterator[str]:
             yield name
         public = getattr(module.obj, "__all__", ())
         for member in module.own_members:
-            # A constant of another module has its words there.
+            # A constant from another module has its docstring there.
             borrowed = isinstance(member, pdoc.doc.Variable) and f"{member.name} =" not in (
                 module.source
             )

@@ -1,12 +1,12 @@
 #!/bin/bash
 # Usage: packaging/fresh-debian.sh SUITE [COMMAND...]
 #
-# Proves the README's commands on a Debian that has only what the README asks for: makes a minimal
+# Tests the README's commands on a Debian that has only what the README asks for: makes a minimal
 # root of SUITE (bookworm, trixie, forky) with mmdebstrap, clones what is committed here into it, and runs
-# each COMMAND (`make demo` and `make test` unless others are given) there as an ordinary user; as
-# root with AS_ROOT=1. Must itself run as root. How pip finds packages here is handed on when it
-# runs, and kept nowhere. With OLD_MIRROR=1 a suite is taken from a mirror that stands still, whose
-# signature is right and whose date has passed.
+# each COMMAND (`make demo` and `make test` by default) there as an ordinary user, or as root with
+# AS_ROOT=1. Must itself run as root. This machine's pip settings are passed on when a COMMAND runs,
+# and stored nowhere else. With OLD_MIRROR=1 the suite may come from a mirror that is no longer
+# updated: its signature is valid, but its date has passed.
 set -euo pipefail
 
 suite=${1:?usage: $0 SUITE [COMMAND...]}
@@ -22,7 +22,7 @@ packages=python3,python3-venv,git,make,ca-certificates
 dated=(${OLD_MIRROR:+"--aptopt=Acquire::Check-Valid-Until \"false\""})
 mmdebstrap --quiet "${dated[@]}" --variant=minbase --include="$packages" "$suite" "$root"
 
-# What this machine trusts and where its pip looks must hold there too.
+# The certificates that this machine trusts and its pip settings must apply there too.
 [ ! -e /etc/resolv.conf ] || cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 cp -L /etc/hosts "$root/etc/hosts"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
@@ -30,7 +30,7 @@ configured=$(python3 -m pip config debug | sed -n 's/^ *\(.*\), exists: True$/\1
 [ -z "$configured" ] || cp "$configured" "$root/etc/pip.conf"
 handed_on=()
 while IFS= read -r name; do
-    # A path that is only here is of no use there.
+    # A path that exists only here is useless there.
     case ${!name} in /*) [ -e "$root${!name}" ] || continue ;; esac
     handed_on+=("$name=${!name}")
 done < <(compgen -e | grep -E '^(PIP_|UV_|https?_proxy$|no_proxy$|HTTPS?_PROXY$|NO_PROXY$|SSL_CERT_FILE$|REQUESTS_CA_BUNDLE$)' || true)

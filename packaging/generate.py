@@ -1,7 +1,7 @@
 """Write the generated files of the tree, or check with ``--check`` that they are up to date.
 
-They are what protoc makes of the key file's schema, the server's OpenAPI document, and the pages
-of settings, commands and tables.
+They are the modules that protoc makes from the key file's schema, the server's OpenAPI document,
+and the pages of settings, commands and tables.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FILES = {
     "docs/commands.md": commands.page,
     "docs/tables.md": tables.page,
 }
-"""What makes each file."""
+"""The function that makes each file."""
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 Each mutant is one file with one operator, number or word changed. It is imported in place of the
 file, in a process that runs the file's tests; the tree itself is never touched. A mutant that no
-test notices has survived, and shows what the tests leave open. The mutants are tried in random
+test notices has survived, and shows a gap in the tests. The mutants are tried in random
 order until the time is up, so a short run is a fair sample.
 """
 
@@ -84,7 +84,7 @@ _Path = tuple[tuple[str, int | None], ...]
 
 
 def _places(node: ast.AST, path: _Path = ()) -> Iterator[_Path]:
-    """Yield the way to each node that can be changed; texts, types and decorators are not code."""
+    """Yield the path to each node that can be changed; texts, types and decorators are not code."""
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list", "type_params"}:
             continue
@@ -112,7 +112,7 @@ def _named(node: ast.AST | None) -> str:
 
 
 class _Finder:
-    """Imports one module from a source of its own."""
+    """Imports one module from a given source."""
 
     def __init__(self, file: str, source: str) -> None:
         self.name = file.removesuffix(".py").replace("/", ".")
@@ -142,7 +142,7 @@ def run_tests(file: str, source: Path) -> int:
 
 
 def survives(mutant: Mutant, seconds: float) -> bool:
-    """Return whether the tests pass all the same."""
+    """Return whether the tests pass in spite of the mutant."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "mutant.py"
         source.write_text(mutant.source)
@@ -158,7 +158,7 @@ def survives(mutant: Mutant, seconds: float) -> bool:
 
 
 def measure(file: str, seconds: float, workers: int, seed: int) -> bool:
-    """Try the mutants of a file and print what survived; False if its tests fail unchanged."""
+    """Try a file's mutants and print the survivors; return False if the unchanged file fails."""
     began = time.monotonic()
     unchanged = Mutant(file, 0, "", ast.unparse(ast.parse((ROOT / file).read_text())))
     if not survives(unchanged, 300):

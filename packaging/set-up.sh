@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: set-up.sh VENV
-# Makes the virtual environment with what requirements.lock names, and this project in it. It takes
-# PYTHON if that is set, else python3, else any supported version beside it.
+# Makes the virtual environment, with the packages that requirements.lock names and this project. It
+# uses PYTHON if that is set, else python3, else any other supported version.
 set -eu
 
 fail() {
@@ -35,5 +35,5 @@ echo "setting up $1 with $("$python" -V); this takes a minute or two"
 pip="$1/bin/python -m pip --disable-pip-version-check --quiet"
 $pip install --requirement requirements.lock
 $pip install --no-deps --editable .
-# The mark is written last, so an interrupted set-up is taken up again.
+# The mark is written last, so an interrupted set-up runs again.
 touch "$1/installed"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: system-packages.sh COMMAND=PACKAGE...
-# Installs with apt the packages whose commands are missing, where it may; elsewhere it says what
-# will be skipped and how to get it. It never fails: what is missing is skipped by the tests.
+# Installs with apt the packages whose commands are missing, if it may; otherwise it says what will
+# be skipped and how to install it. It never fails: the tests skip what is missing.
 set -u
 
 missing=

@@ -32,7 +32,7 @@ def _matches(log: Log, rpi: bytes, row: int, interval: int, found: list[tuple[in
 def best_python(
     log: Log, keys: Sequence[tuple[bytes, int, int]], known: frozenset[bytes]
 ) -> list[tuple[int, int]]:
-    """Match with one `hmac.digest` a step of HKDF, one call of AES a key and one look at a set.
+    """Match with one `hmac.digest` per step of HKDF, and per key one AES call and one set look-up.
 
     The plain blocks of a start are built once, since nearly all keys of a day share it; `known`
     is the set of the log's identifiers, built once as an index is.
@@ -61,7 +61,7 @@ def best_python(
 
 
 def pycryptodome(log: Log, keys: Sequence[tuple[bytes, int, int]]) -> list[tuple[int, int]]:
-    """Match with pycryptodome's HKDF and one call of its AES a key."""
+    """Match with pycryptodome's HKDF and one call of its AES per key."""
     from Crypto.Cipher import AES as CRYPTO_AES
     from Crypto.Hash import SHA256
     from Crypto.Protocol.KDF import HKDF

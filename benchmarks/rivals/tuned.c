@@ -122,7 +122,7 @@ tuned_index *tuned_build(const uint8_t *rpi, const uint32_t *interval, int64_t n
             uint64_t m = (uint64_t)count[d];
             if (!m)
                 continue;
-            unsigned words = log2_up(m < 8 ? 8 : m); /* 64 bits an identifier, at least one each */
+            unsigned words = log2_up(m < 8 ? 8 : m); /* 64 bits per identifier, at least one each */
             x->filter_shift = 64 - words;
             x->slot_mask = (UINT64_C(1) << log2_up(2 * m + 1)) - 1;
             x->filter = calloc((size_t)1 << words, 8);
@@ -150,7 +150,7 @@ static void big_endian(uint8_t out[32], const SHA256_CTX *c)
 
 typedef struct {
     SHA256_CTX inner, outer; /* midstates of HMAC with the zero salt */
-    uint8_t tail16[64];      /* a 16-byte message's block, behind one block already hashed */
+    uint8_t tail16[64];      /* a 16-byte message's block, after one block already hashed */
     uint8_t tail32[64];
     uint8_t info[64]; /* "EN-RPIK" 0x01 and its padding */
 } hkdf_constants;

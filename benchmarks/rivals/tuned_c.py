@@ -1,4 +1,4 @@
-"""The rival in C (tuned.c): built when first asked for, if a compiler and libcrypto are there."""
+"""The rival in C (tuned.c): built on first use, if a compiler and libcrypto are there."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TunedC:
     rpi
         uint8[n, 16], contiguous.
     interval
-        uint32[n]: when each was heard.
+        uint32[n]: the interval in which each identifier was heard.
     """
 
     def __init__(self, rpi: Any, interval: Any) -> None:

@@ -59,7 +59,7 @@ def _agent_rows() -> list[tuple[str, ...]]:
     docs = attribute_docs(ble_agent.config, "AgentConfig")
     rows = []
     for part in dataclasses.fields(ble_agent.config.AgentConfig):
-        if part.name == "home":  # it says where agent.toml is, so it is not in it
+        if part.name == "home":  # it says where agent.toml is, so it is not set there
             continue
         kind = _KINDS.get(str(part.type), _LIST)
         default = "" if part.default is dataclasses.MISSING else _shown(part.default)

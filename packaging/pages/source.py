@@ -1,4 +1,4 @@
-"""Words in the source: the docstrings under names, as Markdown."""
+"""Docstrings under names in the source, as Markdown."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def markdown(docstring: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Return a text as it stands in a table."""
+    """Return a text escaped for a cell of a table."""
     return text.replace("|", "\\|")
 
 

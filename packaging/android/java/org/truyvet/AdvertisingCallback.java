@@ -3,7 +3,7 @@ package org.truyvet;
 import android.bluetooth.le.AdvertiseCallback;
 import android.bluetooth.le.AdvertiseSettings;
 
-/** Hands on to an interface, because Python can implement interfaces only. */
+/** Passes results on to an interface, because Python can implement interfaces only. */
 public final class AdvertisingCallback extends AdvertiseCallback {
     private final AdvertisingListener listener;
 
