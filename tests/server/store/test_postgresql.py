@@ -157,7 +157,11 @@ def test_a_name_that_no_text_can_hold_is_a_file_that_is_not_there(servers: list[
     [
         ("SELECT pg_advisory_lock(hashtext('truyvet'))", StoreBusy, "too busy: try again"),
         ("SELECT nothing", StoreError, "(UndefinedColumn): see PostgreSQL's log"),
-        ("SELECT pg_terminate_backend(pg_backend_pid())", StoreError, "check that PostgreSQL runs"),
+        (
+            "SELECT pg_terminate_backend(pg_backend_pid())",
+            StoreError,
+            "check that PostgreSQL is running",
+        ),
     ],
 )
 def test_what_fails_is_one_line_that_says_what_to_do(
@@ -178,7 +182,9 @@ def test_what_fails_is_one_line_that_says_what_to_do(
 
 def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
     url = f"postgresql://somebody:secret@127.0.0.1:{free_port()}/truyvet"
-    with pytest.raises(StoreError, match=r"127\.0\.0\.1.*check that PostgreSQL runs") as caught:
+    with pytest.raises(
+        StoreError, match=r"127\.0\.0\.1.*check that PostgreSQL is running"
+    ) as caught:
         Database(url).migrate()
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -291,7 +291,7 @@ def test_a_risk_model_stands_beside_the_risk(keys, settings):
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        ({"name": "emv2", "parameters": {}}, "emv2 is not known"),
+        ({"name": "emv2", "parameters": {}}, "emv2 is unknown"),
         ({"name": "env2", "parameters": {"nickname": "ours"}}, "nickname"),
         ({"name": "env2"}, "parameters"),
         ([], "risk_model"),
