@@ -160,7 +160,7 @@ def test_risk_and_today(folder: Path) -> None:
     assert "own.json: the exposure configuration: " in refusal(
         folder, "log.jsonl", "keys.zip", "--risk", "own.json"
     )
-    assert "presets are enx" in refusal(folder, "log.jsonl", "keys.zip", "--risk", "wide")
+    assert "one of enx" in refusal(folder, "log.jsonl", "keys.zip", "--risk", "wide")
 
 
 def test_refusals_are_one_line(folder: Path) -> None:
