@@ -76,6 +76,9 @@ _SENTENCES = tuple(
         (r"(?:File|Directory|Path) (.+) is a directory\.", "{0} là thư mục, không phải tệp."),
         (r"(?:File|Directory|Path) (.+) is not readable\.", "không đọc được {0}."),
         (r"(?:File|Directory|Path) (.+) is not writable\.", "không ghi được {0}."),
+        (r"('.+'): No such file or directory", "{0} không tồn tại."),
+        (r"('.+'): Is a directory", "{0} là thư mục, không phải tệp."),
+        (r"('.+'): Permission denied", "không có quyền mở {0}."),
     )
 )
 _SUGGESTION = re.compile(

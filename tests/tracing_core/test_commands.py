@@ -31,6 +31,12 @@ def wall(lang, coats, tool, room, plain, colour):
     click.echo(f"{language_of()} {coats} {tool} {colour}")
 
 
+@painter.command()
+@click.argument("file", type=click.File("rb"))
+def read(file):
+    """A command that opens a file."""
+
+
 @painter.command(cls=click.Command)
 @click.argument("number", type=int)
 def other(number):
@@ -107,6 +113,8 @@ WRONG = {
         "Giá trị của '--coats' không hợp lệ: 10 nằm ngoài khoảng 1<=x<=9."
     ),
     "wall --tool x --room /none red": "Giá trị của '--room' không hợp lệ: '/none' không tồn tại.",
+    "read /none": "Giá trị của 'FILE' không hợp lệ: '/none' không tồn tại.",
+    "read /": "Giá trị của 'FILE' không hợp lệ: '/' là thư mục, không phải tệp.",
     "other x": "Giá trị của 'NUMBER' không hợp lệ: 'x' không phải là số nguyên.",
 }
 
