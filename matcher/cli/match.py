@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from matcher.cli.help import HELP
 from matcher.cli.options import (
     exports_argument,
     json_option,
@@ -15,6 +16,7 @@ from matcher.cli.options import (
     shown_progress,
     today_option,
 )
+from tracing_core.commands import Command, Option
 
 __all__ = ["match"]
 
@@ -36,36 +38,39 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     ctx.exit()
 
 
-@click.command("match")
+@click.command("match", cls=Command, help=HELP["match"])
 @click.argument("log", type=click.Path(path_type=Path, readable=False))
 @exports_argument
 @public_keys_option
 @click.option(
     "--risk",
+    cls=Option,
     metavar="PRESET|FILE",
-    help="Weigh exposures by a preset (enx, narrow-v1, narrow-v2, wide-v1, wide-v2, nz) or a JSON"
-    " file. [default: narrow-v2]",
+    help=HELP["match --risk"],
 )
 @today_option
 @json_option
 @click.option(
     "--research",
+    cls=Option,
     is_flag=True,
-    help="Also show which keys matched, and when. Keep this output private.",
+    help=HELP["match --research"],
 )
 @click.option(
     "--threads",
+    cls=Option,
     metavar="N",
     type=click.IntRange(1),
-    help="Threads for a large job. [default: one per CPU]",
+    help=HELP["--threads"],
 )
 @click.option(
     "--warm-up",
+    cls=Option,
     is_flag=True,
     is_eager=True,
     expose_value=False,
     callback=_warm_up,
-    help="Compile the kernels for large jobs, once per machine, and print where they are kept.",
+    help=HELP["--warm-up"],
 )
 def match(
     log: Path,
@@ -77,11 +82,7 @@ def match(
     research: bool,
     threads: int | None,
 ) -> None:
-    """Match a log of sightings with published key files.
-
-    LOG is an agent's database or JSON Lines, gzipped or not. EXPORT is a zip, an export.bin, a
-    folder or an index of them. Nothing is written.
-    """
+    """Match a log."""
     # Imported here to keep --help fast.
     from matcher.matching import match as match_files
     from matcher.risk import load_configuration

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from matcher.cli.help import HELP
 from matcher.cli.options import (
     exports_argument,
     json_option,
@@ -20,6 +21,7 @@ from matcher.cli.options import (
     shown_progress,
     today_option,
 )
+from tracing_core.commands import Command, Option, language_of
 
 __all__ = ["match_many"]
 
@@ -27,43 +29,48 @@ _CONNECT_SECONDS = 10
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
-@click.command("match-many")
+@click.command("match-many", cls=Command, help=HELP["match-many"])
 @click.argument("logs", type=click.Path(path_type=Path, readable=False))
 @exports_argument
 @click.option(
     "--out",
+    cls=Option,
     required=True,
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="New folder for the results, as Parquet files.",
+    help=HELP["--out"],
 )
 @public_keys_option
 @click.option(
     "--risk",
+    cls=Option,
     metavar="PRESET|FILE",
-    help="Weigh exposures by a preset, as in `truyvet match`, or by a JSON file.",
+    help=HELP["match-many --risk"],
 )
 @today_option
 @click.option(
     "--workers",
+    cls=Option,
     metavar="N",
     type=click.IntRange(min=1),
-    help="Worker processes. [default: one per CPU]",
+    help=HELP["--workers"],
 )
-@click.option("--dask", metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://HOST:8786.")
+@click.option("--dask", cls=Option, metavar="ADDRESS", help=HELP["--dask"])
 @click.option(
     "--memory",
+    cls=Option,
     metavar="MIB",
     type=click.IntRange(min=1, max=1 << 20),
     default=512,
     show_default=True,
-    help="About how much memory each worker may use for sightings.",
+    help=HELP["--memory"],
 )
 @json_option
 @click.option(
     "--research",
+    cls=Option,
     is_flag=True,
-    help="Also write which keys matched, and when. Keep this output private.",
+    help=HELP["match-many --research"],
 )
 def match_many(
     logs: Path,
@@ -78,18 +85,14 @@ def match_many(
     as_json: bool,
     research: bool,
 ) -> None:
-    """Match many logs of sightings with published key files.
-
-    LOGS is a Parquet file, a folder of them, or a folder of logs as `truyvet match` reads them.
-    EXPORT is a zip, an export.bin, a folder or an index of them.
-    """
+    """Match many logs."""
     # Imported here to keep --help fast.
     from matcher.many.matching import match_many as match_logs
     from matcher.many.result import check_new
     from matcher.risk import load_configuration
 
     if dask is not None and workers is not None:
-        raise click.UsageError("a Dask cluster has its own workers: drop --workers or --dask")
+        raise click.UsageError(HELP["dask or workers"].in_(language_of()))
     check_new(out)
     keys = [public_key(path) for path in public_keys]
     configuration = None if risk is None else load_configuration(risk)

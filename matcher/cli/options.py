@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from matcher.cli.help import HELP
+from tracing_core.commands import Option
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
@@ -42,19 +45,21 @@ exports_argument = click.argument(
 public_keys_option = click.option(
     "--public-key",
     "public_keys",
+    cls=Option,
     metavar="PEM",
     multiple=True,
     type=click.Path(path_type=Path, readable=False),
-    help="Use only files signed with this key; repeat the option for several keys.",
+    help=HELP["--public-key"],
 )
 today_option = click.option(
     "--today",
+    cls=Option,
     metavar="YYYY-MM-DD",
     type=click.DateTime(["%Y-%m-%d"]),
     callback=_day,
-    help="Count ages back from this day. [default: the log's last day]",
+    help=HELP["--today"],
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+json_option = click.option("--json", "as_json", cls=Option, is_flag=True, help=HELP["--json"])
 
 
 def public_key(path: Path) -> EllipticCurvePublicKey:
