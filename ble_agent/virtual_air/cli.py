@@ -9,25 +9,25 @@ from pathlib import Path
 
 import click
 
+from ble_agent.virtual_air.help import HELP
+from tracing_core.commands import Command, Option
 from tracing_core.errors import require
 
 __all__ = ["air"]
 
 
-@click.command()
+@click.command(cls=Command, help=HELP["air"])
 @click.argument("scenario", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--trace",
+    cls=Option,
     type=click.Path(path_type=Path, readable=False),
-    help="Write what was sent and heard to this file (JSON Lines).",
+    help=HELP["--trace"],
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
-@click.option("--json", "as_json", is_flag=True, help="Print the ports as one JSON object.")
+@click.option("--host", cls=Option, default="127.0.0.1", show_default=True, help=HELP["--host"])
+@click.option("--json", "as_json", cls=Option, is_flag=True, help=HELP["--json"])
 def air(scenario: Path, trace: Path | None, host: str, as_json: bool) -> None:
-    """Serve the virtual Bluetooth controllers of SCENARIO (TOML) until interrupted.
-
-    Every controller has a TCP port that speaks HCI. Give it to an agent as --radio.
-    """
+    """Serve the virtual Bluetooth controllers of a scenario."""
     require("bumble", extra="hci")
     asyncio.run(_serve(scenario, trace, host, as_json))
 
