@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from server.app.help import HELP
+from tracing_core.commands import Group, Option
 from tracing_core.errors import InvalidValue, TracingError
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ _GRACE_SECONDS = 10
 _DATABASE = f"{__name__}.database"
 _log = logging.getLogger(__name__)
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def _counted(number: int, one: str, many: str) -> str:
@@ -54,29 +56,31 @@ def _keep_database(ctx: click.Context, _: click.Parameter, url: str | None) -> N
     ctx.meta[_DATABASE] = url
 
 
-def _home(command: Command) -> Command:
+def _home(command: Decorated) -> Decorated:
     command = click.option(
         "--database",
+        cls=Option,
         metavar="URL",
         expose_value=False,
         callback=_keep_database,
-        help="The database, as postgresql://HOST/NAME; `init` notes it in the home folder."
-        "  [default: SQLite, in the home folder]",
+        help=HELP["--database"],
     )(command)
     return click.option(
         "--home",
+        cls=Option,
         metavar="DIR",
         envvar="TRUYVET_SERVER_HOME",
         default=_default_home,
         show_default="~/.local/share/truyvet/server",
         # The code that reads it reports what is wrong, in one line.
         type=click.Path(path_type=Path, file_okay=False, resolve_path=True, readable=False),
-        help="Folder of the database, the keys and the published files.",
+        help=HELP["--home"],
     )(command)
 
 
-def _json(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+def _json(command: Decorated) -> Decorated:
+    option = click.option("--json", "as_json", cls=Option, is_flag=True, help=HELP["--json"])
+    return option(command)
 
 
 def _settings(home: Path, **changes: Any) -> Settings:
@@ -93,29 +97,31 @@ def _open(home: Path) -> Server:
     return Server.open(_settings(home), clock_from_environment())
 
 
-@click.group()
+@click.group(cls=Group, help=HELP["server"])
 def server() -> None:
-    """Run and operate a key server."""
+    """Operate a key server."""
 
 
-@server.command()
+@server.command(help=HELP["init"])
 @_home
-@click.option("--region", default="VN", show_default=True, help="The region to publish keys for.")
+@click.option("--region", cls=Option, default="VN", show_default=True, help=HELP["--region"])
 @click.option(
     "--url",
+    cls=Option,
     default="http://127.0.0.1:8080",
     show_default=True,
-    help="Where devices will reach this server; https unless it is on this machine.",
+    help=HELP["--url"],
 )
 @click.option(
     "--contact",
+    cls=Option,
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False, readable=False),
-    help="Contact for exposed persons: JSON, in vi and en.",
+    help=HELP["--contact"],
 )
 @_json
 def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
-    """Set up a server: database, keys, region, first operator."""
+    """Set up a server."""
     from server.app.home import JOIN_FILE, set_up_home
     from tracing_core.clock import clock_from_environment
 
@@ -154,24 +160,20 @@ def _where(url: str) -> str:
     return option + ("" if port == _PORT else f" --port {port}")
 
 
-@server.command()
+@server.command(help=HELP["run"])
 @_home
-@click.option("--host", default=_HOST, show_default=True, help="Address to listen on.")
+@click.option("--host", cls=Option, default=_HOST, show_default=True, help=HELP["--host"])
 @click.option(
     "--port",
+    cls=Option,
     default=_PORT,
     show_default=True,
     type=click.IntRange(0, 65_535),
-    help="Port to listen on; 0 picks a free one.",
+    help=HELP["--port"],
 )
 @_json
 def run(home: Path, host: str, port: int, as_json: bool) -> None:
-    """Serve devices and operators until stopped.
-
-    Requests and wrong codes are counted per client. Behind a proxy, a client is known by the header
-    X-Forwarded-For, which the proxy must set itself. It is trusted only from 127.0.0.1, or from the
-    addresses in the environment variable FORWARDED_ALLOW_IPS, separated by commas.
-    """
+    """Serve until stopped."""
     import uvicorn
 
     from server.app.app import create_app
@@ -234,25 +236,32 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-@server.command()
+@server.command(help=HELP["issue"])
 @_home
 @click.option(
     "--test-type",
+    cls=Option,
     type=click.Choice(_TEST_TYPES),
     default="confirmed",
     show_default=True,
-    help="Result of the test.",
+    help=HELP["--test-type"],
 )
 @click.option(
     "--symptom-date",
+    cls=Option,
     metavar="YYYY-MM-DD",
     default="",
-    help="First day of symptoms; if unknown, the day of the test counts.",
+    help=HELP["--symptom-date"],
 )
-@click.option("--test-date", metavar="YYYY-MM-DD", default="", help="Day of the test.")
-@click.option("--long", "is_long", is_flag=True, help="A longer code to send, valid for a day.")
+@click.option("--test-date", cls=Option, metavar="YYYY-MM-DD", default="", help=HELP["--test-date"])
+@click.option("--long", "is_long", cls=Option, is_flag=True, help=HELP["--long"])
 @click.option(
-    "--count", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Number of codes."
+    "--count",
+    cls=Option,
+    type=click.IntRange(1, 1_000),
+    default=1,
+    show_default=True,
+    help=HELP["--count"],
 )
 @_json
 def issue(
@@ -264,7 +273,7 @@ def issue(
     count: int,
     as_json: bool,
 ) -> None:
-    """Issue codes, one per line, each for one person's report."""
+    """Issue codes."""
     from server.errors import Refused
     from server.verification.rules import issue_code
     from tracing_core.http.verification import IssueRequest
@@ -290,16 +299,12 @@ def issue(
             click.echo(f"{made.code}  valid until {end:%Y-%m-%d %H:%M} UTC")
 
 
-@server.command()
+@server.command(help=HELP["publish-keys"])
 @click.argument("file", type=click.File("rb"))
 @_home
 @_json
 def publish_keys(file: Any, home: Path, as_json: bool) -> None:
-    """Publish keys directly, without a code.
-
-    FILE is JSON as for /v1/publish: temporaryExposureKeys and symptomOnsetInterval. A reportType
-    may be added: confirmed, likely or negative.
-    """
+    """Publish keys."""
     from server.publish.upload import take_upload
     from server.verification.certificate import REPORT_TYPES, Claims
     from tracing_core.http.publish_request import PublishRequest
@@ -326,11 +331,11 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
         click.echo(line, err=True)
 
 
-@server.command()
+@server.command(help=HELP["export"])
 @_home
 @_json
 def export(home: Path, as_json: bool) -> None:
-    """Write the key files that are due, as the running server does."""
+    """Write key files."""
     from server.export.exporter import run_due
 
     opened = _open(home)
@@ -343,11 +348,11 @@ def export(home: Path, as_json: bool) -> None:
         click.echo(name)
 
 
-@server.command()
+@server.command(help=HELP["cleanup"])
 @_home
 @_json
 def cleanup(home: Path, as_json: bool) -> None:
-    """Delete everything that is too old, as the running server does."""
+    """Delete what is too old."""
     from dataclasses import asdict
 
     from server.operation import retention
@@ -361,9 +366,9 @@ def cleanup(home: Path, as_json: bool) -> None:
         click.echo(f"{', '.join(parts)} removed")
 
 
-@server.command()
+@server.command(help=HELP["openapi"])
 def openapi() -> None:
-    """Print the OpenAPI description of the HTTP interface."""
+    """Print the OpenAPI description."""
     from server.app.app import openapi_document
     from server.config import load_settings
 
@@ -371,18 +376,12 @@ def openapi() -> None:
     click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
 
 
-@server.command()
+@server.command(help=HELP["rotate-keys"])
 @click.argument("kind", type=click.Choice(["export", "config", "operator"]))
 @_home
 @_json
 def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
-    """Replace a signing key, or the operator's key.
-
-    Devices that have joined follow to the new signing key. A stolen export key is trusted for 14
-    more days. A stolen configuration key, even one that was replaced, can deceive every device that
-    joins later, because the line to join by stays the same: set up a new home, and let all devices
-    join by its line.
-    """
+    """Replace a key."""
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key
 
@@ -397,11 +396,11 @@ def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
     click.echo(json.dumps({"key": name}) if as_json else f"the new {kind} key is {name}")
 
 
-@server.command()
+@server.command(help=HELP["join"])
 @_home
 @_json
 def join(home: Path, as_json: bool) -> None:
-    """Print the line by which devices join this server."""
+    """Print the line to join by."""
     from server.trust.chain import join_line
 
     opened = _open(home)

@@ -1,0 +1,106 @@
+"""Texts of the help of `truyvet server`, by what one types: its commands and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tracing_core.texts import Text
+
+__all__ = ["HELP"]
+
+HELP: Mapping[str, Text] = {
+    "server": Text("Run and operate a key server.", "Chạy và vận hành máy chủ khóa."),
+    "init": Text(
+        "Set up a server: database, keys, region, first operator.",
+        "Dựng máy chủ: cơ sở dữ liệu, khóa, khu vực, người vận hành.",
+    ),
+    "run": Text(
+        "Serve devices and operators until stopped.\n\n"
+        "Requests and wrong codes are counted per client. Behind a proxy, a client is known by the"
+        " header X-Forwarded-For, which the proxy must set itself. It is trusted only from"
+        " 127.0.0.1, or from the addresses in the environment variable FORWARDED_ALLOW_IPS,"
+        " separated by commas.",
+        "Phục vụ thiết bị và người vận hành cho đến khi bị dừng.\n\n"
+        "Yêu cầu và lần nhập sai mã được đếm riêng cho từng thiết bị. Nếu phía trước có proxy, máy"
+        " chủ phân biệt các thiết bị bằng X-Forwarded-For, mà proxy phải tự đặt. Giá trị này chỉ"
+        " được tin nếu đến từ 127.0.0.1, hoặc từ những địa chỉ trong biến môi trường"
+        " FORWARDED_ALLOW_IPS, cách nhau bằng dấu phẩy.",
+    ),
+    "issue": Text(
+        "Issue codes, one per line, each for one person's report.",
+        "Cấp mã, mỗi dòng một mã, mỗi mã cho một người khai báo.",
+    ),
+    "publish-keys": Text(
+        "Publish keys directly, without a code.\n\n"
+        "FILE is JSON as for /v1/publish: temporaryExposureKeys and symptomOnsetInterval. A"
+        " reportType may be added: confirmed, likely or negative.",
+        "Công bố khóa trực tiếp, không cần mã.\n\n"
+        "FILE là JSON như khi gửi đến /v1/publish: temporaryExposureKeys và symptomOnsetInterval."
+        " Có thể thêm reportType: confirmed, likely hoặc negative.",
+    ),
+    "export": Text(
+        "Write the key files that are due, as the running server does.",
+        "Ghi các tệp khóa đã đến hạn, như máy chủ tự làm khi chạy.",
+    ),
+    "cleanup": Text(
+        "Delete everything that is too old, as the running server does.",
+        "Xóa mọi thứ quá thời hạn lưu, như máy chủ tự làm khi chạy.",
+    ),
+    "openapi": Text(
+        "Print the OpenAPI description of the HTTP interface.",
+        "In bản mô tả OpenAPI của giao diện HTTP.",
+    ),
+    "rotate-keys": Text(
+        "Replace a signing key, or the operator's key.\n\n"
+        "Devices that have joined follow to the new signing key. A stolen export key is trusted for"
+        " 14 more days. A stolen configuration key, even one that was replaced, can deceive every"
+        " device that joins later, because the line to join by stays the same: set up a new home,"
+        " and let all devices join by its line.",
+        "Thay một khóa ký, hoặc khóa của người vận hành.\n\n"
+        "Thiết bị đã kết nối tự chuyển sang khóa ký mới. Khóa ký tệp khóa (export) bị đánh cắp vẫn"
+        " còn được tin cậy thêm 14 ngày. Khóa ký cấu hình (config) bị đánh cắp, kể cả khi đã được"
+        " thay, có thể đánh lừa mọi thiết bị kết nối về sau, vì dòng kết nối không đổi: hãy dựng"
+        " máy chủ trong thư mục mới và cho mọi thiết bị kết nối lại bằng dòng kết nối mới.",
+    ),
+    "join": Text(
+        "Print the line by which devices join this server.",
+        "In dòng kết nối để thiết bị kết nối với máy chủ này.",
+    ),
+    "--home": Text(
+        "Folder of the database, the keys and the published files.",
+        "Thư mục chứa cơ sở dữ liệu, các khóa và những tệp đã công bố.",
+    ),
+    "--database": Text(
+        "The database, as postgresql://HOST/NAME; `init` notes it in the home folder."
+        "  [default: SQLite, in the home folder]",
+        "Cơ sở dữ liệu, dạng postgresql://HOST/NAME; `init` ghi lại địa chỉ này trong thư mục của"
+        " máy chủ.  [mặc định: SQLite, trong thư mục của máy chủ]",
+    ),
+    "--json": Text("Print JSON for programs.", "In JSON cho chương trình khác đọc."),
+    "--region": Text("The region to publish keys for.", "Mã của khu vực mà máy chủ công bố khóa."),
+    "--url": Text(
+        "Where devices will reach this server; https unless it is on this machine.",
+        "Địa chỉ để thiết bị kết nối với máy chủ này; phải là https, trừ khi ở ngay trên máy này.",
+    ),
+    "--contact": Text(
+        "Contact for exposed persons: JSON, in vi and en.",
+        "Nơi liên hệ cho người có tiếp xúc gần: JSON, gồm vi và en.",
+    ),
+    "--host": Text("Address to listen on.", "Địa chỉ để nhận kết nối."),
+    "--port": Text(
+        "Port to listen on; 0 picks a free one.",
+        "Cổng để nhận kết nối; 0 là tự chọn một cổng còn trống.",
+    ),
+    "--test-type": Text("Result of the test.", "Kết quả xét nghiệm."),
+    "--symptom-date": Text(
+        "First day of symptoms; if unknown, the day of the test counts.",
+        "Ngày bắt đầu có triệu chứng; nếu không rõ, tính theo ngày xét nghiệm.",
+    ),
+    "--test-date": Text("Day of the test.", "Ngày xét nghiệm."),
+    "--long": Text(
+        "A longer code to send, valid for a day.",
+        "Mã dài hơn, để gửi bằng tin nhắn, có hiệu lực một ngày.",
+    ),
+    "--count": Text("Number of codes.", "Số mã cần cấp."),
+}
+"""The texts by what one types."""
