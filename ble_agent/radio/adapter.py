@@ -226,12 +226,14 @@ class AdapterRadio(abc.ABC):
         self._listening = True
         starting = asyncio.ensure_future(self._start_listening())
         try:
-            await asyncio.shield(starting)
+            # Unlike a shield, waiting logs nothing if the start fails after this is cancelled.
+            await asyncio.wait({starting})
         except asyncio.CancelledError:
             # Only a start that has finished can be undone.
             await asyncio.wait({starting})
             retrieve(starting)
             raise
+        starting.result()
 
     async def _deafen(self) -> None:
         try:

@@ -79,7 +79,7 @@ def check(text: bytes) -> str:
         # Short lines may be too long, and blocks end within them, but not in every file.
         patch.object(log_columns, "LONGEST_LINE", _LONGEST),
         patch.object(tracing_core.store.sighting, "LONGEST_LINE", _LONGEST),
-        patch.object(log_columns, "_BLOCK_BYTES", 50 if len(text) % 2 else 1 << 20),
+        patch.object(log_columns, "BLOCK_BYTES", 50 if len(text) % 2 else 1 << 20),
     ):
         if same_either_way(path) is None:
             return "refused"

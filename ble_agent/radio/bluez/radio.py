@@ -236,7 +236,8 @@ class BluezRadio(AdapterRadio):
         starting = asyncio.ensure_future(scanner.start())
         try:
             async with asyncio.timeout(self._timeouts.command_seconds):
-                await asyncio.shield(starting)
+                await asyncio.wait({starting})
+            starting.result()
         except (BleakError, OSError, EOFError, TimeoutError) as error:
             if not starting.done():
                 # bleak's connection outlives ours, and bluetoothd may still start the scan.
