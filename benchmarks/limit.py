@@ -35,9 +35,11 @@ from tracing_core.errors import InvalidValue
 __all__ = [
     "aes_text",
     "hashing_operations",
+    "key_schedules",
     "lanes_text",
     "limit_ns_per_key",
     "limit_samplers",
+    "repetition",
     "sha_text",
 ]
 
@@ -133,7 +135,7 @@ def lanes_text() -> list[str]:
     return text
 
 
-def _repeated(text: list[str]) -> Any:
+def repetition(text: list[str]) -> Any:
     """Make an intrinsic that repeats instructions exactly as they are written."""
     binding.initialize_native_asmparser()
     lines = ["1:", *text, "sub $$1, $0", "jnz 1b", "vzeroupper"]
@@ -153,7 +155,9 @@ def _repeated(text: list[str]) -> Any:
     return measured
 
 
-def _expanded(expand: Any, lanes: int) -> Any:
+def key_schedules(expand: Any, lanes: int) -> Any:
+    """Make a function that expands a key so many times."""
+
     @called
     def expanded(times: Any, memory: Any) -> None:
         rpiks = uintp((uint64(memory.ctypes.data) + uint64(63)) & ~uint64(63))
@@ -183,11 +187,11 @@ def limit_samplers() -> dict[str, Callable[[], float]]:
     widths = {kernel.aes: kernel for kernel in names if kernel.aes}
     width = max(widths)
     expand, lanes = EXPAND[width], width // 128
-    measured = {"aes": _repeated(aes_text(width)), "schedule": _expanded(expand, lanes)}
+    measured = {"aes": repetition(aes_text(width)), "schedule": key_schedules(expand, lanes)}
     if None in hashing:
-        measured["hash_sha"] = _repeated(sha_text())
+        measured["hash_sha"] = repetition(sha_text())
     if 16 in hashing:
-        measured["hash_lanes"] = _repeated(lanes_text())
+        measured["hash_lanes"] = repetition(lanes_text())
     for function in measured.values():
         function(4)
 

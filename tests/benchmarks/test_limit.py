@@ -63,7 +63,7 @@ def test_what_other_processors_hash_with(
     monkeypatch: pytest.MonkeyPatch, names: list[str], hashing: set[str]
 ) -> None:
     # Nothing of theirs is run here.
-    for function in ("_repeated", "_expanded"):
+    for function in ("repetition", "key_schedules"):
         monkeypatch.setattr(limit, function, lambda *_: lambda _times: None)
     monkeypatch.setattr(limit, "supported_kernels", lambda: [KERNELS[name] for name in names])
     assert set(limit.limit_samplers()) == {"aes", "schedule", *hashing}
