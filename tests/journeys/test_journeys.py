@@ -20,6 +20,7 @@ from ble_agent.demo.play import Play
 from ble_agent.demo.processes import Processes
 from ble_agent.demo.run import conclude
 from ble_agent.demo.story import NAMES, Story
+from ble_agent.demo.texts import demo_text
 from ble_agent.store.database import open_store
 from ble_agent.virtual_air.trace import Trace
 from tracing_core.errors import InvalidSignature
@@ -173,10 +174,10 @@ def test_an_agent_that_lost_its_log_is_found_out(
 
     spoilt, answers = asyncio.run(find_out())
     outcomes = spoilt.judge(played.trace, answers)
-    assert outcomes["binh"].fault == "not told of the exposure"
+    assert outcomes["binh"].fault == demo_text("fault_silent")
     assert [name for name, outcome in outcomes.items() if outcome.fault] == ["binh"]
     assert conclude(tmp_path / "logs", spoilt, played.trace, outcomes) == 1
-    assert "WRONG: not told of the exposure" in capsys.readouterr().out
+    assert f"WRONG: {demo_text('fault_silent').en}" in capsys.readouterr().out
 
 
 def test_after_fourteen_days_key_and_sighting_are_gone_from_the_files(

@@ -100,7 +100,7 @@ def test_who_was_near_is_told_and_who_was_not_is_not(
     assert day["date"] == "2027-03-21"
     assert day["minutes"] == 16
     assert told["level"] == day["level"] == "high"
-    assert "2027-03-21" in told["text"]
+    assert "21 March 2027" in told["text"]
     none = chi.answer("check")
     assert (none["recorded"], none["days"], none["level"]) == (False, [], "none")
     assert binh.answer("check")["batches"] == 0
