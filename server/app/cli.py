@@ -400,7 +400,7 @@ def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
 @_home
 @_json
 def join(home: Path, as_json: bool) -> None:
-    """Print the line to join by."""
+    """Print the join line."""
     from server.trust.chain import join_line
 
     opened = _open(home)

@@ -54,7 +54,7 @@ HELP: Mapping[str, Text] = {
         "Replace a signing key, or the operator's key.\n\n"
         "Devices that have joined follow to the new signing key. A stolen export key is trusted for"
         " 14 more days. A stolen configuration key, even one that was replaced, can deceive every"
-        " device that joins later, because the line to join by stays the same: set up a new home,"
+        " device that joins later, because the join line stays the same: set up a new home,"
         " and let all devices join by its line.",
         "Thay một khóa ký, hoặc khóa của người vận hành.\n\n"
         "Thiết bị đã kết nối tự chuyển sang khóa ký mới. Khóa ký tệp khóa (export) bị đánh cắp vẫn"

@@ -18,8 +18,8 @@
 # no lock: they read one state (WAL, or REPEATABLE READ) while others write.
 #
 # SQLite lets waiting writers try again at random intervals, so within a process a semaphore puts
-# them in order. The price is that no second node adds write throughput. A report is three short
-# transactions, so this is not the limit of a server.
+# them in order. The price: writes limit the throughput of a server, and a second node adds none
+# (docs/decisions/0004-one-writer-at-a-time.md has figures).
 
 from __future__ import annotations
 
