@@ -17,6 +17,7 @@ from server.store.storage import Storage
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError
 from tracing_core.paths import is_there
+from tracing_core.store.files import file_errors
 
 __all__ = ["CurrentServer", "Server"]
 
@@ -50,7 +51,9 @@ class Server:
             When the folder was never set up, was set up for another region, or cannot be used.
         """
         home = settings.home
-        if not is_there(home / SETTINGS_FILE):
+        with file_errors(home):
+            was_set_up = is_there(home / SETTINGS_FILE)
+        if not was_set_up:
             raise StoreError(f"{home} is not set up: run 'truyvet server init --home {home}' first")
         keys = KeyFolder(home)
         keys.check_region(settings.region)
