@@ -246,7 +246,7 @@ def load_settings(home: Path, **changes: Any) -> Settings:
             # Arguments come from a command's options, which have the same names.
             if first["loc"][0] in changes:
                 raise StoreError(f"--{what}") from error
-        raise StoreError(f"{file} or the environment: {what}") from error
+        raise StoreError(f"invalid setting in {file} or the environment: {what}") from error
     except ValueError as error:
         raise StoreError(f"{file} or the environment cannot be read: {error}") from error
 

@@ -126,7 +126,7 @@ class ReportProgress:
         )
 
     def certified(self, certificate: str, secret: str, starts: tuple[int, ...], now: float) -> Self:
-        """Return the progress after a certificate for some keys was granted."""
+        """Return a copy that records the certificate issued for some keys."""
         return replace(
             self, certificate=certificate, secret=secret, starts=starts, certified_at=int(now)
         )

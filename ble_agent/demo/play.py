@@ -138,7 +138,7 @@ class Play:
         return read_trace(trace)
 
     async def report(self) -> None:
-        """Let the affected person test positive two days later, and report with a code."""
+        """Play the second act: two days later, one person tests positive and reports."""
         self.on_step(demo_text("two_days_later", date=day_text(_date(self.reported_at))))
         self._set_clock(self.reported_at)
         await self._start_server()

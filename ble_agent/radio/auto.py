@@ -135,7 +135,7 @@ class AutoRadio:
         await self._radio.rest(seconds)
 
     async def self_test(self) -> list[Finding]:
-        """Return what was chosen and why, why others were not, and the chosen radio's own test."""
+        """Return why this radio was chosen, why others were rejected, and its own self-test."""
         assert self._radio is not None
         reason = RADIO_TEXTS[f"chosen_{self._kind}"]
         findings = [Finding(True, radio_text("test_chosen", radio=self._radio.name, reason=reason))]

@@ -162,8 +162,9 @@ ROOM: StateValue[str] = StateValue("room")
 
 
 def answer_value(document: str) -> StateValue[AnswerState]:
-    """Return the place of a document by the last part of its URL; `ble_agent.authority.download`.
+    """Return the state value that caches a server document, by the last part of its URL.
 
-    There is one per kind of document, whatever the server is called.
+    The host is ignored, so there is one value per kind of document. Used by
+    `ble_agent.authority.download`.
     """
     return StateValue(f"answer {document}")

@@ -37,7 +37,7 @@ def _read(path: Path) -> bytes | None:
     with file_errors(path), contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         secret = file.read(_MOST_BYTES)
         if len(secret) < _KEY_BYTES:
-            text = f"{path} must hold {_KEY_BYTES} random bytes: restore it from a copy"
+            text = f"{path} must hold {_KEY_BYTES} random bytes: restore it from a backup"
             raise StoreSealed(text, str(path))
         return secret
     return None

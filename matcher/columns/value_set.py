@@ -66,8 +66,8 @@ class ValueSet:
 class KnownKeys:
     """The key data of all files so far.
 
-    The keys of a file ascend, and most jobs have one file. Then its keys are known to differ, and
-    enter a table only when another file follows.
+    Keys normally ascend within a file, so a first file that does has no duplicates. Its keys
+    enter the hash table only if another file follows.
 
     Parameters
     ----------

@@ -59,7 +59,10 @@ class DayAssessment:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The exposures of a log: days and strengths, without keys or times of day."""
+    """The exposure found in one log: windows, and a level and score per day.
+
+    It holds no keys and no times of day.
+    """
 
     windows: tuple[ExposureWindow, ...]
     """Every window, shuffled unless asked otherwise, so that none shows which key it belongs to."""

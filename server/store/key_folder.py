@@ -117,7 +117,7 @@ class KeyFolder:
                 f"{self.folder} has no keys: run 'truyvet server init' first"
             ) from error
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise StoreError(f"{path} cannot be read: restore it from a copy") from error
+            raise StoreError(f"{path} cannot be read: restore it from a backup") from error
 
     def update(self, change: Callable[[Manifest], Manifest]) -> Manifest:
         """Change the record of keys in one step, which other processes see whole or not at all.
@@ -189,9 +189,11 @@ class KeyFolder:
             try:
                 key = load_pem_private_key(text, password=None)
             except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-                raise StoreError(f"{path} is not a private key: restore it from a copy") from error
+                raise StoreError(
+                    f"{path} is not a private key: restore it from a backup"
+                ) from error
             if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-                raise StoreError(f"{path} is not a P-256 private key: restore it from a copy")
+                raise StoreError(f"{path} is not a P-256 private key: restore it from a backup")
             self._loaded[name] = key
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return key
@@ -217,9 +219,11 @@ class KeyFolder:
             try:
                 secret = base64.b64decode(text, validate=True)
             except ValueError as error:
-                raise StoreError(f"{path} is not a key: restore it from a copy") from error
+                raise StoreError(
+                    f"{path} does not hold a valid key: restore it from a backup"
+                ) from error
             if len(secret) != _SECRET_BYTES:
-                raise StoreError(f"{path} is not a key: restore it from a copy")
+                raise StoreError(f"{path} does not hold a valid key: restore it from a backup")
             self._loaded[file] = secret
         return SecretKey(name, secret)
 

@@ -134,5 +134,5 @@ def _copied(value: Any, depth: int) -> Any:
 
 def _copied_key(key: Any) -> str:
     if not isinstance(key, str) or not is_unicode(key):
-        raise InvalidValue("parameters must have names that are text")
+        raise InvalidValue("names of parameters must be valid Unicode strings")
     return key

@@ -28,7 +28,7 @@ def file_errors(path: str | Path) -> Iterator[None]:
     except OSError as error:
         raise as_file_error(error, path) from error
     except UnicodeDecodeError as error:
-        text = f"{path} is not text in UTF-8: correct it, or restore it from a copy"
+        text = f"{path} is not text in UTF-8: correct it, or restore it from a backup"
         raise StoreDamaged(text, str(path)) from error
 
 

@@ -69,7 +69,7 @@ def as_store_error(error: sqlite3.Error, path: str | Path) -> StoreError:
 
 
 def _damaged(path: str) -> StoreDamaged:
-    text = f"{path} is not a readable SQLite database: restore it from a copy"
+    text = f"{path} is not a readable SQLite database: restore it from a backup"
     return StoreDamaged(text, path)
 
 

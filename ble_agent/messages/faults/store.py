@@ -22,11 +22,11 @@ TEXTS: Mapping[str, Text] = {
         "đĩa chỉ cho phép đọc: hãy kiểm tra hoặc thay thẻ nhớ, hoặc gắn lại đĩa ở chế độ ghi",
     ),
     "error_store_damaged": Text(
-        "this is not a database, or it is damaged: restore it from a copy",
+        "this is not a database, or it is damaged: restore it from a backup",
         "tệp này không phải là cơ sở dữ liệu hoặc đã bị hỏng: hãy khôi phục từ bản sao lưu",
     ),
     "error_store_sealed": Text(
-        "the key to this device's secrets is missing or wrong: restore it from a copy, or provide"
+        "the key to this device's secrets is missing or wrong: restore it from a backup, or provide"
         " the service's credential agent-key",
         "thiếu hoặc sai khóa để mở dữ liệu của thiết bị: hãy khôi phục tệp này từ bản sao lưu hoặc"
         " dùng credential agent-key của dịch vụ",

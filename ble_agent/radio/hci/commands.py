@@ -43,13 +43,13 @@ class CommandSet(Protocol):
         """Operation codes that a controller must support."""
 
     def start_advertising(self, address: hci.Address, data: bytes) -> list[Command]:
-        """Return the commands that start advertising when there is no advertising or scanning."""
+        """Return the commands that start advertising on a controller that is idle."""
 
     def stop_advertising(self) -> Command:
         """Return the command that stops advertising."""
 
     def start_scanning(self) -> list[Command]:
-        """Return the commands that start scanning, without a filter of duplicates."""
+        """Return the commands that start scanning, with duplicate filtering off."""
 
     def stop_scanning(self) -> Command:
         """Return the command that stops scanning."""

@@ -44,5 +44,5 @@ class Cursor:
         raise ValueError("a number in it is too long")
 
     def lump(self) -> bytes:
-        """Return bytes that follow their own length."""
+        """Read a byte string prefixed with its length."""
         return self.take(self.varint())

@@ -13,12 +13,12 @@ __all__ = ["OwnLog"]
 
 
 class OwnLog:
-    """A log in either form.
+    """A truyvet log: an SQLite database or JSON Lines.
 
     Parameters
     ----------
     name, title
-        The names of the form.
+        The identifier of the format, and its name in texts.
     path
         The file.
     """

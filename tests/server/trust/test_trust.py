@@ -96,7 +96,7 @@ def test_a_damaged_file_says_what_to_do(keys, settings, name):
     (keys.folder / name).write_bytes(b"\xff damaged")
     fresh = KeyFolder(settings.home)
     read = fresh.revision_key if name.startswith("revision") else lambda: fresh.export_keys(NOW)
-    with pytest.raises(StoreError, match="restore it from a copy"):
+    with pytest.raises(StoreError, match="restore it from a backup"):
         read()
 
 

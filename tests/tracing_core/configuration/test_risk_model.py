@@ -83,8 +83,8 @@ def test_names_that_are_refused(name):
         ({"a": 2**63}, "numbers of 64 bits"),
         ({"a": "\ud800"}, "JSON values only"),
         ({"a": object()}, "JSON values only"),
-        ({"\ud800": 1}, "names that are text"),
-        ({1: 1}, "names that are text"),
+        ({"\ud800": 1}, "must be valid Unicode"),
+        ({1: 1}, "must be valid Unicode"),
     ],
 )
 def test_parameters_that_are_refused(parameters, text):

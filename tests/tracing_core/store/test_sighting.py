@@ -238,7 +238,7 @@ def test_a_damaged_database_says_so(tmp_path):
     data[16 * 4096 :] = os.urandom(len(data) - 16 * 4096)
     path.write_bytes(data)
     db = open_readonly(path, [SIGHTING_TABLE])
-    with pytest.raises(StoreError, match="restore it from a copy"):
+    with pytest.raises(StoreError, match="restore it from a backup"):
         list(select_sightings(db))
     db.close()
 
