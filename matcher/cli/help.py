@@ -28,9 +28,10 @@ HELP: Mapping[str, Text] = {
         " danh mục (index) của chúng.",
     ),
     "--public-key": Text(
-        "Use only files signed with this key; repeat the option for several keys.",
-        "Chỉ dùng những tệp có chữ ký khớp với khóa công khai này; lặp lại tùy chọn nếu có nhiều"
-        " khóa.",
+        "Use only files signed with the key in this file (PEM, DER, base64 or a certificate);"
+        " repeat the option for several keys.",
+        "Chỉ dùng những tệp có chữ ký khớp với khóa công khai trong tệp này (PEM, DER, base64 hoặc"
+        " chứng thư); lặp lại tùy chọn nếu có nhiều khóa.",
     ),
     "--today": Text(
         "Count ages back from this day. [default: the log's last day]",

@@ -26,8 +26,6 @@ __all__ = [
     "today_option",
 ]
 
-_LARGEST_PEM = 1 << 16
-
 
 def _day(_ctx: click.Context, _parameter: click.Parameter, date: datetime | None) -> int | None:
     """Return the days from the Unix epoch to a date."""
@@ -46,7 +44,7 @@ public_keys_option = click.option(
     "--public-key",
     "public_keys",
     cls=Option,
-    metavar="PEM",
+    metavar="KEY",
     multiple=True,
     type=click.Path(path_type=Path, readable=False),
     help=HELP["--public-key"],
@@ -63,17 +61,13 @@ json_option = click.option("--json", "as_json", cls=Option, is_flag=True, help=H
 
 
 def public_key(path: Path) -> EllipticCurvePublicKey:
-    """Read a public key from a PEM file."""
-    from tracing_core.errors import InvalidKey
-    from tracing_core.export_file import load_public_key
+    """Read a public key from a file of any form."""
+    from tracing_core.export_file import MAX_PUBLIC_KEY_BYTES, read_public_key
     from tracing_core.store.files import file_errors
 
     with file_errors(path), path.open("rb") as file:
-        pem = file.read(_LARGEST_PEM)
-    try:
-        return load_public_key(pem)
-    except InvalidKey as error:
-        raise InvalidKey(f"{path}: {error}") from error
+        data = file.read(MAX_PUBLIC_KEY_BYTES + 1)
+    return read_public_key(data, str(path)).public_key
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from ble_agent.demo.texts import demo_text
 from ble_agent.store.database import open_store
 from ble_agent.virtual_air.trace import Trace
 from tracing_core.errors import InvalidSignature
-from tracing_core.export_file import find_exports, load_public_key, read_export
+from tracing_core.export_file import find_exports, read_export, read_public_key
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.interval import interval_number, rolling_start
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings
@@ -141,7 +141,7 @@ def test_the_key_of_the_day_is_published_signed_and_the_one_in_use_is_not(played
     assert of_an[0].days_since_onset_of_symptoms == 0
     assert len(published) > 1000, "one key alone would be known for a real one"
     with pytest.raises(InvalidSignature):
-        read_export(files[0], public_keys=[load_public_key(_foreign_pem())])
+        read_export(files[0], public_keys=[read_public_key(_foreign_pem(), "foreign").public_key])
 
 
 def _foreign_pem() -> bytes:

@@ -8,6 +8,11 @@ from tracing_core.export_file.contents import (
     SignatureInfo,
 )
 from tracing_core.export_file.index import MAX_INDEX_BYTES, find_exports, read_index, write_index
+from tracing_core.export_file.public_key import (
+    MAX_PUBLIC_KEY_BYTES,
+    VerificationKey,
+    read_public_key,
+)
 from tracing_core.export_file.reader import (
     VerifiedExport,
     parse_export,
@@ -15,24 +20,26 @@ from tracing_core.export_file.reader import (
     read_export_bytes,
     read_verified,
 )
-from tracing_core.export_file.signature import Signer, load_public_key
+from tracing_core.export_file.signature import Signer
 from tracing_core.export_file.writer import write_export
 
 __all__ = [
     "MAX_EXPORT_BYTES",
     "MAX_INDEX_BYTES",
+    "MAX_PUBLIC_KEY_BYTES",
     "MAX_SIGNATURES",
     "ExportFile",
     "Signature",
     "SignatureInfo",
     "Signer",
+    "VerificationKey",
     "VerifiedExport",
     "find_exports",
-    "load_public_key",
     "parse_export",
     "read_export",
     "read_export_bytes",
     "read_index",
+    "read_public_key",
     "read_verified",
     "write_export",
     "write_index",

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from google.protobuf.message import DecodeError
 
 from tracing_core.errors import InvalidKey, InvalidSignature, InvalidValue, MalformedExport
@@ -26,7 +25,6 @@ from tracing_core.export_file.wire import text
 __all__ = [
     "Signer",
     "info_from_message",
-    "load_public_key",
     "read_signatures",
     "verify",
     "write_info",
@@ -56,23 +54,6 @@ class Signer:
     def info(self) -> SignatureInfo:
         """The key's name as files carry it."""
         return SignatureInfo(self.key_id, self.key_version)
-
-
-def load_public_key(pem: bytes) -> EllipticCurvePublicKey:
-    """Read a verification key.
-
-    Raises
-    ------
-    InvalidKey
-        When `pem` is not the PEM of a public key on P-256.
-    """
-    try:
-        key = load_pem_public_key(pem)
-    except (ValueError, exceptions.UnsupportedAlgorithm) as error:
-        raise InvalidKey("a verification key must be a PEM file (BEGIN PUBLIC KEY)") from error
-    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise InvalidKey("a verification key must be on the curve P-256")
-    return key
 
 
 def info_from_message(message: export_pb2.SignatureInfo) -> SignatureInfo:

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from tests.tracing_core.exports import EXAMPLE, PUBLIC_KEY, SIGNER
 from tests.tracing_core.refusals import may_refuse
-from tracing_core.errors import ExportFileError, InvalidKey
+from tracing_core.errors import ExportFileError
 from tracing_core.export_file import (
-    load_public_key,
     read_export_bytes,
     read_index,
     write_export,
@@ -115,9 +114,3 @@ def test_any_index_is_read_or_refused(data):
     with may_refuse(ExportFileError):
         names = read_index(data)
         assert read_index(write_index(names)) == names
-
-
-@given(st.binary(max_size=300))
-def test_any_verification_key_is_read_or_refused(data):
-    with may_refuse(InvalidKey):
-        load_public_key(data)
