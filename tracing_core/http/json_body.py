@@ -1,7 +1,8 @@
 """Bodies of HTTP requests and responses: frozen dataclasses whose fields state their JSON names.
 
 They follow Google's servers: a missing field or null is the type's zero, an unknown field is an
-error in a request, and fields that may be missing are left out when writing.
+error in a request, and fields that may be missing are left out when writing, unless the body says
+otherwise.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class JSONBody:
     __slots__ = ()
 
     _ignores_unknown_fields: ClassVar[bool] = False
+    _writes_all_fields: ClassVar[bool] = False
+    """Whether fields are written that reading would fill in; other servers have other defaults."""
 
     @classmethod
     def from_json(cls, fields: Any) -> Self:
@@ -67,7 +70,7 @@ class JSONBody:
         fields: dict[str, Any] = {}
         for field in _fields(type(self)):
             value = getattr(self, field.attribute)
-            if value == field.absent:
+            if value == field.absent and not self._writes_all_fields:
                 continue
             if isinstance(value, tuple):
                 value = [x.to_json() if isinstance(x, JSONBody) else x for x in value]

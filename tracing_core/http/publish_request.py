@@ -47,6 +47,9 @@ class PublishedKey(JSONBody):
     So a server can drop a wrong key and keep the others.
     """
 
+    # Google's key server takes a missing rollingPeriod for 0, and the MAC would not match.
+    _writes_all_fields: ClassVar[bool] = True
+
     key_text: Annotated[str, "key"] = field(repr=False)
     """Base64 of the key exactly as sent, since the MAC covers these letters."""
     rolling_start_interval_number: Annotated[int, "rollingStartNumber"]

@@ -29,6 +29,8 @@ from tracing_core.http.verification import (
     VerifyRequest,
     VerifyResponse,
 )
+from tracing_core.protocol.interval import ENIntervalNumber
+from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 numbers = st.integers(-(2**63), 2**63 - 1)
@@ -150,6 +152,19 @@ def test_names_are_googles():
         "error",
         "errorCode",
     ]
+
+
+def test_a_key_names_its_period_always() -> None:
+    """Google's key server reads a missing rollingPeriod as 0, in the MAC too (issue 9, B1)."""
+    tek = TemporaryExposureKey(bytes(16), ENIntervalNumber(2_650_320))
+    assert PublishedKey.of(tek).to_json() == {
+        "key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "rollingStartNumber": 2_650_320,
+        "rollingPeriod": 144,
+        "transmissionRisk": 0,
+    }
+    request = PublishRequest((PublishedKey.of(tek),), "a")
+    assert list(request.to_json()) == ["temporaryExposureKeys", "healthAuthorityID"]
 
 
 @pytest.mark.parametrize("kind", BODIES)
