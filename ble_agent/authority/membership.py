@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ble_agent.authority.client import ServerClient
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import forget_key_files
-from ble_agent.store.state import LAST_CHECK, MEMBERSHIP, NOTIFIED, REPORT
+from ble_agent.store.state import KEY_FILES, LAST_CHECK, MEMBERSHIP, NOTIFIED, REPORT
 from tracing_core.errors import TracingError, TrustError
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
@@ -102,7 +102,7 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
         if not same:
             forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")
-            for value in (REPORT, LAST_CHECK, NOTIFIED):
+            for value in (REPORT, KEY_FILES, LAST_CHECK, NOTIFIED):
                 value.clear(db)
         _remember(db, membership)
     return membership

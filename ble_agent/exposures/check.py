@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import Membership, load_membership, refresh
+from ble_agent.exposures.freshness import freshness_fault, note_first_check
 from ble_agent.exposures.matched_keys import (
     forget_old_files,
     matched_keys,
@@ -26,7 +28,7 @@ from tracing_core.store.database import Database
 from tracing_core.store.sighting import select_sightings
 from tracing_core.store.sqlite import transaction
 
-__all__ = ["CheckResult", "ExposureDay", "assess_stored", "check", "recall"]
+__all__ = ["CheckFault", "CheckResult", "ExposureDay", "assess_stored", "check", "recall"]
 
 _EPOCH = datetime.date(1970, 1, 1)
 _MAX_FILES_PER_CHECK = 1_000
@@ -46,6 +48,16 @@ class ExposureDay:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFault:
+    """One kind of fault that kept a check from being complete."""
+
+    error: TracingError
+    """The fault, or the first of several of its kind."""
+    key_files: int
+    """The number of key files that could not be used for it; 0 if it concerns the whole list."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """Result of a check: days and strengths, without keys and times of day."""
 
@@ -55,8 +67,13 @@ class CheckResult:
     """By date; empty if nothing was recorded."""
     level: str
     """The highest level of any day; ``none`` if none was reached."""
-    failure: TracingError | None = None
-    """Why some key files could not be used, though others were, or why there are none."""
+    faults: tuple[CheckFault, ...] = ()
+    """Every kind of fault, gravest first; empty if nothing was passed over."""
+
+    @property
+    def failure(self) -> TracingError | None:
+        """The gravest fault; None if nothing was passed over."""
+        return self.faults[0].error if self.faults else None
 
     def to_json(self, text: str) -> dict[str, Any]:
         """Return the result as the command prints it, with the text for the owner."""
@@ -112,10 +129,12 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
     sightings = SightingIndex(select_sightings(db))
     names = client.index(membership.trust.region, membership.mirrors)
     forget_old_files(db, names, clock)
+    with transaction(db):
+        note_first_check(db, clock.now())
     done = used_files(db)
     new = [name for name in dict.fromkeys(names) if name not in done]
     public_keys = [key.public_key for key in membership.trust.export_keys]
-    failure: TracingError | None = None
+    errors: list[TracingError] = []
     count = 0
     for name in new[:_MAX_FILES_PER_CHECK]:
         try:
@@ -123,7 +142,7 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
             export = read_export_bytes(data, public_keys=public_keys, name=name)
         except (ExportFileError, ServerRefused) as error:
             # One bad file must not keep the others from the owner.
-            failure = failure or error
+            errors.append(error)
             continue
         if not take_key_file(db, name, export, sightings, clock, added=added):
             return None
@@ -133,14 +152,25 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         if additions(db) != added:
             return None
         LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
-    return CheckResult(count, days, level, failure)
+    stale = freshness_fault(db)
+    faults = [*([] if stale is None else [CheckFault(stale, 0)]), *_counted(errors)]
+    return CheckResult(count, days, level, tuple(faults))
+
+
+def _counted(errors: Iterable[TracingError]) -> Iterator[CheckFault]:
+    """Yield each kind of error once, with the number of key files."""
+    kinds: dict[tuple[type, str], list[TracingError]] = {}
+    for error in errors:
+        kinds.setdefault((type(error), getattr(error, "code", "")), []).append(error)
+    for same in kinds.values():
+        yield CheckFault(same[0], len(same))
 
 
 def recall(db: Database, clock: Clock, failure: TracingError) -> CheckResult:
     """Assess what earlier checks found, for when the server cannot be reached."""
     sightings = SightingIndex(select_sightings(db))
     days, level = assess_stored(db, sightings, load_membership(db), clock)
-    return CheckResult(0, days, level, failure)
+    return CheckResult(0, days, level, (CheckFault(failure, 0),))
 
 
 def _refreshed(

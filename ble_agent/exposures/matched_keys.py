@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ble_agent.exposures.freshness import note_newest_end
 from ble_agent.store.database import RETENTION_SECONDS, additions
 from matcher import SightingIndex, match_keys
 from matcher.definition import is_matchable, revised
@@ -118,6 +119,7 @@ def write_matches(
         # Another process may have been quicker, with this file or with a later one.
         if done.rowcount:
             _write_changes(db, export, found)
+            note_newest_end(db, start=export.start_timestamp, end=export.end_timestamp)
     return True
 
 

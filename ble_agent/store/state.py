@@ -15,6 +15,7 @@ from tracing_core.store.database import Database
 __all__ = [
     "ADDITIONS",
     "COMPACTED_AT",
+    "KEY_FILES",
     "LAST_CHECK",
     "MEMBERSHIP",
     "NOTIFIED",
@@ -24,6 +25,7 @@ __all__ = [
     "SCAN",
     "TO_COMPACT",
     "AnswerState",
+    "KeyFilesState",
     "LastCheckState",
     "MembershipState",
     "RadioState",
@@ -69,6 +71,17 @@ class AnswerState(TypedDict):
     """The ETag, in quotes."""
     body: str
     """Its bytes, as Latin-1."""
+
+
+class KeyFilesState(TypedDict):
+    """How far the key files of the joined server reach."""
+
+    since: int
+    """Time of the first check at this server, in UTC Unix seconds."""
+    newest_end: int | None
+    """The newest end of a window that a signature vouches for; None before the first key file."""
+    window_seconds: int
+    """Length of that window."""
 
 
 class LastCheckState(TypedDict):
@@ -135,6 +148,9 @@ MEMBERSHIP: StateValue[MembershipState] = StateValue("membership")
 
 REPORT: StateValue[ReportState] = StateValue("report")
 """Written by `ble_agent.authority.report` at each step of a report."""
+
+KEY_FILES: StateValue[KeyFilesState] = StateValue("key_files")
+"""Written by `ble_agent.exposures.freshness` with each check; read by the status."""
 
 LAST_CHECK: StateValue[LastCheckState] = StateValue("last_check")
 """Written by `ble_agent.exposures.check`; read by the status."""

@@ -94,9 +94,10 @@ class FakeServer:
         revised_keys: Sequence[DiagnosisKey] = (),
         *,
         signer: ec.EllipticCurvePrivateKey | None = None,
+        hours: int = 1,
     ) -> None:
         end = int(self.clock.now()) // 3600 * 3600
-        export = ExportFile(end - 3600, end, "VN", tuple(keys), tuple(revised_keys))
+        export = ExportFile(end - hours * 3600, end, "VN", tuple(keys), tuple(revised_keys))
         self.files[name] = write_export(export, [Signer(signer or self.export_key, "452", "v1")])
 
     def answer(self, path: str) -> Answer:

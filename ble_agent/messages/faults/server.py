@@ -58,5 +58,11 @@ TEXTS: Mapping[str, Text] = {
         "một tệp khóa của máy chủ bị hỏng hoặc chữ ký không đúng nên không được sử dụng: hãy báo"
         " cho cơ quan y tế",
     ),
+    "error_keys_stale": Text(
+        "no newer key file has come for more than a day, so an exposure may go unnoticed: check the"
+        " way to the server, and inform the authority",
+        "đã hơn một ngày không có tệp khóa mới nên thiết bị có thể bỏ sót tiếp xúc gần: hãy kiểm"
+        " tra đường mạng tới máy chủ và báo cho cơ quan y tế",
+    ),
 }
 """The texts by name."""
