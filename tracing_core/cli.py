@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from importlib.metadata import entry_points
+from typing import NoReturn
 
 import click
 
 from tracing_core.commands import Group, language_of
 from tracing_core.errors import MissingExtra, TracingError
-from tracing_core.import_path import OWN_PACKAGES, hiding_file, put_own_packages_first
-from tracing_core.texts import Text
+from tracing_core.process.import_path import OWN_PACKAGES, hiding_file, put_own_packages_first
+from tracing_core.process.output import OutputFailed, discard_outputs, prepare_outputs
+from tracing_core.texts import Text, default_language
 
 __all__ = ["main", "truyvet"]
 
@@ -51,6 +54,10 @@ _EXTRAS = {
     "match-many": "matcher",
     "server": "server",
 }
+_OUTPUT_FAILED = Text(
+    en="the output cannot be written ({reason}): free some space, or write it elsewhere",
+    vi="không ghi được kết quả ({reason}): hãy giải phóng dung lượng hoặc ghi vào nơi khác",
+)
 
 
 class _Commands(Group):
@@ -87,6 +94,18 @@ def truyvet() -> None:
 
 def main() -> None:
     """Run `truyvet`; an expected error is one line on standard error and exit code 1."""
+    prepare_outputs()
+    try:
+        try:
+            _run()
+        finally:
+            # Python itself would find out only at its end, and print a traceback.
+            _flush()
+    except OutputFailed as error:
+        _exit_without_output(error)
+
+
+def _run() -> None:
     put_own_packages_first()
     try:
         truyvet.main(prog_name="truyvet")
@@ -106,6 +125,21 @@ def main() -> None:
         # The reader of our output, such as `head`, went away; that is not an error.
         sys.stderr.close()
         sys.exit(0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # A closed one was dealt with, and the reader of a pipe may have gone.
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            stream.flush()
+
+
+def _exit_without_output(error: OutputFailed) -> NoReturn:
+    line = _OUTPUT_FAILED.filled(default_language(), reason=error.strerror)
+    with contextlib.suppress(OSError):
+        click.echo(f"truyvet: {line}", err=True)
+    discard_outputs()
+    sys.exit(1)
 
 
 def _say_what_hides(error: ModuleNotFoundError) -> None:

@@ -83,6 +83,6 @@ def __dir__() -> list[str]:
 
 def _check_not_hidden(package: str) -> None:
     """Raise ImportError if a module of the user's own hides our package of the same name."""
-    hiding_file = importlib.import_module("tracing_core.import_path").hiding_file
+    hiding_file = importlib.import_module("tracing_core.process.import_path").hiding_file
     if file := hiding_file(package):
         raise ImportError(f"{file} hides truyvet's package {package}: rename that file")

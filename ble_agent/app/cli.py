@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 from ble_agent.messages.help import TEXTS
 from tracing_core.commands import Group, Option, language_of
 from tracing_core.errors import TracingError
+from tracing_core.process.output import takes_unicode
 
 if TYPE_CHECKING:
     from ble_agent.app.outcome import Outcome
@@ -119,7 +121,9 @@ def _clock() -> Clock:
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:
     """Print an outcome, and raise the error that it ends with."""
-    click.echo(json.dumps(outcome.facts, ensure_ascii=False) if as_json else outcome.text)
+    # In an 8-bit locale a letter is escaped, never replaced.
+    escaped = not takes_unicode(sys.stdout)
+    click.echo(json.dumps(outcome.facts, ensure_ascii=escaped) if as_json else outcome.text)
     if outcome.failure is not None:
         raise outcome.failure
 

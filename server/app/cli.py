@@ -19,6 +19,7 @@ import click
 from server.app.help import HELP
 from tracing_core.commands import Group, Option
 from tracing_core.errors import InvalidValue, TracingError
+from tracing_core.process.output import takes_unicode
 
 if TYPE_CHECKING:
     from server.config import Settings
@@ -373,7 +374,8 @@ def openapi() -> None:
     from server.config import load_settings
 
     document = openapi_document(load_settings(Path("/nonexistent")))
-    click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+    escaped = not takes_unicode(sys.stdout)
+    click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=escaped))
 
 
 @server.command(help=HELP["rotate-keys"])

@@ -106,7 +106,7 @@ def test_the_facade_names_the_file_and_does_not_run_it(theirs: Path) -> None:
 def paths_after(before: str, folder: Path) -> list[str]:
     code = (
         f"import sys\n{before}\n"
-        "from tracing_core.import_path import put_own_packages_first\n"
+        "from tracing_core.process.import_path import put_own_packages_first\n"
         "put_own_packages_first()\nput_own_packages_first()\nprint(*sys.path, sep='\\n')\n"
     )
     returned, out, error = run([sys.executable, "-c", code], folder)

@@ -17,7 +17,7 @@ __all__ = ["OWN_PACKAGES", "hiding_file", "put_own_packages_first"]
 OWN_PACKAGES = ("ble_agent", "matcher", "server", "tracing_core", "truyvet")
 """The project's import packages."""
 
-_FOLDER = Path(__file__).resolve().parents[1]
+_FOLDER = Path(__file__).resolve().parents[2]
 
 
 def put_own_packages_first() -> None:
