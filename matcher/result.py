@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["JSON_VERSION", "MatchResult", "counted", "text_table"]
+__all__ = ["JSON_VERSION", "MatchResult", "counted", "skipped_text", "text_table"]
 
 JSON_VERSION = 1
 """The version of the JSON form; it rises when a field changes its meaning or goes away."""
@@ -34,6 +34,8 @@ class MatchResult:
     """The key files, in the order they were taken."""
     diagnosis_keys: int
     """Number of different keys in all files, including revoked ones."""
+    skipped_keys: int
+    """Number of keys in the files that lie outside the protocol and were left out."""
     matches: tuple[KeyMatch, ...] = field(repr=False)
     """Every key that was near, in the order of first appearance. They show whom the owner met and
     when, so they are not for a screen."""
@@ -66,6 +68,7 @@ class MatchResult:
         answer: dict[str, Any] = {
             "version": JSON_VERSION,
             "diagnosis_keys": self.diagnosis_keys,
+            "skipped_keys": self.skipped_keys,
             "matched_keys": self.matched_keys,
             "matched_identifiers": self.matched_identifiers,
             "matched_sightings": self.matched_sightings,
@@ -170,6 +173,7 @@ class MatchResult:
 
     def _head(self) -> list[tuple[str, str]]:
         checked = "signatures checked" if self.signatures_checked else "signatures not checked"
+        files = counted(len(self.files), "file")
         suspect = (
             f", {self.suspect_sightings:,} under a suspect clock left out"
             if self.suspect_sightings
@@ -183,7 +187,10 @@ class MatchResult:
         score, unit = self.model.score_text(self.assessment.score), self.model.score_unit
         return [
             ("Log", f"{counted(self.sightings, 'sighting')}{suspect}"),
-            ("Keys", f"{self.diagnosis_keys:,} in {counted(len(self.files), 'file')}, {checked}"),
+            (
+                "Keys",
+                f"{self.diagnosis_keys:,} in {files}, {checked}{skipped_text(self.skipped_keys)}",
+            ),
             ("Matched", matched),
             ("Risk", f"{self.assessment.level} ({self.preset}, {score} {unit})"),
         ]
@@ -227,6 +234,11 @@ def _identifiers(match: KeyMatch) -> int:
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun, in the plural where needed."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def skipped_text(keys: int) -> str:
+    """Return how many keys were left out, to follow the number of keys; "" for none."""
+    return f", {counted(keys, 'unusable key')} left out" if keys else ""
 
 
 def text_table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,10 @@ _LEAST_KEY_BYTES = 2 + 2 + 16
 
 class KeyRecords(Protocol):
     """The keys of one file: ``keys``, then ``revised_keys``."""
+
+    @property
+    def skipped(self) -> int:
+        """Number of the file's keys that cannot be used; they are not among these."""
 
     def __len__(self) -> int:
         """Return the number of keys."""
@@ -49,6 +53,8 @@ class ParsedKeys:
     """`ABSENT` if unknown."""
     transmission_risk: NDArray[np.uint8]
     variant: NDArray[np.uint8]
+    skipped: int = 0
+    """Number of keys that cannot be used, and are in no column."""
 
     @classmethod
     def empty(cls, rows: int) -> ParsedKeys:
@@ -67,13 +73,13 @@ class ParsedKeys:
         return len(self.key_data)
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> ParsedKeys:
-        return ParsedKeys(*(getattr(self, column.name)[rows] for column in fields(self)))
+        columns: Any = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        return ParsedKeys(**columns)
 
     def __iter__(self) -> Iterator[DiagnosisKey]:
+        key_data, *others = self.all_columns()
         for data, start, period, report, onset, risk, variant in zip(
-            self.key_data,
-            *(getattr(self, column.name).tolist() for column in fields(self)[1:]),
-            strict=True,
+            key_data, *(column.tolist() for column in others), strict=True
         ):
             yield DiagnosisKey(
                 data.tobytes(),
@@ -85,6 +91,10 @@ class ParsedKeys:
                 VariantOfConcern(variant),
             )
 
+    def all_columns(self) -> list[NDArray[Any]]:
+        """Return every column, the key data first."""
+        return [getattr(self, name) for name in _COLUMNS]
+
     def columns(self) -> KeyColumns:
         """Return the columns that a join needs."""
         period = self.rolling_period.astype(np.uint16)
@@ -95,11 +105,19 @@ class ParsedKeys:
         return zip(rows.tolist(), self[rows], strict=True)
 
 
+_COLUMNS = tuple(each.name for each in fields(ParsedKeys) if each.name != "skipped")
+
+
 @dataclass(frozen=True, slots=True)
 class KeyObjects:
     """The keys of a file that is in memory, or that the kernel cannot read."""
 
     export: ExportFile
+
+    @property
+    def skipped(self) -> int:
+        """Number of the file's keys that cannot be used."""
+        return self.export.skipped_keys
 
     def __len__(self) -> int:
         return len(self.export.keys) + len(self.export.revised_keys)
@@ -138,18 +156,19 @@ def read_keys(verified: VerifiedExport) -> KeyRecords:
     count = parse_function()(
         np.frombuffer(export_bin, np.uint8),
         len(HEADER),
-        *(getattr(keys, column.name) for column in fields(keys)),
+        *keys.all_columns(),
         revised,
         others,
     )
     if count < 0 or not _others_are_fine(verified, others):
         return KeyObjects(parse_export(verified))
-    keys, revised = keys[:count], revised[:count]
+    revised = revised[:count]
     first_revised = count - np.count_nonzero(revised)
-    # In protobuf's order, whatever the order in the file.
+    rows: slice | NDArray[np.int64] = slice(count)
     if revised[:first_revised].any():
-        return keys[np.argsort(revised, kind="stable")]
-    return keys
+        # In protobuf's order, whatever the order in the file.
+        rows = np.argsort(revised, kind="stable")
+    return replace(keys[rows], skipped=int(others[MOST_OTHER_FIELDS, 1]))
 
 
 def _others_are_fine(verified: VerifiedExport, spans: NDArray[np.int64]) -> bool:

@@ -188,5 +188,6 @@ def _result(
         tables["exposure_windows"],
         tables[model.days_name],
         diagnosis_keys=keys.count,
+        skipped_keys=keys.skipped,
         provenance=provenance,
     )

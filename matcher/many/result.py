@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matcher.result import counted, text_table
+from matcher.result import counted, skipped_text, text_table
 from matcher.risk import RiskModel, RiskParameters
 from matcher.risk.model import NO_LEVEL
 from matcher.risk.models import DEFAULT_MODEL
@@ -98,11 +98,17 @@ class ManyMatches:
     """One row per day that counts, by log and date; its file has the model's name for days."""
     diagnosis_keys: int
     """Number of different keys in all files, including revoked ones."""
+    skipped_keys: int
+    """Number of keys in the files that lie outside the protocol and were left out."""
     provenance: Provenance
 
     def tables(self) -> dict[str, pa.Table]:
         """Return every table, with its provenance, by name."""
-        facts = {**self.provenance.to_json(), "diagnosis_keys": self.diagnosis_keys}
+        facts = {
+            **self.provenance.to_json(),
+            "diagnosis_keys": self.diagnosis_keys,
+            "skipped_keys": self.skipped_keys,
+        }
         metadata = {METADATA_KEY: json.dumps(facts).encode()}
         tables = (self.logs, self.matches, self.exposure_windows, self.days)
         names = table_names(self.provenance.model)
@@ -152,6 +158,7 @@ class ManyMatches:
             "sightings": sums["sightings"],
             "suspect_sightings": sums["suspect_sightings"],
             "diagnosis_keys": self.diagnosis_keys,
+            "skipped_keys": self.skipped_keys,
             "matched_logs": self._matched_logs(),
             "matches": self.matches.num_rows,
             "matched_sightings": sums["matched_sightings"],
@@ -178,7 +185,8 @@ class ManyMatches:
         yield (
             f"Logs      {facts['logs']:,} with {counted(facts['sightings'], 'sighting')}{suspect}"
         )
-        yield f"Keys      {facts['diagnosis_keys']:,} in {files}, signatures {checked}"
+        skipped = skipped_text(self.skipped_keys)
+        yield f"Keys      {self.diagnosis_keys:,} in {files}, signatures {checked}{skipped}"
         matches = "1 match" if facts["matches"] == 1 else f"{facts['matches']:,} matches"
         yield (
             f"Matched   {counted(facts['matched_logs'], 'log')}, {matches} of a log and a key,"

@@ -42,6 +42,7 @@ def same_either_way(verified: VerifiedExport) -> KeyRecords | None:
     records = read_keys(verified)
     expected = [*file.keys, *file.revised_keys]
     assert all_of(records) == list(enumerate(expected))
+    assert records.skipped == file.skipped_keys
     columns = records.columns()
     assert [data.tobytes() for data in columns.key_data] == [each.key_data for each in expected]
     assert columns.rolling_start.tolist() == [

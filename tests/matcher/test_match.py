@@ -123,6 +123,7 @@ def test_nothing_against_nothing(tmp_path: Path) -> None:
     assert match(log, [path]).to_json() == {
         "version": 1,
         "diagnosis_keys": 0,
+        "skipped_keys": 0,
         "matched_keys": 0,
         "matched_identifiers": 0,
         "matched_sightings": 0,

@@ -70,3 +70,6 @@ class ExportFile:
     """The keys that the file says it is signed with."""
     signatures: tuple[Signature, ...] = field(default=(), compare=False)
     """The signatures of a file that was read; writing makes new ones."""
+    skipped_keys: int = 0
+    """Keys of a file that was read, new or revised, that lie outside the protocol. They cannot be
+    used, and are not among the others."""

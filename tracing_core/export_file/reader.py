@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import overload
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from google.protobuf.message import DecodeError
 
-from tracing_core.errors import ExportFileError, InvalidKey, MalformedExport, UnsupportedHeader
+from tracing_core.errors import ExportFileError, MalformedExport, UnsupportedHeader
 from tracing_core.export_file import archive, export_pb2, signature, wire
 from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFile, Signature
-from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
+from tracing_core.protocol.diagnosis_key import (
+    MAX_TRANSMISSION_RISK,
+    DiagnosisKey,
+    ReportType,
+    VariantOfConcern,
+)
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
@@ -45,13 +51,14 @@ class VerifiedExport:
 
 def _key(message: export_pb2.TemporaryExposureKey) -> DiagnosisKey:
     dated = message.HasField("days_since_onset_of_symptoms")
+    risk = message.transmission_risk_level
     return DiagnosisKey(
         message.key_data,
         message.rolling_start_interval_number,
         message.rolling_period,
         ReportType(message.report_type),
         message.days_since_onset_of_symptoms if dated else None,
-        message.transmission_risk_level,
+        risk if 0 <= risk <= MAX_TRANSMISSION_RISK else 0,
         VariantOfConcern(message.variant_of_concern),
     )
 
@@ -61,12 +68,20 @@ class _Keys(Sequence[DiagnosisKey]):
 
     def __init__(self, messages: Sequence[export_pb2.TemporaryExposureKey]) -> None:
         self._messages = messages
+        self._rows = _usable_rows(messages)
+
+    @property
+    def skipped(self) -> int:
+        """Number of keys that cannot be used."""
+        return len(self._messages) - len(self._rows)
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[DiagnosisKey]:
-        return map(_key, self._messages)
+        if not self.skipped:
+            return map(_key, self._messages)
+        return (_key(self._messages[row]) for row in self._rows)
 
     @overload
     def __getitem__(self, at: int) -> DiagnosisKey: ...
@@ -74,8 +89,8 @@ class _Keys(Sequence[DiagnosisKey]):
     def __getitem__(self, at: slice) -> Sequence[DiagnosisKey]: ...
     def __getitem__(self, at: int | slice) -> DiagnosisKey | Sequence[DiagnosisKey]:
         if isinstance(at, slice):
-            return tuple(map(_key, self._messages[at]))
-        return _key(self._messages[at])
+            return tuple(_key(self._messages[row]) for row in self._rows[at])
+        return _key(self._messages[self._rows[at]])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -90,52 +105,55 @@ class _Keys(Sequence[DiagnosisKey]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _check_keys(messages: Sequence[export_pb2.TemporaryExposureKey], kind: str, name: str) -> None:
-    for at, message in enumerate(messages):
-        # This takes most of a second for a million keys; building each key would take three.
-        if (
-            len(message.key_data) == KEY_LENGTH
+def _usable_rows(messages: Sequence[export_pb2.TemporaryExposureKey]) -> Sequence[int]:
+    """Return the rows of the keys that lie within the protocol."""
+    rows = array(
+        "I",
+        (
+            row
+            for row, message in enumerate(messages)
+            # This takes most of a second for a million keys; building each key would take three.
+            if len(message.key_data) == KEY_LENGTH
             and 1 <= message.rolling_period <= TEK_ROLLING_PERIOD
             and message.rolling_start_interval_number >= 0
-            and not message.transmission_risk_level
-        ):
-            continue
-        try:
-            _key(message)
-        except InvalidKey as error:
-            raise MalformedExport(f"{name}, {kind} {at}: {error}") from error
+        ),
+    )
+    return range(len(messages)) if len(rows) == len(messages) else rows
 
 
 def parse_export(verified: VerifiedExport) -> ExportFile:
     """Parse what `read_verified` returned.
 
+    A key outside the protocol is skipped and counted; a transmission risk outside 0 to 8 counts as
+    unset. One such key must not keep the others from warning anyone.
+
     Raises
     ------
     MalformedExport
-        When the file contains values that must not be used.
+        When the file is not protobuf, or its times lie outside the calendar.
     """
-    export_bin, name = verified.export_bin, verified.name
-    wire.check_export(export_bin, len(HEADER), name)
+    name = verified.name
+    fields, short = wire.checked_fields(verified.export_bin, len(HEADER), name)
     try:
-        message = export_pb2.TemporaryExposureKeyExport.FromString(export_bin[len(HEADER) :])
+        message = export_pb2.TemporaryExposureKeyExport.FromString(fields)
         region = wire.text(message.region)
         infos = tuple(map(signature.info_from_message, message.signature_infos))
     except DecodeError as error:
         raise MalformedExport(f"{name} is damaged: download it again") from error
     if not message.start_timestamp <= message.end_timestamp < _LATEST:
         raise MalformedExport(f"{name} has a publishing time outside the calendar")
-    _check_keys(message.keys, "key", name)
-    _check_keys(message.revised_keys, "revised key", name)
+    keys, revised_keys = _Keys(message.keys), _Keys(message.revised_keys)
     return ExportFile(
         start_timestamp=message.start_timestamp,
         end_timestamp=message.end_timestamp,
         region=region,
-        keys=_Keys(message.keys),
-        revised_keys=_Keys(message.revised_keys),
+        keys=keys,
+        revised_keys=revised_keys,
         batch_num=message.batch_num,
         batch_size=message.batch_size,
         signature_infos=infos,
         signatures=verified.signatures,
+        skipped_keys=short + keys.skipped + revised_keys.skipped,
     )
 
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from google.protobuf.message import DecodeError
 
 from tracing_core.errors import MalformedExport
-from tracing_core.export_file.contents import MAX_SIGNATURES
+from tracing_core.export_file.contents import MAX_EXPORT_BYTES, MAX_SIGNATURES
 from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
-__all__ = ["check_export", "text", "timestamps"]
+__all__ = ["checked_fields", "text", "timestamps"]
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _START, _END, _SIGNATURE_INFOS, _KEYS, _REVISED_KEYS = 1, 2, 6, 7, 8
 # Tag, length and the key itself; protobuf spends about 100 bytes of memory on each message.
 _LEAST_KEY_MESSAGE = 2 + KEY_LENGTH
+_MAX_KEYS = MAX_EXPORT_BYTES // _LEAST_KEY_MESSAGE
 _MAX_OTHER_FIELDS = 1000
 
 
@@ -60,29 +61,40 @@ def _fields(data: bytes, at: int) -> Iterator[tuple[int, int, int, int]]:
         yield tag >> 3, wire_type, start, at
 
 
-def check_export(data: bytes, at: int, name: str) -> None:
-    """Check that parsing the fields from `at` on allocates no more than a few times their size.
+def checked_fields(data: bytes, at: int, name: str) -> tuple[bytes, int]:
+    """Return the fields from `at` on, which can be parsed in a few times their size.
+
+    Messages that are too short for a key are left out; their number is returned as well.
 
     Raises
     ------
     MalformedExport
-        When a field ends after the data, a key is too short, or there are too many other fields.
+        When a field ends after the data, or there are too many messages or other fields.
     """
-    infos = others = 0
+    kept = bytearray()
+    short = infos = others = keys = 0
+    taken, before = at, at
     try:
         for number, wire_type, start, end in _fields(data, at):
             if wire_type == _LENGTH and number in (_KEYS, _REVISED_KEYS):
+                keys += 1
                 if end - start < _LEAST_KEY_MESSAGE:
-                    raise MalformedExport(f"{name} holds a key that is not {KEY_LENGTH} bytes")
-                continue
-            infos += wire_type == _LENGTH and number == _SIGNATURE_INFOS
-            others += 1
-            if infos > MAX_SIGNATURES:
-                raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
-            if others > _MAX_OTHER_FIELDS:
-                raise MalformedExport(f"{name} has too many fields other than keys")
+                    short += 1
+                    kept += data[taken:before]
+                    taken = end
+                if keys > _MAX_KEYS:
+                    raise MalformedExport(f"{name} holds more than {_MAX_KEYS} keys")
+            else:
+                infos += wire_type == _LENGTH and number == _SIGNATURE_INFOS
+                others += 1
+                if infos > MAX_SIGNATURES:
+                    raise MalformedExport(f"{name} has more than {MAX_SIGNATURES} signatures")
+                if others > _MAX_OTHER_FIELDS:
+                    raise MalformedExport(f"{name} has too many fields other than keys")
+            before = end
     except _TruncatedError as error:
         raise MalformedExport(f"{name} is truncated, or not a key file") from error
+    return (bytes(kept) + data[taken:] if short else data[at:]), short
 
 
 def text(value: str | bytes) -> str:

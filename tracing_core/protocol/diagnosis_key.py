@@ -11,6 +11,7 @@ from tracing_core.protocol.temporary_exposure_key import check_key
 
 __all__ = [
     "MAX_DAYS_SINCE_ONSET",
+    "MAX_TRANSMISSION_RISK",
     "DiagnosisKey",
     "ReportType",
     "VariantOfConcern",
@@ -20,7 +21,8 @@ __all__ = [
 MAX_DAYS_SINCE_ONSET = 14
 """Days since onset of symptoms range from minus this to plus this."""
 
-_MAX_TRANSMISSION_RISK = 8
+MAX_TRANSMISSION_RISK = 8
+"""Transmission risk levels range from 0, unset, to this."""
 
 
 class ReportType(enum.IntEnum):
@@ -87,7 +89,7 @@ class DiagnosisKey:
 
     def __post_init__(self) -> None:
         check_key(self.key_data, self.rolling_start_interval_number, self.rolling_period)
-        if not 0 <= self.transmission_risk_level <= _MAX_TRANSMISSION_RISK:
+        if not 0 <= self.transmission_risk_level <= MAX_TRANSMISSION_RISK:
             raise InvalidKey(
                 f"a transmission risk level must be 0 to 8, not {self.transmission_risk_level}"
             )

@@ -2,7 +2,7 @@
 
 The parser reads only what every known server writes. On any other input, even if it is only
 unusual, it gives up and the caller uses protobuf. So one property is enough: protobuf accepts
-everything that the parser accepts, with the same values.
+everything that the parser accepts, with the same values. Keys outside the protocol are skipped.
 """
 
 from __future__ import annotations
@@ -88,20 +88,22 @@ def parse_keys(
     key_data, rolling_start, rolling_period, report_type, days_since_onset, transmission_risk, \
 variant, revised
         Columns of equal length, uint8[:, 16], uint32, uint8, uint8, int32, uint8, uint8 and uint8
-        (0 or 1); a missing field gets protobuf's default, days since onset `ABSENT`.
+        (0 or 1); a missing field gets protobuf's default, days since onset `ABSENT`. A transmission
+        risk above 8 becomes 0.
     other_fields
         int64[MOST_OTHER_FIELDS + 1, 2]: start and end of each other field; the last row gets
-        their number.
+        their number, and that of the skipped keys.
 
     Returns
     -------
     int
-        The number of keys; -1 if the file is unusual, wrong or longer than the columns.
+        The number of keys in the columns; -1 if the file is unusual, wrong or longer than them.
     """
     size = np.int64(buffer.shape[0])
     room = np.int64(key_data.shape[0])
     count: Any = np.int64(0)
     others: Any = np.int64(0)
+    skipped: Any = np.int64(0)
     at: Any = np.int64(start)
     while at < size:
         tag = np.int64(buffer[at])
@@ -131,41 +133,42 @@ variant, revised
             others += 1
             at = end
             continue
-        if count == room:
+        if count + skipped == room:
             return _UNUSUAL
         rolling_start[count] = 0
-        rolling_period[count] = 144
         report_type[count] = 0
         days_since_onset[count] = ABSENT
         transmission_risk[count] = 0
         variant[count] = 0
         revised[count] = tag == _REVISED_KEYS
-        has_key = False
+        key_bytes = np.int64(0)
+        period = np.int64(144)
         while at < end:
             tag = np.int64(buffer[at])
             value, at = _varint(buffer, at + 1, end)
             if at < 0:
                 return _UNUSUAL
             if tag == _KEY_DATA:
-                if value != 16 or end - at < 16:
+                if value > end - at:
                     return _UNUSUAL
-                for i in range(16):
-                    key_data[count, i] = buffer[at + i]
-                at += 16
-                has_key = True
+                if value == 16:
+                    for i in range(16):
+                        key_data[count, i] = buffer[at + i]
+                at += value
+                key_bytes = value
             elif tag == _START:
                 # protobuf reads numbers of 2**31 and more as negative.
                 if value > 2**31 - 1:
                     return _UNUSUAL
                 rolling_start[count] = value
             elif tag == _PERIOD:
-                if value < 1 or value > 144:
+                if value > 2**31 - 1:
                     return _UNUSUAL
-                rolling_period[count] = value
+                period = value
             elif tag == _RISK:
-                if value > 8:
+                if value > 2**31 - 1:
                     return _UNUSUAL
-                transmission_risk[count] = value
+                transmission_risk[count] = value if value <= 8 else 0
             elif tag == _REPORT:
                 if value > 5:
                     return _UNUSUAL
@@ -180,10 +183,15 @@ variant, revised
                 variant[count] = value
             else:
                 return _UNUSUAL
-        if at != end or not has_key:
+        if at != end:
             return _UNUSUAL
-        count += 1
+        if key_bytes == 16 and 1 <= period <= 144:
+            rolling_period[count] = period
+            count += 1
+        else:
+            skipped += 1
     other_fields[MOST_OTHER_FIELDS, 0] = others
+    other_fields[MOST_OTHER_FIELDS, 1] = skipped
     return int(count)
 
 

@@ -68,6 +68,7 @@ def refusal(folder: Path, *arguments: str | Path, prefix: tuple[str, ...] = ()) 
 SCHEMA = {
     "version": int,
     "diagnosis_keys": int,
+    "skipped_keys": int,
     "matched_keys": int,
     "matched_identifiers": int,
     "matched_sightings": int,

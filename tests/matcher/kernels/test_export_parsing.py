@@ -45,12 +45,13 @@ def by_protobuf(export_bin: bytes) -> tuple[list[tuple], bytes]:
             key.days_since_onset_of_symptoms
             if key.HasField("days_since_onset_of_symptoms")
             else ABSENT,
-            key.transmission_risk_level,
+            key.transmission_risk_level if key.transmission_risk_level <= 8 else 0,
             key.variant_of_concern,
             revised,
         )
         for revised, keys in enumerate((message.keys, message.revised_keys))
         for key in keys
+        if len(key.key_data) == 16 and 1 <= key.rolling_period <= 144
     ]
     del message.keys[:], message.revised_keys[:]
     return rows, message.SerializeToString(deterministic=True)
@@ -151,19 +152,43 @@ def test_noise_is_refused_or_means_the_same(noise):
 @pytest.mark.parametrize(
     "key",
     [
+        {"rolling_start_interval_number": -1},
+        {"rolling_period": -1},
+        {"transmission_risk_level": -1},
+    ],
+)
+def test_negative_numbers_are_left_to_protobuf(key):
+    one = export_pb2.TemporaryExposureKey(key_data=bytes(16), **key)
+    message = export_pb2.TemporaryExposureKeyExport(keys=[one])
+    assert parsed(HEADER + message.SerializeToString()) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
         {"key_data": bytes(15)},
         {"key_data": bytes(17)},
         {},
+        {"rolling_period": 0},
         {"key_data": bytes(16), "rolling_period": 0},
         {"key_data": bytes(16), "rolling_period": 145},
-        {"key_data": bytes(16), "rolling_start_interval_number": -1},
-        {"key_data": bytes(16), "transmission_risk_level": 9},
-        {"key_data": bytes(16), "transmission_risk_level": -1},
+        {"key_data": bytes(16), "rolling_period": 2**31 - 1},
     ],
 )
-def test_a_key_outside_the_protocol_is_left_to_protobuf(key):
-    message = export_pb2.TemporaryExposureKeyExport(keys=[export_pb2.TemporaryExposureKey(**key)])
-    assert parsed(HEADER + message.SerializeToString()) is None
+def test_a_key_outside_the_protocol_is_skipped(key):
+    good = export_pb2.TemporaryExposureKey(key_data=bytes(range(16)))
+    wrong = export_pb2.TemporaryExposureKey(**key)
+    message = export_pb2.TemporaryExposureKeyExport(keys=[good, wrong, good])
+    assert check_against_protobuf(HEADER + message.SerializeToString())
+    assert len(parsed(HEADER + message.SerializeToString())[0]) == 2
+
+
+def test_the_last_of_a_repeated_field_counts():
+    for first, last in ((b"\x20\x00", b"\x20\x05"), (b"\x20\x05", b"\x20\x00")):
+        key = b"\x0a\x10" + bytes(16) + first + last
+        assert check_against_protobuf(HEADER + b"\x3a" + bytes([len(key)]) + key)
+    key = b"\x0a\x02ab" + b"\x0a\x10" + bytes(16) + b"\x10\x63" + b"\x10\x03"
+    assert check_against_protobuf(HEADER + b"\x3a" + bytes([len(key)]) + key)
 
 
 def test_columns_that_are_too_short_are_not_overrun():
