@@ -15,8 +15,11 @@ __all__ = ["owner_text"]
 
 def owner_text(result: CheckResult, membership: Membership, language: str) -> str:
     """Return what was recorded, what to do and whom to ask."""
+    lines = _lines(result, membership, language)
+    if result.skipped_keys:
+        lines.append(say("keys_skipped", language, count=result.skipped_keys))
     note = choose_weighing(membership.config).note(language)
-    return "\n".join([*_lines(result, membership, language), *([note] if note else [])])
+    return "\n".join([*lines, *([note] if note else [])])
 
 
 def _lines(result: CheckResult, membership: Membership, language: str) -> list[str]:

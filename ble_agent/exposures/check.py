@@ -69,6 +69,8 @@ class CheckResult:
     """The highest level of any day; ``none`` if none was reached."""
     faults: tuple[CheckFault, ...] = ()
     """Every kind of fault, gravest first; empty if nothing was passed over."""
+    skipped_keys: int = 0
+    """Number of keys in the new files that lie outside the protocol and were left out."""
 
     @property
     def failure(self) -> TracingError | None:
@@ -88,6 +90,7 @@ class CheckResult:
         ]
         return {
             "batches": self.key_files,
+            "skipped_keys": self.skipped_keys,
             "recorded": bool(self.days),
             "days": days,
             "level": self.level,
@@ -135,7 +138,7 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
     new = [name for name in dict.fromkeys(names) if name not in done]
     public_keys = [key.public_key for key in membership.trust.export_keys]
     errors: list[TracingError] = []
-    count = 0
+    count = skipped = 0
     for name in new[:_MAX_FILES_PER_CHECK]:
         try:
             data = client.key_file(membership.trust.region, name, membership.mirrors)
@@ -147,6 +150,7 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         if not take_key_file(db, name, export, sightings, clock, added=added):
             return None
         count += 1
+        skipped += export.skipped_keys
     days, level = assess_stored(db, sightings, membership, clock)
     with transaction(db):
         if additions(db) != added:
@@ -154,7 +158,7 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
     stale = freshness_fault(db)
     faults = [*([] if stale is None else [CheckFault(stale, 0)]), *_counted(errors)]
-    return CheckResult(count, days, level, tuple(faults))
+    return CheckResult(count, days, level, tuple(faults), skipped)
 
 
 def _counted(errors: Iterable[TracingError]) -> Iterator[CheckFault]:

@@ -89,6 +89,9 @@ class Checker:
             fault = explain(result.failure, self._language)
             _logger.warning("%s", say("log_check_failed", self._language, fault=fault))
         _logger.info("%s", say("log_checked", self._language, count=result.key_files))
+        if result.skipped_keys:
+            skipped = say("log_keys_skipped", self._language, count=result.skipped_keys)
+            _logger.warning("%s", skipped)
         if result.days:
             # Days and strengths do not belong in the log.
             _logger.info("%s", say("log_something_to_read", self._language))

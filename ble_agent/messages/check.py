@@ -52,6 +52,14 @@ TEXTS: Mapping[str, Text] = {
         " tế để được hướng dẫn cụ thể.",
     ),
     "contact": Text("Contact: {contact}", "Liên hệ: {contact}"),
+    "keys_skipped": Text(
+        "{count} of your health authority's new keys are damaged and were left out. The others were"
+        " used.",
+        "{count} khóa mới của cơ quan y tế bị hỏng nên đã được bỏ qua. Những khóa còn lại vẫn được"
+        " dùng.",
+        one="1 of your health authority's new keys is damaged and was left out. The others were"
+        " used.",
+    ),
     "risk_model_unusable": Text(
         "Your health authority weighs exposures by “{model}”, which this version cannot use. Its"
         " standard rules were used instead: update truyvet.",

@@ -27,6 +27,11 @@ TEXTS: Mapping[str, Text] = {
         "đã kiểm tra {count} tệp khóa mới",
         one="checked 1 new key file",
     ),
+    "log_keys_skipped": Text(
+        "left out {count} damaged keys of the health authority",
+        "đã bỏ qua {count} khóa bị hỏng của cơ quan y tế",
+        one="left out 1 damaged key of the health authority",
+    ),
     "log_something_to_read": Text(
         "there is something to read: truyvet agent check",
         "có thông tin mới cần đọc: truyvet agent check",

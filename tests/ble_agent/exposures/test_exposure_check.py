@@ -24,7 +24,10 @@ from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key
 from tracing_core.clock import ManualClock
 from tracing_core.configuration.env2 import Classification, ExposureConfiguration
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
-from tracing_core.export_file import ExportFile
+from tracing_core.export_file import ExportFile, Signer, export_pb2
+from tracing_core.export_file.archive import pack
+from tracing_core.export_file.contents import HEADER
+from tracing_core.export_file.signature import write_signatures
 from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.protocol.interval import interval_start
@@ -108,6 +111,47 @@ def test_what_is_below_the_threshold_is_told_without_alarm(
     vietnamese = owner_text(result, load_membership(db), "vi")
     assert "chưa tính là tiếp xúc gần (phơi nhiễm)" in vietnamese
     assert "Ở nhà" not in vietnamese
+
+
+def odd_file(server: FakeServer, *keys: DiagnosisKey, **odd: int) -> bytes:
+    """Return a signed key file of these keys, the last of which has other values."""
+    file = export_pb2.TemporaryExposureKeyExport()
+    for key in keys:
+        file.keys.add(
+            key_data=key.key_data,
+            rolling_start_interval_number=key.rolling_start_interval_number,
+            report_type=key.report_type.value,  # type: ignore[arg-type]
+            days_since_onset_of_symptoms=0,
+        )
+    for name, value in odd.items():
+        setattr(file.keys[-1], name, value)
+    export_bin = HEADER + file.SerializeToString()
+    signer = Signer(server.export_key, "452", "v1")
+    return pack(export_bin, write_signatures(export_bin, ExportFile(0, 0, ""), [signer]))
+
+
+def test_one_key_that_cannot_be_used_does_not_keep_the_others_from_the_owner(
+    db: Database, server: FakeServer
+) -> None:
+    # efgs-federation-gateway PR 169: one of 22 keys had a transmission risk of 2147483647.
+    strangers = [stranger() for _ in range(20)]
+    near = met(db)
+    server.files["1-2-00001.zip"] = odd_file(
+        server, *strangers, near, transmission_risk_level=2**31 - 1
+    )
+    result = checked(db, server)
+    assert (result.key_files, result.skipped_keys, result.level) == (1, 0, "high")
+
+    server.files["2-3-00001.zip"] = odd_file(server, *strangers, met(db), near, rolling_period=145)
+    result = checked(db, server)
+    assert (result.key_files, result.skipped_keys, result.faults) == (1, 1, ())
+    assert result.to_json("")["skipped_keys"] == 1
+    membership = load_membership(db)
+    assert "1 of your health authority's new keys is damaged" in owner_text(
+        result, membership, "en"
+    )
+    assert "1 khóa mới của cơ quan y tế bị hỏng" in owner_text(result, membership, "vi")
+    assert "damaged" not in owner_text(checked(db, server), membership, "en")
 
 
 def test_a_level_of_the_authoritys_own_is_shown_as_it_names_it(
