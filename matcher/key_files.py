@@ -63,6 +63,8 @@ class KeyFiles:
         public_keys: Sequence[EllipticCurvePublicKey] = (),
     ) -> None:
         self._public_keys = public_keys
+        self.skipped_keys = 0
+        """Number of keys that the files read so far state and that cannot be used."""
         self._files: list[tuple[str, Path | ExportFile]] = []
         paths: list[Path] = []
         for number, export in enumerate(as_key_files(exports)):
@@ -100,11 +102,14 @@ class KeyFiles:
         ExportFileError
             When a file cannot be read.
         """
+        self.skipped_keys = 0
         for name, file in self._files:
             if isinstance(file, Path):
-                yield KeyFile(name, read_export(file, public_keys=self._public_keys))
+                export = read_export(file, public_keys=self._public_keys)
             else:
-                yield KeyFile(name, file)
+                export = file
+            self.skipped_keys += export.skipped_keys
+            yield KeyFile(name, export)
 
     def columns(self) -> Iterator[KeyRecords]:
         """Yield the keys of each file as columns; this needs Numba.
@@ -116,11 +121,15 @@ class KeyFiles:
         """
         from matcher.columns.key_records import KeyObjects, read_keys
 
+        self.skipped_keys = 0
         for _, file in self._files:
+            records: KeyRecords
             if isinstance(file, Path):
-                yield read_keys(read_verified(file, public_keys=self._public_keys))
+                records = read_keys(read_verified(file, public_keys=self._public_keys))
             else:
-                yield KeyObjects(file)
+                records = KeyObjects(file)
+            self.skipped_keys += records.skipped
+            yield records
 
     def estimated_keys(self) -> int:
         """Return about how many keys the files hold, by their sizes."""

@@ -37,7 +37,6 @@ class _Joined:
     suspect_sightings: int
     last_seen_at: int | None
     diagnosis_keys: int
-    skipped_keys: int
     matches: list[KeyMatch]
 
 
@@ -86,14 +85,13 @@ def match(
     joined = _join(as_log(log), files, threads, progress or (lambda _: None))
     model = model or load_model()
     configuration = configuration or model.default_parameters()
-    if today is None:
-        today = utc_day(joined.last_seen_at or 0)
+    today = utc_day(joined.last_seen_at or 0) if today is None else today
     return MatchResult(
         sightings=joined.sightings,
         suspect_sightings=joined.suspect_sightings,
         files=tuple(files.names),
         diagnosis_keys=joined.diagnosis_keys,
-        skipped_keys=joined.skipped_keys,
+        skipped_keys=files.skipped_keys,
         matches=tuple(joined.matches),
         assessment=assess(joined.matches, configuration, today, model=model, in_order=research),
         model=model,
@@ -124,18 +122,11 @@ def _portable(log: Path | Iterable[Sighting], files: KeyFiles, on_step: _OnStep)
     on_step("reading the log")
     index = SightingIndex(read_log(log) if isinstance(log, Path) else log)
     join = Join(index)
-    skipped = 0
     for number, file in enumerate(files, 1):
         on_step(f"matching file {number} of {len(files)}")
         join.add(file.keys())
-        skipped += file.export.skipped_keys
     return _Joined(
-        index.count,
-        index.suspect_count,
-        index.last_seen_at,
-        join.diagnosis_keys,
-        skipped,
-        join.matches(),
+        index.count, index.suspect_count, index.last_seen_at, join.diagnosis_keys, join.matches()
     )
 
 
@@ -153,16 +144,13 @@ def _fast(
     columns = read_columns(log) if isinstance(log, Path) else LogColumns.from_sightings(log)
     join = TwoStageJoin(columns, kernel, threads=threads, expected_keys=files.estimated_keys())
     read = files.columns() if threads == 1 else read_ahead(files.columns())
-    skipped = 0
     for number, file in enumerate(read, 1):
         on_step(f"matching file {number} of {len(files)}")
         join.add(file)
-        skipped += file.skipped
     return _Joined(
         columns.count,
         columns.suspect_count,
         columns.last_seen_at,
         join.diagnosis_keys,
-        skipped,
         join.matches(),
     )

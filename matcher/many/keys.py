@@ -52,7 +52,7 @@ class JobKeys:
             rows = np.flatnonzero(known.add(columns.key_data))
             parts.append(tuple(getattr(columns, name).take(rows, 0) for name in _COLUMNS))
             self._files.append(file)
-        self.skipped = sum(file.skipped for file in self._files)
+        self.skipped = files.skipped_keys
         # Taken now, because files may be replaced while the logs are read.
         self.digests = dict(zip(self.names, map(_digest, files.paths), strict=True))
         self.count: int = known.count

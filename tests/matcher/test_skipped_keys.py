@@ -6,6 +6,7 @@ From efgs-federation-gateway PR 169: one of 22 keys had a transmission risk of 2
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher import definition, match
+from matcher.many.matching import match_many
+from matcher.many.result import METADATA_KEY
 from matcher.result import MatchResult
 from tests.matcher.examples import NAMES, START, heard, key, shuffled_logs
 from tests.matcher.test_match import PRIVATE
@@ -86,6 +89,19 @@ def test_a_key_that_cannot_be_used_is_counted_and_the_others_match(
     assert (result.diagnosis_keys, result.skipped_keys, result.matched_keys) == (2, 3, 2)
     assert result.to_json()["skipped_keys"] == 3
     assert "Keys      2 in 1 file, signatures checked, 3 unusable keys left out" in str(result)
+
+
+def test_many_logs_count_such_keys_too(tmp_path: Path) -> None:
+    keys = [message("an"), message("binh", rolling_period=0), message("chi")]
+    path = write(tmp_path / "keys.zip", keys)
+    logs = {name: [heard(key(name), START)] for name in NAMES}
+    result = match_many(logs, path, workers=1)
+    assert (result.diagnosis_keys, result.skipped_keys) == (2, 1)
+    assert result.to_json()["matched_logs"] == 2
+    assert result.to_json()["skipped_keys"] == 1
+    assert "Keys      2 in 1 file, signatures not checked, 1 unusable key left out" in str(result)
+    facts = json.loads(result.tables()["logs"].schema.metadata[METADATA_KEY])
+    assert facts["skipped_keys"] == 1
 
 
 odd_messages = st.builds(
