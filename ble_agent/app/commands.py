@@ -84,9 +84,7 @@ def join_question(config: AgentConfig, line: JoinLine) -> str:
         before = find_membership(db)
     if before is None or before.line.fingerprint == line.fingerprint:
         return ""
-    return say(
-        "join_question", config.lang, region=before.trust.region, url=before.line.url, new=line.url
-    )
+    return say("join_question", config.lang, region=before.region, url=before.url, new=line.url)
 
 
 def join(config: AgentConfig, clock: Clock, line: JoinLine) -> Outcome:
@@ -95,7 +93,7 @@ def join(config: AgentConfig, clock: Clock, line: JoinLine) -> Outcome:
         make_home(config.home)
         with open_store(config.home) as db:
             membership = join_server(db, client, line, clock.now())
-    facts = {"region": membership.trust.region, "url": line.url}
+    facts = {"region": membership.region, "url": line.url}
     return Outcome(facts, say("joined", config.lang, **facts))
 
 

@@ -132,8 +132,8 @@ def status(
         "ok": all(probe.ok for probe in probes),
         "checks": [probe.to_json() for probe in probes],
         "joined": membership is not None,
-        "region": membership.trust.region if membership else None,
-        "url": membership.line.url if membership else None,
+        "region": membership.region if membership else None,
+        "url": membership.url if membership else None,
         "running": by_name["running"],
         "last_scan_minutes_ago": _minutes_ago(clock, known.scan.get("at")),
         "last_check_minutes_ago": _minutes_ago(clock, known.last_check.get("at")),
@@ -171,7 +171,7 @@ def _probes(
     if membership is None:
         yield Probe("joined", False, say("status_not_joined", language))
     else:
-        place = {"region": membership.trust.region, "url": membership.line.url}
+        place = {"region": membership.region, "url": membership.url}
         yield Probe("joined", True, say("status_joined", language, **place))
     runs = is_running(config.home)
     yield Probe("running", runs, say("status_running" if runs else "status_not_running", language))

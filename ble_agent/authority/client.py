@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from ble_agent.authority.addresses import KeyFileAddress, ServerAddresses
 from ble_agent.authority.download import KnownAnswers, PartialFile
 from ble_agent.authority.requests import Step, padded_body, refusal
 from ble_agent.authority.transport import (
@@ -39,7 +40,6 @@ from tracing_core.export_file import MAX_EXPORT_BYTES, MAX_INDEX_BYTES, read_ind
 from tracing_core.http.json_body import JSONBody
 from tracing_core.http.publish_request import PublishRequest
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
-from tracing_core.trust.join_line import JoinLine
 from tracing_core.trust.signed_document import MAX_DOCUMENT_BYTES
 
 if TYPE_CHECKING:
@@ -66,18 +66,22 @@ _Request = TypeVar("_Request", VerifyRequest, CertificateRequest, PublishRequest
 _real_time = Clock()
 
 
+def _index_url(address: KeyFileAddress) -> str:
+    return address.index_url
+
+
 def _continues(response: httpx2.Response, start: int) -> bool:
     sent = response.headers.get("Content-Range", "")
     return response.status_code == 206 and sent.startswith(f"bytes {start}-")
 
 
 class ServerClient:
-    """A connection to one server, for one thread, used as a context manager.
+    """A connection to one authority's servers, for one thread, used as a context manager.
 
     Parameters
     ----------
-    url
-        Address of the server: https, or http on this machine.
+    server
+        Address of our own server (https, or http on this machine), or the addresses of others.
     clock
         Clock of this device, which is compared with the server's.
     cancelled
@@ -103,7 +107,7 @@ class ServerClient:
 
     def __init__(
         self,
-        url: str,
+        server: str | ServerAddresses,
         clock: Clock,
         *,
         cancelled: Callable[[], bool] = lambda: False,
@@ -113,8 +117,7 @@ class ServerClient:
         timeouts: Timeouts | None = None,
         transport: Transport | None = None,
     ) -> None:
-        # An address follows the same rules as in a join line.
-        self.url = JoinLine(url.rstrip("/"), "0" * 64).url
+        self._server = ServerAddresses.of(server) if isinstance(server, str) else server
         self._clock = clock
         self._cancelled = cancelled
         self._known = known
@@ -125,7 +128,9 @@ class ServerClient:
         self.confirms_clock = False
         """Whether the server has answered, with a time near this device's."""
         self._httpx2 = require("httpx2", extra="agent")
-        self._transport: Transport = transport or HTTPTransport(self.url, self._timeouts)
+        services = list(self._server.services())
+        self._origins = {origin_of(self._httpx2.URL(url)) for url in services}
+        self._transport: Transport = transport or HTTPTransport(services, self._timeouts)
 
     def __enter__(self) -> Self:
         return self
@@ -182,9 +187,9 @@ class ServerClient:
         ServerError
             When the server does not answer, or its answer is not an index.
         """
-        path = f"/exports/{region}/index.txt"
+        addresses = self._server.key_file_addresses(region, mirrors)
         try:
-            return read_index(self._get_public(path, self._get_index, mirrors))
+            return read_index(self._get_public(addresses, _index_url, self._get_index))
         except MalformedExport as error:
             raise refused("answer") from error
 
@@ -205,9 +210,8 @@ class ServerClient:
         ServerError
             When the server does not answer, or its answer is too large.
         """
-        # Google's server names files from one folder above the index.
-        path = name if name.startswith(f"{region}/") else f"{region}/{name}"
-        return self._get_public(f"/exports/{path}", self._get_file, mirrors)
+        addresses = self._server.key_file_addresses(region, mirrors)
+        return self._get_public(addresses, lambda each: each.file_url(name), self._get_file)
 
     def post(self, step: Step[_Request, _Answer], request: _Request) -> _Answer:
         """Send one step of a report.
@@ -218,7 +222,7 @@ class ServerClient:
             When the server does not answer, or refuses the step.
         """
         headers = {"Content-Type": "application/json", self._kind: "1"}
-        url, body = self.url + step.path, padded_body(request, step.request_bytes)
+        url, body = self._server.upload_url(step.path), padded_body(request, step.request_bytes)
         self._pace()
         with self._transport.exchange("POST", url, headers=headers, content=body) as response:
             if response.is_redirect:
@@ -230,7 +234,12 @@ class ServerClient:
         except InvalidValue as error:
             raise refused("answer") from error
 
-    def _get_public(self, path: str, get: Callable[[str], bytes], mirrors: Sequence[str]) -> bytes:
+    def _get_public(
+        self,
+        addresses: Sequence[KeyFileAddress],
+        url_at: Callable[[KeyFileAddress], str],
+        get: Callable[[str], bytes],
+    ) -> bytes:
         """Get a public file, from the server or else a mirror; signatures make them equally good.
 
         Raises
@@ -238,21 +247,22 @@ class ServerClient:
         ServerError
             The server's own error, when no mirror helps.
         """
+        own, *mirrors = addresses
         try:
-            return get(self.url + path)
+            return get(url_at(own))
         except ServerError as error:
             if isinstance(error, ServerRefused) and error.code not in _MIRRORED_FAULTS:
                 raise
             for mirror in random.sample(mirrors, len(mirrors)):
                 with contextlib.suppress(ServerError):
-                    return get(mirror + path)
+                    return get(url_at(mirror))
             raise
 
     def _get_index(self, url: str) -> bytes:
         return self._get_document(url, MAX_INDEX_BYTES)
 
     def _get(self, path: str, limit: int) -> bytes:
-        return self._get_document(self.url + path, limit)
+        return self._get_document(self._server.documents_url + path, limit)
 
     def _get_document(self, url: str, limit: int) -> bytes:
         """Get a document, or use the known one if the server confirms its hash."""
@@ -364,7 +374,7 @@ class ServerClient:
         Key files are not used for this: they never change, so a cache may serve one with a date
         that is days old. The index that names them was used just before.
         """
-        if origin_of(response.url) != origin_of(self._httpx2.URL(self.url)):
+        if origin_of(response.url) not in self._origins:
             # A mirror may serve a response that is hours old.
             return
         try:

@@ -33,7 +33,7 @@ class ServerLink:
 
     def url(self, membership: Membership) -> str:
         """Return the server's present address."""
-        return self.server or membership.line.url
+        return self.server or membership.url
 
     def download_client(
         self,

@@ -13,7 +13,11 @@ from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 from tracing_core.trust.join_line import JoinLine
 from tracing_core.trust.signed_config import SignedConfig
-from tracing_core.trust.trust_chain import TrustDocument, verify_trust_chain
+from tracing_core.trust.trust_chain import (
+    ExportVerificationKey,
+    TrustDocument,
+    verify_trust_chain,
+)
 
 __all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"]
 
@@ -34,12 +38,27 @@ class Membership:
     """The signed form of `config`."""
 
     @property
+    def region(self) -> str:
+        """The region of the authority."""
+        return self.config.region
+
+    @property
+    def url(self) -> str:
+        """The address that the owner knows the server by."""
+        return self.line.url
+
+    @property
+    def export_keys(self) -> tuple[ExportVerificationKey, ...]:
+        """The keys that sign key files."""
+        return self.trust.export_keys
+
+    @property
     def mirrors(self) -> tuple[str, ...]:
         """Addresses to ask for key files when the server does not answer.
 
         A plain http address is a port of this device, so it counts only if the server is here too.
         """
-        is_here = self.line.url.startswith("http:")
+        is_here = self.url.startswith("http:")
         return tuple(url for url in self.config.mirrors if is_here or url.startswith("https:"))
 
 

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -85,8 +85,8 @@ class HTTPTransport:
 
     Parameters
     ----------
-    url
-        Base of the server's URLs.
+    services
+        Addresses of all servers that requests will be sent to.
     timeouts
         How long to wait.
 
@@ -96,14 +96,15 @@ class HTTPTransport:
         When the HTTP library is not installed.
     """
 
-    def __init__(self, url: str, timeouts: Timeouts) -> None:
+    def __init__(self, services: Iterable[str], timeouts: Timeouts) -> None:
         self._httpx2 = require("httpx2", extra="agent")
         self._timeouts = timeouts
-        self._connection: socket.socket | None = None
+        self._origin: Origin | None = None
+        self._connections: dict[Origin | None, socket.socket] = {}
         self._client: httpx2.Client = self._httpx2.Client(
             timeout=self._httpx2.Timeout(timeouts.read_seconds, connect=timeouts.connect_seconds),
             # A proxy set in the environment is the owner's choice, but not for this machine itself.
-            trust_env=urlsplit(url).scheme == "https",
+            trust_env=all(urlsplit(url).scheme == "https" for url in services),
             # No compression, so that no compression bomb unfolds, and the same headers from every
             # device.
             headers={"Accept-Encoding": "identity", "User-Agent": "truyvet"},
@@ -114,6 +115,8 @@ class HTTPTransport:
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
     ) -> Iterator[httpx2.Response]:
         """Send a request, as `Transport.exchange` describes."""
+        with contextlib.suppress(self._httpx2.InvalidURL):
+            self._origin = origin_of(self._httpx2.URL(url))
         patience = threading.Timer(self._timeouts.answer_seconds, self._hang_up)
         patience.daemon = True
         patience.start()
@@ -139,20 +142,20 @@ class HTTPTransport:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
-        self._note_connection(None)
+        while self._connections:
+            self._connections.popitem()[1].close()
 
     def _trace(self, event: str, facts: Mapping[str, Any]) -> None:
         if event.endswith(".connect_tcp.complete"):
             # A duplicate stays valid when TLS takes the socket over.
-            self._note_connection(facts["return_value"].get_extra_info("socket").dup())
-
-    def _note_connection(self, connection: socket.socket | None) -> None:
-        before, self._connection = self._connection, connection
-        if before is not None:
-            before.close()
+            before = self._connections.get(self._origin)
+            self._connections[self._origin] = facts["return_value"].get_extra_info("socket").dup()
+            if before is not None:
+                before.close()
 
     def _hang_up(self) -> None:
-        connection = self._connection
+        # One connection per server is kept open; only the one that is waited for is shut down.
+        connection = self._connections.get(self._origin)
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

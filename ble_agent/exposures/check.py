@@ -130,18 +130,18 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         if client.confirms_clock:
             forget(db, clock.now())
     sightings = SightingIndex(select_sightings(db))
-    names = client.index(membership.trust.region, membership.mirrors)
+    names = client.index(membership.region, membership.mirrors)
     forget_old_files(db, names, clock)
     with transaction(db):
         note_first_check(db, clock.now())
     done = used_files(db)
     new = [name for name in dict.fromkeys(names) if name not in done]
-    public_keys = [key.public_key for key in membership.trust.export_keys]
+    public_keys = [key.public_key for key in membership.export_keys]
     errors: list[TracingError] = []
     count = skipped = 0
     for name in new[:_MAX_FILES_PER_CHECK]:
         try:
-            data = client.key_file(membership.trust.region, name, membership.mirrors)
+            data = client.key_file(membership.region, name, membership.mirrors)
             export = read_export_bytes(data, public_keys=public_keys, name=name)
         except (ExportFileError, ServerRefused) as error:
             # One bad file must not keep the others from the owner.
