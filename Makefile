@@ -17,8 +17,7 @@ FAST := tests/test_house.py tests/test_words.py tests/tracing_core tests/matcher
 	tests/matcher/risk tests/matcher/test_match.py tests/matcher/test_vectors.py \
 	tests/ble_agent/messages tests/ble_agent/air/test_schedule.py \
 	tests/ble_agent/air/test_key_ring.py tests/ble_agent/virtual_air/test_scenario.py \
-	tests/server/publish/test_publish_rules.py tests/server/publish/test_revision_token.py \
-	tests/server/operation/test_clock_watch.py
+	tests/server/publish/test_publish_rules.py tests/server/publish/test_revision_token.py
 export PYTHON
 
 .PHONY: help demo test test-fast test-bluez cov mutate check docs bench lock generate clean
@@ -33,7 +32,7 @@ test: .venv/installed ## run the tests; TESTS="tests/matcher -k revoked" runs so
 	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler \
 		dbus-daemon=dbus-daemon systemd-analyze=systemd qemu-aarch64=qemu-user \
 		aarch64-linux-gnu-gcc="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" \
-		pg_lsclusters=postgresql
+		pg_lsclusters=postgresql faketime=faketime
 	@$(PYTEST) $(TESTS)
 
 test-fast: .venv/installed ## run the tests that take under a minute

@@ -11,6 +11,7 @@ from server.config import SETTINGS_FILE, Settings
 from server.counters import Counters
 from server.store.database import Database
 from server.store.key_folder import KeyFolder
+from server.store.known_time import TimeKeeper
 from server.store.local_storage import LocalStorage
 from server.store.private_keys import PrivateKeys
 from server.store.storage import Storage
@@ -35,6 +36,8 @@ class Server:
     """The private keys."""
     counters: Counters = field(default_factory=Counters)
     """The counts since the server started."""
+    time: TimeKeeper = field(default_factory=TimeKeeper)
+    """What is certain about the time, whatever the clock shows."""
 
     @property
     def region(self) -> str:
@@ -59,7 +62,10 @@ class Server:
         keys.check_region(settings.region)
         database = Database(settings.database)
         database.migrate()
-        return cls(settings, clock, database, LocalStorage(home), keys)
+        opened = cls(settings, clock, database, LocalStorage(home), keys)
+        with database.begin() as conn:
+            opened.time.note(conn, clock)
+        return opened
 
     def close(self) -> None:
         """Close the database."""

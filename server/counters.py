@@ -30,3 +30,8 @@ class Counters:
             "Seconds since the end of the last exported window.",
             registry=self.registry,
         )
+        self.clock_doubt_seconds = Gauge(
+            "truyvet_clock_doubt_seconds",
+            "Seconds by which the clock is ahead of what is certain; keys in use are held back.",
+            registry=self.registry,
+        )

@@ -96,6 +96,7 @@ def test_what_the_server_s_commands_print_is_as_described(tmp_path: Path) -> Non
         ["export"],
         ["cleanup"],
         ["join"],
+        ["clock"],
         *(["rotate-keys", kind] for kind in ("export", "config", "operator")),
     ):
         done = CliRunner().invoke(truyvet, ["server", *command, "--home", home, "--json"])

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from server.app.help import HELP
+from server.app.times import check_clock, check_not_behind, doubts, local_time
 from tracing_core.commands import Group, Option
 from tracing_core.errors import InvalidValue, TracingError
 from tracing_core.process.output import takes_unicode
@@ -33,6 +34,11 @@ _REMOVED = {
     "keys": ("key", "keys"),
     "batches": ("window of key files", "windows of key files"),
     "codes": ("code or token", "codes or tokens"),
+}
+_BEFORE_ROTATION = {
+    "export": "A new export key will sign key files; the old one signs alongside for 14 days.",
+    "config": "A new configuration key takes over at once. Devices follow at their next check.",
+    "operator": "Programs that use the present operator key will be refused at once.",
 }
 _HOST, _PORT = "127.0.0.1", 8080
 _BACKLOG = 1_024
@@ -82,6 +88,18 @@ def _home(command: Decorated) -> Decorated:
 def _json(command: Decorated) -> Decorated:
     option = click.option("--json", "as_json", cls=Option, is_flag=True, help=HELP["--json"])
     return option(command)
+
+
+def _yes(command: Decorated) -> Decorated:
+    return click.option("--yes", "is_agreed", cls=Option, is_flag=True, help=HELP["--yes"])(command)
+
+
+def _agree(consequence: str, *, is_agreed: bool) -> None:
+    """Ask before something that cannot be undone; programs say ``--yes``."""
+    if is_agreed:
+        return
+    click.echo(consequence, err=True)
+    click.confirm("Go on?", abort=True, err=True)
 
 
 def _settings(home: Path, **changes: Any) -> Settings:
@@ -280,6 +298,7 @@ def issue(
     from tracing_core.http.verification import IssueRequest
 
     opened = _open(home)
+    check_not_behind(opened)
     here = datetime.fromtimestamp(opened.clock.now()).astimezone().utcoffset() or timedelta()
     request = IssueRequest(
         symptom_date=symptom_date,
@@ -296,8 +315,14 @@ def issue(
         if as_json:
             click.echo(json.dumps({"code": made.code, "expires_at": made.expires_at}))
         else:
-            end = datetime.fromtimestamp(made.expires_at, UTC)
-            click.echo(f"{made.code}  valid until {end:%Y-%m-%d %H:%M} UTC")
+            code = made.code if is_long else _grouped(made.code)
+            click.echo(f"{code}  valid until {local_time(made.expires_at)}")
+
+
+def _grouped(code: str) -> str:
+    """Put a space into a code that is read out, which may also be typed with it."""
+    half = (len(code) + 1) // 2
+    return f"{code[:half]} {code[half:]}"
 
 
 @server.command(help=HELP["publish-keys"])
@@ -338,8 +363,10 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
 def export(home: Path, as_json: bool) -> None:
     """Write key files."""
     from server.export.exporter import run_due
+    from server.export.outlook import next_export
 
     opened = _open(home)
+    check_clock(opened)
     files = run_due(opened, opened.region)
     if as_json:
         click.echo(json.dumps({"files": files}))
@@ -347,6 +374,11 @@ def export(home: Path, as_json: bool) -> None:
     click.echo(f"{_counted(len(files), 'key file', 'key files')} written")
     for name in files:
         click.echo(name)
+    outlook = next_export(opened, opened.region)
+    waiting = _counted(outlook.waiting_keys, "key waits", "keys wait")
+    click.echo(f"{waiting}; the next key file is due {local_time(outlook.due_at)}")
+    for line in doubts(outlook.time, home):
+        click.echo(line, err=True)
 
 
 @server.command(help=HELP["cleanup"])
@@ -359,12 +391,16 @@ def cleanup(home: Path, as_json: bool) -> None:
     from server.operation import retention
 
     opened = _open(home)
-    removed = asdict(retention.run(opened, opened.region))
+    with opened.database.begin() as conn:
+        moment = opened.time.note(conn, opened.clock)
+    removed = asdict(retention.run(opened, opened.region, now=moment.certain))
     if as_json:
         click.echo(json.dumps(removed))
     else:
         parts = [_counted(number, *_REMOVED[name]) for name, number in removed.items()]
         click.echo(f"{', '.join(parts)} removed")
+    for line in doubts(moment, home):
+        click.echo(line, err=True)
 
 
 @server.command(help=HELP["openapi"])
@@ -381,13 +417,15 @@ def openapi() -> None:
 @server.command(help=HELP["rotate-keys"])
 @click.argument("kind", type=click.Choice(["export", "config", "operator"]))
 @_home
+@_yes
 @_json
-def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
+def rotate_keys(kind: str, home: Path, is_agreed: bool, as_json: bool) -> None:
     """Replace a key."""
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key
 
     opened = _open(home)
+    _agree(_BEFORE_ROTATION[kind], is_agreed=is_agreed or as_json)
     now = opened.clock.now()
     if kind == "operator":
         name = replace_operator_key(opened)
@@ -395,7 +433,42 @@ def rotate_keys(kind: str, home: Path, as_json: bool) -> None:
         name = rotate_export_key(opened.keys, opened.region, opened.settings, now)
     else:
         name = rotate_config_key(opened.keys, opened.region, now)
-    click.echo(json.dumps({"key": name}) if as_json else f"the new {kind} key is {name}")
+    if as_json:
+        click.echo(json.dumps({"key": name}))
+    elif kind == "operator":
+        click.echo(f"The new operator key is shown only now: {name}")
+    else:
+        click.echo(f"the new {kind} key is {name}")
+
+
+@server.command(help=HELP["clock"])
+@_home
+@click.option("--is-right", cls=Option, is_flag=True, help=HELP["--is-right"])
+@_yes
+@_json
+def clock(home: Path, is_right: bool, is_agreed: bool, as_json: bool) -> None:
+    """Show what is certain about the time."""
+    opened = _open(home)
+    with opened.database.read() as conn:
+        moment = opened.time.read(conn, opened.clock)
+    if is_right:
+        question = f"The clock shows {local_time(moment.now)}. Keys in use leave if this is wrong."
+        _agree(question, is_agreed=is_agreed or as_json)
+        with opened.database.begin() as conn:
+            moment = opened.time.believe(conn, opened.clock)
+    if as_json:
+        values = {
+            "now": int(moment.now),
+            "certain": int(moment.at),
+            "vouched_for": moment.is_vouched_for,
+        }
+        click.echo(json.dumps(values))
+        return
+    click.echo(f"The clock shows:       {local_time(moment.now)}")
+    click.echo(f"It is certainly after: {local_time(moment.at)}")
+    click.echo(f"A time server vouches: {'yes' if moment.is_vouched_for else 'no'}")
+    for line in doubts(moment, home):
+        click.echo(line, err=True)
 
 
 @server.command(help=HELP["join"])

@@ -62,6 +62,16 @@ HELP: Mapping[str, Text] = {
         " thay, có thể đánh lừa mọi thiết bị kết nối về sau, vì dòng kết nối không đổi: hãy dựng"
         " máy chủ trong thư mục mới và cho mọi thiết bị kết nối lại bằng dòng kết nối mới.",
     ),
+    "clock": Text(
+        "Show what is certain about the time, and confirm the clock.\n\n"
+        "A clock that is ahead would publish keys in use. So keys are held back until a time"
+        " server, three uploads or the seconds since the start prove that they have expired. After"
+        " a long stop without a time server, confirm the clock.",
+        "Cho biết thời gian nào là chắc chắn, và xác nhận đồng hồ.\n\n"
+        "Đồng hồ chạy trước sẽ làm lộ những khóa còn đang dùng. Vì vậy khóa được giữ lại cho đến"
+        " khi máy chủ thời gian, ba lần gửi khóa hoặc thời gian đã chạy chứng tỏ khóa đã hết hạn."
+        " Sau một lần dừng lâu mà không có máy chủ thời gian, hãy xác nhận đồng hồ.",
+    ),
     "join": Text(
         "Print the line by which devices join this server.",
         "In dòng kết nối để thiết bị kết nối với máy chủ này.",
@@ -101,6 +111,11 @@ HELP: Mapping[str, Text] = {
         "A longer code to send, valid for a day.",
         "Mã dài hơn, để gửi bằng tin nhắn, có hiệu lực một ngày.",
     ),
+    "--is-right": Text(
+        "Confirm that the clock is right; nothing is held back on its account any longer.",
+        "Xác nhận đồng hồ đúng; không giữ lại gì vì đồng hồ nữa.",
+    ),
+    "--yes": Text("Do not ask.", "Không hỏi lại."),
     "--count": Text("Number of codes.", "Số mã cần cấp."),
 }
 """The texts by what one types."""

@@ -161,7 +161,7 @@ def _export(
             conn,
             region,
             *window,
-            now=server.clock.now(),
+            time=server.time.note(conn, server.clock),
             truncate_seconds=server.settings.truncate_window_seconds,
         )
         window_id, is_new = store.begin_window(conn, region, window)

@@ -28,6 +28,8 @@ def _metrics(
     check_operator_key(server, x_api_key or bearer)
     with server.database.read() as conn:
         moment = exported_until(conn, server.region)
+        time = server.time.read(conn, server.clock)
+    server.counters.clock_doubt_seconds.set(time.doubt_seconds)
     if moment is not None:
         server.counters.export_age_seconds.set(server.clock.now() - moment)
     return Response(generate_latest(server.counters.registry), media_type=CONTENT_TYPE_LATEST)

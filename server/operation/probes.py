@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from sqlalchemy import text
 
 from server.context import CurrentServer
+from server.operation.clock_watch import NOTABLE_SECONDS
 
 __all__ = ["probe_router"]
 
 
 def _health(server: CurrentServer) -> JSONResponse:
-    """Check that the server works and its database answers."""
+    """Check that the server works and its database answers, and whether its clock is in doubt."""
     with server.database.read() as conn:
-        conn.execute(text("SELECT 1"))
-    return JSONResponse({"status": "ok"})
+        time = server.time.read(conn, server.clock)
+    if max(time.doubt_seconds, time.behind_seconds) <= NOTABLE_SECONDS:
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "ok", "clock": "ahead" if time.doubt_seconds else "behind"})
 
 
 def probe_router() -> APIRouter:

@@ -26,19 +26,30 @@ class Removed:
     """Codes and tokens."""
 
 
-def run(server: Server, region: str) -> Removed:
+def run(server: Server, region: str, *, now: float | None = None) -> Removed:
     """Delete everything that is too old: its rows, its files, and the bytes of both.
 
     A window is deleted with the oldest key that can first leave in it, so no key file outlives that
     key. A key that was revised in the window is kept in its files for as long again, since a signed
     file is never changed.
 
+    Parameters
+    ----------
+    server
+        The server.
+    region
+        The region.
+    now
+        The moment to reckon from (UTC Unix seconds), since nothing deleted comes back if the clock
+        was wrong; None for the clock.
+
     Raises
     ------
     StoreError
         When something cannot be deleted; the next call tries again.
     """
-    settings, now = server.settings, server.clock.now()
+    settings = server.settings
+    now = server.clock.now() if now is None else now
     oldest = int(now) - settings.retention_seconds
     with server.database.begin() as conn:
         removed = Removed(

@@ -9,7 +9,8 @@ import logging
 from server.context import Server
 from server.export.exporter import run_due
 from server.operation import retention
-from server.operation.leap_watch import LeapWatch
+from server.operation.clock_watch import ClockWatch
+from server.store.known_time import KnownTime
 from tracing_core.errors import TracingError
 
 __all__ = ["SHORTEST_PAUSE_SECONDS", "run_due_work", "work_until"]
@@ -20,23 +21,29 @@ SHORTEST_PAUSE_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
-def run_due_work(server: Server, watch: LeapWatch) -> None:
-    """Export and delete what is due, unless the clock leapt ahead; errors are only logged."""
-    if leap := watch.leap_seconds():
-        _log.error(
-            "the clock leapt ahead by %d days, so nothing is exported or deleted until it is set"
-            " back or a day has passed: if the clock is right now, restart the server",
-            leap // 86_400,
-        )
-        return
-    for name, work in (("export", run_due), ("cleanup", retention.run)):
+def run_due_work(server: Server, watch: ClockWatch) -> None:
+    """Export and delete what is due; errors are only logged.
+
+    Nothing is exported while the clock is far ahead of what is known. The exporter holds back
+    single keys. Only what is certainly too old is deleted.
+    """
+    for name, work in (("export", _export), ("cleanup", _clean_up)):
         try:
-            work(server, server.region)
+            work(server, watch.look(server))
         except TracingError as error:
             _log.error("%s: %s", name, error)
         except Exception:
             # The next round may succeed, and uploads must be accepted meanwhile.
             _log.exception("%s failed", name)
+
+
+def _export(server: Server, time: KnownTime) -> None:
+    if not time.is_far_ahead:
+        run_due(server, server.region)
+
+
+def _clean_up(server: Server, time: KnownTime) -> None:
+    retention.run(server, server.region, now=time.certain)
 
 
 async def work_until(
@@ -46,7 +53,7 @@ async def work_until(
     shortest_pause_seconds: float = SHORTEST_PAUSE_SECONDS,
 ) -> None:
     """Do the due work in rounds until an event is set."""
-    watch = LeapWatch(server.clock)
+    watch = ClockWatch()
     while not stopping.is_set():
         await asyncio.to_thread(run_due_work, server, watch)
         waits = {

@@ -15,6 +15,7 @@ from server.publish.revision import RevisableKey, open_token, seal_token
 from server.publish.rules import Candidate, Upload, apply_rules
 from server.store.database import kept_if
 from server.store.diagnosis_keys import NewKey, StoredKey, find_keys, insert_keys, revise_key
+from server.store.known_time import note_witness
 from server.verification.certificate import Claims
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError
 from tracing_core.http.publish_request import PublishRequest, PublishResponse
@@ -111,6 +112,8 @@ def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list
             # A key that is still held back must not leave early by being revised.
             revise_key(conn, each.key, max(created_at, old.created_at))
     insert_keys(conn, region, inserted)
+    if inserted and right.is_token_needed:
+        note_witness(conn, max(new.key.rolling_start_interval_number for new in inserted))
     return inserted
 
 

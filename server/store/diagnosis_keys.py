@@ -29,14 +29,17 @@ from sqlalchemy import (
 )
 
 from server.store.database import metadata
+from server.store.known_time import KnownTime
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 
 __all__ = [
     "BACKFILLED_RISK",
     "EMBARGO_SECONDS",
+    "LONGEST_USE_SECONDS",
     "NewKey",
     "StoredKey",
+    "count_keys_from",
     "created_keys",
     "delete_keys_created_before",
     "diagnosis_key",
@@ -50,6 +53,9 @@ __all__ = [
 
 EMBARGO_SECONDS = 7_200
 """Time after a key's last interval in which it must not leave: devices accept its identifiers."""
+
+LONGEST_USE_SECONDS = 86_400
+"""Longest use of a key, counted from its upload too, since an honest key starts before that."""
 
 BACKFILLED_RISK = {
     ReportType.CONFIRMED_TEST: 2,
@@ -89,6 +95,12 @@ diagnosis_key = Table(
     Column("revised_report_type", Integer, doc="The report type after the revision."),
     Column("revised_days_since_onset", Integer, doc="The days after the revision."),
     Column("is_padding", Boolean, nullable=False, doc="True for an invented key."),
+    Column(
+        "waits_until",
+        BigInteger,
+        doc="`known_time.running_seconds` from which a key that was held back may leave whatever"
+        " the known time; null if it was never held back.",
+    ),
     Index(None, "region", "created_at"),
     Index(None, "region", "revised_at"),
 )
@@ -211,9 +223,9 @@ def first_created_at(conn: Connection, region: str) -> int | None:
 
 
 def postpone_keys_in_use(
-    conn: Connection, region: str, start: int, end: int, *, now: float, truncate_seconds: int
+    conn: Connection, region: str, start: int, end: int, *, time: KnownTime, truncate_seconds: int
 ) -> int:
-    """Move keys that must not leave yet to the window in which they may; return how many.
+    """Move keys that must not leave yet to a window in which they may; return how many.
 
     Parameters
     ----------
@@ -223,21 +235,47 @@ def postpone_keys_in_use(
         The region.
     start, end
         The window that is about to leave (UTC Unix seconds).
-    now
-        The time (UTC Unix seconds).
+    time
+        The time.
     truncate_seconds
         The step to which times in rows are rounded.
     """
-    leaves_at = (_K.rolling_start_interval_number + _K.rolling_period) * INTERVAL_SECONDS
-    leaves_at = leaves_at + EMBARGO_SECONDS
+    leaves_at = _leaves_at()
     # Rounded up: a key created in a window leaves after its end, never before its own moment.
     whole = (leaves_at + truncate_seconds - 1) // truncate_seconds * truncate_seconds
+    has_waited = and_(_K.waits_until.is_not(None), _K.waits_until <= time.running_seconds)
     result = conn.execute(
         update(diagnosis_key)
-        .where(_in(_K.created_at, start, end), _K.region == region, leaves_at > int(now))
-        .values(created_at=whole)
+        .where(
+            _in(_K.created_at, start, end),
+            _K.region == region,
+            not_(_K.is_padding),
+            leaves_at > int(time.certain),
+            not_(has_waited),
+        )
+        .values(
+            # By the clock the key's own moment may be past; then it waits for the next window.
+            created_at=case((whole > end, whole), else_=end),
+            waits_until=func.coalesce(
+                _K.waits_until, time.running_seconds + LONGEST_USE_SECONDS + EMBARGO_SECONDS
+            ),
+        )
     )
     return result.rowcount
+
+
+def count_keys_from(conn: Connection, region: str, moment: int) -> int:
+    """Return the number of keys, without padding, that may first leave from a moment on."""
+    query = select(func.count()).where(
+        _K.region == region, _K.created_at >= moment, not_(_K.is_padding)
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def _leaves_at() -> ColumnElement[int]:
+    """Return the moment from which a key is of no use for sending."""
+    end_interval = _K.rolling_start_interval_number + _K.rolling_period
+    return end_interval * INTERVAL_SECONDS + EMBARGO_SECONDS
 
 
 def created_keys(conn: Connection, region: str, start: int, end: int) -> Iterator[DiagnosisKey]:

@@ -33,7 +33,7 @@ from server.verification.store import (
     replace_operator_keys,
     use_token,
 )
-from tracing_core.errors import InvalidValue
+from tracing_core.errors import InvalidValue, StoreError
 from tracing_core.http.publish_request import decode_base64
 from tracing_core.http.verification import CertificateRequest, IssueRequest, VerifyRequest
 
@@ -50,6 +50,8 @@ __all__ = [
 _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 """Lower-case letters and digits, except those that look alike."""
 
+# The protocol was published in April 2020.
+_EARLIEST_SECONDS = 1_585_699_200
 _TRIES_FOR_A_FREE_CODE = 6
 _MAC_BYTES = 32
 _MAX_TIME_ZONE_MINUTES = 14 * 60
@@ -170,9 +172,14 @@ def issue_code(server: Server, request: IssueRequest, *, is_long: bool = False) 
     Refused
         When the request breaks a rule.
     StoreError
-        When the code cannot be stored.
+        When the code cannot be stored, or the clock shows a year before the protocol existed.
     """
     settings, now = server.settings, server.clock.now()
+    if now < _EARLIEST_SECONDS:
+        shown = datetime.fromtimestamp(now, UTC)
+        raise StoreError(
+            f"the clock shows {shown:%Y-%m-%d %H:%M} UTC, so no code is issued: set the clock right"
+        )
     subject = _subject(request, settings, now)
     life = settings.long_code_seconds if is_long else settings.code_seconds
     expires_at = int(now) + life

@@ -13,11 +13,15 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from server.app.cli import server
 from server.config import load_settings
+from server.context import Server
 from server.store.files import write_durably
+from tests.json_schemas import printed
 from tests.server.homes import NOW, TODAY, make_home, open_server
+from tracing_core.clock import ManualClock
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 
 
@@ -220,7 +224,7 @@ def test_numbers_agree_with_their_nouns(tmp_path: Path, keys: int, text: str) ->
         return CliRunner().invoke(server, command, env=environment).output.strip()
 
     assert output("publish-keys", str(file)) == text
-    assert output("export") == "0 key files written"
+    assert output("export").splitlines()[0] == "0 key files written"
     assert output("cleanup") == "0 keys, 0 windows of key files, 0 codes or tokens removed"
 
 
@@ -230,3 +234,88 @@ def key_fields(days: int) -> dict[str, object]:
         "rollingStartNumber": TODAY - 144 * (days + 1),
         "rollingPeriod": 144,
     }
+
+
+def invoke(home: Path, *arguments: str, now: float = NOW, typed: str = "") -> Result:
+    environment = {"TRUYVET_CLOCK": str(int(now))}
+    command = [*arguments, "--home", str(home)]
+    return CliRunner().invoke(server, command, env=environment, input=typed)
+
+
+def test_an_export_says_what_waits_and_what_is_due(tmp_path: Path) -> None:
+    open_server(tmp_path / "home").close()
+    home, file = tmp_path / "home", tmp_path / "keys.json"
+    file.write_text(json.dumps({"temporaryExposureKeys": [key_fields(0)]}))
+    assert invoke(home, "publish-keys", str(file)).exit_code == 0
+    said = invoke(home, "export").output.splitlines()
+    assert said == [
+        "0 key files written",
+        "1 key waits; the next key file is due 2025-06-15 22:00 UTC",
+    ]
+    later = invoke(home, "export", now=NOW + 6 * 3_600).output.splitlines()
+    assert later[0] == "1 key file written"
+    assert later[2] == "0 keys wait; the next key file is due 2025-06-16 02:00 UTC"
+
+
+@pytest.mark.usefixtures("vietnam")
+def test_a_code_is_read_out_in_two_groups_and_ends_by_the_clock_on_the_wall(tmp_path: Path) -> None:
+    open_server(tmp_path / "home").close()
+    said = invoke(tmp_path / "home", "issue").output.strip()
+    code, _, rest = said.partition("  ")
+    assert [len(part) for part in code.split(" ")] == [4, 4]
+    assert rest == "valid until 2025-06-15 23:20 (+07), 16:20 UTC"
+    long = invoke(tmp_path / "home", "issue", "--long").output.partition("  ")[0]
+    assert len(long.split()) == 1
+
+
+def test_no_code_is_issued_by_a_clock_that_is_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    open_server(home, ManualClock(NOW)).close()
+    clock = ManualClock(NOW - 2 * 3_600)
+    monkeypatch.setattr("tracing_core.clock.clock_from_environment", lambda: clock)
+    refused = CliRunner().invoke(server, ["issue", "--home", str(home)])
+    assert isinstance(refused.exception, StoreError)
+    assert str(refused.exception).startswith("the clock shows less than 2025-06-15 16:05 UTC")
+    clock.jump(NOW - 1_800)
+    assert CliRunner().invoke(server, ["issue", "--home", str(home)]).exception is None
+
+
+def test_no_code_of_1970(tmp_path: Path) -> None:
+    home = make_home(tmp_path / "home")
+    refused = invoke(home, "issue", now=60)
+    assert str(refused.exception).startswith("the clock shows 1970-01-01 00:01 UTC")
+
+
+def test_a_key_is_replaced_after_a_question(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = json.loads(invoke(home, "init", "--json").output)["operator_key"]
+    asked = invoke(home, "rotate-keys", "operator", typed="n\n")
+    assert asked.exit_code == 1
+    assert "Programs that use the present operator key will be refused at once." in asked.output
+    with Server.open(load_settings(home), ManualClock(NOW)).database.read() as conn:
+        assert len(conn.execute(text("SELECT key_hash FROM operator_key")).all()) == 1
+    done = invoke(home, "rotate-keys", "operator", "--yes")
+    assert done.output.startswith("The new operator key is shown only now: ")
+    assert first not in done.output
+    assert invoke(home, "rotate-keys", "export", typed="y\n").output.endswith("export key is v2\n")
+
+
+def test_a_clock_in_doubt_is_shown_and_can_be_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    open_server(home, ManualClock(NOW)).close()
+    clock = ManualClock(NOW + 7 * 86_400)
+    monkeypatch.setattr("tracing_core.clock.clock_from_environment", lambda: clock)
+    command = ["--home", str(home)]
+    refused = CliRunner().invoke(server, ["export", *command])
+    assert isinstance(refused.exception, StoreError)
+    assert f"server clock --is-right --home {home}" in str(refused.exception)
+    shown = CliRunner().invoke(server, ["clock", *command]).output
+    assert "It is certainly after: 2025-06-15 16:05 UTC" in shown
+    assert "A time server vouches: no" in shown
+    CliRunner().invoke(server, ["clock", "--is-right", *command], input="y\n")
+    printed("server clock", CliRunner().invoke(server, ["clock", "--json", *command]).output)
+    assert CliRunner().invoke(server, ["export", *command]).exception is None
