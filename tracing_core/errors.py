@@ -121,6 +121,7 @@ class LogFault(enum.Enum):
     DAMAGED = "it is damaged"
     MISSING = "a file of its folder is missing"
     OWN = "it is the log that it would be added to"
+    JOURNAL = "its journal names another file"
 
 
 class InvalidLog(InvalidValue):

@@ -86,8 +86,10 @@ class PartialFile:
         """Start a file from its first byte."""
         if self._path is None:
             return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with contextlib.suppress(OSError):
+            # Never write into a file that another user may have put there.
+            self._path.unlink(missing_ok=True)
             descriptor = os.open(self._path, flags, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(_mark(name))

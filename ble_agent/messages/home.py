@@ -37,9 +37,23 @@ TEXTS: Mapping[str, Text] = {
         "there is no agent in this folder yet: run truyvet agent join first",
         "thư mục này chưa có dữ liệu của chương trình: hãy chạy truyvet agent join trước",
     ),
+    "error_home_open": Text(
+        "other users can write to this folder, so they could replace the key in it: choose another"
+        " folder, or run chmod 700 on this one",
+        "người dùng khác ghi được vào thư mục này nên có thể thay khóa trong đó: hãy chọn thư mục"
+        " khác, hoặc chạy chmod 700 cho thư mục này",
+    ),
+    "error_home_foreign": Text(
+        "this file belongs to another user: remove it, or take it over with chown",
+        "tệp này thuộc về người dùng khác: hãy xóa tệp, hoặc đổi chủ sở hữu bằng chown",
+    ),
     "error_own_file": Text(
         "this is the agent's own file: choose another name, or another folder",
         "đây là tệp của chính chương trình: hãy chọn tên khác hoặc thư mục khác",
+    ),
+    "error_importing": Text(
+        "a log is being imported into this folder: wait until that is done, then try again",
+        "đang nhập dữ liệu vào thư mục này: hãy chờ xong rồi thử lại",
     ),
     "error_running": Text(
         "the agent is running in this folder: stop it first",

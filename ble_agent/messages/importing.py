@@ -65,6 +65,12 @@ TEXTS: Mapping[str, Text] = {
         "this file is missing: copy the whole folder, while the phone is switched off",
         "thiếu tệp này: hãy sao chép toàn bộ thư mục khi điện thoại đã tắt",
     ),
+    "error_log_journal": Text(
+        "this journal names another file, as no app's journal does, so nothing was read: copy the"
+        " log again, without the journal, while its app is stopped",
+        "tệp journal này nêu tên một tệp khác, điều mà không ứng dụng nào làm, nên chưa đọc gì: hãy"
+        " sao chép lại dữ liệu khi ứng dụng đã dừng, không kèm tệp journal",
+    ),
     "error_log_own": Text(
         "this is the device's own log: there is nothing to add",
         "đây là dữ liệu của chính thiết bị này: không có gì để thêm",

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ble_agent.messages.catalogue import say
+from ble_agent.store.ownership import keep_private
 from ble_agent.store.state import ADDITIONS, COMPACTED_AT, REPORT, ROOM, TO_COMPACT
 from ble_agent.store.tables import AGENT_TABLES
+from ble_agent.store.working_folder import remove_left_folders
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.paths import is_folder, is_there
 from tracing_core.protocol.interval import INTERVAL_SECONDS
@@ -64,10 +66,11 @@ def make_home(home: Path) -> None:
     Raises
     ------
     StoreError
-        When it cannot be created.
+        When it cannot be created, or other users may write to it.
     """
     with file_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keep_private(home)
 
 
 def has_database(home: Path) -> bool:
@@ -89,7 +92,8 @@ def open_store(home: Path) -> Iterator[Database]:
     Raises
     ------
     StoreError
-        When the home folder is missing or the database cannot be used.
+        When the home folder is missing, other users may write to it, or the database cannot be
+        used.
     """
     with file_errors(home):
         has_folder = is_folder(home)
@@ -98,6 +102,10 @@ def open_store(home: Path) -> Iterator[Database]:
         error = StoreError(text, str(home))
         error.vi = f"{home}: {say('error_no_home', 'vi')}"
         raise error
+    keep_private(home)
+    # A disk that refuses this refuses what follows too, with a better error.
+    with contextlib.suppress(StoreError):
+        remove_left_folders(home)
     db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
     try:
         # By default the log grows to 4 MB and keeps that size.

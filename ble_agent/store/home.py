@@ -15,9 +15,10 @@ from ble_agent.messages.language import path_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import DATABASE_NAME
 from ble_agent.store.vault import KEY_FILE
+from ble_agent.store.working_folder import WORKING_FOLDERS, remove_left_folders
 from tracing_core.errors import StoreError
 from tracing_core.paths import is_folder
-from tracing_core.store.files import file_errors
+from tracing_core.store.files import file_errors, overwrite
 
 __all__ = ["LOCK_NAME", "PART_NAME", "erase_home", "exclusive_use", "is_own_file", "is_running"]
 
@@ -39,10 +40,9 @@ _OURS = (
     LOCK_NAME,
 )
 # Left by a process that is killed while it makes a key, or tests the disk.
-_UNFINISHED = (f"{KEY_FILE}.*.part", ".probe-*")
+_UNFINISHED = (f".{KEY_FILE}.*", f"{KEY_FILE}.*.part", ".probe-*")
 _LOCK_TRIES = 5
 _LOCK_WAIT_SECONDS = 0.1
-_CHUNK = bytes(1 << 20)
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def exclusive_use(home: Path) -> Iterator[None]:
     path = home / LOCK_NAME
     with file_errors(path):
         try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             if error.errno != errno.EROFS or not path.exists():
                 raise
@@ -113,7 +113,7 @@ def erase_home(home: Path) -> list[str]:
     Raises
     ------
     NotPossible
-        When an agent is running there (``running``).
+        When an agent is running there (``running``), or importing a log (``importing``).
     StoreError
         When a file cannot be removed.
     """
@@ -121,10 +121,13 @@ def erase_home(home: Path) -> list[str]:
         if not is_folder(home):
             return []
     with exclusive_use(home), file_errors(home):
+        remove_left_folders(home)
+        if any(home.glob(WORKING_FOLDERS)):
+            raise not_possible("importing")
         unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
         for path in [*unfinished, *(home / name for name in _OURS)]:
             if path.is_file() and not path.is_symlink():
-                _overwrite(path)
+                overwrite(path)
             path.unlink(missing_ok=True)
         left = sorted(path_text(path.name) for path in home.iterdir())
     if left:
@@ -138,13 +141,3 @@ def erase_home(home: Path) -> list[str]:
         text = f"{home} is empty but cannot be removed ({error.strerror}): check who owns it"
         raise StoreError(text, str(home)) from error
     return []
-
-
-def _overwrite(path: Path) -> None:
-    # Flash memory may keep old blocks nevertheless, also when the database deletes.
-    left = path.stat().st_size
-    with path.open("r+b") as file:
-        while left > 0:
-            left -= file.write(_CHUNK[:left])
-        file.flush()
-        os.fsync(file.fileno())

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tracing_core.errors import StoreSealed
-from tracing_core.store.files import file_errors
+from tracing_core.store.files import file_errors, write_durably
 
 __all__ = ["CREDENTIAL_NAME", "KEY_FILE", "Vault", "open_vault"]
 
@@ -46,23 +46,7 @@ def _read(path: Path) -> bytes | None:
 def _create(path: Path) -> bytes:
     """Write a new secret to the disk, whole or not at all."""
     secret = secrets.token_bytes(_KEY_BYTES)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with file_errors(path):
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secret)
-                file.flush()
-                os.fsync(file.fileno())
-            # A hard link would never replace another process's file, but FAT and Android have none.
-            partial.rename(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    write_durably(path, secret)
     return secret
 
 

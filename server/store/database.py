@@ -29,6 +29,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
@@ -36,6 +37,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 
 from tracing_core.errors import SchemaMismatch, StoreBusy, StoreError, StoreFull, require
 from tracing_core.store.compaction import empty_log, rewrite
+from tracing_core.store.journal import check_journal
 from tracing_core.store.sqlite import as_store_error, create_private, database_errors
 
 __all__ = ["Database", "DatabaseLimits", "kept_if", "metadata"]
@@ -179,6 +181,7 @@ class Database:
         options: dict[str, Any]
         if self._is_sqlite:
             with database_errors(self.name):
+                check_journal(Path(self.name))
                 create_private(self.name)
             options = {"connect_args": {"timeout": self._limits.busy_seconds}}
         else:

@@ -6,24 +6,14 @@ import contextlib
 import fcntl
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracing_core.store.files import file_errors
+from tracing_core.store.files import file_errors, sync_folder, write_durably
 
 __all__ = ["locked", "make_private_folder", "sync_folder", "unfinished", "write_durably"]
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}")
-
-
-def sync_folder(folder: Path) -> None:
-    """Write a folder's names to the disk, so that a rename survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -37,29 +27,6 @@ def make_private_folder(folder: Path) -> None:
     with file_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-
-
-def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Replace a file in one step; after a crash it holds the old bytes or the new.
-
-    Raises
-    ------
-    StoreFull, StoreError
-        When the disk is full or the folder cannot be written to; the old file stays.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with file_errors(path):
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with open(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            temporary.rename(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
 
 
 def unfinished(name: str) -> str | None:

@@ -1,15 +1,27 @@
-"""The system's errors about a file, as `StoreError`s that say what to do."""
+"""Private and durable files, with the system's errors as `StoreError`s that say what to do."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from tracing_core.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly
 
-__all__ = ["as_file_error", "disk_is_full", "disk_is_read_only", "file_errors"]
+__all__ = [
+    "as_file_error",
+    "disk_is_full",
+    "disk_is_read_only",
+    "file_errors",
+    "overwrite",
+    "sync_folder",
+    "write_durably",
+]
+
+_CHUNK = bytes(1 << 20)
 
 
 @contextlib.contextmanager
@@ -54,3 +66,55 @@ def disk_is_read_only(path: str | Path) -> StoreReadOnly:
         f"the disk that holds {path} can only be read: check or replace it, or mount it for writing"
     )
     return StoreReadOnly(text, str(path))
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's names to the disk, so that a rename survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace a file in one step; after a crash it holds the old bytes or the new.
+
+    Raises
+    ------
+    StoreFull, StoreError
+        When the disk is full or the folder cannot be written to; the old file stays.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with file_errors(path):
+        try:
+            descriptor = os.open(
+                temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode
+            )
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def overwrite(path: Path) -> None:
+    """Fill a file with zeros, up to its present size, before it is removed.
+
+    Flash memory may keep old blocks nevertheless, also when a database deletes.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written to.
+    """
+    left = path.stat().st_size
+    with path.open("r+b") as file:
+        while left > 0:
+            left -= file.write(_CHUNK[:left])
+        file.flush()
+        os.fsync(file.fileno())

@@ -22,12 +22,14 @@ from tracing_core.errors import (
 )
 from tracing_core.store.database import Database
 from tracing_core.store.files import as_file_error, disk_is_full, disk_is_read_only
+from tracing_core.store.journal import check_journal
 from tracing_core.store.migrations import Migrations
 
 __all__ = [
     "BUSY_TIMEOUT_SECONDS",
     "as_store_error",
     "beginning_of",
+    "check_tables",
     "create_private",
     "database_errors",
     "open_database",
@@ -193,6 +195,7 @@ def open_database(
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
             # SQLite would open the file, and stay read-only even after the disk becomes writable.
             raise disk_is_read_only(path)
+        check_journal(path)
         create_private(path)
         connection = sqlite3.connect(path, timeout=busy_timeout_seconds, isolation_level=None)
         try:
@@ -223,6 +226,7 @@ def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
         When the file does not exist, is not a database, or lacks the tables.
     """
     with database_errors(path):
+        check_journal(path)
         # Without a write-ahead log there is no writer. On a full or read-only disk SQLite cannot
         # make the shared memory that it would need otherwise.
         is_idle = not _has_log(path)
@@ -247,14 +251,27 @@ def _opened_readonly(path: Path, migrations: Sequence[Migrations], mode: str) ->
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS)
     try:
         db = Database(connection)
-        _check_schema(db, migrations, path)
-        if any(known.pending(db) for known in migrations):
-            text = f"{path} is not a truyvet database, or was never used: check the path"
-            raise StoreError(text, str(path))
+        check_tables(db, migrations, path)
     except BaseException:
         connection.close()
         raise
     return db
+
+
+def check_tables(db: Database, migrations: Sequence[Migrations], path: Path) -> None:
+    """Check that a database holds these sets of tables, as this version knows them.
+
+    Raises
+    ------
+    SchemaMismatch
+        When a newer version wrote the database.
+    StoreError
+        When it lacks the tables.
+    """
+    _check_schema(db, migrations, path)
+    if any(known.pending(db) for known in migrations):
+        text = f"{path} is not a truyvet database, or was never used: check the path"
+        raise StoreError(text, str(path))
 
 
 @contextlib.contextmanager

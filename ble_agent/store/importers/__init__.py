@@ -17,7 +17,7 @@ from typing import Any
 from ble_agent.store.database import RETENTION_SECONDS, forget_key_files
 from ble_agent.store.importers.leveldb import is_leveldb
 from ble_agent.store.importers.microg import MICROG_COLUMNS, MICROG_TABLE, MicroG
-from ble_agent.store.importers.own_log import OwnLog
+from ble_agent.store.importers.own_log import own_database, own_lines
 from ble_agent.store.importers.play_services import PlayServices
 from ble_agent.store.importers.ramble import RAMBLE_COLUMNS, Ramble
 from ble_agent.store.importers.source import Refusal, Source, Tally
@@ -83,13 +83,20 @@ class _DryRun(Exception):
 
 
 @contextlib.contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_source(path: Path, home: Path) -> Iterator[Source]:
     """Open a log of any known format, chosen by its content.
+
+    Parameters
+    ----------
+    path
+        The log: a file, or a folder.
+    home
+        The agent's folder. A working copy is made there if one is needed.
 
     Raises
     ------
     InvalidLog
-        When the log is in none of these formats.
+        When the log is in none of these formats, or its journal names a file.
     StoreError
         When the log cannot be opened.
     """
@@ -101,13 +108,12 @@ def open_source(path: Path) -> Iterator[Source]:
     if in_folder and is_leveldb(path):
         yield PlayServices(path)
     elif beginning.startswith(_SQLITE):
-        with contextlib.ExitStack() as stack:
+        with opened_database(path, home) as connection:
             with database_errors(path):
-                connection = stack.enter_context(opened_database(path))
                 source = _database_source(path, connection)
             yield source
     elif beginning.startswith((_GZIP, b"{")) or not (in_folder or beginning.strip()):
-        yield OwnLog("json-lines", "JSON Lines", path)
+        yield own_lines(path)
     else:
         is_packed = beginning.startswith(b"PK")
         hint = ": unpack it first" if is_packed else _WHAT_IS_KNOWN
@@ -124,7 +130,7 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
     if all(columns_of(connection, table) >= known for table, known in RAMBLE_COLUMNS.items()):
         return Ramble(path, connection)
     if columns_of(connection, "sighting"):
-        return OwnLog("truyvet", "truyvet", path)
+        return own_database(path, connection)
     text = f"{path} is not a log that truyvet can import{_WHAT_IS_KNOWN}"
     raise InvalidLog(text, LogFault.UNKNOWN, path=path)
 
@@ -154,7 +160,7 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
         if path.samefile(path_of(db)):
             text = f"{path} is this device's own log: there is nothing to add"
             raise InvalidLog(text, LogFault.OWN, path=path)
-    with open_source(path) as source:
+    with open_source(path, Path(path_of(db)).parent) as source:
         report = ImportReport(source)
         # Leaving the transaction by an exception undoes it.
         with contextlib.suppress(_DryRun), transaction(db):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ble_agent.store.importers.source import Tally
-from matcher.portable.sightings import read_log
-from tracing_core.store.sighting import Sighting
+from tracing_core.store.database import Database
+from tracing_core.store.sighting import (
+    SIGHTING_TABLE,
+    Sighting,
+    read_json_lines,
+    select_sightings,
+)
+from tracing_core.store.sqlite import check_tables
 
-__all__ = ["OwnLog"]
+__all__ = ["OwnLog", "own_database", "own_lines"]
 
 
 class OwnLog:
@@ -19,19 +26,40 @@ class OwnLog:
     ----------
     name, title
         The identifier of the format, and its name in texts.
-    path
-        The file.
+    read
+        Reads the log from its beginning.
     """
 
     is_one_per_moment = False
 
-    def __init__(self, name: str, title: str, path: Path) -> None:
+    def __init__(self, name: str, title: str, read: Callable[[], Iterator[Sighting]]) -> None:
         self.name = name
         self.title = title
-        self._path = path
+        self._read = read
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
         """Yield the log's sightings in order; the first line or row that cannot be read ends it."""
-        for sighting in read_log(self._path):
+        for sighting in self._read():
             tally.read += 1
             yield sighting
+
+
+def own_lines(path: Path) -> OwnLog:
+    """Return a log of JSON Lines, gzipped or not."""
+    return OwnLog("json-lines", "JSON Lines", lambda: read_json_lines(path))
+
+
+def own_database(path: Path, connection: sqlite3.Connection) -> OwnLog:
+    """Return the log in an agent's database that is open.
+
+    Raises
+    ------
+    SchemaMismatch
+        When a newer version wrote the database.
+    StoreError
+        When it lacks the tables.
+    """
+    connection.text_factory = str
+    db = Database(connection)
+    check_tables(db, [SIGHTING_TABLE], path)
+    return OwnLog("truyvet", "truyvet", lambda: select_sightings(db))

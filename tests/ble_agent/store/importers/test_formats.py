@@ -43,7 +43,7 @@ MINUTE = 60_000
 
 def read(path: Path) -> tuple[list[Sighting], Tally, str]:
     tally = Tally()
-    with open_source(path) as source:
+    with open_source(path, path.parent) as source:
         return list(source.sightings(tally)), tally, source.name
 
 
