@@ -164,11 +164,12 @@ class Settings(BaseSettings):
     export_max_keys_per_file: Annotated[int, Field(gt=0, le=1_000_000)] = 500_000
     """Most keys in one key file; a window with more becomes several files. Devices limit a file's
     size."""
-    export_padding_keys: Count = 1_000
-    """Average number of padding keys per window, whatever the number of real ones."""
-    export_padding_spread: Count = 100
+    export_padding_keys: Count = 1_500
+    """Average number of padding keys per window, whatever the number of real ones. One made-up
+    upload of every kind takes 330 keys per report type, and may take half of the padding."""
+    export_padding_spread: Count = 150
     """Variation of that number: an upload of k keys changes the odds of any size of a key file by
-    at most exp(k / spread), 1.35 for 30 keys."""
+    at most exp(k / spread), 1.22 for 30 keys."""
     export_padding_report_types: dict[
         Literal["confirmed", "likely", "user-report"],
         Annotated[float, Field(ge=0, allow_inf_nan=False)],

@@ -16,19 +16,27 @@
 # What the keys look like is drawn from a fixed model of how people report. Whole uploads are
 # invented: each has one report type, one onset of symptoms and one key per day. Its last key is
 # still in use and leaves in a later window, as a real one does. Some change their report type days
-# later, as real ones do. Whatever a real key can say, some padding says too, so that no key is
-# known to be real by its own fields. The rows are stored with the window, so that a window that is
-# exported again has the same padding.
+# later, as real ones do. The rows are stored with the window, so that a window that is exported
+# again has the same padding.
 #
-# The long run is not covered. Uploads of many hours by the same people, added up over weeks, can
-# still be estimated; the noise hides one upload, not an epidemic.
+# Drawing alone is not enough, because the fields of a key are read together. A real upload with
+# an onset that few people have would be the only one of its kind in its file, although each of its
+# fields also appears in some padding. So up to half of the padding is one whole upload for each
+# report type and each delay from onset to upload, likeliest first. Then every key published on
+# time has a made-up twin: report type, onset, age, period and risk are equal. The other half is
+# drawn by likelihood, and gives the number of each kind its noise.
+#
+# Two things are not covered. A key that another client started or ended within a day has no twin,
+# and neither has every revised key. Also, uploads of many hours by the same people can be
+# estimated once they are added up over weeks: the noise hides one upload, not an epidemic.
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
+from typing import NamedTuple
 
 from server.export.windows import Window
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
@@ -56,9 +64,10 @@ _ODD_UPLOAD = 0.03
 _ODD_KEY = 0.01
 _MAX_TRANSMISSION_RISK = 8
 _ONSET_UNKNOWN = 0.3
-# Relative frequency of 0 … 28 days from onset to upload: a test is sought after some days and its
-# result takes one or two, so the peak is at four; the tail covers everything the server accepts.
-_ONSET_DELAY = (1, 4, 9, 14, 16, 14, 11, 8, 6, 5, 4, 3, 2, 2, 1) + (0.2,) * 14
+# Relative frequency of 0 … 28 days from onset to upload. Some people have a rapid test and report
+# on the same day or soon after, and without symptoms the day of the test counts as the onset. The
+# others seek a test after some days. The tail covers everything the server accepts.
+_ONSET_DELAY = (13, 14, 15, 11, 11, 10, 8, 5, 4, 3, 2, 2, 1, 1, 1) + (0.1,) * 14
 _REVISED = 0.5
 _REVISION_DELAY_SECONDS = (_DAY_SECONDS, 4 * _DAY_SECONDS)
 _REVISED_TO = {
@@ -98,6 +107,16 @@ class PaddingKey:
     """When it is revised (UTC Unix seconds); None if it never is."""
 
 
+class _Shape(NamedTuple):
+    """What the keys of an upload have in common."""
+
+    arrival: int
+    report_type: ReportType
+    onset_delay: int
+    days: Iterable[tuple[int, int]]
+    is_odd: bool
+
+
 def draw_count(mean: int, spread: float, random: Random) -> int:
     """Draw how many keys to add to a window, at least 1.
 
@@ -129,24 +148,62 @@ def draw_padding(
     """
     padding: list[PaddingKey] = []
     missing = count
-    while missing > 0:
-        upload = list(_draw_upload(window, model, random))
+    for upload in _draw_uploads(count, window, model, random):
         here = [each for each in upload if each.created_at < window.end]
         # The last upload is cut to its newest days: the device of someone new to the app.
         here = here[-missing:]
         missing -= len(here)
         padding += here
         padding += [each for each in upload if each.created_at >= window.end]
+        if missing <= 0:
+            break
     return padding
 
 
-def _draw_upload(window: Window, model: UploadModel, random: Random) -> Iterator[PaddingKey]:
-    arrival = random.randrange(window.start, window.end)
-    report_type = _choose(model.report_types, random)
+def _draw_uploads(
+    count: int, window: Window, model: UploadModel, random: Random
+) -> Iterator[list[PaddingKey]]:
+    """Draw uploads without end: one of each kind first, then as people report."""
+    covering = count // 2
+    for report_type, onset_delay in _kinds(model):
+        arrival = random.randrange(window.start, window.end)
+        days = _all_days(interval_number(arrival))
+        shape = _Shape(arrival, report_type, onset_delay, days, is_odd=False)
+        upload = list(_draw_upload(shape, window, model, random))
+        covering -= len(upload)
+        if covering < 0:
+            break
+        yield upload
+    while True:
+        arrival = random.randrange(window.start, window.end)
+        shape = _Shape(
+            arrival,
+            _choose(model.report_types, random),
+            _draw_onset_delay(model, random),
+            _draw_days(interval_number(arrival), random),
+            is_odd=random.random() < _ODD_UPLOAD,
+        )
+        yield list(_draw_upload(shape, window, model, random))
+
+
+def _kinds(model: UploadModel) -> list[tuple[ReportType, int]]:
+    """Return every report type with every delay from onset to upload, likeliest first."""
+    kinds = {
+        (report_type, delay): type_weight * weight
+        for report_type, type_weight in model.report_types.items()
+        for delay, weight in enumerate(_ONSET_DELAY)
+        if type_weight > 0
+    }
+    return sorted(kinds, key=lambda kind: -kinds[kind])
+
+
+def _draw_upload(
+    shape: _Shape, window: Window, model: UploadModel, random: Random
+) -> Iterator[PaddingKey]:
+    arrival, report_type = shape.arrival, shape.report_type
     revised_type, revised_at = _draw_revision(arrival, report_type, model, random)
-    onset_day = utc_day(arrival) - _draw_onset_delay(model, random)
-    odd = random.random() < _ODD_UPLOAD
-    for start, period in _draw_days(interval_number(arrival), random):
+    onset_day = utc_day(arrival) - shape.onset_delay
+    for start, period in shape.days:
         days_since_onset = utc_day(interval_start(start)) - onset_day
         if abs(days_since_onset) > model.max_days_since_onset:
             continue
@@ -157,7 +214,9 @@ def _draw_upload(window: Window, model: UploadModel, random: Random) -> Iterator
             rolling_period=period,
             report_type=report_type,
             days_since_onset_of_symptoms=days_since_onset,
-            transmission_risk_level=random.randint(1, _MAX_TRANSMISSION_RISK) if odd else risk,
+            transmission_risk_level=random.randint(1, _MAX_TRANSMISSION_RISK)
+            if shape.is_odd
+            else risk,
         )
         # As `server.publish.rules.keys_in_use_are_held_back` does.
         is_in_use = key.end_interval_number > interval_number(arrival)
@@ -168,6 +227,13 @@ def _draw_upload(window: Window, model: UploadModel, random: Random) -> Iterator
             revised = replace(key, report_type=revised_type, transmission_risk_level=level)
             padding = replace(padding, revised=revised, revised_at=revised_at)
         yield padding
+
+
+def _all_days(now: ENIntervalNumber) -> Iterator[tuple[int, int]]:
+    """Return the first interval and the length of every key a device can have, oldest first."""
+    today = rolling_start(now)
+    for days_ago in range(_PAST_DAYS, -1, -1):
+        yield today - days_ago * TEK_ROLLING_PERIOD, TEK_ROLLING_PERIOD
 
 
 def _draw_days(now: ENIntervalNumber, random: Random) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ from server.export.windows import Window
 from server.publish.upload import take_upload
 from server.store.diagnosis_keys import BACKFILLED_RISK, created_keys, diagnosis_key, revised_keys
 from server.verification.certificate import Claims
+from tests.server.export import padding_attack
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
 from tracing_core.export_file import export_pb2, find_exports, read_export
@@ -215,3 +216,27 @@ def test_reading_a_window_again_gives_the_same_keys_padding_included(two_days):
         with server.database.read() as conn:
             assert list(created_keys(conn, "VN", *window)) == list(export.keys)
             assert list(revised_keys(conn, "VN", *window)) == list(export.revised_keys)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_real_key_has_a_made_up_twin(tmp_path, seed):
+    """Compare report type, onset, age, period and risk together, as an attacker would."""
+    files = list(
+        padding_attack.key_files(
+            tmp_path / "home", files=12, warm_up_days=1, uploads_per_file=2, random=Random(seed)
+        )
+    )
+    assert sum(sum(file.is_real) for file in files) > 150
+    assert [file.without_twin() for file in files] == [0] * 12
+
+
+def test_a_small_number_of_padding_keys_is_half_drawn_as_people_report():
+    padding = draw_padding(100, WINDOW, MODEL, Random(4))
+    here = [each.key for each in padding if each.created_at < WINDOW.end]
+    delays = Counter(
+        each.days_since_onset_of_symptoms
+        + (WINDOW.start // 600 - each.rolling_start_interval_number) // 144
+        for each in here
+    )
+    assert len(here) == 100
+    assert 3 <= len(delays) <= 9
