@@ -22,8 +22,10 @@ from tracing_core.export_file import (
 )
 from tracing_core.export_file.archive import unpack
 from tracing_core.export_file.contents import HEADER
+from tracing_core.export_file.wire import checked_fields
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 
+_LEAST_KEY_BYTES = 20
 _EDGES = [at + more for at in (0, 5, 9, 145, 2**31, 2**32, 2**35, 2**64) for more in (-1, 0)]
 
 
@@ -60,15 +62,23 @@ def check(fields: bytes) -> str:
     if isinstance(records, ParsedKeys):
         return "taken"
     # Once all that is unusual about it is gone, the kernel must take it.
-    message = export_pb2.TemporaryExposureKeyExport.FromString(fields)
+    readable, _ = checked_fields(fields, 0, "fuzzed")
+    message = export_pb2.TemporaryExposureKeyExport.FromString(readable)
     message.DiscardUnknownFields()
     keys = [*message.keys, *message.revised_keys]
-    if min(message.batch_num, message.batch_size) >= 0 and all(
-        key.days_since_onset_of_symptoms != ABSENT for key in keys
+    usual = HEADER + message.SerializeToString()
+    if (
+        min(message.batch_num, message.batch_size) >= 0
+        and all(map(_is_usual, keys))
+        and len(keys) <= len(usual) // _LEAST_KEY_BYTES
     ):
-        usual = VerifiedExport("usual", HEADER + message.SerializeToString(), ())
-        assert isinstance(same_either_way(usual), ParsedKeys)
+        assert isinstance(same_either_way(VerifiedExport("usual", usual, ())), ParsedKeys)
     return "left"
+
+
+def _is_usual(key: export_pb2.TemporaryExposureKey) -> bool:
+    numbers = (key.rolling_start_interval_number, key.rolling_period, key.transmission_risk_level)
+    return min(numbers) >= 0 and key.days_since_onset_of_symptoms != ABSENT
 
 
 def examples() -> Iterator[bytes]:
