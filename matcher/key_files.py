@@ -13,9 +13,9 @@ from matcher.inputs import KeyFilesLike, as_key_files
 from tracing_core.export_file import (
     MAX_EXPORT_BYTES,
     ExportFile,
-    find_exports,
     read_export,
     read_verified,
+    search_exports,
 )
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 
@@ -46,7 +46,7 @@ class KeyFile:
 class KeyFiles:
     """The requested key files, read one at a time.
 
-    Paths, folders and indices come in the order of `find_exports`; objects where they were given.
+    Paths, folders and indices come in the order of `search_exports`; objects where they were given.
 
     Raises
     ------
@@ -65,6 +65,8 @@ class KeyFiles:
         self._public_keys = public_keys
         self.skipped_keys = 0
         """Number of keys that the files read so far state and that cannot be used."""
+        self.passed_over: list[str] = []
+        """What else is in the folders given: paths that are not used."""
         self._files: list[tuple[str, Path | ExportFile]] = []
         paths: list[Path] = []
         for number, export in enumerate(as_key_files(exports)):
@@ -76,7 +78,9 @@ class KeyFiles:
         self._find(paths)
 
     def _find(self, paths: list[Path]) -> None:
-        self._files += [(str(path), path) for path in find_exports(paths)]
+        found = search_exports(paths)
+        self._files += [(str(path), path) for path in found.files]
+        self.passed_over += map(str, found.passed_over)
         paths.clear()
 
     @property

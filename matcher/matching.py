@@ -78,8 +78,7 @@ def match(
     Raises
     ------
     InvalidLog, StoreError, ExportFileError, InvalidValue
-        When the log, a key file, `threads` or ``TRUYVET_KERNEL`` cannot be used, or `log` or
-        `exports` is of another type.
+        When the log, a key file, another argument or ``TRUYVET_KERNEL`` cannot be used.
     """
     files = KeyFiles(exports, public_keys=public_keys)
     joined = _join(as_log(log), files, threads, progress or (lambda _: None))
@@ -92,6 +91,7 @@ def match(
         files=tuple(files.names),
         diagnosis_keys=joined.diagnosis_keys,
         skipped_keys=files.skipped_keys,
+        passed_over=tuple(files.passed_over),
         matches=tuple(joined.matches),
         assessment=assess(joined.matches, configuration, today, model=model, in_order=research),
         model=model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["JSON_VERSION", "MatchResult", "counted", "skipped_text", "text_table"]
+__all__ = [
+    "JSON_VERSION",
+    "MatchResult",
+    "counted",
+    "passed_over_text",
+    "skipped_text",
+    "text_table",
+]
+
+_MOST_NAMES = 5
 
 JSON_VERSION = 1
 """The version of the JSON form; it rises when a field changes its meaning or goes away."""
@@ -36,6 +45,8 @@ class MatchResult:
     """Number of different keys in all files, including revoked ones."""
     skipped_keys: int
     """Number of keys in the files that lie outside the protocol and were left out."""
+    passed_over: tuple[str, ...]
+    """Files and subfolders of the folders given that are not used, by path."""
     matches: tuple[KeyMatch, ...] = field(repr=False)
     """Every key that was near, in the order of first appearance. They show whom the owner met and
     when, so they are not for a screen."""
@@ -69,6 +80,7 @@ class MatchResult:
             "version": JSON_VERSION,
             "diagnosis_keys": self.diagnosis_keys,
             "skipped_keys": self.skipped_keys,
+            "passed_over": list(self.passed_over),
             "matched_keys": self.matched_keys,
             "matched_identifiers": self.matched_identifiers,
             "matched_sightings": self.matched_sightings,
@@ -185,7 +197,7 @@ class MatchResult:
             f" {counted(self.matched_sightings, 'sighting')}"
         )
         score, unit = self.model.score_text(self.assessment.score), self.model.score_unit
-        return [
+        lines = [
             ("Log", f"{counted(self.sightings, 'sighting')}{suspect}"),
             (
                 "Keys",
@@ -194,6 +206,9 @@ class MatchResult:
             ("Matched", matched),
             ("Risk", f"{self.assessment.level} ({self.preset}, {score} {unit})"),
         ]
+        if self.passed_over:
+            lines.insert(2, ("Not used", passed_over_text(self.passed_over)))
+        return lines
 
     def _tables(self) -> Iterator[ShownTable]:
         note = (
@@ -239,6 +254,17 @@ def counted(number: int, noun: str) -> str:
 def skipped_text(keys: int) -> str:
     """Return how many keys were left out, to follow the number of keys; "" for none."""
     return f", {counted(keys, 'unusable key')} left out" if keys else ""
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def passed_over_text(paths: Sequence[str]) -> str:
+    """Return the names of what was not used, shortened to a few."""
+    names = ", ".join(map(_printable, paths[:_MOST_NAMES]))
+    more = len(paths) - _MOST_NAMES
+    return f"{names} and {more:,} more" if more > 0 else names
 
 
 def text_table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

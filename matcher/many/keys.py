@@ -53,6 +53,7 @@ class JobKeys:
             parts.append(tuple(getattr(columns, name).take(rows, 0) for name in _COLUMNS))
             self._files.append(file)
         self.skipped = files.skipped_keys
+        self.passed_over = tuple(files.passed_over)
         # Taken now, because files may be replaced while the logs are read.
         self.digests = dict(zip(self.names, map(_digest, files.paths), strict=True))
         self.count: int = known.count

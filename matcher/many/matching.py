@@ -189,5 +189,6 @@ def _result(
         tables[model.days_name],
         diagnosis_keys=keys.count,
         skipped_keys=keys.skipped,
+        passed_over=keys.passed_over,
         provenance=provenance,
     )

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matcher.result import counted, skipped_text, text_table
+from matcher.result import counted, passed_over_text, skipped_text, text_table
 from matcher.risk import RiskModel, RiskParameters
 from matcher.risk.model import NO_LEVEL
 from matcher.risk.models import DEFAULT_MODEL
@@ -100,6 +100,8 @@ class ManyMatches:
     """Number of different keys in all files, including revoked ones."""
     skipped_keys: int
     """Number of keys in the files that lie outside the protocol and were left out."""
+    passed_over: tuple[str, ...]
+    """Files and subfolders of the folders of key files that are not used, by path."""
     provenance: Provenance
 
     def tables(self) -> dict[str, pa.Table]:
@@ -159,6 +161,7 @@ class ManyMatches:
             "suspect_sightings": sums["suspect_sightings"],
             "diagnosis_keys": self.diagnosis_keys,
             "skipped_keys": self.skipped_keys,
+            "passed_over": list(self.passed_over),
             "matched_logs": self._matched_logs(),
             "matches": self.matches.num_rows,
             "matched_sightings": sums["matched_sightings"],
@@ -187,6 +190,8 @@ class ManyMatches:
         )
         skipped = skipped_text(self.skipped_keys)
         yield f"Keys      {self.diagnosis_keys:,} in {files}, signatures {checked}{skipped}"
+        if self.passed_over:
+            yield f"Not used  {passed_over_text(self.passed_over)}"
         matches = "1 match" if facts["matches"] == 1 else f"{facts['matches']:,} matches"
         yield (
             f"Matched   {counted(facts['matched_logs'], 'log')}, {matches} of a log and a key,"

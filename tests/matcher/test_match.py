@@ -124,6 +124,7 @@ def test_nothing_against_nothing(tmp_path: Path) -> None:
         "version": 1,
         "diagnosis_keys": 0,
         "skipped_keys": 0,
+        "passed_over": [],
         "matched_keys": 0,
         "matched_identifiers": 0,
         "matched_sightings": 0,
@@ -217,6 +218,24 @@ def test_the_table_tells_a_person() -> None:
         "Score is in weighted minutes, Nearest is the lowest attenuation in dB (lower is closer).",
     ]
     assert str(match([], [export(key())])).splitlines()[-1] == "No exposure counts."
+
+
+def test_what_a_folder_holds_besides_is_named(tmp_path: Path) -> None:
+    # cwa-documentation#466: files of a day without an extension.
+    write(tmp_path / "older.zip", export(key("binh")))
+    write(tmp_path / "2020-05-21", export(key(), day=1))
+    log = [heard(key(), START)]
+    result = match(log, [tmp_path])
+    assert (result.matched_keys, result.passed_over) == (1, ())
+    assert "Not used" not in str(result)
+    for number in range(7):
+        (tmp_path / f"{number}\x1b.md").touch()
+    result = match(log, [tmp_path])
+    assert result.to_json()["passed_over"] == [str(tmp_path / f"{n}\x1b.md") for n in range(7)]
+    (line,) = [line for line in str(result).splitlines() if line.startswith("Not used")]
+    assert line.isprintable()
+    assert line.count(".md") == 5
+    assert line.endswith(" and 2 more")
 
 
 def test_progress_is_told() -> None:

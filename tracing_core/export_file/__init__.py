@@ -7,7 +7,14 @@ from tracing_core.export_file.contents import (
     Signature,
     SignatureInfo,
 )
-from tracing_core.export_file.index import MAX_INDEX_BYTES, find_exports, read_index, write_index
+from tracing_core.export_file.index import (
+    MAX_INDEX_BYTES,
+    FoundExports,
+    find_exports,
+    read_index,
+    search_exports,
+    write_index,
+)
 from tracing_core.export_file.public_key import (
     MAX_PUBLIC_KEY_BYTES,
     VerificationKey,
@@ -29,6 +36,7 @@ __all__ = [
     "MAX_PUBLIC_KEY_BYTES",
     "MAX_SIGNATURES",
     "ExportFile",
+    "FoundExports",
     "Signature",
     "SignatureInfo",
     "Signer",
@@ -41,6 +49,7 @@ __all__ = [
     "read_index",
     "read_public_key",
     "read_verified",
+    "search_exports",
     "write_export",
     "write_index",
 ]

@@ -40,7 +40,11 @@ with contextlib.suppress(ImportError):
 
 _LOCAL_HEADER = struct.Struct("<26x2H")  # its last fields: the lengths of the name and of an extra
 _END_RECORD = struct.Struct("<4s4H2LH")
-_LOCATOR_64_BYTES = 20
+_END_RECORD_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
+_ONLY_IN_64 = (0xFFFF,) * 4 + (0xFFFFFFFF,) * 2
+_LONGEST_COMMENT = 0xFFFF
+_TAIL_64 = _END_RECORD_64.size + _LOCATOR_64.size
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 1
 
@@ -49,8 +53,13 @@ _ENCRYPTED = 1
 def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
     """Open a zip whose directory is small; every fault in the zip becomes one error."""
     size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - _END_RECORD.size - _LOCATOR_64_BYTES))
-    _check_end(file.read(), size, name)
+    end = _checked_end(file, size, name)
+    if end != size:
+        # What follows the end is left out, so that zipfile cannot find another end in it.
+        file.seek(0)
+        data = bytearray(file.read(end))
+        data[-2:] = bytes(2)  # the length of the comment
+        file = io.BytesIO(data)
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
@@ -68,18 +77,48 @@ def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
         raise MalformedExport(f"{name} is a damaged zip: download it again") from error
 
 
-def _check_end(end: bytes, size: int, name: str) -> None:
-    # zipfile allocates by the directory's size, from the 64-bit record if there is one and else
-    # from the plain one, whatever the count of members says.
-    record = end[-_END_RECORD.size :]
-    if len(record) != _END_RECORD.size or not record.startswith(b"PK\5\6"):
-        raise MalformedExport(f"{name} is a truncated zip, or has something after its end")
-    _, disk, first_disk, here, members, length, offset, comment = _END_RECORD.unpack(record)
-    plain = not (disk or first_disk or comment) and here == members
-    if not plain or offset + length + len(record) != size or end.startswith(b"PK\6\7"):
-        raise MalformedExport(f"{name} is not a plain zip as key files are")
+def _checked_end(file: BinaryIO, size: int, name: str) -> int:
+    """Return where the last record of a zip ends; a comment or stray bytes may follow.
+
+    zipfile allocates by the directory's size, from the 64-bit record if there is one and else from
+    the plain one, whatever the count of members says.
+    """
+    begin = max(0, size - _LONGEST_COMMENT - _END_RECORD.size - _TAIL_64)
+    file.seek(begin)
+    tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) - at < _END_RECORD.size:
+        raise MalformedExport(f"{name} is a truncated zip: download it again")
+    _, *record, _ = _END_RECORD.unpack_from(tail, at)
+    before = at
+    if at >= _TAIL_64 and tail[at - _LOCATOR_64.size :].startswith(b"PK\6\7"):
+        before -= _TAIL_64
+        magic, _, _, _, *record_64 = _END_RECORD_64.unpack_from(tail, before)
+        # Each number of the plain record is the same, or says that only the other record has it.
+        same = zip(record, record_64, _ONLY_IN_64, strict=True)
+        if magic != b"PK\6\6" or any(old not in (new, mark) for old, new, mark in same):
+            raise MalformedExport(f"{name} is not a plain zip as key files are: download it again")
+        record = record_64
+    disk, first_disk, here, members, length, offset = record
+    if disk or first_disk or here != members or offset + length != begin + before:
+        raise MalformedExport(f"{name} is not a plain zip as key files are: download it again")
     if members > _MAX_MEMBERS or length > _MAX_DIRECTORY_BYTES:
         raise MalformedExport(f"{name} has {members} members, where a key file has two")
+    return begin + at + _END_RECORD.size
+
+
+def _find(archive: zipfile.ZipFile, wanted: str, name: str) -> zipfile.ZipInfo | None:
+    """Return the member of a name, else one in any folder and case; None if there is none."""
+    members = archive.infolist()
+    found = [info for info in members if info.filename == wanted]
+    found = found or [info for info in members if _base_name(info.filename) == wanted]
+    if len(found) > 1:
+        raise MalformedExport(f"{name} holds {wanted} twice")
+    return found[0] if found else None
+
+
+def _base_name(member: str) -> str:
+    return member.replace("\\", "/").rpartition("/")[2].lower()
 
 
 def _check_packing(info: zipfile.ZipInfo, name: str) -> None:
@@ -121,11 +160,9 @@ def unpack(data: bytes, name: str) -> tuple[bytes, bytes | None]:
     found = {}
     with _open(io.BytesIO(data), name) as archive:
         for wanted, limit in _LIMITS.items():
-            infos = [info for info in archive.infolist() if info.filename == wanted]
-            if len(infos) > 1:
-                raise MalformedExport(f"{name} holds {wanted} twice")
-            if infos:
-                found[wanted] = _read_member(archive, infos[0], limit, data, name)
+            info = _find(archive, wanted, name)
+            if info is not None:
+                found[wanted] = _read_member(archive, info, limit, data, name)
     if EXPORT_BIN not in found:
         raise MalformedExport(f"{name} is a zip without {EXPORT_BIN}")
     return found[EXPORT_BIN], found.get(EXPORT_SIG)
@@ -142,8 +179,11 @@ def prefix(path: Path, size: int) -> bytes:
         When the file cannot be read.
     """
     with path.open("rb") as file, _open(file, str(path)) as archive:
-        _check_packing(archive.getinfo(EXPORT_BIN), str(path))
-        with archive.open(EXPORT_BIN) as member:
+        info = _find(archive, EXPORT_BIN, str(path))
+        if info is None:
+            raise MalformedExport(f"{path} is a zip without {EXPORT_BIN}")
+        _check_packing(info, str(path))
+        with archive.open(info) as member:
             return member.read(size)
 
 

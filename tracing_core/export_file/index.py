@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -14,16 +16,25 @@ from tracing_core.export_file.reader import read_file
 from tracing_core.export_file.wire import timestamps
 from tracing_core.paths import is_folder, is_there
 
-__all__ = ["MAX_INDEX_BYTES", "find_exports", "read_index", "write_index"]
+__all__ = [
+    "MAX_INDEX_BYTES",
+    "FoundExports",
+    "find_exports",
+    "read_index",
+    "search_exports",
+    "write_index",
+]
 
 MAX_INDEX_BYTES = 1 << 20
 """The largest index read."""
 
 _INDEX = "index.txt"
+_INDICES = (_INDEX, "index.jws")
 _SUFFIXES = (".zip", ".bin")
 # Relative, and no part of it begins with a dot, so no name leaves the server's folder.
 _NAME = re.compile(r"[A-Za-z0-9_~+=,@-][\w.~+=,@-]*(?:/[A-Za-z0-9_~+=,@-][\w.~+=,@-]*)*", re.ASCII)
 _LONGEST_NAME = 1024
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _PREFIX_BYTES = 4096
 
 
@@ -34,6 +45,9 @@ def _is_name(name: str) -> bool:
 def read_index(text: bytes | str) -> list[str]:
     """Read an index: one relative path per line, oldest first.
 
+    A byte order mark, line ends of any system, white space around a path and ``./`` before it are
+    taken, since editors and scripts write them.
+
     Raises
     ------
     MalformedExport
@@ -42,8 +56,11 @@ def read_index(text: bytes | str) -> list[str]:
     """
     if len(text) > MAX_INDEX_BYTES:
         raise MalformedExport(f"the index is larger than {MAX_INDEX_BYTES} bytes")
-    lines = (text.decode("ascii", "replace") if isinstance(text, bytes) else text).split("\n")
-    names = [line.removesuffix("\r") for line in lines]
+    if isinstance(text, bytes):
+        is_utf_16 = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = text.decode("utf-16" if is_utf_16 else "utf-8", "replace")
+    lines = _LINE_END.split(text.removeprefix("\ufeff"))
+    names = [line.strip(" \t").removeprefix("./") for line in lines]
     for number, name in enumerate(names, 1):
         if name and not _is_name(name):
             raise MalformedExport(f"line {number} of the index is not the path of a key file")
@@ -65,19 +82,31 @@ def write_index(names: Iterable[str]) -> str:
     return "\n".join(names)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundExports:
+    """The key files that were found, and what else is in the folders that were searched."""
+
+    files: list[Path] = field(default_factory=list)
+    """Files that an index lists, in its order; others by start and end timestamp. Those that no
+    timestamp can be read from are last, as given, or by name in a folder."""
+    passed_over: list[Path] = field(default_factory=list)
+    """Files and subfolders of a folder that are not used, by name."""
+
+
 def find_exports(paths: Iterable[Path]) -> list[Path]:
-    """Find key files.
+    """Return the key files that `search_exports` finds."""
+    return search_exports(paths).files
+
+
+def search_exports(paths: Iterable[Path]) -> FoundExports:
+    """Find key files, and what is passed over in the folders that they are in.
 
     Parameters
     ----------
     paths
-        Key files, index files (``*.txt``), and folders with or without an ``index.txt``.
-
-    Returns
-    -------
-    list of Path
-        Files that an index lists, in its order; others by start and end timestamp. Those that no
-        timestamp can be read from are last, as given, or by name in a folder.
+        Key files, index files (``*.txt``), and folders with or without an ``index.txt``. Without
+        one, files are used if they are called ``*.zip`` or ``*.bin``, or are key files by their
+        content.
 
     Raises
     ------
@@ -87,13 +116,19 @@ def find_exports(paths: Iterable[Path]) -> list[Path]:
         When an index cannot be read.
     """
     found: list[tuple[bool, Path]] = []
+    passed_over: list[Path] = []
     for path in paths:
         try:
             index = path / _INDEX if is_folder(path) else path
             if index.suffix == ".txt" and (index == path or is_there(index)):
-                found += [(True, file) for file in _listed(index)]
+                listed = _listed(index)
+                found += [(True, file) for file in listed]
+                if index != path:
+                    passed_over += _others(path, listed)
             elif is_folder(path):
-                found += [(False, file) for file in _in_folder(path)]
+                files = _in_folder(path)
+                found += [(False, file) for file in files]
+                passed_over += _others(path, files)
             elif is_there(path):
                 found.append((False, path))
             else:
@@ -101,10 +136,10 @@ def find_exports(paths: Iterable[Path]) -> list[Path]:
         except OSError as error:
             raise ExportFileError(f"{path} cannot be read: {error.strerror}") from error
     ordered: list[Path] = []
-    for listed, group in groupby(found, key=lambda item: item[0]):
+    for listed_ones, group in groupby(found, key=lambda item: item[0]):
         files = [file for _, file in group]
-        ordered += files if listed else sorted(files, key=_time)
-    return ordered
+        ordered += files if listed_ones else sorted(files, key=_time)
+    return FoundExports(ordered, passed_over)
 
 
 def _listed(index: Path) -> list[Path]:
@@ -117,7 +152,7 @@ def _listed(index: Path) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if _is_key_file(path))
     if not files:
         raise ExportFileError(
             f"{folder} holds no key files (*.zip, *.bin, index.txt): name the folder that does"
@@ -125,15 +160,35 @@ def _in_folder(folder: Path) -> list[Path]:
     return files
 
 
+def _is_key_file(path: Path) -> bool:
+    """Return whether a file in a folder is one, by its name or else by its content."""
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    try:
+        return path.is_file() and _beginning(path).startswith(HEADER)
+    except (ExportFileError, OSError):
+        return False
+
+
+def _others(folder: Path, used: Sequence[Path]) -> list[Path]:
+    """Return what is in a folder apart from its index, the files used and their signatures."""
+    known = {folder / name for name in _INDICES} | set(used)
+    known |= {file.with_suffix(".sig") for file in used if file.suffix.lower() != ".zip"}
+    return sorted(path for path in folder.iterdir() if path not in known)
+
+
+def _beginning(path: Path) -> bytes:
+    """Return the first bytes of an ``export.bin``, packed or not."""
+    with path.open("rb") as file:
+        beginning = file.read(_PREFIX_BYTES)
+    return prefix(path, _PREFIX_BYTES) if beginning.startswith(b"PK") else beginning
+
+
 def _time(path: Path) -> tuple[float, float]:
     """Return the timestamps by which files are sorted; an unreadable file is last."""
     last = (float("inf"), float("inf"))
     try:
-        if path.suffix == ".bin":
-            with path.open("rb") as file:
-                beginning = file.read(_PREFIX_BYTES)
-        else:
-            beginning = prefix(path, _PREFIX_BYTES)
+        beginning = _beginning(path)
     except (ExportFileError, OSError):
         # Reading the file will report what is wrong with it.
         return last

@@ -69,6 +69,7 @@ SCHEMA = {
     "version": int,
     "diagnosis_keys": int,
     "skipped_keys": int,
+    "passed_over": list,
     "matched_keys": int,
     "matched_identifiers": int,
     "matched_sightings": int,

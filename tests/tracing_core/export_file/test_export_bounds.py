@@ -15,6 +15,7 @@ from tests.tracing_core.exports import EXAMPLE, SIGNER
 from tests.tracing_core.refusals import check_one_line
 from tracing_core.errors import ExportFileError, MalformedExport, UnsupportedHeader
 from tracing_core.export_file import MAX_EXPORT_BYTES, read_export, read_export_bytes, write_export
+from tracing_core.export_file.archive import prefix
 from tracing_core.export_file.contents import HEADER
 from tracing_core.export_file.reader import read_file
 
@@ -125,14 +126,104 @@ def test_encrypted_members_are_refused():
     refused(data, "packed in a way key files are not")
 
 
-def test_zips_with_something_around_them():
+def test_zips_with_something_before_them():
     refused(b"PK" + PLAIN, "plain zip|damaged")
-    refused(PLAIN + b"\0", "something after its end")
+    refused(PLAIN + PLAIN, "plain zip|damaged")
     refused(PLAIN[:-1], "truncated zip")
     refused(b"PK\3\4", "truncated zip")
-    comment = bytearray(PLAIN) + b"hello"
-    struct.pack_into("<H", comment, end_record(PLAIN) + 20, 5)
-    refused(comment, "something after its end")
+
+
+@pytest.mark.parametrize("behind", [b"\0", b"\r\n", bytes(512), b"x" * 60_000])
+def test_what_follows_the_end_of_a_zip_does_not_matter(behind):
+    assert read_export_bytes(PLAIN + behind) == read_export_bytes(PLAIN)
+    refused(PLAIN + bytes(70_000), "truncated zip")
+
+
+@pytest.mark.parametrize("size", [1, 22, 0xFFFF])
+def test_a_comment_does_not_matter(size, tmp_path):
+    data = bytearray(PLAIN) + b"c" * size
+    struct.pack_into("<H", data, end_record(PLAIN) + 20, size)
+    assert read_export_bytes(bytes(data)) == read_export_bytes(PLAIN)
+    path = tmp_path / "comment.zip"
+    path.write_bytes(data)
+    assert read_export(path) == read_export_bytes(PLAIN)
+    assert prefix(path, 16) == HEADER
+
+
+def test_a_second_end_in_a_comment_is_refused():
+    crowd = zipped(*[(f"member{at}", b"") for at in range(20_000)])
+    hidden = crowd[end_record(crowd) :]
+    data = bytearray(PLAIN) + hidden
+    struct.pack_into("<H", data, end_record(PLAIN) + 20, len(hidden))
+    assert refused(data, "plain zip|members") < 1 << 20
+
+
+def sixty_four_bits(data, *, members=2):
+    """Return a zip with the records of 64 bits that streaming tools write."""
+    plain = struct.unpack_from("<4s4H2LH", data, end_record(data))
+    start, size = plain[6], plain[5]
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, members, members, size, start)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, start + size, 1)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    return data[: end_record(data)] + record + locator + end
+
+
+def test_records_of_64_bits():
+    assert read_export_bytes(sixty_four_bits(PLAIN)) == read_export_bytes(PLAIN)
+    refused(sixty_four_bits(PLAIN, members=17), "17 members")
+    crowd = zipped(*[(f"member{at}", b"") for at in range(20_000)])
+    assert refused(sixty_four_bits(bytes(crowd)), "2 members") < 1 << 20
+
+
+def streamed(*members):
+    """Return a zip as a pipe gets it: sizes follow the members."""
+
+    class Pipe(io.RawIOBase):
+        data = b""
+
+        def writable(self):
+            return True
+
+        def write(self, some):
+            self.data += bytes(some)
+            return len(some)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(data)
+    return pipe.data
+
+
+def test_sizes_that_follow_the_members():
+    with zipfile.ZipFile(io.BytesIO(PLAIN)) as archive:
+        data = streamed(*((name, archive.read(name)) for name in archive.namelist()))
+    assert data[6] & 8
+    public_keys = [SIGNER.private_key.public_key()]
+    assert read_export_bytes(data, public_keys=public_keys) == read_export_bytes(PLAIN)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["{}", "./{}", "keys/{}", "2021-08-25/keys/{}", "keys\\{}"],
+)
+@pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
+def test_members_in_a_folder_or_in_capitals(where, case):
+    with zipfile.ZipFile(io.BytesIO(PLAIN)) as archive:
+        members = [(where.format(case(name)), archive.read(name)) for name in archive.namelist()]
+    others = [("keys/", b""), ("__MACOSX/._export.bin", b"x"), (".DS_Store", b"x")]
+    data = bytes(zipped(*others, *members))
+    public_keys = [SIGNER.private_key.public_key()]
+    assert read_export_bytes(data, public_keys=public_keys) == read_export_bytes(PLAIN)
+
+
+def test_the_member_of_the_very_name_is_the_one():
+    with zipfile.ZipFile(io.BytesIO(PLAIN)) as archive:
+        members = [(name, archive.read(name)) for name in archive.namelist()]
+    data = bytes(zipped(*members, ("old/export.bin", b"x"), ("EXPORT.SIG", b"x")))
+    assert read_export_bytes(data) == read_export_bytes(PLAIN)
+    refused(zipped(("a/export.bin", HEADER), ("b/export.bin", HEADER)), "holds export.bin twice")
 
 
 def test_a_wrong_checksum_is_refused():
@@ -184,6 +275,7 @@ HOSTILE = """
 import resource, sys
 from tracing_core.errors import ExportFileError
 from tracing_core.export_file import MAX_EXPORT_BYTES, read_export_bytes
+from tracing_core.export_file.archive import prefix
 from tracing_core.export_file.contents import HEADER
 field = bytes.fromhex(sys.argv[1])
 data = HEADER + field * ((MAX_EXPORT_BYTES - 16) // len(field))

@@ -13,6 +13,7 @@ from tracing_core.export_file import (
     MAX_INDEX_BYTES,
     find_exports,
     read_index,
+    search_exports,
     write_export,
     write_index,
 )
@@ -36,6 +37,21 @@ def test_line_ends_of_other_servers():
     assert read_index(b"") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xef\xbb\xbfa.zip\nVN/b.zip\n",  # Notepad
+        b"\xef\xbb\xbfa.zip\r\nVN/b.zip\r\n\r\n",
+        "a.zip\r\nVN/b.zip\r\n".encode("utf-16"),  # PowerShell
+        b"./a.zip\n./VN/b.zip\n",  # find
+        b"a.zip \n\tVN/b.zip\n \n\n",
+        b"a.zip\rVN/b.zip\r",
+    ],
+)
+def test_what_editors_and_scripts_put_into_an_index(text):
+    assert read_index(text) == ["a.zip", "VN/b.zip"]
+
+
 def test_the_longest_name():
     assert read_index(write_index(["x" * 1024])) == ["x" * 1024]
 
@@ -47,6 +63,9 @@ def test_the_longest_name():
         "../other.zip",
         "VN/../../other.zip",
         "VN/./a.zip",
+        "./../a.zip",
+        ".//a.zip",
+        "././a.zip",
         "VN//a.zip",
         "VN/",
         ".hidden",
@@ -106,6 +125,44 @@ def test_a_zip_packed_in_another_way_comes_last(tmp_path):
     # Behind the headers of the member and of its packing.
     packed.write_bytes(data[:49] + b"\xff" * 9 + data[58:])
     assert find_exports([tmp_path]) == [whole, packed]
+
+
+def test_a_key_file_without_an_extension_is_used_by_its_content(tmp_path):
+    # cwa-documentation#466: days as the CDN names them, beside a zip.
+    older, day = write(tmp_path / "older.zip", 10), write(tmp_path / "2021-08-25", 20)
+    hour = tmp_path / "13"
+    with zipfile.ZipFile(day) as archive:
+        hour.write_bytes(archive.read("export.bin"))
+        hour.with_suffix(".sig").write_bytes(archive.read("export.sig"))
+    assert find_exports([tmp_path]) == [older, hour, day]
+    assert search_exports([tmp_path]).passed_over == []
+
+
+def test_what_is_not_used_in_a_folder_is_named(tmp_path):
+    used = write(tmp_path / "a.zip", 10)
+    write(tmp_path / "sub" / "b.zip", 10)
+    cut = tmp_path / "2021-08-25"
+    cut.write_bytes(used.read_bytes()[:-30])
+    office = tmp_path / "notes.docx"
+    with zipfile.ZipFile(office, "w") as archive:
+        archive.writestr("content.xml", "")
+    (tmp_path / "a.sig").write_bytes(b"")
+    (tmp_path / "readme.md").write_text("")
+    (tmp_path / "gone").symlink_to("nowhere")
+    found = search_exports([tmp_path])
+    assert found.files == [used]
+    names = ["2021-08-25", "a.sig", "gone", "notes.docx", "readme.md", "sub"]
+    assert [path.name for path in found.passed_over] == names
+    assert search_exports([used]).passed_over == []
+
+
+def test_what_an_index_does_not_list_is_named(tmp_path):
+    listed, other = write(tmp_path / "a.zip", 10), write(tmp_path / "b.zip", 10)
+    for name in ("index.txt", "index.jws"):
+        (tmp_path / name).write_text("a.zip")
+    assert search_exports([tmp_path]).files == [listed]
+    assert search_exports([tmp_path]).passed_over == [other]
+    assert search_exports([tmp_path / "index.txt"]).passed_over == []
 
 
 def test_names_no_disk_has(tmp_path):
