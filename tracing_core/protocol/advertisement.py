@@ -23,7 +23,8 @@ _AD_SERVICE_DATA16 = 0x16
 _UUID = SERVICE_UUID.to_bytes(2, "little")
 
 
-def _structures(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _structures(data: bytes) -> Iterator[tuple[int, bytes] | None]:
+    """Yield the structures as kind and value, and None for one that ends after the data."""
     at = 0
     while at < len(data):
         length = data[at]
@@ -31,7 +32,8 @@ def _structures(data: bytes) -> Iterator[tuple[int, bytes]]:
             # Core specification, part 11: a zero length ends the significant part early.
             return
         if at + 1 + length > len(data):
-            raise InvalidAdvertisement(AdvertisementFault.TRUNCATED)
+            yield None
+            return
         yield data[at + 1], data[at + 2 : at + 1 + length]
         at += 1 + length
 
@@ -77,22 +79,31 @@ class Advertisement:
     def decode(cls, data: bytes) -> Advertisement:
         """Read received advertising data: structures in any order, with any Flags or none.
 
+        A complete identifier counts, whatever stands before or after it: some controllers add
+        stray bytes. Two different ones in one packet count as neither.
+
         Raises
         ------
         InvalidAdvertisement
             When the data carries no identifier; `reason` says why. What comes off the air is
             untrusted input, so this is not a fault: radios catch it and count it.
         """
+        structures = list(_structures(data))
         bodies = [
-            value[2:]
-            for kind, value in _structures(data)
-            if kind == _AD_SERVICE_DATA16 and value[:2] == _UUID
+            each[1][2:]
+            for each in structures
+            if each is not None and each[0] == _AD_SERVICE_DATA16 and each[1][:2] == _UUID
         ]
-        if not bodies:
-            raise InvalidAdvertisement(AdvertisementFault.NO_SERVICE_DATA)
-        if len(bodies) > 1:
+        complete = {body for body in bodies if len(body) == RPI_LENGTH + AEM_LENGTH}
+        if len(complete) > 1:
             raise InvalidAdvertisement(AdvertisementFault.REPEATED)
-        return cls.from_service_data(bodies[0])
+        if complete:
+            return cls.from_service_data(complete.pop())
+        if None in structures:
+            raise InvalidAdvertisement(AdvertisementFault.TRUNCATED)
+        if bodies:
+            raise InvalidAdvertisement(AdvertisementFault.WRONG_LENGTH)
+        raise InvalidAdvertisement(AdvertisementFault.NO_SERVICE_DATA)
 
     @classmethod
     def from_service_data(cls, body: bytes) -> Advertisement:

@@ -95,15 +95,52 @@ def test_damaged_advertisements_are_read_or_refused(advertisement, flags, data):
         (structure(0x16, b"\x6f"), AdvertisementFault.NO_SERVICE_DATA),
         (structure(0x20, b"\x6f\xfd" + RPI + AEM), AdvertisementFault.NO_SERVICE_DATA),
         (SERVICE_DATA[:-1], AdvertisementFault.TRUNCATED),
-        (SERVICE_DATA + b"\x05", AdvertisementFault.TRUNCATED),
+        (b"\x05" + SERVICE_DATA[:3], AdvertisementFault.TRUNCATED),
+        (structure(0x16, b"\x6f\xfd") + b"\x05", AdvertisementFault.TRUNCATED),
         (structure(0x16, b"\x6f\xfd" + RPI), AdvertisementFault.WRONG_LENGTH),
         (structure(0x16, b"\x6f\xfd" + RPI + AEM + b"!"), AdvertisementFault.WRONG_LENGTH),
         (structure(0x16, b"\x6f\xfd"), AdvertisementFault.WRONG_LENGTH),
-        (SERVICE_DATA * 2, AdvertisementFault.REPEATED),
+        (SERVICE_DATA + structure(0x16, b"\x6f\xfd" + bytes(20)), AdvertisementFault.REPEATED),
     ],
 )
 def test_each_fault_is_named(data, fault):
     assert reason(data) is fault
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        b"\x05",
+        b"\xff",
+        b"\x01",
+        b"\0",
+        b"\0\0\0\x17\x16\x6f",
+        b"\x17\x16\x6f\xfd",
+        SERVICE_DATA[:-1],
+        SERVICE_DATA,
+        structure(0x16, b"\x6f\xfd"),
+        structure(0x16, b"\x6f\xfd" + bytes(21)),
+        structure(0x09, b"name") + b"\x1f\x16\x6f\xfd",
+    ],
+)
+def test_a_complete_identifier_is_heard_whatever_follows(ending):
+    # Issue 9, F14: a stray byte behind the structures hid the identifier.
+    assert Advertisement.decode(SERVICE_DATA + ending) == SENT
+    assert Advertisement.decode(SENT.encode() + ending) == SENT
+
+
+@pytest.mark.parametrize("before", [structure(0x16, b"\x6f\xfd"), b"\x01\x16", UUIDS * 3])
+def test_a_complete_identifier_is_heard_behind_one_that_is_cut(before):
+    assert Advertisement.decode(before + SERVICE_DATA) == SENT
+
+
+@given(advertisements, st.lists(other_structures()), st.binary(max_size=40))
+def test_any_bytes_may_follow_a_complete_identifier(advertisement, others, ending):
+    data = advertisement.encode() + b"".join(others) + ending
+    try:
+        assert Advertisement.decode(data) == advertisement
+    except InvalidAdvertisement as error:
+        assert error.reason is AdvertisementFault.REPEATED  # noqa: PT017
 
 
 def test_wrong_lengths_are_not_sent():

@@ -268,7 +268,7 @@ async def test_any_bytes_are_survived_and_counted() -> None:
         b"": AdvertisementFault.NO_SERVICE_DATA,
         bytes(31): AdvertisementFault.NO_SERVICE_DATA,
         b"\x16\x16\x6f\xfd" + bytes(19): AdvertisementFault.WRONG_LENGTH,
-        b"\x03\x16\x6f\xfd\x03\x16\x6f\xfd": AdvertisementFault.REPEATED,
+        b"\x03\x16\x6f\xfd\x03\x16\x6f\xfd": AdvertisementFault.WRONG_LENGTH,
         b"\xff" * 31: AdvertisementFault.TRUNCATED,
     }
     async with (
