@@ -101,7 +101,7 @@ class AdvertisementFault(enum.Enum):
     TRUNCATED = "a structure ends after the data"
     NO_SERVICE_DATA = "no Service Data for 0xFD6F"
     WRONG_LENGTH = "Service Data for 0xFD6F is not 20 bytes"
-    REPEATED = "more than one Service Data for 0xFD6F"
+    REPEATED = "two different identifiers in the Service Data for 0xFD6F"
 
 
 class InvalidAdvertisement(InvalidValue):
@@ -246,6 +246,7 @@ class RadioFault(enum.Enum):
     CONNECTION_LOST = "the adapter went away"
     REFUSED = "the adapter refused a command"
     UNREADABLE_CAPTURE = "the capture file cannot be read"
+    CUT_CAPTURE = "the capture file ends inside a record"
     UNKNOWN_RADIO = "no such kind of radio"
 
 

@@ -44,6 +44,10 @@ TEXTS: Mapping[str, Text] = {
         "the Bluetooth adapter refused a command: restart it, or use another",
         "bộ điều hợp Bluetooth từ chối lệnh: hãy khởi động lại hoặc dùng bộ khác",
     ),
+    "error_cut_capture": Text(
+        "the recording ends inside a record: everything before it was read",
+        "bản ghi bị cụt giữa chừng: đã đọc mọi thứ trước đó",
+    ),
     "error_unreadable_capture": Text(
         "the capture file cannot be read: check its path and format",
         "không đọc được tệp ghi tín hiệu: hãy kiểm tra đường dẫn và định dạng",
@@ -324,8 +328,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "{path} bị cụt ngay trong phần đầu: hãy ghi lại",
     ),
     "capture_record": Text(
-        "{path} ends inside a record: record it again",
-        "{path} bị cụt giữa một bản ghi: hãy ghi lại",
+        "{path} ends inside a record: everything before it was read",
+        "{path} bị cụt giữa một bản ghi: đã đọc mọi thứ trước đó",
     ),
     "capture_version": Text(
         "{path} is btsnoop version {version}, datalink {datalink}, which is not supported: record"

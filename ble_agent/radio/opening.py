@@ -49,7 +49,7 @@ def open_radio(spec: str, clock: Clock, *, language: str = "en") -> Radio:
     if kind == "replay" and rest:
         from ble_agent.radio.replay.radio import ReplayRadio
 
-        return ReplayRadio(Path(rest), clock)
+        return ReplayRadio(Path(rest), clock, language=language)
     if kind in ("auto", "android") and not rest:
         return _auto(clock, language) if kind == "auto" else _android(clock, language)
     if kind in ("bluez", "mgmt") and re.fullmatch(r"|hci\d{1,4}", rest):

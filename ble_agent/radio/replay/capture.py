@@ -53,8 +53,9 @@ def read_capture(path: Path) -> Generator[CapturedPacket]:
     Raises
     ------
     RadioError
-        With `RadioFault.UNREADABLE_CAPTURE`, when the file cannot be opened, has another format, is
-        damaged, or ends inside a record. Every packet before that has been yielded.
+        With `RadioFault.UNREADABLE_CAPTURE`, when the file cannot be opened, has another format or
+        is damaged. With `RadioFault.CUT_CAPTURE`, when it ends inside a record, as it does when its
+        recorder was killed. Every packet before that has been yielded.
     """
     try:
         with path.open("rb") as stream:
@@ -76,6 +77,15 @@ def _refuse(path: Path, name: str, /, **values: object) -> NoReturn:
     raise radio_error(RadioFault.UNREADABLE_CAPTURE, name, path=path, **values)
 
 
+def _cut(path: Path) -> NoReturn:
+    raise radio_error(RadioFault.CUT_CAPTURE, "capture_record", path=path)
+
+
+def _only_zeros(stream: BinaryIO) -> bool:
+    """Return whether the rest of a recording is zeros, as after a power cut."""
+    return all(not any(part) for part in iter(lambda: stream.read(_LONGEST_RECORD), b""))
+
+
 def _read_btsnoop(path: Path, stream: BinaryIO) -> Generator[CapturedPacket]:
     header = stream.read(_BTSNOOP_HEADER.size)
     if len(header) < _BTSNOOP_HEADER.size:
@@ -85,13 +95,15 @@ def _read_btsnoop(path: Path, stream: BinaryIO) -> Generator[CapturedPacket]:
         _refuse(path, "capture_version", version=version, datalink=datalink)
     while record := stream.read(_BTSNOOP_RECORD.size):
         if len(record) < _BTSNOOP_RECORD.size:
-            _refuse(path, "capture_record")
+            _cut(path)
+        if not any(record) and _only_zeros(stream):
+            _cut(path)
         _, length, flags, _, microseconds = _BTSNOOP_RECORD.unpack(record)
         if length > _LONGEST_RECORD:
             _refuse(path, "capture_length", length=length)
         data = stream.read(length)
         if len(data) < length:
-            _refuse(path, "capture_record")
+            _cut(path)
         kind = _btsnoop_kind(datalink, flags, data)
         if kind is not None:
             body = data[1:] if datalink == 1002 else data
@@ -132,13 +144,15 @@ def _read_packet_logger(path: Path, stream: BinaryIO, head: bytes) -> Generator[
             _refuse(path, "capture_format")
     while head:
         if len(head) < record.size:
-            _refuse(path, "capture_record")
+            _cut(path)
+        if not any(head) and _only_zeros(stream):
+            _cut(path)
         length, seconds, microseconds, kind = record.unpack(head)
         if not _plausible(length, seconds, microseconds, kind):
             _refuse(path, "capture_damaged")
         data = stream.read(length - 9)
         if len(data) < length - 9:
-            _refuse(path, "capture_record")
+            _cut(path)
         if kind in _PACKET_LOGGER_KINDS:
             moment = _time(path, seconds * 1_000_000 + microseconds)
             yield CapturedPacket(moment, _PACKET_LOGGER_KINDS[kind], data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import TracebackType
@@ -12,12 +13,14 @@ from typing import Self
 from ble_agent.messages.radio import radio_error, radio_text
 from ble_agent.radio.protocol import Capabilities, Finding, Heard
 from ble_agent.radio.reception import Reception
-from ble_agent.radio.replay.capture import PacketKind, read_capture
+from ble_agent.radio.replay.capture import CapturedPacket, PacketKind, read_capture
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import RadioError, RadioFault
 from tracing_core.protocol.advertisement import Advertisement
 
 __all__ = ["ReplayRadio"]
+
+_logger = logging.getLogger(__name__)
 
 _QUIET_SECONDS = 10.0
 _LONGEST_BURST_SECONDS = 25.0
@@ -36,12 +39,15 @@ class ReplayRadio:
         A btsnoop or Apple PacketLogger file.
     clock
         Used only if the file holds no packet at all.
+    language
+        Language of the log's lines.
 
     Raises
     ------
     RadioError
         When the file is not a recording. `scan` raises it where the file is damaged, once
-        everything before that was delivered.
+        everything before that was delivered. A recording that ends inside a record only ends there,
+        and the log says so.
     """
 
     capabilities = Capabilities(
@@ -52,10 +58,12 @@ class ReplayRadio:
         note="plays a recording back; nothing is sent",
     )
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, language: str = "en") -> None:
         self.name = f"replay:{path}"
         self._path = path
+        self._language = language
         with contextlib.closing(read_capture(path)) as packets:
+            # A file without one whole record may be anything, so nothing was read of a recording.
             first = next(packets, None)
         self.clock = ManualClock(clock.now() if first is None else first.time)
         self._last_time = self.clock.now()
@@ -127,7 +135,7 @@ class ReplayRadio:
         """Return how much the recording holds; it is read from the start, apart from `scan`."""
         reception = Reception()
         count = 0
-        for packet in read_capture(self._path):
+        for packet in _packets_before_cut(self._path):
             if packet.kind is PacketKind.EVENT:
                 count += sum(1 for _ in reception.read_event(packet.data, packet.time))
         return [Finding(count > 0, radio_text("test_recording", count=count))]
@@ -145,7 +153,12 @@ class ReplayRadio:
             self._ended = self._next is None
         except RadioError as error:
             self._next = None
-            self._failure = error
+            if error.reason is RadioFault.CUT_CAPTURE:
+                self._ended = True
+                text = radio_text("capture_record", path=self._path)
+                _logger.warning("%s", text.in_(self._language))
+            else:
+                self._failure = error
 
     def _move_clock(self, to: float) -> None:
         """Follow the recording's clock; ignore small steps back, which the recorder causes."""
@@ -154,3 +167,11 @@ class ReplayRadio:
             self.clock.advance(to - now)
         elif to < now - _CLOCK_WAS_SET_BACK_SECONDS:
             self.clock.jump(to)
+
+
+def _packets_before_cut(path: Path) -> Generator[CapturedPacket]:
+    try:
+        yield from read_capture(path)
+    except RadioError as error:
+        if error.reason is not RadioFault.CUT_CAPTURE:
+            raise

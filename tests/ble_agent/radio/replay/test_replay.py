@@ -204,20 +204,66 @@ def test_what_comes_before_the_end_of_a_truncated_recording_is_read(
         assert error is None or "inside a record" in str(error)
 
 
+def _with_ending(form: str, path: Path, packets: list[Packet], ending: str) -> Path:
+    """Write a recording and what is left of one more record."""
+    FORMATS[form](path, [(START + 250, 4, bytes(range(1, 61)))])
+    record = path.read_bytes()[16 if form.startswith("btsnoop") else 0 :]
+    left = {
+        "in the packet": record[:40],
+        "in the header": record[:4],
+        "zeros": bytes(8192),
+        "garbage": b"\xff" * 100,
+    }
+    FORMATS[form](path, packets)
+    path.write_bytes(path.read_bytes() + left[ending])
+    return path
+
+
 @ALL_FORMATS
-async def test_a_truncated_recording_is_replayed_then_refused(form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["in the packet", "in the header", "zeros"])
+async def test_a_recording_that_was_cut_ends_there(
+    form: str, ending: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Issue 9, F13: a recorder that is killed leaves half a record (bluez pull request 2243).
     packets, expected = _recording()
-    path: Path = FORMATS[form](tmp_path / "capture", packets)
-    os.truncate(path, os.path.getsize(path) * 3 // 4)  # noqa: ASYNC240 (nobody waits)
+    radio, scans = await _replay(_with_ending(form, tmp_path / "capture", packets[:5], ending))
+    assert [what.advertisement for scan in scans for what in scan] == expected
+    assert radio.exhausted
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "ends inside a record: everything before it was read" in line
+    (finding,) = await radio.self_test()
+    assert finding.ok
+
+
+@ALL_FORMATS
+async def test_a_damaged_recording_is_replayed_then_refused(form: str, tmp_path: Path) -> None:
+    packets, expected = _recording()
+    path = _with_ending(form, tmp_path / "capture", packets[:5], "garbage")
     heard: list[Heard] = []
     async with open_radio(f"replay:{path}", Clock()) as radio:
         await radio.scan(4.0, heard.append)
         assert [what.advertisement for what in heard] == expected
-        await radio.scan(4.0, heard.append)
         for _ in range(2):
             assert not radio.exhausted
-            with pytest.raises(RadioError, match="inside a record"):
+            with pytest.raises(RadioError) as caught:
                 await radio.scan(4.0, heard.append)
+            assert caught.value.reason is RadioFault.UNREADABLE_CAPTURE
+
+
+@ALL_FORMATS
+def test_a_file_without_one_whole_record_is_refused(form: str, tmp_path: Path) -> None:
+    path = _with_ending(form, tmp_path / "capture", [], "in the packet")
+    if form.startswith("packetlogger"):
+        path.write_bytes(path.read_bytes()[17:])
+    with pytest.raises(RadioError, match="ends inside"):
+        open_radio(f"replay:{path}", Clock())
+
+
+async def test_a_record_of_no_bytes_is_passed_over(tmp_path: Path) -> None:
+    packets, expected = _recording()
+    path = write_btsnoop(tmp_path / "capture", [(START - 1, 4, b""), *packets[:5]], datalink=1001)
+    _, scans = await _replay(path)
+    assert [what.advertisement for scan in scans for what in scan] == expected
 
 
 def test_a_record_cannot_ask_for_much(tmp_path: Path) -> None:
@@ -259,7 +305,10 @@ def test_no_bytes_harm_the_readers(
 
 def _survive(path: Path) -> None:
     packets, error = _read_until_damage(path)
-    assert error is None or error.reason is RadioFault.UNREADABLE_CAPTURE
+    assert error is None or error.reason in (
+        RadioFault.UNREADABLE_CAPTURE,
+        RadioFault.CUT_CAPTURE,
+    )
     reception = Reception()
     for packet in packets:
         for heard in reception.read_event(packet.data, packet.time):
