@@ -14,6 +14,7 @@
     │  ├─ MalformedExport             truncated, lying about its sizes, or not protobuf
     │  └─ InvalidSignature            raised by verification, which never returns False
     ├─ TrustError                     a document of the server that no pinned key signed
+    │  ├─ InvalidJoinFile             a wrong field of a join file; .place says which
     │  └─ InvalidJoinLine             an address or join line that a device may not use
     ├─ StoreError                     a database or folder; .path says which
     │  ├─ StoreBusy
@@ -46,6 +47,7 @@ __all__ = [
     "ExportFileError",
     "InvalidAdvertisement",
     "InvalidInterval",
+    "InvalidJoinFile",
     "InvalidJoinLine",
     "InvalidKey",
     "InvalidLog",
@@ -188,6 +190,22 @@ class InvalidSignature(ExportFileError):
 
 class TrustError(TracingError):
     """A document of the server is not signed by a key this device has pinned."""
+
+
+class InvalidJoinFile(TrustError):
+    """A join file has a wrong field, or is not one.
+
+    Parameters
+    ----------
+    place
+        The file, and the name of the field if one is at fault.
+    what
+        What is wrong and what to do.
+    """
+
+    def __init__(self, place: str, what: str) -> None:
+        super().__init__(f"{place}: {what}")
+        self.place = place
 
 
 class InvalidJoinLine(TrustError):

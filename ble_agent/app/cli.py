@@ -138,10 +138,10 @@ def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
     from ble_agent.app import commands
 
     config = _config(ctx)
-    parsed = commands.join_line(line)
+    origin = commands.join_origin(line)
     if not yes:
-        _confirm(config.lang, commands.join_question(config, parsed))
-    _print(commands.join(config, _clock(), parsed), as_json=as_json)
+        _confirm(config.lang, commands.join_question(config, origin))
+    _print(commands.join(config, _clock(), origin), as_json=as_json)
 
 
 @agent.command("run", help=TEXTS["help_run"])

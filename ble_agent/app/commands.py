@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.running import chosen_radio
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.cover import send_cover_report
+from ble_agent.authority.join_file import JoinFile, join_file_fault
 from ble_agent.authority.link import ServerLink
-from ble_agent.authority.membership import find_membership, load_membership
+from ble_agent.authority.membership import find_membership, join_by_file, load_membership
 from ble_agent.authority.membership import join as join_server
 from ble_agent.authority.report import report as report_keys
 from ble_agent.authority.report import reportable_keys
@@ -32,6 +35,7 @@ from tracing_core.clock import Clock
 from tracing_core.errors import (
     InvalidValue,
     RadioError,
+    ServerError,
     ServerUnreachable,
     TrustError,
 )
@@ -46,14 +50,15 @@ __all__ = [
     "export_log",
     "import_log",
     "join",
-    "join_line",
+    "join_origin",
     "join_question",
     "report",
     "report_question",
     "self_test",
 ]
 
-_LONGEST_JOIN_FILE = 4096
+_LONGEST_JOIN_LINE_FILE = 4096
+_JOIN_LINE = re.compile(r"https?://\S*#\S*")
 
 
 @contextmanager
@@ -64,37 +69,67 @@ def _store(config: AgentConfig) -> Iterator[Database]:
         yield db
 
 
-def join_line(text: str) -> JoinLine:
-    """Read a join line, or the file that holds it."""
+def join_origin(text: str) -> JoinLine | JoinFile:
+    """Read a join line, the file that holds one, or a join file."""
     path = Path(text)
     # If it cannot be opened as a path, it is read as the line itself.
     with suppress(OSError):
         if "#" not in text and path.is_file():
             with file_errors(path), path.open(encoding="utf-8", errors="replace") as file:
-                text = file.read(_LONGEST_JOIN_FILE)
+                text = file.read(_LONGEST_JOIN_LINE_FILE)
+            if not _JOIN_LINE.fullmatch(text.strip()):
+                return JoinFile.read(path)
+    if "#" not in text and "://" not in text:
+        raise join_file_fault(path, "", "join_file_absent")
     return JoinLine.parse(text)
 
 
-def join_question(config: AgentConfig, line: JoinLine) -> str:
-    """Return what the owner must know before joining another authority; "" if nothing is lost."""
+def join_question(config: AgentConfig, origin: JoinLine | JoinFile) -> str:
+    """Return what the owner must know before joining; "" if nothing changes or is lost."""
     if not has_database(config.home):
         return ""
     before = None
     with open_store(config.home) as db, suppress(TrustError, InvalidValue):
         before = find_membership(db)
-    if before is None or before.line.fingerprint == line.fingerprint:
+    if before is None:
         return ""
-    return say("join_question", config.lang, region=before.region, url=before.url, new=line.url)
+    if not before.is_of(origin):
+        new = origin.url if isinstance(origin, JoinLine) else origin.key_server_url
+        return say("join_question", config.lang, region=before.region, url=before.url, new=new)
+    if before.join_file is None or not isinstance(origin, JoinFile):
+        return ""
+    changes = "; ".join(before.join_file.changes(origin))
+    if not changes:
+        return ""
+    return say("join_changes_question", config.lang, region=before.region, changes=changes)
 
 
-def join(config: AgentConfig, clock: Clock, line: JoinLine) -> Outcome:
+def join(config: AgentConfig, clock: Clock, origin: JoinLine | JoinFile) -> Outcome:
     """Join a health authority."""
-    with ServerClient(line.url, clock) as client:
+    if isinstance(origin, JoinFile):
+        return _join_by_file(config, clock, origin)
+    with ServerClient(origin.url, clock) as client:
         make_home(config.home)
         with open_store(config.home) as db:
-            membership = join_server(db, client, line, clock.now())
-    facts = {"region": membership.region, "url": line.url}
+            membership = join_server(db, client, origin, clock.now())
+    facts = {"region": membership.region, "url": origin.url}
     return Outcome(facts, say("joined", config.lang, **facts))
+
+
+def _join_by_file(config: AgentConfig, clock: Clock, file: JoinFile) -> Outcome:
+    with ServerClient(file.addresses, clock) as client:
+        make_home(config.home)
+        with open_store(config.home) as db:
+            membership = join_by_file(db, client, file)
+    facts = {"region": file.region, "url": membership.url}
+    lines = [say("joined_by_file", config.lang, region=file.region)]
+    try:
+        with ServerClient(file.addresses, clock, is_cover=True) as client:
+            send_cover_report(client, clock, file.health_authority_id)
+    except ServerError as error:
+        # A device that cannot report can still warn its owner.
+        lines.append(say("joined_no_reports", config.lang, fault=explain(error, config.lang)))
+    return Outcome(facts, "\n".join(lines))
 
 
 def check(config: AgentConfig, clock: Clock) -> Outcome:

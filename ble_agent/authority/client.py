@@ -222,6 +222,8 @@ class ServerClient:
             When the server does not answer, or refuses the step.
         """
         headers = {"Content-Type": "application/json", self._kind: "1"}
+        if self._server.device_api_key and step.path.startswith("/api/"):
+            headers["X-API-Key"] = self._server.device_api_key
         url, body = self._server.upload_url(step.path), padded_body(request, step.request_bytes)
         self._pace()
         with self._transport.exchange("POST", url, headers=headers, content=body) as response:
@@ -229,6 +231,9 @@ class ServerClient:
                 raise refused("redirected")
             self._check_clock(response)
             data = self._read(response, _MAX_ANSWER_BYTES)
+        if self._kind == _COVER:
+            # Whatever a server answers to cover, the next request follows as in a real report.
+            return step.answer()
         try:
             return step.answer.from_bytes(data)
         except InvalidValue as error:
@@ -355,7 +360,7 @@ class ServerClient:
         deadline = _real_time.monotonic() + self._timeouts.answer_seconds
         data = b"".join(self._parts(response, _MAX_ANSWER_BYTES if failed else limit, deadline))
         if failed:
-            raise refusal(response.status_code, data)
+            raise refusal(response.status_code, data, is_own_kind=self._server.is_own_kind)
         return data
 
     def _parts(self, response: httpx2.Response, limit: int, deadline: float) -> Iterator[bytes]:

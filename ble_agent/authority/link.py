@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ble_agent.authority.addresses import ServerAddresses
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.download import KnownAnswers, PartialFile
 from ble_agent.authority.membership import Membership
+from ble_agent.messages.refusals import not_possible
 from ble_agent.store.home import PART_NAME
 from tracing_core.clock import Clock
 from tracing_core.store.database import Database
@@ -32,8 +34,23 @@ class ServerLink:
     """Where the server is now; "" if it is still where this device joined it."""
 
     def url(self, membership: Membership) -> str:
-        """Return the server's present address."""
+        """Return the server's present address, as the owner knows it."""
         return self.server or membership.url
+
+    def addresses(self, membership: Membership) -> ServerAddresses:
+        """Return the present addresses of all services.
+
+        Raises
+        ------
+        NotPossible
+            When another address is set though the device joined by a file (``server_by_file``).
+        """
+        file = membership.join_file
+        if file is None:
+            return ServerAddresses.of(self.url(membership))
+        if self.server:
+            raise not_possible("server_by_file")
+        return file.addresses
 
     def download_client(
         self,
@@ -44,7 +61,7 @@ class ServerLink:
     ) -> ServerClient:
         """Return a client that does not fetch documents, or the beginning of a file, twice."""
         return ServerClient(
-            self.url(membership),
+            self.addresses(membership),
             self.clock,
             cancelled=cancelled,
             known=KnownAnswers(db),
@@ -60,5 +77,5 @@ class ServerLink:
     ) -> ServerClient:
         """Return a client for a report, or for a cover report."""
         return ServerClient(
-            self.url(membership), self.clock, cancelled=cancelled, is_cover=is_cover
+            self.addresses(membership), self.clock, cancelled=cancelled, is_cover=is_cover
         )

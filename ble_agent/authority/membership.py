@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.join_file import JoinFile
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import forget_key_files
 from ble_agent.store.state import KEY_FILES, LAST_CHECK, MEMBERSHIP, NOTIFIED, REPORT
 from tracing_core.errors import TracingError, TrustError
+from tracing_core.export_file import read_export_bytes
 from tracing_core.store.database import Database
-from tracing_core.store.sqlite import transaction
+from tracing_core.store.sqlite import path_of, transaction
 from tracing_core.trust.join_line import JoinLine
 from tracing_core.trust.signed_config import SignedConfig
 from tracing_core.trust.trust_chain import (
@@ -19,22 +22,29 @@ from tracing_core.trust.trust_chain import (
     verify_trust_chain,
 )
 
-__all__ = ["Membership", "find_membership", "join", "load_membership", "refresh"]
+__all__ = [
+    "Membership",
+    "find_membership",
+    "join",
+    "join_by_file",
+    "load_membership",
+    "refresh",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A server, and its documents that have been verified so far."""
+    """An authority that this device joined, by a line or by a file."""
 
-    line: JoinLine
-    """Where the server is, and the pinned fingerprint."""
-    documents: tuple[str, ...]
-    """The accepted trust documents, starting with the first."""
-    trust: TrustDocument
-    """The newest of `documents`."""
+    origin: JoinLine | JoinFile
+    """What the owner joined with."""
     config: SignedConfig
-    """The newest accepted configuration."""
-    config_document: str
+    """The newest accepted configuration; a file's own if the device joined by a file."""
+    documents: tuple[str, ...] = ()
+    """The accepted trust documents, starting with the first; none if joined by a file."""
+    trust: TrustDocument | None = None
+    """The newest of `documents`."""
+    config_document: str = ""
     """The signed form of `config`."""
 
     @property
@@ -45,12 +55,27 @@ class Membership:
     @property
     def url(self) -> str:
         """The address that the owner knows the server by."""
-        return self.line.url
+        origin = self.origin
+        return origin.url if isinstance(origin, JoinLine) else origin.key_server_url
+
+    @property
+    def join_file(self) -> JoinFile | None:
+        """The file that the owner joined with; None if it was a line."""
+        return self.origin if isinstance(self.origin, JoinFile) else None
+
+    def is_of(self, origin: JoinLine | JoinFile) -> bool:
+        """Check whether a line or file belongs to the same authority."""
+        own = self.origin
+        if isinstance(own, JoinLine):
+            return isinstance(origin, JoinLine) and own.fingerprint == origin.fingerprint
+        return isinstance(origin, JoinFile) and own.is_same_authority(origin)
 
     @property
     def export_keys(self) -> tuple[ExportVerificationKey, ...]:
         """The keys that sign key files."""
-        return self.trust.export_keys
+        if isinstance(self.origin, JoinFile):
+            return self.origin.export_keys
+        return self.trust.export_keys if self.trust is not None else ()
 
     @property
     def mirrors(self) -> tuple[str, ...]:
@@ -58,7 +83,9 @@ class Membership:
 
         A plain http address is a port of this device, so it counts only if the server is here too.
         """
-        is_here = self.url.startswith("http:")
+        origin = self.origin
+        own = origin.url if isinstance(origin, JoinLine) else origin.index_url
+        is_here = own.startswith("http:")
         return tuple(url for url in self.config.mirrors if is_here or url.startswith("https:"))
 
 
@@ -73,10 +100,12 @@ def find_membership(db: Database) -> Membership | None:
     state = MEMBERSHIP.get(db)
     if state is None:
         return None
+    if "file" in state:
+        return _by_file(JoinFile.from_fields(state["file"], Path(path_of(db))))
     line = JoinLine.parse(state["line"])
     trust = verify_trust_chain(state["documents"], fingerprint=line.fingerprint, last=None)
     config = SignedConfig.verify(state["config"], trust.config_key)
-    return Membership(line, tuple(state["documents"]), trust, config, state["config"])
+    return Membership(line, config, tuple(state["documents"]), trust, state["config"])
 
 
 def load_membership(db: Database) -> Membership:
@@ -108,15 +137,53 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
     TrustError
         When the server is not the one that the line names.
     """
-    try:
-        before = find_membership(db)
-    except TracingError:
-        # Only joining again can repair the stored membership.
-        before = None
-    same = before is not None and before.line.fingerprint == line.fingerprint
     # With the same server the chain continues from the accepted documents, so that it cannot go
     # back to an older key.
-    membership = _fetched(client, line, before if same else None, now)
+    before = _found(db)
+    same = before if before is not None and before.is_of(line) else None
+    membership = _fetched(client, line, same, now)
+    _replace(db, membership, same=same is not None)
+    return membership
+
+
+def join_by_file(db: Database, client: ServerClient, file: JoinFile) -> Membership:
+    """Trust what a join file names, once its index and the newest key file prove to fit it.
+
+    Joining with a newer file of the same authority keeps what was found, and its keys replace the
+    ones trusted so far.
+
+    Raises
+    ------
+    ServerError
+        When the index or its newest key file cannot be fetched.
+    ExportFileError
+        When none of the file's keys signed the newest key file, or it cannot be used.
+    """
+    before = _found(db)
+    membership = _by_file(file)
+    names = client.index(file.region, membership.mirrors)
+    if names:
+        data = client.key_file(file.region, names[-1], membership.mirrors)
+        read_export_bytes(
+            data, public_keys=[key.public_key for key in file.export_keys], name=names[-1]
+        )
+    _replace(db, membership, same=before is not None and before.is_of(file))
+    return membership
+
+
+def _by_file(file: JoinFile) -> Membership:
+    return Membership(file, file.config)
+
+
+def _found(db: Database) -> Membership | None:
+    try:
+        return find_membership(db)
+    except TracingError:
+        # Only joining again can repair the stored membership.
+        return None
+
+
+def _replace(db: Database, membership: Membership, *, same: bool) -> None:
     with transaction(db):
         if not same:
             forget_key_files(db)
@@ -124,11 +191,12 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
             for value in (REPORT, KEY_FILES, LAST_CHECK, NOTIFIED):
                 value.clear(db)
         _remember(db, membership)
-    return membership
 
 
 def refresh(db: Database, client: ServerClient, membership: Membership, now: float) -> Membership:
     """Fetch newer trust documents and configuration, and store those that verify.
+
+    A membership by file has none, so it is returned as it is.
 
     Raises
     ------
@@ -137,11 +205,14 @@ def refresh(db: Database, client: ServerClient, membership: Membership, now: flo
     TrustError
         When no trusted key signed them, or when they are older than those already accepted.
     """
-    newer = _fetched(client, membership.line, membership, now)
+    line = membership.origin
+    if isinstance(line, JoinFile):
+        return membership
+    newer = _fetched(client, line, membership, now)
     if newer != membership:
         with transaction(db):
             known = MEMBERSHIP.get(db)
-            if known is None or known["line"] != str(membership.line):
+            if known is None or "file" in known or known["line"] != str(line):
                 raise TrustError("this device has joined another server meanwhile: try again")
             _remember(db, newer)
     return newer
@@ -154,8 +225,8 @@ def _fetched(
     last = None if before is None else before.trust
     trust = verify_trust_chain(documents, fingerprint=line.fingerprint, last=last)
     accepted = tuple(documents)
-    if before is not None:
-        added = trust.sequence - before.trust.sequence
+    if before is not None and last is not None:
+        added = trust.sequence - last.sequence
         accepted = before.documents + tuple(documents[len(documents) - added :])
     document = client.configuration(trust.region)
     config = SignedConfig.verify(document, trust.config_key, now=now)
@@ -163,14 +234,18 @@ def _fetched(
         raise TrustError("the server's configuration is for another region: inform its operator")
     if before is not None and config.sequence < before.config.sequence:
         raise TrustError("the server's configuration is older than the one this device accepted")
-    return Membership(line, accepted, trust, config, document)
+    return Membership(line, config, accepted, trust, document)
 
 
 def _remember(db: Database, membership: Membership) -> None:
+    origin = membership.origin
+    if isinstance(origin, JoinFile):
+        MEMBERSHIP.set(db, {"file": origin.to_fields()})
+        return
     MEMBERSHIP.set(
         db,
         {
-            "line": str(membership.line),
+            "line": str(origin),
             "documents": membership.documents,
             "config": membership.config_document,
         },

@@ -19,7 +19,16 @@ from tracing_core.http.verification import (
     VerifyResponse,
 )
 
-__all__ = ["CERTIFY", "PUBLISH", "REFUSALS", "VERIFY", "Step", "padded_body", "refusal"]
+__all__ = [
+    "CERTIFY",
+    "GOOGLE_REFUSALS",
+    "PUBLISH",
+    "REFUSALS",
+    "VERIFY",
+    "Step",
+    "padded_body",
+    "refusal",
+]
 
 REFUSALS = {
     "code_expired": "code_expired",
@@ -38,6 +47,19 @@ REFUSALS = {
     "unsupported_test_type": "invalid_test_type",
 }
 """Codes of an error's body that a server may send, and our own words for them."""
+
+GOOGLE_REFUSALS = {
+    # Google's server does not say which of the two it is.
+    "code_invalid": "code_unknown_or_used",
+    # Its word for a token that was exchanged before, too: a lost answer ends there.
+    "token_expired": "token_used",
+    "token_invalid": "token_used",
+    "health_authority_missing_region_config": "server",
+    "missing_revision_token": "keys_known",
+    "unable_to_load_health_authority": "server",
+    "unknown_health_authority_id": "authority_unknown",
+}
+"""Words of `REFUSALS` that mean something else, or exist only, at Google's servers."""
 
 _Answer = TypeVar("_Answer", bound=JSONBody)
 _Request = TypeVar("_Request", VerifyRequest, CertificateRequest, PublishRequest)
@@ -77,11 +99,25 @@ def padded_body(request: _Request, size: int) -> bytes:
     return encode(base64.urlsafe_b64encode(secrets.token_bytes(missing)).decode()[:missing])
 
 
-def refusal(status: int, body: bytes) -> ServerError:
-    """Return the error that an HTTP status other than 200 and its body mean."""
+def refusal(status: int, body: bytes, *, is_own_kind: bool = True) -> ServerError:
+    """Return the error that an HTTP status other than 200 and its body mean.
+
+    Parameters
+    ----------
+    status
+        The status.
+    body
+        The body, which may hold a code word.
+    is_own_kind
+        Whether the server is one of ours; Google's servers use some words otherwise.
+    """
     code = _code_of(body)
-    if code in REFUSALS:
-        return refused(REFUSALS[code])
+    words = REFUSALS if is_own_kind else REFUSALS | GOOGLE_REFUSALS
+    word = words.get(code)
+    if word is not None:
+        return refused(word)
+    if status == 401 and not code and not is_own_kind:
+        return refused("api_key")
     if status == 429:
         return refused("too_many_requests")
     if status == 404:

@@ -15,6 +15,7 @@ from typing import Any
 from ble_agent.messages.catalogue import MESSAGES, say
 from tracing_core.errors import (
     ExportFileError,
+    InvalidJoinFile,
     InvalidJoinLine,
     InvalidLog,
     InvalidSetting,
@@ -47,7 +48,7 @@ def _path(error: StoreError, _language: str) -> str:
     return error.path
 
 
-def _setting(error: InvalidSetting, _language: str) -> str:
+def _setting(error: InvalidSetting | InvalidJoinFile, _language: str) -> str:
     return error.place
 
 
@@ -108,6 +109,7 @@ _RULES = (
     _Rule(NotPossible, _by_code),
     _Rule(ServerUnreachable, _named("error_server_unreachable")),
     _Rule(ExportFileError, _named("error_batch")),
+    _Rule(InvalidJoinFile, _named("error_join_file"), _setting, keeps_english=True),
     _Rule(InvalidJoinLine, _named("error_join_line"), keeps_english=True),
     _Rule(TrustError, _named("error_trust"), keeps_english=True),
     _Rule(StoreBusy, _named("error_store_busy"), _path, keeps_english=True),

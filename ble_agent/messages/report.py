@@ -48,6 +48,36 @@ TEXTS: Mapping[str, Text] = {
         "the code has already been used: ask the authority for a new one",
         "mã đã được sử dụng: hãy xin cơ quan y tế cấp mã mới",
     ),
+    "error_code_unknown_or_used": Text(
+        "the authority has no such code, or it was used already: check each letter and digit, then"
+        " ask for a new code",
+        "cơ quan y tế không có mã này hoặc mã đã được sử dụng: hãy kiểm tra lại từng chữ và số, rồi"
+        " xin mã mới",
+    ),
+    "error_token_used": Text(
+        "the code was entered too long ago, or an answer of the server was lost after it: ask the"
+        " authority for a new code",
+        "mã được nhập đã quá lâu, hoặc câu trả lời của máy chủ sau đó bị mất: hãy xin cơ quan y tế"
+        " cấp mã mới",
+    ),
+    "error_keys_known": Text(
+        "the server already has some of these keys from an earlier report whose answer was lost, so"
+        " it took no others: ask the authority",
+        "máy chủ đã có một số khóa này từ lần khai báo trước mà câu trả lời bị mất, nên không nhận"
+        " thêm khóa nào: hãy hỏi cơ quan y tế",
+    ),
+    "error_api_key": Text(
+        "the verification server does not accept the device_api_key of the join file: get a new"
+        " file from the authority, and join with it again",
+        "máy chủ xác minh không chấp nhận device_api_key trong tệp kết nối: hãy lấy tệp mới của cơ"
+        " quan y tế và kết nối lại",
+    ),
+    "error_authority_unknown": Text(
+        "the key server does not know the health_authority_id of the join file: get a new file from"
+        " the authority, and join with it again",
+        "máy chủ khóa không biết health_authority_id trong tệp kết nối: hãy lấy tệp mới của cơ quan"
+        " y tế và kết nối lại",
+    ),
     "error_code_unknown": Text(
         "the authority has no such code: check each letter and digit",
         "cơ quan y tế không có mã này: hãy kiểm tra lại từng chữ và số",

@@ -7,8 +7,8 @@ stay as they are: a home made by an older version must keep working.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Generic, NotRequired, TypedDict, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar, final
 
 from tracing_core.store.database import Database
 
@@ -25,6 +25,7 @@ __all__ = [
     "SCAN",
     "TO_COMPACT",
     "AnswerState",
+    "FileMembershipState",
     "KeyFilesState",
     "LastCheckState",
     "MembershipState",
@@ -95,12 +96,21 @@ class LastCheckState(TypedDict):
     """Number of days with an exposure."""
 
 
+@final
 class MembershipState(TypedDict):
-    """The server that this device joined, and its verified documents."""
+    """The server that this device joined by a line, and its verified documents."""
 
     line: str
     documents: Sequence[str]
     config: str
+
+
+@final
+class FileMembershipState(TypedDict):
+    """The authority that this device joined by a file."""
+
+    file: Mapping[str, Any]
+    """The fields of the file, as `ble_agent.authority.join_file.JoinFile.to_fields`."""
 
 
 class RadioState(TypedDict):
@@ -143,7 +153,7 @@ class ScanState(TypedDict):
     """Samples left out because there were too many at once."""
 
 
-MEMBERSHIP: StateValue[MembershipState] = StateValue("membership")
+MEMBERSHIP: StateValue[MembershipState | FileMembershipState] = StateValue("membership")
 """Written by `ble_agent.authority.membership`."""
 
 REPORT: StateValue[ReportState] = StateValue("report")

@@ -19,14 +19,16 @@ from tracing_core.json_object import JSONObject, read_name, read_object, read_te
 from tracing_core.trust.join_line import checked_address
 from tracing_core.trust.signed_document import LATEST_SECONDS, open_document, sign_document
 
-__all__ = ["MOST_MIRRORS", "Contact", "SignedConfig"]
+__all__ = ["CHECK_INTERVAL_SECONDS", "MOST_MIRRORS", "Contact", "SignedConfig"]
 
 MOST_MIRRORS = 10
 """How many mirrors a configuration may name."""
 
+CHECK_INTERVAL_SECONDS = (60, 7 * 86400)
+"""The shortest and the longest time between two checks that a device obeys."""
+
 _TYPE = "truyvet-config+jwt"
 _LONGEST_TEXT = 2000
-_CHECK_INTERVAL_SECONDS = (60, 7 * 86400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class SignedConfig:
                     if language in ("vi", "en")
                 },
                 check_interval_seconds=claims.integer(
-                    "check_interval_seconds", *_CHECK_INTERVAL_SECONDS
+                    "check_interval_seconds", *CHECK_INTERVAL_SECONDS
                 ),
                 expires_at=(
                     None
