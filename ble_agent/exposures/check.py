@@ -17,11 +17,18 @@ from ble_agent.exposures.matched_keys import (
     used_files,
 )
 from ble_agent.exposures.weighing import choose_weighing
+from ble_agent.messages.refusals import refused
 from ble_agent.store.database import additions, forget
 from ble_agent.store.state import LAST_CHECK
 from matcher import KeyMatch, SightingIndex, assess, match_keys
 from tracing_core.clock import Clock
-from tracing_core.errors import ExportFileError, ServerRefused, ServerUnreachable, TracingError
+from tracing_core.errors import (
+    ExportFileError,
+    InvalidSignature,
+    ServerRefused,
+    ServerUnreachable,
+    TracingError,
+)
 from tracing_core.export_file import read_export_bytes
 from tracing_core.protocol.interval import utc_day
 from tracing_core.store.database import Database
@@ -125,12 +132,12 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
     added = additions(db)
     try:
         membership = _refreshed(db, client, load_membership(db), clock)
+        names = client.index(membership.region, membership.mirrors)
     finally:
         # A clock that is hours or years off must not delete anything.
         if client.confirms_clock:
             forget(db, clock.now())
     sightings = SightingIndex(select_sightings(db))
-    names = client.index(membership.region, membership.mirrors)
     forget_old_files(db, names, clock)
     with transaction(db):
         note_first_check(db, clock.now())
@@ -145,7 +152,8 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
             export = read_export_bytes(data, public_keys=public_keys, name=name)
         except (ExportFileError, ServerRefused) as error:
             # One bad file must not keep the others from the owner.
-            errors.append(error)
+            is_unpinned = isinstance(error, InvalidSignature) and membership.join_file is not None
+            errors.append(refused("pinned_keys") if is_unpinned else error)
             continue
         if not take_key_file(db, name, export, sightings, clock, added=added):
             return None
