@@ -121,14 +121,16 @@ def _join_by_file(config: AgentConfig, clock: Clock, file: JoinFile) -> Outcome:
         make_home(config.home)
         with open_store(config.home) as db:
             membership = join_by_file(db, client, file)
-    facts = {"region": file.region, "url": membership.url}
+    facts: dict[str, str | None] = {"region": file.region, "url": membership.url}
+    facts |= {"joined_by": membership.joined_by, "report_fault": None}
     lines = [say("joined_by_file", config.lang, region=file.region)]
     try:
         with ServerClient(file.addresses, clock, is_cover=True) as client:
             send_cover_report(client, clock, file.health_authority_id)
     except ServerError as error:
         # A device that cannot report can still warn its owner.
-        lines.append(say("joined_no_reports", config.lang, fault=explain(error, config.lang)))
+        facts["report_fault"] = explain(error, config.lang)
+        lines.append(say("joined_no_reports", config.lang, fault=facts["report_fault"]))
     return Outcome(facts, "\n".join(lines))
 
 

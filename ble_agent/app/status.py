@@ -14,6 +14,7 @@ from typing import Any
 
 from ble_agent.air.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
 from ble_agent.app.outcome import Outcome
+from ble_agent.app.pinned import pinned_lines
 from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.weighing import choose_weighing
@@ -134,6 +135,7 @@ def status(
         "joined": membership is not None,
         "region": membership.region if membership else None,
         "url": membership.url if membership else None,
+        "joined_by": membership.joined_by if membership else None,
         "running": by_name["running"],
         "last_scan_minutes_ago": _minutes_ago(clock, known.scan.get("at")),
         "last_check_minutes_ago": _minutes_ago(clock, known.last_check.get("at")),
@@ -153,6 +155,7 @@ def _minutes_ago(clock: Clock, moment: int | None) -> int | None:
 def _lines(probes: list[Probe], known: _Known, language: str) -> Iterator[str]:
     for probe in probes:
         yield f"{'✔' if probe.ok else '✘'} {probe.text}"
+    yield from pinned_lines(known.membership, language)
     note = known.membership and choose_weighing(known.membership.config).note(language)
     if note:
         yield note

@@ -59,6 +59,11 @@ class Membership:
         return origin.url if isinstance(origin, JoinLine) else origin.key_server_url
 
     @property
+    def joined_by(self) -> str:
+        """``line`` or ``file``."""
+        return "file" if isinstance(self.origin, JoinFile) else "line"
+
+    @property
     def join_file(self) -> JoinFile | None:
         """The file that the owner joined with; None if it was a line."""
         return self.origin if isinstance(self.origin, JoinFile) else None

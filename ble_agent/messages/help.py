@@ -16,14 +16,16 @@ TEXTS: Mapping[str, Text] = {
         " định danh, rồi kiểm tra xem bạn có tiếp xúc gần (phơi nhiễm) hay không.",
     ),
     "help_join": Text(
-        "Join a health authority with the line it gives you.\n\n"
-        "URL#FINGERPRINT is that line; FILE is a file that holds it. A device has one authority:"
-        " joining another deletes the matches with the first one's keys, and keeps everything that"
-        " was heard.",
-        "Kết nối với cơ quan y tế bằng dòng kết nối được cấp.\n\n"
-        "URL#FINGERPRINT là dòng kết nối; FILE là tệp chứa dòng đó. Mỗi thiết bị chỉ kết nối với"
-        " một cơ quan: khi chuyển sang nơi khác, kết quả đối chiếu với khóa của nơi cũ bị xóa, còn"
-        " mọi tín hiệu đã thu vẫn được giữ.",
+        "Join a health authority with its line or file.\n\n"
+        "URL#FINGERPRINT is the line. FILE holds the line, or is a join file in TOML for an"
+        " authority with other servers, such as Google's (docs/joining.md). A device has one"
+        " authority: joining another deletes the matches with the first one's keys, and keeps"
+        " everything that was heard.",
+        "Kết nối với cơ quan y tế bằng dòng hoặc tệp được cấp.\n\n"
+        "URL#FINGERPRINT là dòng kết nối. FILE là tệp chứa dòng đó, hoặc là tệp kết nối dạng TOML"
+        " của một cơ quan dùng máy chủ khác, chẳng hạn của Google (docs/joining.md). Mỗi thiết bị"
+        " chỉ kết nối với một cơ quan: khi chuyển sang nơi khác, kết quả đối chiếu với khóa của nơi"
+        " cũ bị xóa, còn mọi tín hiệu đã thu vẫn được giữ.",
     ),
     "help_run": Text(
         "Send and record identifiers, and check, until stopped.",

@@ -12,6 +12,26 @@ TEXTS: Mapping[str, Text] = {
     "status_joined": Text(
         "Health authority: {region} at {url}", "Cơ quan y tế: khu vực {region} tại {url}"
     ),
+    "status_pinned": Text(
+        "Joined by a file. Nothing in it changes by itself, and these keys are never replaced:"
+        " {keys}. When the authority replaces them, get its new file and join with it again.",
+        "Đã kết nối bằng tệp. Không có gì trong tệp tự thay đổi và các khóa này không tự được thay:"
+        " {keys}. Khi cơ quan y tế thay khóa, hãy lấy tệp mới và kết nối lại.",
+    ),
+    "status_pinned_servers": Text(
+        "Key files: {index}; codes: {verification}; reports: {keys}",
+        "Tệp khóa: {index}; mã: {verification}; khai báo: {keys}",
+    ),
+    "status_pinned_limits": Text(
+        "These servers cannot prove that their list of key files is complete and new, nor that the"
+        " risk settings and the advice are the authority's. Their answers differ in length, so"
+        " somebody who watches the network may notice a report. If an answer is lost, a new code"
+        " may be needed.",
+        "Các máy chủ này không chứng minh được rằng danh sách tệp khóa đầy đủ và mới, cũng như rằng"
+        " cài đặt rủi ro và lời khuyên là của cơ quan y tế. Độ dài câu trả lời của chúng khác nhau"
+        " nên người theo dõi mạng có thể nhận ra việc khai báo. Nếu một câu trả lời bị mất, có thể"
+        " phải xin mã mới.",
+    ),
     "status_not_joined": Text(
         "Health authority: none yet. Run truyvet agent join with the line your authority gave you",
         "Cơ quan y tế: chưa kết nối. Hãy chạy lệnh truyvet agent join kèm dòng kết nối mà cơ quan y"

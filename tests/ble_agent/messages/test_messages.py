@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.authority.requests import REFUSALS
+from ble_agent.authority.requests import GOOGLE_REFUSALS, REFUSALS
 from ble_agent.config import load_config
 from ble_agent.messages.catalogue import MESSAGES, say
 from ble_agent.messages.explanation import explain
@@ -90,7 +90,9 @@ ERRORS: list[TracingError] = [
     *(InvalidLog("x", fault) for fault in LogFault),
     *(RadioError(reason, "x") for reason in RadioFault),
     *(not_possible(word) for word in ("not_joined", "no_home", "no_keys", "own_file", "running")),
-    *(refused(word) for word in sorted(set(REFUSALS.values()))),
+    not_possible("server_by_file"),
+    *(refused(word) for word in ("api_key", "pinned_keys")),
+    *(refused(word) for word in sorted({*REFUSALS.values(), *GOOGLE_REFUSALS.values()})),
 ]
 
 
