@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,17 @@ _EVERYWHERE: list[click.Parameter] = [
 ]
 
 
+class _Lines(logging.Formatter):
+    """Lines of the log, whose commands name the home folder where they must."""
+
+    def __init__(self, home: str) -> None:
+        super().__init__("%(levelname)s %(message)s")
+        self._home = home
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(_with_home(super().format(record), self._home))
+
+
 class _Agent(Group):
     """Takes options before and after a command, and explains errors in the owner's language."""
 
@@ -69,7 +81,8 @@ class _Agent(Group):
 
             # The settings may name another language than the command line.
             language = (ctx.obj or {}).get("lang") or language_of(ctx)
-            raise TracingError(explain(error, language)) from error
+            line = _with_home(explain(error, language), _named_home(ctx))
+            raise TracingError(line) from error
 
 
 @click.group(
@@ -119,13 +132,43 @@ def _clock() -> Clock:
     return clock_from_environment()
 
 
-def _print(outcome: Outcome, *, as_json: bool) -> None:
-    """Print an outcome, and raise the error that it ends with."""
-    # In an 8-bit locale a letter is escaped, never replaced.
-    escaped = not takes_unicode(sys.stdout)
-    click.echo(json.dumps(outcome.facts, ensure_ascii=escaped) if as_json else outcome.text)
+def _print(ctx: click.Context, outcome: Outcome, *, as_json: bool) -> None:
+    """Print an outcome, and raise the error that it ends with.
+
+    The exit code is also 1 if something needs the owner.
+    """
+    home = _named_home(ctx)
+    if as_json:
+        # In an 8-bit locale a letter is escaped, never replaced.
+        escaped = not takes_unicode(sys.stdout)
+        click.echo(json.dumps(_with_home(outcome.facts, home), ensure_ascii=escaped))
+    else:
+        click.echo(_with_home(outcome.text, home))
+        # An error of writing ends the command before this line.
+        if sys.stdout.isatty():
+            outcome.on_seen()
     if outcome.failure is not None:
         raise outcome.failure
+    if outcome.needs_owner:
+        ctx.exit(1)
+
+
+def _named_home(ctx: click.Context) -> str:
+    """Return the home folder that the command line names, which the next command must name too."""
+    return str((ctx.obj or {}).get("home") or "")
+
+
+def _with_home(value: Any, home: str) -> Any:
+    """Return a value with the home folder in all commands that its texts name."""
+    from ble_agent.messages.catalogue import with_home
+
+    if isinstance(value, str):
+        return with_home(value, home)
+    if isinstance(value, Mapping):
+        return {name: _with_home(each, home) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_home(each, home) for each in value]
+    return value
 
 
 @agent.command(help=TEXTS["help_join"])
@@ -141,7 +184,7 @@ def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
     origin = commands.join_origin(line)
     if not yes:
         _confirm(config.lang, commands.join_question(config, origin))
-    _print(commands.join(config, _clock(), origin), as_json=as_json)
+    _print(ctx, commands.join(config, _clock(), origin), as_json=as_json)
 
 
 @agent.command("run", help=TEXTS["help_run"])
@@ -153,9 +196,13 @@ def run_(ctx: click.Context, radio: str | None, server: str | None, verbose: boo
     """Run the agent until it is stopped."""
     from ble_agent.app.running import run
 
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
+    home = _named_home(ctx)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines(home))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("ble_agent").setLevel(logging.DEBUG if verbose else logging.INFO)
-    run(_config(ctx, radio=radio, server=server), _clock())
+    config = _config(ctx, radio=radio, server=server)
+    run(config, _clock(), named_home=home)
 
 
 @agent.command("status", help=TEXTS["help_status"])
@@ -165,7 +212,7 @@ def status_(ctx: click.Context, as_json: bool) -> None:
     """Show what works."""
     from ble_agent.app.status import status
 
-    _print(status(_config(ctx), _clock()), as_json=as_json)
+    _print(ctx, status(_config(ctx), _clock()), as_json=as_json)
 
 
 @agent.command(help=TEXTS["help_check"])
@@ -176,7 +223,7 @@ def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
     """Check for exposures."""
     from ble_agent.app import commands
 
-    _print(commands.check(_config(ctx, server=server), _clock()), as_json=as_json)
+    _print(ctx, commands.check(_config(ctx, server=server), _clock()), as_json=as_json)
 
 
 @agent.command(help=TEXTS["help_report"])
@@ -192,7 +239,7 @@ def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json
     config, clock = _config(ctx, server=server), _clock()
     if not yes:
         _confirm(config.lang, commands.report_question(config, clock))
-    _print(commands.report(config, clock, code), as_json=as_json)
+    _print(ctx, commands.report(config, clock, code), as_json=as_json)
 
 
 @agent.command(help=TEXTS["help_erase"])
@@ -217,7 +264,7 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     left = erase_home(home)
     names = ", ".join(left[:_MOST_NAMES] + ["…"] * (len(left) > _MOST_NAMES))
     text = say("erased_but", lang, folder=home, names=names) if left else say("erased", lang)
-    _print(Outcome({"erased": True, "left": left}, text), as_json=as_json)
+    _print(ctx, Outcome({"erased": True, "left": left}, text), as_json=as_json)
 
 
 @agent.command("export", help=TEXTS["help_export"])
@@ -228,7 +275,7 @@ def export(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Export the log."""
     from ble_agent.app import commands
 
-    _print(commands.export_log(_config(ctx), file), as_json=as_json)
+    _print(ctx, commands.export_log(_config(ctx), file), as_json=as_json)
 
 
 @agent.command("import", help=TEXTS["help_import"])
@@ -241,7 +288,7 @@ def import_(ctx: click.Context, file: Path, dry_run: bool, as_json: bool) -> Non
     from ble_agent.app import commands
 
     outcome = commands.import_log(_config(ctx), _clock(), file, dry_run=dry_run)
-    _print(outcome, as_json=as_json)
+    _print(ctx, outcome, as_json=as_json)
 
 
 @agent.command("self-test", help=TEXTS["help_self_test"])
@@ -253,5 +300,4 @@ def self_test(ctx: click.Context, radio: str | None, as_json: bool) -> None:
     from ble_agent.app import commands
 
     outcome = commands.self_test(_config(ctx, radio=radio), _clock())
-    _print(outcome, as_json=as_json)
-    ctx.exit(0 if outcome.facts["ok"] else 1)
+    _print(ctx, outcome, as_json=as_json)

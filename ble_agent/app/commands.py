@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,8 +20,11 @@ from ble_agent.authority.report import report as report_keys
 from ble_agent.authority.report import reportable_keys
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.advice import owner_text
+from ble_agent.exposures.check import ExposureDay, recall
 from ble_agent.exposures.check import check as check_exposures
-from ble_agent.exposures.check import recall
+from ble_agent.exposures.check_fault import note_check
+from ble_agent.exposures.local_days import local_date
+from ble_agent.exposures.seen import has_unseen, note_seen
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, path_text
@@ -37,9 +39,11 @@ from tracing_core.errors import (
     RadioError,
     ServerError,
     ServerUnreachable,
+    StoreError,
+    TracingError,
     TrustError,
 )
-from tracing_core.protocol.interval import interval_start
+from tracing_core.protocol.interval import INTERVAL_SECONDS, interval_start
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import select_sightings, write_json_lines
@@ -141,13 +145,31 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
         with link.download_client(db, load_membership(db)) as client:
             try:
                 result = check_exposures(db, client, clock)
-            except ServerUnreachable as error:
+            except TracingError as error:
+                note_check(db, error, clock)
+                if not isinstance(error, ServerUnreachable):
+                    raise
                 # Earlier findings, of which the owner was notified, can still be read.
                 result = recall(db, clock, error)
                 if not result.days:
                     raise
+            else:
+                note_check(db, result.failure, clock)
         text = owner_text(result, load_membership(db), config.lang)
-    return Outcome(result.to_json(text), text, result.failure)
+        unseen = has_unseen(db, result.days)
+    return Outcome(
+        {**result.to_json(text), "unseen": unseen},
+        text,
+        result.failure,
+        needs_owner=unseen,
+        on_seen=lambda: _note_seen(config, result.days),
+    )
+
+
+def _note_seen(config: AgentConfig, days: Sequence[ExposureDay]) -> None:
+    # If that cannot be written, the exposure counts as not seen.
+    with suppress(StoreError), _store(config) as db:
+        note_seen(db, days)
 
 
 def report_question(config: AgentConfig, clock: Clock) -> str:
@@ -157,12 +179,8 @@ def report_question(config: AgentConfig, clock: Clock) -> str:
         keys = reportable_keys(db, clock.now())
     if not keys:
         raise not_possible("no_keys")
-    days = [
-        datetime.datetime.fromtimestamp(
-            interval_start(key.rolling_start_interval_number), datetime.UTC
-        ).date()
-        for key in (keys[0], keys[-1])
-    ]
+    last = min(keys[-1].end_interval_number * INTERVAL_SECONDS - 1, clock.now())
+    days = [local_date(interval_start(keys[0].rolling_start_interval_number)), local_date(last)]
     return say(
         "report_question",
         config.lang,
@@ -225,11 +243,11 @@ def self_test(config: AgentConfig, clock: Clock) -> Outcome:
     except RadioError as error:
         text = explain(error, config.lang)
         facts = {"ok": False, "findings": [{"ok": False, "text": text}]}
-        return Outcome(facts, f"✘ {text}")
+        return Outcome(facts, f"✘ {text}", needs_owner=True)
     said = [{"ok": found.ok, "text": found.text.in_(config.lang)} for found in findings]
     ok = all(found.ok for found in findings)
     lines = [f"{'✔' if each['ok'] else '✘'} {each['text']}" for each in said]
-    return Outcome({"ok": ok, "findings": said}, "\n".join(lines))
+    return Outcome({"ok": ok, "findings": said}, "\n".join(lines), needs_owner=not ok)
 
 
 async def _findings(config: AgentConfig, clock: Clock) -> list[Finding]:

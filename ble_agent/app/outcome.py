@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tracing_core.errors import TracingError
 
 __all__ = ["Outcome"]
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +25,7 @@ class Outcome:
     """What the owner reads instead."""
     failure: TracingError | None = None
     """Error to raise once the outcome was printed; None if all went well."""
+    needs_owner: bool = False
+    """Whether something needs the owner, so that the exit code is 1."""
+    on_seen: Callable[[], None] = _nothing
+    """Called once a terminal has shown the text."""

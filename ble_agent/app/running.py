@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 from random import SystemRandom
 from typing import Any
+
+import click
 
 from ble_agent.air.agent import Agent
 from ble_agent.air.persistence import Persistence
@@ -32,13 +35,23 @@ def chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
     return open_radio(config.radio or "auto", clock, language=config.lang)
 
 
-def run(config: AgentConfig, clock: Clock) -> None:
-    """Run the agent until SIGTERM or SIGINT."""
-    asyncio.run(_run(config, clock))
+def run(config: AgentConfig, clock: Clock, *, named_home: str = "") -> None:
+    """Run the agent until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    config
+        The agent's settings.
+    clock
+        The agent's clock.
+    named_home
+        The home folder to name in commands that the owner is to type; "" for the usual one.
+    """
+    asyncio.run(_run(config, clock, named_home))
     notify("STOPPING=1")
 
 
-async def _run(config: AgentConfig, clock: Clock) -> None:
+async def _run(config: AgentConfig, clock: Clock, named_home: str) -> None:
     radio = chosen_radio(config, clock)
     is_recording = radio.clock is not clock
     with Persistence(config.home, radio.clock, is_recording=is_recording) as store:
@@ -65,7 +78,7 @@ async def _run(config: AgentConfig, clock: Clock) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, agent.stop)
         # A recording is from the past, so present key files have nothing to do with it.
-        await _run_beside(agent, [] if is_recording else _services(config, clock))
+        await _run_beside(agent, [] if is_recording else _services(config, clock, named_home))
 
 
 def _timing(config: AgentConfig) -> ScanTiming:
@@ -76,17 +89,33 @@ def _timing(config: AgentConfig) -> ScanTiming:
     )
 
 
-def _services(config: AgentConfig, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+def _services(
+    config: AgentConfig, clock: Clock, named_home: str
+) -> list[Coroutine[Any, Any, None]]:
     """Return the services that run alongside the loop."""
     link = ServerLink(config.home, clock, config.server)
     notifier = Notifier(
-        config.notify_command, is_desktop=config.notify_desktop, language=config.lang
+        config.notify_command,
+        is_desktop=config.notify_desktop,
+        language=config.lang,
+        home=named_home,
     )
-    checker = Checker(link, SystemRandom(), language=config.lang, notifier=notifier)
+    checker = Checker(
+        link,
+        SystemRandom(),
+        language=config.lang,
+        notifier=notifier,
+        # Under a service manager this is the log, which must not hold days and strengths.
+        show=_show if sys.stderr.isatty() else None,
+    )
     services = [checker.run()]
     if config.cover_traffic:
         services.append(CoverTraffic(link, SystemRandom()).run())
     return services
+
+
+def _show(text: str) -> None:
+    click.echo(text, err=True)
 
 
 async def _run_beside(agent: Agent, services: list[Coroutine[Any, Any, None]]) -> None:

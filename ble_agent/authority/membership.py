@@ -9,7 +9,16 @@ from ble_agent.authority.client import ServerClient
 from ble_agent.authority.join_file import JoinFile
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import forget_key_files
-from ble_agent.store.state import KEY_FILES, LAST_CHECK, MEMBERSHIP, NOTIFIED, REPORT
+from ble_agent.store.state import (
+    CHECK_FAULT,
+    KEY_FILES,
+    LAST_CHECK,
+    MEMBERSHIP,
+    NOTIFIED,
+    NOTIFY_FAULT,
+    REPORT,
+    SEEN,
+)
 from tracing_core.errors import TracingError, TrustError
 from tracing_core.export_file import read_export_bytes
 from tracing_core.store.database import Database
@@ -193,7 +202,8 @@ def _replace(db: Database, membership: Membership, *, same: bool) -> None:
         if not same:
             forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")
-            for value in (REPORT, KEY_FILES, LAST_CHECK, NOTIFIED):
+            checks = (KEY_FILES, LAST_CHECK, CHECK_FAULT)
+            for value in (REPORT, *checks, NOTIFIED, NOTIFY_FAULT, SEEN):
                 value.clear(db)
         _remember(db, membership)
 

@@ -110,6 +110,10 @@ class ReportProgress:
         """Check whether there is a certificate that is still valid."""
         return _is_fresh(self.certified_at, _CERTIFICATE_SECONDS, now)
 
+    def is_unfinished(self, now: float) -> bool:
+        """Check whether a code was exchanged, and can still be used, but nothing was published."""
+        return bool(self.code) and self.has_token(self.code, now)
+
     def right_to_revise(self, now: float) -> str:
         """Return the revision token while any of its keys can still be published, else ""."""
         return self.revision_token if now - (self.reported_at or 0) < RETENTION_SECONDS else ""
@@ -133,10 +137,10 @@ class ReportProgress:
 
     def published(self, revision_token: str, now: float) -> Self:
         """Return what remains after the keys were published."""
-        done = type(self)(taken_back=self.taken_back)
-        if not revision_token:
-            return done
-        return replace(done, revision_token=revision_token, reported_at=int(now))
+        # Without a revision token nothing can be taken back, but the owner did report.
+        return type(self)(
+            taken_back=self.taken_back, revision_token=revision_token, reported_at=int(now)
+        )
 
     def revoked(self, revision_token: str) -> Self:
         """Return what remains after the keys were taken back."""

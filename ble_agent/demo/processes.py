@@ -96,6 +96,8 @@ class Processes:
     async def run(self, name: str, *arguments: str) -> Any:
         """Run a command to its end, and return the JSON object it printed, if any.
 
+        Exit code 1 is a failure only without an object: a check that found something ends so.
+
         Raises
         ------
         TracingError
@@ -112,7 +114,7 @@ class Processes:
             if process.returncode is None:
                 await asyncio.shield(self._end(name))
             self._running.pop(name, None)
-        if process.returncode:
+        if process.returncode not in (0, 1) or (process.returncode and not output.strip()):
             raise self._failed(name, f"failed (exit {process.returncode})")
         return json.loads(output) if output.strip() else None
 

@@ -2,49 +2,94 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from ble_agent.authority.membership import Membership
-from ble_agent.exposures.check import CheckResult
+from ble_agent.exposures.check import CheckResult, ExposureDay
+from ble_agent.exposures.local_days import Dates, shared_dates
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import MESSAGES, say
-from ble_agent.messages.language import date_text
+from ble_agent.messages.language import dates_text
 from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.trust.signed_config import Contact
 
-__all__ = ["owner_text"]
+__all__ = ["exposure_lines", "owner_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnerDay:
+    """An exposure as the owner reads it: UTC days that lie in the same local day are one."""
+
+    dates: Dates
+    minutes: int
+    level: str
+    score_seconds: float
 
 
 def owner_text(result: CheckResult, membership: Membership, language: str) -> str:
     """Return what was recorded, what to do and whom to ask."""
-    lines = _lines(result, membership, language)
+    lines = exposure_lines(result.days, membership, language)
     if result.skipped_keys:
         lines.append(say("keys_skipped", language, count=result.skipped_keys))
     note = choose_weighing(membership.config).note(language)
     return "\n".join([*lines, *([note] if note else [])])
 
 
-def _lines(result: CheckResult, membership: Membership, language: str) -> list[str]:
-    if not result.days:
+def exposure_lines(
+    exposures: Sequence[ExposureDay],
+    membership: Membership,
+    language: str,
+    *,
+    gravest_first: bool = False,
+) -> list[str]:
+    """Return what was recorded by local day, what to do and whom to ask; by date if not asked."""
+    if not exposures:
         return [say("nothing_recorded", language)]
     contact = membership.config.contact.get(language)
     # Days below the authority's threshold were recorded, so they are named, but without alarm.
-    counts = result.level != NO_LEVEL
+    counts = any(day.level != NO_LEVEL for day in exposures)
     lines = [say("recorded" if counts else "recorded_faint", language)]
+    days = _owner_days(exposures)
+    if gravest_first:
+        days.sort(key=lambda day: (day.score_seconds, day.dates), reverse=True)
     lines += [
         say(
             "recorded_day",
             language,
-            date=date_text(day.date, language),
+            date=dates_text(day.dates, language),
             count=day.minutes,
             level=_level_text(day.level, language),
         )
-        for day in result.days
+        for day in days
     ]
+    if shared_dates([day.owner_dates for day in exposures]):
+        lines.append(say("days_cut", language, time=_cut_time(exposures[-1])))
     if counts:
         advice = contact.advice if contact is not None else ""
         lines.append(say("what_to_do", language, advice=advice or say("default_advice", language)))
     if contact is not None:
         lines.append(say("contact", language, contact=_contact_line(contact)))
     return lines
+
+
+def _owner_days(exposures: Sequence[ExposureDay]) -> list[_OwnerDay]:
+    days: list[_OwnerDay] = []
+    for each in exposures:
+        day = _OwnerDay(each.owner_dates, each.minutes, each.level, each.score_seconds)
+        if days and days[-1].dates == day.dates and len(day.dates) == 1:
+            before = days.pop()
+            gravest = max(before, day, key=lambda part: part.score_seconds)
+            day = replace(gravest, minutes=before.minutes + day.minutes)
+        days.append(day)
+    return days
+
+
+def _cut_time(day: ExposureDay) -> str:
+    """Return the local time of midnight UTC at the beginning of a day."""
+    midnight = datetime.datetime.combine(day.date, datetime.time(), datetime.UTC)
+    return f"{midnight.astimezone():%H:%M}"
 
 
 def _contact_line(contact: Contact) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import Membership, load_membership, refresh
 from ble_agent.exposures.freshness import freshness_fault, note_first_check
+from ble_agent.exposures.local_days import Dates, local_dates
 from ble_agent.exposures.matched_keys import (
     forget_old_files,
     matched_keys,
@@ -52,6 +53,22 @@ class ExposureDay:
     """Seconds weighted by nearness and infectiousness."""
     minutes: int
     """Minutes near, not weighted."""
+    local_dates: Dates = ()
+    """The days of this device's time zone that the exposure was on; empty for the UTC day's."""
+
+    @property
+    def owner_dates(self) -> Dates:
+        """The days that the owner reads: one, or the two that the UTC day lies in."""
+        return self.local_dates or (self.date,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the day as commands print it; programs read the UTC day."""
+        return {
+            "date": self.date.isoformat(),
+            "level": self.level,
+            "score_seconds": round(self.score_seconds, 1),
+            "minutes": self.minutes,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +103,11 @@ class CheckResult:
 
     def to_json(self, text: str) -> dict[str, Any]:
         """Return the result as the command prints it, with the text for the owner."""
-        days = [
-            {
-                "date": day.date.isoformat(),
-                "level": day.level,
-                "score_seconds": round(day.score_seconds, 1),
-                "minutes": day.minutes,
-            }
-            for day in self.days
-        ]
         return {
             "batches": self.key_files,
             "skipped_keys": self.skipped_keys,
             "recorded": bool(self.days),
-            "days": days,
+            "days": [day.to_json() for day in self.days],
             "level": self.level,
             "text": text,
         }
@@ -212,12 +220,14 @@ def assess_stored(
     matches: list[KeyMatch] = match_keys(sightings, matched_keys(db))
     weighing = choose_weighing(membership.config)
     assessment = assess(matches, weighing.parameters, utc_day(clock.now()), model=weighing.model)
+    dates = local_dates(matches)
     days = tuple(
         ExposureDay(
             date=_EPOCH + datetime.timedelta(days=day.date),
             level=day.level,
             score_seconds=day.score,
             minutes=round(day.minutes),
+            local_dates=dates.get(day.date, ()),
         )
         for day in assessment.days
     )

@@ -6,16 +6,25 @@ import logging
 from collections.abc import Callable
 from random import Random
 
+from ble_agent.authority.client import ServerClient
 from ble_agent.authority.link import ServerLink
-from ble_agent.authority.membership import find_membership, load_membership
+from ble_agent.authority.membership import Membership, find_membership, load_membership
+from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import CheckResult, check
-from ble_agent.exposures.notifier import Notifier, unseen_days
+from ble_agent.exposures.check_fault import note_check
+from ble_agent.exposures.notifier import (
+    Notifier,
+    note_delivery,
+    undelivered_days,
+    unseen_days,
+)
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import open_store
 from ble_agent.store.threads import repeat
 from tracing_core.errors import TracingError
+from tracing_core.store.database import Database
 
 __all__ = ["Checker"]
 
@@ -39,6 +48,9 @@ class Checker:
         Language of the lines in the log.
     notifier
         Notifies the owner of what is new; None for no notifications.
+    show
+        Shows a text in the terminal that the agent runs in; None without a terminal, as under a
+        service manager, whose log must not hold days and strengths.
     """
 
     def __init__(
@@ -48,11 +60,14 @@ class Checker:
         *,
         language: str = "en",
         notifier: Notifier | None = None,
+        show: Callable[[str], None] | None = None,
     ) -> None:
         self._link = link
         self._random = random
         self._language = language
         self._notifier = notifier
+        self._show = show
+        self._shown = ""
 
     async def run(self) -> None:
         """Check until cancelled."""
@@ -74,15 +89,41 @@ class Checker:
                     return seconds
                 seconds = float(membership.config.check_interval_seconds)
                 with self._link.download_client(db, membership, cancelled=cancelled) as client:
-                    result = check(db, client, self._link.clock)
+                    result = self._check(db, client, cancelled)
                 self._log(result)
-                if self._notifier is not None:
-                    self._notifier.notify(unseen_days(db, result.days))
-                return float(load_membership(db).config.check_interval_seconds)
+                membership = load_membership(db)
+                self._inform(db, result, membership)
+                return float(membership.config.check_interval_seconds)
         except TracingError as error:
             fault = explain(error, self._language)
             _logger.warning("%s", say("log_check_failed", self._language, fault=fault))
         return min(seconds, _RETRY_SECONDS)
+
+    def _check(
+        self, db: Database, client: ServerClient, cancelled: Callable[[], bool]
+    ) -> CheckResult:
+        try:
+            result = check(db, client, self._link.clock)
+        except TracingError as error:
+            if not cancelled():
+                note_check(db, error, self._link.clock)
+            raise
+        note_check(db, result.failure, self._link.clock)
+        return result
+
+    def _inform(self, db: Database, result: CheckResult, membership: Membership) -> None:
+        """Show the owner what was found, and notify of what is new."""
+        if self._show is not None and result.days:
+            text = owner_text(result, membership, self._language)
+            # The terminal still shows what was found before.
+            if text != self._shown:
+                self._show(text)
+            self._shown = text
+        if self._notifier is not None:
+            again = undelivered_days(db, result.days)
+            new = unseen_days(db, result.days)
+            again = [day for day in again if day not in new]
+            note_delivery(db, self._notifier.notify(new, again=again), self._link.clock)
 
     def _log(self, result: CheckResult) -> None:
         if result.failure is not None:
@@ -92,6 +133,6 @@ class Checker:
         if result.skipped_keys:
             skipped = say("log_keys_skipped", self._language, count=result.skipped_keys)
             _logger.warning("%s", skipped)
-        if result.days:
+        if result.days and self._show is None:
             # Days and strengths do not belong in the log.
             _logger.info("%s", say("log_something_to_read", self._language))

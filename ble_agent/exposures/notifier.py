@@ -1,4 +1,4 @@
-"""Notifications that there is something to read: one per day and level."""
+"""Notifications that there is something to read: one per day and level, until one arrives."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 
 from ble_agent.exposures.check import ExposureDay
-from ble_agent.messages.catalogue import say
-from ble_agent.store.state import NOTIFIED
+from ble_agent.messages.catalogue import say, with_home
+from ble_agent.store.state import NOTIFIED, NOTIFY_FAULT
+from tracing_core.clock import Clock
 from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 
-__all__ = ["Notifier", "unseen_days"]
+__all__ = ["Notifier", "note_delivery", "undelivered_days", "unseen_days"]
 
 _NAME = "truyvet"
 _DESKTOP_SECONDS = 10.0
@@ -46,13 +47,32 @@ def unseen_days(db: Database, days: Iterable[ExposureDay]) -> list[ExposureDay]:
     return new
 
 
+def undelivered_days(db: Database, days: Iterable[ExposureDay]) -> list[ExposureDay]:
+    """Return the days at which the owner's command failed, if they still have that level."""
+    fault = NOTIFY_FAULT.get(db)
+    failed = {} if fault is None else fault["days"]
+    return [day for day in days if failed.get(day.date.isoformat()) == day.level]
+
+
+def note_delivery(db: Database, failed: Sequence[ExposureDay], clock: Clock) -> None:
+    """Note the days at which the owner's command failed, for the status and the next check."""
+    if not failed and NOTIFY_FAULT.get(db) is None:
+        return
+    with transaction(db):
+        if failed:
+            days = {day.date.isoformat(): day.level for day in failed}
+            NOTIFY_FAULT.set(db, {"at": int(clock.now()), "days": days})
+        else:
+            NOTIFY_FAULT.clear(db)
+
+
 class Notifier:
     """Starts the owner's command and shows a notification on the desktop.
 
     Parameters
     ----------
     command
-        Program and arguments; no shell reads them. Level and day are added. Empty: none.
+        Program and arguments; no shell reads them. Level and local day are added. Empty: none.
     is_desktop
         Whether to show a notification on the desktop, if there is one.
     language
@@ -61,6 +81,8 @@ class Notifier:
         Variables of the command and the desktop.
     command_seconds
         Time after which the command is killed.
+    home
+        The home folder to name in the command that the owner is to type; "" for the usual one.
     """
 
     def __init__(
@@ -71,29 +93,46 @@ class Notifier:
         language: str,
         environment: Mapping[str, str] = os.environ,
         command_seconds: float = 30.0,
+        home: str = "",
     ) -> None:
+        self._home = home
         self._command = tuple(command)
         self._is_desktop = is_desktop
         self._language = language
         self._environment = environment
         self._command_seconds = command_seconds
 
-    def notify(self, days: Sequence[ExposureDay]) -> None:
-        """Notify the owner of some days; failures are only logged: the check itself went well."""
-        for day in days:
-            self._start_command(day)
+    def notify(
+        self, days: Sequence[ExposureDay], *, again: Sequence[ExposureDay] = ()
+    ) -> list[ExposureDay]:
+        """Notify the owner, and return the days at which the command failed.
+
+        Failures are logged and do not raise: the check itself went well.
+
+        Parameters
+        ----------
+        days
+            What is new.
+        again
+            Days at which the command failed before; the desktop does not show them again.
+        """
+        failed = [day for day in (*days, *again) if not self._run_command(day)]
+        if failed:
+            _logger.warning("%s", say("log_notify_failed", self._language))
         if days and self._is_desktop:
             self._show_on_desktop()
+        return failed
 
-    def _start_command(self, day: ExposureDay) -> None:
+    def _run_command(self, day: ExposureDay) -> bool:
+        """Run the owner's command for a day, and return whether it went well."""
         if not self._command:
-            return
+            return True
         passed_on = {
             name: self._environment[name] for name in _PASSED_ON if name in self._environment
         }
         try:
             process = subprocess.Popen(
-                [*self._command, _plain(day.level), day.date.isoformat()],
+                [*self._command, _plain(day.level), day.owner_dates[-1].isoformat()],
                 env=passed_on,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -101,17 +140,14 @@ class Notifier:
                 start_new_session=True,
             )
         except (OSError, ValueError):
-            _logger.warning("%s", say("log_notify_failed", self._language))
-            return
+            return False
         try:
-            failed = process.wait(self._command_seconds) != 0
+            return process.wait(self._command_seconds) == 0
         except subprocess.TimeoutExpired:
             # The whole group, so that nothing that the command started goes on.
             os.killpg(process.pid, 9)
             process.wait()
-            failed = True
-        if failed:
-            _logger.warning("%s", say("log_notify_failed", self._language))
+            return False
 
     def _show_on_desktop(self) -> None:
         if not self._environment.get("DBUS_SESSION_BUS_ADDRESS"):
@@ -145,7 +181,7 @@ class Notifier:
                         0,
                         "dialog-information",
                         _NAME,
-                        say("notify_body", self._language),
+                        with_home(say("notify_body", self._language), self._home),
                         [],
                         {"urgency": Variant("y", 2)},
                         0,

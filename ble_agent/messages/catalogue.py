@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 
 from ble_agent.messages import (
@@ -18,7 +20,9 @@ from ble_agent.messages import (
 from ble_agent.messages.faults import server, settings, store
 from ble_agent.messages.language import Text
 
-__all__ = ["MESSAGES", "say"]
+__all__ = ["MESSAGES", "say", "with_home"]
+
+_COMMAND = re.compile(r"\btruyvet agent [a-z][a-z-]*(?![a-z-]| --home\b)")
 
 MESSAGES: Mapping[str, Text] = {
     name: text
@@ -34,3 +38,14 @@ MESSAGES: Mapping[str, Text] = {
 def say(name: str, language: str, **values: object) -> str:
     """Return a text in a language, with its placeholders filled."""
     return MESSAGES[name].filled(language, **values)
+
+
+def with_home(text: str, home: str) -> str:
+    """Return a text whose commands name a home folder; "" if they need not.
+
+    >>> with_home("Start it with: truyvet agent run", "my device")
+    "Start it with: truyvet agent run --home 'my device'"
+    """
+    if not home:
+        return text
+    return _COMMAND.sub(lambda found: f"{found[0]} --home {shlex.quote(home)}", text)

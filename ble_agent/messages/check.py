@@ -40,6 +40,12 @@ TEXTS: Mapping[str, Text] = {
         "  {date}: khoảng {count} phút, mức nguy cơ: {level}",
         one="  {date}: about 1 minute, risk: {level}",
     ),
+    "days_cut": Text(
+        "The rules count each day from {time} to {time} (midnight UTC). What lies on either side of"
+        " {time} was weighed separately.",
+        "Quy tắc tính mỗi ngày từ {time} đến {time} hôm sau (nửa đêm giờ UTC), nên phần trước và"
+        " phần sau {time} được đánh giá riêng.",
+    ),
     "level_high": Text("high", "cao"),
     "level_medium": Text("medium", "trung bình"),
     "level_low": Text("low", "thấp"),

@@ -32,12 +32,23 @@ TEXTS: Mapping[str, Text] = {
         "Phát, ghi nhận và kiểm tra cho đến khi bị dừng.",
     ),
     "help_status": Text(
-        "Show what works, what doesn't, and how to fix it.",
-        "Cho biết phần nào hoạt động, phần nào không và cách khắc phục.",
+        "Show what was found, what works, and how to fix the rest.\n\n"
+        "Exit code 0: all is well. 1: something needs you: a probe failed, key files are missing or"
+        " stale, or an exposure is new. It stays new until check or status shows it in a terminal,"
+        " and is new again when its level changes or its minutes grow. 2: wrong usage.",
+        "Cho biết đã phát hiện gì, phần nào hoạt động và cách khắc phục.\n\n"
+        "Mã thoát 0: mọi thứ đều ổn. 1: có việc cần bạn: một phần bị lỗi, thiếu tệp khóa hoặc tệp"
+        " khóa đã cũ, hoặc có lần tiếp xúc gần mới. Lần tiếp xúc đó là mới cho đến khi check hay"
+        " status hiện nó trong terminal, và lại là mới khi mức nguy cơ thay đổi hoặc số phút tăng."
+        " 2: gõ sai lệnh.",
     ),
     "help_check": Text(
-        "Fetch new keys and show if this device was near any.",
-        "Tải khóa mới và cho biết bạn có tiếp xúc gần không.",
+        "Fetch new keys and show if this device was near any.\n\n"
+        "Exit code 0: all is well. 1: an exposure is new (see truyvet agent status --help), or the"
+        " check failed or was not complete. 2: wrong usage.",
+        "Tải khóa mới và cho biết bạn có tiếp xúc gần không.\n\n"
+        "Mã thoát 0: mọi thứ đều ổn. 1: có lần tiếp xúc gần mới (xem truyvet agent status --help),"
+        " hoặc chưa kiểm tra được đầy đủ. 2: gõ sai lệnh.",
     ),
     "help_report": Text(
         "Report a test by the CODE that the authority gave you.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tracing_core.texts import LANGUAGES, Text, default_language
 
@@ -13,6 +13,7 @@ __all__ = [
     "LANGUAGES",
     "Text",
     "date_text",
+    "dates_text",
     "default_language",
     "filled",
     "is_yes",
@@ -50,6 +51,17 @@ def date_text(day: datetime.date, language: str) -> str:
     return (
         f"{day:%d/%m/%Y}" if language == "vi" else f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
     )
+
+
+def dates_text(days: Sequence[datetime.date], language: str) -> str:
+    """Return one day, or the span from the first of several days to the last."""
+    first, last = days[0], days[-1]
+    text = date_text(last, language)
+    if first == last:
+        return text
+    if (first.year, first.month) != (last.year, last.month):
+        return f"{date_text(first, language)} – {text}"
+    return f"{first.day:02}–{text}" if language == "vi" else f"{first.day}–{text}"
 
 
 def size_text(count: int) -> str:

@@ -9,6 +9,24 @@ from ble_agent.messages.language import Text
 __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
+    "status_reported": Text(
+        "You reported a test on {date}. If you do not yet know what to do now, ask your health"
+        " authority.",
+        "Bạn đã khai báo kết quả xét nghiệm ngày {date}. Nếu chưa rõ cần làm gì tiếp theo, hãy hỏi"
+        " cơ quan y tế.",
+    ),
+    "status_taken_back": Text(
+        "You reported a test on {date}, and took it back later.",
+        "Bạn đã khai báo kết quả xét nghiệm ngày {date} và sau đó đã thu hồi.",
+    ),
+    "status_report_unfinished": Text(
+        "Your report is not finished: run truyvet agent report again with the same code.",
+        "Việc khai báo chưa hoàn tất: hãy chạy lại truyvet agent report với cùng mã đó.",
+    ),
+    "status_nothing_found": Text(
+        "No exposure recorded so far (last check: {ago}).",
+        "Đến nay chưa ghi nhận tiếp xúc gần (kiểm tra lần cuối: {ago}).",
+    ),
     "status_joined": Text(
         "Health authority: {region} at {url}", "Cơ quan y tế: khu vực {region} tại {url}"
     ),
@@ -51,6 +69,21 @@ TEXTS: Mapping[str, Text] = {
     "status_last_check": Text(
         "Last check of published keys: {ago}", "Lần kiểm tra khóa đã công bố gần nhất: {ago}"
     ),
+    "status_check_fault": Text(
+        "{check}, and something was missing: {fault}", "{check}, nhưng chưa đầy đủ: {fault}"
+    ),
+    "status_notify_missing": Text(
+        "No notification will reach you: {program}, the program in notify_command, is not there or"
+        " cannot be started.",
+        "Bạn sẽ không nhận được thông báo: không có hoặc không chạy được {program}, chương trình"
+        " ghi trong notify_command.",
+    ),
+    "status_notify_failed": Text(
+        "A notification did not reach you ({ago}): try the command in notify_command in a"
+        " terminal. It is started again after the next check.",
+        "Có thông báo không đến được với bạn ({ago}): hãy thử lệnh trong notify_command ở terminal."
+        " Lệnh sẽ được chạy lại sau lần kiểm tra tới.",
+    ),
     "status_never_check": Text(
         "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
     ),
@@ -60,7 +93,10 @@ TEXTS: Mapping[str, Text] = {
         one="Own keys stored on this device: 1 day",
     ),
     "status_heard": Text(
-        "Identifiers heard on {date}: {count}", "Số mã định danh thu được ngày {date}: {count}"
+        "Identifiers heard (not people: each device nearby changes its own every 10 to 20"
+        " minutes):",
+        "Số mã định danh thu được (không phải số người: mỗi thiết bị ở gần đổi mã sau mỗi 10 đến 20"
+        " phút):",
     ),
     "status_clock": Text(
         "The clock shows an earlier time than before, so what is heard now will not be compared"
@@ -72,7 +108,10 @@ TEXTS: Mapping[str, Text] = {
         "The clock was never set, so nothing is sent: set it, or connect to the network.",
         "Đồng hồ chưa được đặt nên thiết bị chưa phát tín hiệu: hãy đặt giờ hoặc kết nối mạng.",
     ),
-    "status_clock_right": Text("The clock is right.", "Đồng hồ chạy đúng."),
+    "status_clock_right": Text(
+        "The clock shows {time} on {date}, and was not set back.",
+        "Đồng hồ chỉ {time} ngày {date} và không bị chỉnh lùi.",
+    ),
     "status_disk": Text("Free space: {free}", "Dung lượng còn trống: {free}"),
     "status_disk_full": Text(
         "Only {free} is free: make room. While the disk is full, nothing is sent, and what is heard"
@@ -87,6 +126,10 @@ TEXTS: Mapping[str, Text] = {
         " tín hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
     ),
     "status_radio": Text("Bluetooth works: {radio}", "Bluetooth hoạt động: {radio}"),
+    "status_radio_unused": Text(
+        "Bluetooth ({radio}) is not in use now. It worked when the agent last ran.",
+        "Bluetooth ({radio}) hiện không được dùng. Lần chạy trước vẫn hoạt động.",
+    ),
     "status_radio_unknown": Text(
         "Bluetooth has not been used yet. Try it with: truyvet agent self-test",
         "Chưa dùng Bluetooth lần nào. Hãy thử bằng lệnh: truyvet agent self-test",

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from ble_agent.messages.catalogue import say
 from ble_agent.store.ownership import keep_private
-from ble_agent.store.state import ADDITIONS, COMPACTED_AT, REPORT, ROOM, TO_COMPACT
+from ble_agent.store.state import (
+    ADDITIONS,
+    COMPACTED_AT,
+    NOTIFIED,
+    NOTIFY_FAULT,
+    REPORT,
+    ROOM,
+    SEEN,
+    TO_COMPACT,
+    StateValue,
+)
 from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.working_folder import remove_left_folders
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
@@ -26,6 +38,8 @@ from tracing_core.store.sqlite import (
     path_of,
     transaction,
 )
+
+_Noted = TypeVar("_Noted")
 
 __all__ = [
     "DATABASE_NAME",
@@ -129,6 +143,7 @@ def delete_old(db: Database, now: float) -> int:
     report = REPORT.get(db)
     if report and max(report.get("reported_at", 0), report.get("verified_at", 0)) < oldest:
         REPORT.clear(db)
+    _forget_days(db, datetime.datetime.fromtimestamp(oldest, datetime.UTC).date().isoformat())
     count = sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in _OLD_ROWS
@@ -136,6 +151,22 @@ def delete_old(db: Database, now: float) -> int:
     if count:
         note_deletion(db)
     return count
+
+
+def _forget_days(db: Database, oldest: str) -> None:
+    """Forget what was noted about exposures before a date (YYYY-MM-DD)."""
+    _forget_dates(db, NOTIFIED, oldest)
+    _forget_dates(db, SEEN, oldest)
+    fault = NOTIFY_FAULT.get(db)
+    if fault is not None and not any(date >= oldest for date in fault["days"]):
+        NOTIFY_FAULT.clear(db)
+
+
+def _forget_dates(db: Database, value: StateValue[dict[str, _Noted]], oldest: str) -> None:
+    days = value.get(db) or {}
+    kept = {date: noted for date, noted in days.items() if date >= oldest}
+    if kept != days:
+        value.set(db, kept)
 
 
 def forget_key_files(db: Database) -> None:

@@ -14,24 +14,30 @@ from tracing_core.store.database import Database
 
 __all__ = [
     "ADDITIONS",
+    "CHECK_FAULT",
     "COMPACTED_AT",
     "KEY_FILES",
     "LAST_CHECK",
     "MEMBERSHIP",
     "NOTIFIED",
+    "NOTIFY_FAULT",
     "RADIO",
     "REPORT",
     "ROOM",
     "SCAN",
+    "SEEN",
     "TO_COMPACT",
     "AnswerState",
+    "CheckFaultState",
     "FileMembershipState",
     "KeyFilesState",
     "LastCheckState",
     "MembershipState",
+    "NotifyFaultState",
     "RadioState",
     "ReportState",
     "ScanState",
+    "SeenDay",
     "StateValue",
     "answer_value",
 ]
@@ -85,6 +91,16 @@ class KeyFilesState(TypedDict):
     """Length of that window."""
 
 
+class CheckFaultState(TypedDict):
+    """Why the last check failed, or was not complete."""
+
+    at: int
+    """Time of the check, in UTC Unix seconds."""
+    en: str
+    vi: str
+    """The line for the owner in each language."""
+
+
 class LastCheckState(TypedDict):
     """The last check that ended well."""
 
@@ -111,6 +127,22 @@ class FileMembershipState(TypedDict):
 
     file: Mapping[str, Any]
     """The fields of the file, as `ble_agent.authority.join_file.JoinFile.to_fields`."""
+
+
+class NotifyFaultState(TypedDict):
+    """The owner's command failed, so these days are handed to it again."""
+
+    at: int
+    """Time of the failure, in UTC Unix seconds."""
+    days: dict[str, str]
+    """Levels by date (YYYY-MM-DD)."""
+
+
+class SeenDay(TypedDict):
+    """An exposure as the owner saw it."""
+
+    level: str
+    minutes: int
 
 
 class RadioState(TypedDict):
@@ -167,6 +199,15 @@ LAST_CHECK: StateValue[LastCheckState] = StateValue("last_check")
 
 NOTIFIED: StateValue[dict[str, str]] = StateValue("notified")
 """Levels by date (YYYY-MM-DD) that the owner was notified of; `ble_agent.exposures.notifier`."""
+
+NOTIFY_FAULT: StateValue[NotifyFaultState] = StateValue("notify_fault")
+"""Set while ``notify_command`` fails; `ble_agent.exposures.notifier`, read by the status."""
+
+SEEN: StateValue[dict[str, SeenDay]] = StateValue("seen")
+"""Exposures by UTC date (YYYY-MM-DD) that a terminal showed; `ble_agent.exposures.seen`."""
+
+CHECK_FAULT: StateValue[CheckFaultState] = StateValue("check_fault")
+"""Cleared by a check without a fault; `ble_agent.exposures.check_fault`, read by the status."""
 
 RADIO: StateValue[RadioState] = StateValue("radio")
 """Written by `ble_agent.air.persistence`; read by the status."""
