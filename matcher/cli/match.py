@@ -9,12 +9,11 @@ import click
 
 from matcher.cli.help import HELP
 from matcher.cli.options import (
-    exports_argument,
-    json_option,
+    inputs,
+    matching_options,
     public_key,
-    public_keys_option,
+    result_options,
     shown_progress,
-    today_option,
 )
 from tracing_core.commands import Command, Option
 
@@ -39,23 +38,9 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 
 
 @click.command("match", cls=Command, help=HELP["match"])
-@click.argument("log", type=click.Path(path_type=Path, readable=False))
-@exports_argument
-@public_keys_option
-@click.option(
-    "--risk",
-    cls=Option,
-    metavar="PRESET|FILE",
-    help=HELP["match --risk"],
-)
-@today_option
-@json_option
-@click.option(
-    "--research",
-    cls=Option,
-    is_flag=True,
-    help=HELP["match --research"],
-)
+@inputs("log")
+@matching_options("match")
+@result_options("match")
 @click.option(
     "--threads",
     cls=Option,

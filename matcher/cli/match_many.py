@@ -14,12 +14,11 @@ import click
 
 from matcher.cli.help import HELP
 from matcher.cli.options import (
-    exports_argument,
-    json_option,
+    inputs,
+    matching_options,
     public_key,
-    public_keys_option,
+    result_options,
     shown_progress,
-    today_option,
 )
 from tracing_core.commands import Command, Option, language_of
 
@@ -30,8 +29,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
 @click.command("match-many", cls=Command, help=HELP["match-many"])
-@click.argument("logs", type=click.Path(path_type=Path, readable=False))
-@exports_argument
+@inputs("logs")
 @click.option(
     "--out",
     cls=Option,
@@ -40,14 +38,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
     type=click.Path(path_type=Path),
     help=HELP["--out"],
 )
-@public_keys_option
-@click.option(
-    "--risk",
-    cls=Option,
-    metavar="PRESET|FILE",
-    help=HELP["match-many --risk"],
-)
-@today_option
+@matching_options("match-many")
 @click.option(
     "--workers",
     cls=Option,
@@ -65,13 +56,7 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
     show_default=True,
     help=HELP["--memory"],
 )
-@json_option
-@click.option(
-    "--research",
-    cls=Option,
-    is_flag=True,
-    help=HELP["match-many --research"],
-)
+@result_options("match-many")
 def match_many(
     logs: Path,
     exports: tuple[Path, ...],

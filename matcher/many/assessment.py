@@ -58,7 +58,7 @@ class Weighing:
         for log in logs:
             for name, found in self._weigh(log).items():
                 rows[name] += [{"log_id": log.log_id, **row} for row in found]
-        arrow = require("pyarrow", extra="cluster")
+        arrow = require("pyarrow", extra="arrow")
         kind = type(logs[0].log_id)
         return {
             name: arrow.Table.from_pylist(
@@ -115,7 +115,7 @@ def weighed_tables(
     research: bool,
 ) -> dict[str, pa.Table]:
     """Return the tables of all logs, including those that met no key."""
-    arrow = require("pyarrow", extra="cluster")
+    arrow = require("pyarrow", extra="arrow")
     kind = type(log_ids[0]) if log_ids else str
     parts = list(weighed)
     tables = {

@@ -126,7 +126,7 @@ def _search(
 
 
 def _check(workers: int | None, memory: int, side: str | None) -> None:
-    require("pyarrow", extra="cluster")
+    require("pyarrow", extra="arrow")
     require_numba()
     if workers is not None and workers < 1:
         raise InvalidValue(f"there must be 1 worker or more, not {workers}")

@@ -115,8 +115,8 @@ def _pieces(path: Path) -> Iterator[ParquetPiece]:
 @contextlib.contextmanager
 def _opened(path: Path, **options: Any) -> Iterator[Any]:
     """Open a file; any error of Arrow, now or later, becomes an `InvalidLog` of one line."""
-    arrow = require("pyarrow", extra="cluster")
-    parquet = require("pyarrow.parquet", extra="cluster")
+    arrow = require("pyarrow", extra="arrow")
+    parquet = require("pyarrow.parquet", extra="arrow")
     try:
         with parquet.ParquetFile(path, pre_buffer=False, **options) as file:
             yield file
@@ -128,12 +128,12 @@ def _opened(path: Path, **options: Any) -> Iterator[Any]:
 
 
 def _is_number(kind: Any) -> bool:
-    types = require("pyarrow.types", extra="cluster")
+    types = require("pyarrow.types", extra="arrow")
     return bool(types.is_integer(kind.value_type if types.is_dictionary(kind) else kind))
 
 
 def _check_schema(path: Path, schema: Any) -> None:
-    types = require("pyarrow.types", extra="cluster")
+    types = require("pyarrow.types", extra="arrow")
 
     def is_samples(kind: Any) -> bool:
         is_list = types.is_list(kind) or types.is_large_list(kind)
@@ -197,7 +197,7 @@ class _ParquetRows:
             )
 
     def _log_numbers(self, log_ids: Any) -> Any:
-        types = require("pyarrow.types", extra="cluster")
+        types = require("pyarrow.types", extra="arrow")
         if not types.is_dictionary(log_ids.type):
             log_ids = log_ids.dictionary_encode()
         numbers = self._numbers
@@ -259,7 +259,7 @@ def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
         # Decoding trusts the text and dictionary places of a damaged page; this checks them.
         table.validate(full=True)
         columns = {name: table.column(name).combine_chunks() for name in there}
-        arrow = require("pyarrow", extra="cluster")
+        arrow = require("pyarrow", extra="arrow")
         for name, column in columns.items():
             if name in _MOMENTS or (name == "log_id" and _is_number(column.type)):
                 columns[name] = column.cast("int64")

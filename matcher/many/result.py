@@ -78,7 +78,7 @@ class Provenance:
 
 def empty_table(name: str, log_ids: type, model: RiskModel[Any], *, research: bool) -> pa.Table:
     """Return one of the tables without a row; `log_ids` is the type of its logs' names."""
-    arrow = require("pyarrow", extra="cluster")
+    arrow = require("pyarrow", extra="arrow")
     kind = arrow.int64() if log_ids is int else arrow.string()
     columns = table_schema(name, model, research=research)
     return arrow.schema([arrow.field("log_id", kind), *columns]).empty_table()
@@ -127,7 +127,7 @@ class ManyMatches:
         StoreError
             When the folder exists already, or cannot be written.
         """
-        parquet = require("pyarrow.parquet", extra="cluster")
+        parquet = require("pyarrow.parquet", extra="arrow")
         check_new(folder)
         partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         with file_errors(folder):
@@ -171,7 +171,7 @@ class ManyMatches:
         }
 
     def _matched_logs(self) -> int:
-        compute = require("pyarrow.compute", extra="cluster")
+        compute = require("pyarrow.compute", extra="arrow")
         matched: int = compute.sum(compute.greater(self.logs.column("matched_keys"), 0)).as_py()
         return matched or 0
 
@@ -212,7 +212,7 @@ class ManyMatches:
 
 
 def _sums(logs: Any) -> dict[str, int]:
-    compute = require("pyarrow.compute", extra="cluster")
+    compute = require("pyarrow.compute", extra="arrow")
     names = ("sightings", "suspect_sightings", "matched_sightings")
     return {name: compute.sum(logs.column(name)).as_py() or 0 for name in names}
 

@@ -7,7 +7,10 @@ import bisect
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 
-from tracing_core.errors import InvalidLog, LogFault
+from tracing_core.errors import ExportFileError, InvalidLog, LogFault
+from tracing_core.export_file import find_exports
+from tracing_core.export_file.file_kind import FileKind, advice_for_log, file_kind
+from tracing_core.paths import is_folder, is_there
 from tracing_core.protocol.interval import ENIntervalNumber, interval_number
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, read_json_lines, select_sightings
@@ -51,6 +54,8 @@ def is_database(path: Path) -> bool:
         When the log cannot be opened.
     """
     with file_errors(path):
+        if is_folder(path):
+            raise _unreadable(path, _folder_advice(path))
         if path.is_fifo():  # a pipe gives its bytes only once, but a log is read twice
             wrong = f"{path} is a pipe: write it to a file first"
             raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
@@ -58,11 +63,27 @@ def is_database(path: Path) -> bool:
     if beginning.startswith(_SQLITE):
         return True
     text = beginning.lstrip()
-    if beginning.startswith(_GZIP) or text.startswith(b"{") or not text:
+    is_checks = file_kind(beginning) is FileKind.CHECKS
+    if beginning.startswith(_GZIP) or (text.startswith(b"{") and not is_checks) or not text:
         return False
-    hint = "; give the log first, then the key files" if beginning.startswith(b"PK") else ""
-    wrong = f"{path} is not a log: neither an agent's database nor JSON Lines{hint}"
-    raise InvalidLog(wrong, LogFault.UNKNOWN, path=path)
+    advice = advice_for_log(beginning)
+    raise _unreadable(
+        path, "neither an agent's database nor JSON Lines" if advice is None else advice.en
+    )
+
+
+def _unreadable(path: Path, why: str) -> InvalidLog:
+    return InvalidLog(f"{path} is not a log: {why}", LogFault.UNKNOWN, path=path)
+
+
+def _folder_advice(folder: Path) -> str:
+    if is_there(folder / "CURRENT"):
+        return "it is a phone's database: import it first, with truyvet agent import"
+    try:
+        find_exports([folder])
+    except ExportFileError:
+        return "it is a folder: name the log in it, or use truyvet match-many for many logs"
+    return "it is a folder of key files: the log comes first, then the key files"
 
 
 def estimated_sightings(log: Path | Iterable[Sighting]) -> int:

@@ -117,12 +117,27 @@ def _find(archive: zipfile.ZipFile, wanted: str, name: str) -> zipfile.ZipInfo |
     return found[0] if found else None
 
 
+def _without_export(name: str, archive: zipfile.ZipFile) -> MalformedExport:
+    """Return the error for a zip without keys, with what is in it instead."""
+    members = [_base_name(info.filename) for info in archive.infolist()]
+    text = f"{name} is a zip without {EXPORT_BIN}"
+    if EXPORT_SIG in members:
+        return MalformedExport(f"{text}, with the signature alone: download it again")
+    if any(member.endswith((".zip", ".bin")) for member in members):
+        return MalformedExport(f"{text}, and other files in it may be key files: unpack it first")
+    return MalformedExport(f"{text}, so it is not a key file: give one as its server publishes it")
+
+
 def _base_name(member: str) -> str:
     return member.replace("\\", "/").rpartition("/")[2].lower()
 
 
 def _check_packing(info: zipfile.ZipInfo, name: str) -> None:
-    if info.compress_type not in _METHODS or info.flag_bits & _ENCRYPTED:
+    if info.flag_bits & _ENCRYPTED:
+        raise MalformedExport(
+            f"{name} is encrypted: unpack it with its password, and give what is in it"
+        )
+    if info.compress_type not in _METHODS:
         raise MalformedExport(f"{name}: {info.filename} is packed in a way key files are not")
 
 
@@ -164,7 +179,7 @@ def unpack(data: bytes, name: str) -> tuple[bytes, bytes | None]:
             if info is not None:
                 found[wanted] = _read_member(archive, info, limit, data, name)
     if EXPORT_BIN not in found:
-        raise MalformedExport(f"{name} is a zip without {EXPORT_BIN}")
+        raise _without_export(name, archive)
     return found[EXPORT_BIN], found.get(EXPORT_SIG)
 
 
@@ -181,7 +196,7 @@ def prefix(path: Path, size: int) -> bytes:
     with path.open("rb") as file, _open(file, str(path)) as archive:
         info = _find(archive, EXPORT_BIN, str(path))
         if info is None:
-            raise MalformedExport(f"{path} is a zip without {EXPORT_BIN}")
+            raise _without_export(str(path), archive)
         _check_packing(info, str(path))
         with archive.open(info) as member:
             return member.read(size)

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from tracing_core.errors import ExportFileError, MalformedExport, UnsupportedHeader
 from tracing_core.export_file import archive, export_pb2, signature, wire
 from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFile, Signature
+from tracing_core.export_file.file_kind import advice_for_key_file
 from tracing_core.protocol.diagnosis_key import (
     MAX_TRANSMISSION_RISK,
     DiagnosisKey,
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _ZIP = b"PK"
+_BEGINNING_BYTES = 4096
 _LATEST = 2**32 * 600
 
 
@@ -162,7 +164,11 @@ def _check_header(export_bin: bytes, name: str) -> None:
         return
     if export_bin.startswith(b"EK Export"):
         raise UnsupportedHeader(f"{name} is a key file of a version other than 1")
-    raise UnsupportedHeader(f"{name} is not a key file: it must begin with 'EK Export v1'")
+    if not export_bin:
+        raise UnsupportedHeader(f"{name} is not a key file: it is empty, so download it again")
+    advice = advice_for_key_file(export_bin[:_BEGINNING_BYTES])
+    why = "it must begin with 'EK Export v1'" if advice is None else advice.en
+    raise UnsupportedHeader(f"{name} is not a key file: {why}")
 
 
 def _verified(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
 )
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from google.protobuf.message import DecodeError
 
@@ -30,6 +30,12 @@ __all__ = [
     "write_info",
     "write_signatures",
 ]
+
+
+_DER_SEQUENCE = b"\x30"
+_RAW_BYTES = 64
+_LONGEST_SHOWN = 60
+_MOST_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,12 @@ def read_signatures(export_sig: bytes, name: str) -> tuple[Signature, ...]:
             for each in message.signatures
         )
     except DecodeError as error:
-        raise MalformedExport(f"{name} has a damaged signature file") from error
+        if export_sig.startswith(_DER_SEQUENCE):
+            raise MalformedExport(
+                f"{name} has a bare signature in its export.sig, where key files have a list of"
+                " them: get the file as the server published it"
+            ) from error
+        raise MalformedExport(f"{name} has a damaged signature file: download it again") from error
 
 
 def verify(
@@ -112,15 +123,44 @@ def verify(
     if not signatures:
         raise InvalidSignature(f"{name} is not signed: use the file as the server published it")
     # Hashed once, since there may be ten signatures, ten keys and 64 MB.
-    digest, algorithm = sha256(export_bin).digest(), ECDSA(Prehashed(SHA256()))
-    for signature in signatures:
-        for public_key in public_keys:
-            try:
-                public_key.verify(signature.signature, digest, algorithm)
-            except exceptions.InvalidSignature:
-                continue
+    digest = sha256(export_bin).digest()
+    for public_key in public_keys:
+        if any(_is_signature(each.signature, digest, public_key) for each in signatures):
             return
-    raise InvalidSignature(f"{name} is not signed with a given key: download it again")
+    for public_key in public_keys:
+        if any(_is_signature(_in_der(each.signature), digest, public_key) for each in signatures):
+            raise InvalidSignature(
+                f"{name} is signed with a given key, but the signature is written raw (r and s),"
+                " not in DER as key files need: ask its publisher for a file signed in DER"
+            )
+    raise InvalidSignature(
+        f"{name} is not signed with a given key{_names(signatures)}: download it again, or give the"
+        " key of its publisher"
+    )
+
+
+def _is_signature(signature: bytes, digest: bytes, public_key: EllipticCurvePublicKey) -> bool:
+    try:
+        public_key.verify(signature, digest, ECDSA(Prehashed(SHA256())))
+    except exceptions.InvalidSignature:
+        return False
+    return True
+
+
+def _in_der(raw: bytes) -> bytes:
+    """Return a signature of 64 bytes, r and s, in DER; others become b""."""
+    if len(raw) != _RAW_BYTES:
+        return b""
+    half = _RAW_BYTES // 2
+    return encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
+
+
+def _names(signatures: Sequence[Signature]) -> str:
+    """Return the names of the keys that a file says it is signed with, where they can be shown."""
+    infos = [each.info for each in signatures]
+    names = [f"{info.key_id} {info.key_version}".strip() for info in infos]
+    shown = [name for name in names if name and name.isprintable() and len(name) <= _LONGEST_SHOWN]
+    return f", but says {' and '.join(shown[:_MOST_SHOWN])}" if shown else ""
 
 
 def write_signatures(export_bin: bytes, export: ExportFile, signers: Sequence[Signer]) -> bytes:

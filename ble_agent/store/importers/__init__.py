@@ -23,6 +23,7 @@ from ble_agent.store.importers.ramble import RAMBLE_COLUMNS, Ramble
 from ble_agent.store.importers.source import Refusal, Source, Tally
 from ble_agent.store.importers.sqlite_source import columns_of, opened_database
 from tracing_core.errors import InvalidLog, LogFault
+from tracing_core.export_file.file_kind import FileKind, advice_for_log, file_kind
 from tracing_core.paths import is_folder
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
@@ -47,7 +48,7 @@ A later one would not be deleted after 14 days.
 
 _SQLITE = b"SQLite format 3\0"
 _GZIP = b"\x1f\x8b"
-_WHAT_IS_KNOWN = ": see `truyvet agent import --help`"
+_WHAT_IS_KNOWN = "see `truyvet agent import --help`"
 
 
 class ImportReport(Tally):
@@ -112,16 +113,26 @@ def open_source(path: Path, home: Path) -> Iterator[Source]:
             with database_errors(path):
                 source = _database_source(path, connection)
             yield source
-    elif beginning.startswith((_GZIP, b"{")) or not (in_folder or beginning.strip()):
+    elif file_kind(beginning) is not FileKind.CHECKS and (
+        beginning.startswith((_GZIP, b"{")) or not (in_folder or beginning.strip())
+    ):
         yield own_lines(path)
     else:
-        is_packed = beginning.startswith(b"PK")
-        hint = ": unpack it first" if is_packed else _WHAT_IS_KNOWN
-        raise InvalidLog(
-            f"{path} is not a log that truyvet can import{hint}",
-            LogFault.PACKED if is_packed else LogFault.UNKNOWN,
-            path=path,
-        )
+        raise _unknown(path, beginning)
+
+
+def _unknown(path: Path, beginning: bytes) -> InvalidLog:
+    advice = advice_for_log(beginning)
+    why = _WHAT_IS_KNOWN if advice is None else advice.en
+    is_packed = file_kind(beginning) is FileKind.ARCHIVE
+    error = InvalidLog(
+        f"{path} is not a log that truyvet can import: {why}",
+        LogFault.PACKED if is_packed else LogFault.UNKNOWN,
+        path=path,
+    )
+    if advice is not None and not is_packed:
+        error.vi = f"{path}: {advice.vi}"
+    return error
 
 
 def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
@@ -131,7 +142,7 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
         return Ramble(path, connection)
     if columns_of(connection, "sighting"):
         return own_database(path, connection)
-    text = f"{path} is not a log that truyvet can import{_WHAT_IS_KNOWN}"
+    text = f"{path} is not a log that truyvet can import: {_WHAT_IS_KNOWN}"
     raise InvalidLog(text, LogFault.UNKNOWN, path=path)
 
 

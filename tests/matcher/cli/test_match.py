@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -168,7 +169,6 @@ def test_risk_and_today(folder: Path) -> None:
 def test_refusals_are_one_line(folder: Path) -> None:
     assert "none.jsonl" in refusal(folder, "none.jsonl", "keys.zip")
     assert "none.zip does not exist" in refusal(folder, "log.jsonl", "none.zip")
-    assert "give the log first" in refusal(folder, "keys.zip", "log.jsonl")
     assert "keys.zip" in refusal(folder, "log.jsonl", "keys.zip", "--public-key", "other.pem")
     assert "none.pem" in refusal(folder, "log.jsonl", "keys.zip", "--public-key", "none.pem")
     assert "keys.zip is not a public key" in refusal(
@@ -180,6 +180,58 @@ def test_refusals_are_one_line(folder: Path) -> None:
     assert "cut.jsonl, line 4" in refusal(folder, "cut.jsonl", "keys.zip")
     (folder / "cut.zip").write_bytes((folder / "keys.zip").read_bytes()[:-20])
     assert "cut.zip" in refusal(folder, "log.jsonl", "cut.zip")
+
+
+def test_swapped_arguments_and_other_files_are_recognised(folder: Path) -> None:
+    # corona-warn-companion-android#118 and its kind.
+    swapped = "the log comes first, then the key files"
+    assert swapped in refusal(folder, "keys.zip", "log.jsonl")
+    assert swapped in refusal(folder, ".", "log.jsonl")
+    assert swapped in refusal(folder, "log.jsonl", "log.jsonl")
+    assert swapped in refusal(folder, "log.jsonl", "agent.db")
+    (folder / "checks.json").write_text('[\n {"keyCount": 2380, "matchesCount": 0}\n]')
+    assert "lists the checks that a phone made" in refusal(folder, "checks.json", "keys.zip")
+    assert "lists the checks that a phone made" in refusal(folder, "log.jsonl", "checks.json")
+    (folder / "saved.zip").write_text("<html>Not found</html>")
+    assert "it is a web page" in refusal(folder, "log.jsonl", "saved.zip")
+    assert "give it with --public-key" in refusal(folder, "log.jsonl", "key.pem")
+    (folder / "phone").mkdir()
+    assert "it is a folder: name the log" in refusal(folder, "phone", "keys.zip")
+    (folder / "phone" / "CURRENT").write_text("MANIFEST-000001\n")
+    assert "truyvet agent import" in refusal(folder, "phone", "keys.zip")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("log.jsonl", "https://example.org/a/1-2-00001.zip"),
+        ("https://example.org/a/log.jsonl", "keys.zip"),
+        ("log.jsonl", "keys.zip", "--public-key", "https://example.org/a/key.pem"),
+    ],
+)
+def test_an_address_stays_whole_and_is_to_be_downloaded_first(
+    folder: Path, arguments: tuple[str, ...]
+) -> None:
+    said = refusal(folder, *arguments)
+    (address,) = [each for each in arguments if "//" in each]
+    assert f"{address} is an address: download it first" in said
+
+
+def test_the_files_of_an_index_are_to_be_downloaded(folder: Path) -> None:
+    said = refusal(folder, "log.jsonl", "https://example.org/exports/VN/index.txt")
+    assert "https://example.org/exports/VN/index.txt is an address" in said
+    assert "the key files that it lists" in said
+
+
+def test_a_key_in_any_form_verifies(folder: Path) -> None:
+    der = PRIVATE.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    (folder / "key.txt").write_bytes(b"452-v1," + base64.b64encode(der) + b"\r\n")
+    done = run(folder, "log.jsonl", "keys.zip", "--public-key", "key.txt")
+    assert "signatures checked" in done.stdout
+    (folder / "key.txt").write_bytes(b"hello")
+    assert "key.txt is not a public key: give it as PEM, DER" in refusal(
+        folder, "log.jsonl", "keys.zip", "--public-key", "key.txt"
+    )
 
 
 def test_what_only_others_may_read_is_one_line(folder: Path) -> None:

@@ -91,6 +91,12 @@ def test_tables_and_lines_for_a_person(folder: Path) -> None:
     assert told["diagnosis_keys"] == 2
 
 
+def test_an_address_is_to_be_downloaded_first(folder: Path) -> None:
+    for arguments in (("s3://bucket/logs", "keys.zip"), ("logs.parquet", "s3://bucket/keys.zip")):
+        said = refusal(folder, *arguments, "--out", "out")
+        assert f"{next(each for each in arguments if ':' in each)} is an address" in said
+
+
 def test_research_tells_which_keys_and_when(folder: Path) -> None:
     done = run(
         folder, "logs.parquet", "keys.zip", "--out", "out", "--json", "--research",

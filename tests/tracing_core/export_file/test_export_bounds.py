@@ -80,7 +80,9 @@ def test_a_size_larger_than_what_is_there():
 
 def test_a_zip_in_a_zip_is_no_key_file():
     refused(zipped(("export.bin", PLAIN)), "not a key file", UnsupportedHeader)
-    refused(zipped(("batch.zip", PLAIN)), "a zip without export.bin")
+    refused(zipped(("batch.zip", PLAIN)), "a zip without export.bin, and other files in it may be")
+    refused(zipped(("export.sig", b"")), "a zip without export.bin, with the signature alone")
+    refused(zipped(("notes.txt", b"")), "a zip without export.bin, so it is not a key file")
 
 
 def test_many_members_are_refused_unread():
@@ -123,7 +125,7 @@ def test_other_methods_are_refused(method):
 def test_encrypted_members_are_refused():
     data = zipped(("export.bin", HEADER))
     data[directory(data) + 8] |= 1
-    refused(data, "packed in a way key files are not")
+    refused(data, "is encrypted: unpack it with its password")
 
 
 def test_zips_with_something_before_them():

@@ -4,6 +4,8 @@ import zipfile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given, settings
 
 from tests.tracing_core.exports import (
@@ -11,6 +13,7 @@ from tests.tracing_core.exports import (
     OTHER_KEY,
     PUBLIC_KEY,
     SIGNER,
+    SIGNING_KEY,
     exports,
     some_keys,
 )
@@ -193,7 +196,41 @@ def test_unsigned_and_wrongly_signed_files():
         assert len(read_export_bytes(data).keys) == 2
         refused(data, *unsigned, public_keys=[PUBLIC_KEY])
     refused(zipped({**files, "export.sig": b"\xff"}), MalformedExport, "damaged signature file")
+    bare_signature = SIGNING_KEY.sign(files["export.bin"], ec.ECDSA(SHA256()))
+    refused(zipped({**files, "export.sig": bare_signature}), MalformedExport, "a bare signature")
     refused(zipped({**files, "export.sig": b"\x0a\x04\x22\x05ab"}), MalformedExport, "damaged")
+
+
+def resigned(sign):
+    """Return the example, its signature changed."""
+    files = members(write_export(EXAMPLE, [SIGNER]))
+    signatures = export_pb2.TEKSignatureList.FromString(files["export.sig"])
+    for each in signatures.signatures:
+        each.signature = sign(each.signature)
+    return zipped({**files, "export.sig": signatures.SerializeToString()})
+
+
+def raw(signature):
+    return b"".join(number.to_bytes(32) for number in decode_dss_signature(signature))
+
+
+def test_a_raw_signature_is_named_as_such():
+    # As WebCrypto, CryptoKit and JWTs write it.
+    data = resigned(raw)
+    say = "signed with a given key, but the signature is written raw"
+    refused(data, InvalidSignature, say, public_keys=[OTHER_KEY.public_key(), PUBLIC_KEY])
+    wrong = "not signed with a given key, but says 452 v1"
+    refused(data, InvalidSignature, wrong, public_keys=[OTHER_KEY.public_key()])
+    for junk in (bytes(64), b"\xff" * 64, b""):
+        broken = resigned(lambda _, junk=junk: junk)
+        refused(broken, InvalidSignature, wrong, public_keys=[PUBLIC_KEY])
+
+
+def test_only_names_that_can_be_shown_are_shown():
+    for name in ("\x1b[2J", "x" * 61, ""):
+        data = write_export(EXAMPLE, [Signer(SIGNING_KEY, name, "")])
+        plain = "not signed with a given key: download it again"
+        refused(data, InvalidSignature, plain, public_keys=[OTHER_KEY.public_key()])
 
 
 def test_a_bare_file_has_its_signature_beside_it(tmp_path):
@@ -217,10 +254,12 @@ def test_extra_members_do_not_matter_and_either_method_does():
 @pytest.mark.parametrize(
     ("data", "kind", "text"),
     [
-        (b"", UnsupportedHeader, "not a key file"),
+        (b"", UnsupportedHeader, "not a key file: it is empty"),
         (b"EK Export v1", UnsupportedHeader, "a version other than 1"),
         (b"EK Export v2    ", UnsupportedHeader, "a version other than 1"),
-        (b"<html>not found</html>", UnsupportedHeader, "not a key file: it must begin"),
+        (b"hello", UnsupportedHeader, "not a key file: it must begin"),
+        (b"<html>not found</html>", UnsupportedHeader, "not a key file: it is a web page"),
+        (b"SQLite format 3\0", UnsupportedHeader, "not a key file: it is a database"),
         (HEADER + b"\xff", MalformedExport, "truncated, or not a key file"),
         (HEADER + b"\xff" * 11, MalformedExport, "truncated, or not a key file"),
         (HEADER + b"\x3a\x20", MalformedExport, "truncated"),

@@ -64,7 +64,7 @@ class Env2:
 
     def table_columns(self) -> list[tuple[str, Any]]:
         """Return the columns of `DailySummary.to_row`."""
-        arrow = require("pyarrow", extra="cluster")
+        arrow = require("pyarrow", extra="arrow")
         sums = [
             (name, arrow.float64())
             for name in ("maximum_score", "score_sum", "weighted_duration_sum")

@@ -300,6 +300,35 @@ def test_a_database_of_another_kind_is_refused(db: Database, tmp_path: Path, sch
         import_log(db, path, NOW)
 
 
+@pytest.mark.parametrize(
+    ("content", "english", "vietnamese"),
+    [
+        # corona-warn-companion-android#118: the list of checks in place of the phone's log.
+        (
+            '[\n  {"keyCount": 2380, "matchesCount": 0}\n]',
+            "it lists the checks that a phone made",
+            "đây là danh sách các lần kiểm tra của điện thoại",
+        ),
+        (
+            '{\n  "ExportVersion": 1,\n  "ExposureChecks": []\n}',
+            "it lists the checks that a phone made",
+            "đây là danh sách các lần kiểm tra của điện thoại",
+        ),
+        ("EK Export v1    ", "it is a key file", "đây là tệp khóa"),
+        ("%PDF-1.7", "it is a document or a picture", "đây là tài liệu hoặc hình ảnh"),
+    ],
+)
+def test_what_people_give_in_place_of_a_log_is_named(
+    db: Database, tmp_path: Path, content: str, english: str, vietnamese: str
+) -> None:
+    path = tmp_path / "exposure.db"
+    path.write_text(content)
+    with pytest.raises(InvalidLog, match="is not a log that truyvet can import: ") as caught:
+        import_log(db, path, NOW)
+    assert english in explain(caught.value, "en")
+    assert vietnamese in explain(caught.value, "vi")
+
+
 def test_no_address_place_or_own_key_comes_along(db: Database, tmp_path: Path) -> None:
     for name in ("microg", "ramble", "play-services"):
         import_log(db, SOURCES[name][0](tmp_path / name), NOW)
