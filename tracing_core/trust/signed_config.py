@@ -112,6 +112,8 @@ class SignedConfig:
     `risk` always accompanies it: older devices refuse a document without `risk`, and ignore
     ``risk_model``.
     """
+    has_signed_index: bool = False
+    """Whether the server publishes a signed index; then its absence is a fault."""
 
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the configuration as a JWS.
@@ -135,6 +137,8 @@ class SignedConfig:
         if self.risk_model is not None:
             _check_risk_model(self.risk_model)
             claims["risk_model"] = self.risk_model.to_json()
+        if self.has_signed_index:
+            claims["signed_index"] = True
         self._read(claims)
         return sign_document(claims, _TYPE, private_config_key)
 
@@ -192,6 +196,7 @@ class SignedConfig:
                 risk_model=(
                     None if risk_model is None else RiskModelConfiguration.from_json(risk_model)
                 ),
+                has_signed_index=claims.get("signed_index") is True,
             )
         except InvalidValue as error:
             raise TrustError(f"the server's configuration cannot be used: {error}") from error

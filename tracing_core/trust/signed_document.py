@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MAX_DOCUMENT_BYTES = 64 << 10
-"""The largest signed document read; a configuration takes a few thousand bytes."""
+"""The largest trust document or configuration read; one takes a few thousand bytes."""
 
 LATEST_SECONDS = 2**32 * 600
 """The end of the protocol's last interval (UTC Unix seconds); no time is later."""
@@ -46,7 +46,13 @@ def fingerprint(public_key: EllipticCurvePublicKey) -> str:
     return sha256(key_der(public_key)).hexdigest()
 
 
-def sign_document(claims: Mapping[str, Any], typ: str, private_key: EllipticCurvePrivateKey) -> str:
+def sign_document(
+    claims: Mapping[str, Any],
+    typ: str,
+    private_key: EllipticCurvePrivateKey,
+    *,
+    most_bytes: int = MAX_DOCUMENT_BYTES,
+) -> str:
     """Sign claims and return them as a JWS of a type.
 
     Raises
@@ -60,16 +66,22 @@ def sign_document(claims: Mapping[str, Any], typ: str, private_key: EllipticCurv
         raise InvalidKey("documents are signed with a key on P-256")
     payload = json.dumps(claims, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     document = jwt.PyJWS().encode(payload.encode(), private_key, _ALGORITHM, headers={"typ": typ})
-    _check_size(document)
+    _check_size(document, most_bytes)
     return document
 
 
-def _check_size(document: str) -> None:
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise TrustError(f"a document from the server is larger than {MAX_DOCUMENT_BYTES} bytes")
+def _check_size(document: str, most_bytes: int) -> None:
+    if len(document) > most_bytes:
+        raise TrustError(f"a document from the server is larger than {most_bytes} bytes")
 
 
-def open_document(document: str, typ: str, public_key: EllipticCurvePublicKey | None) -> Any:
+def open_document(
+    document: str,
+    typ: str,
+    public_key: EllipticCurvePublicKey | None,
+    *,
+    most_bytes: int = MAX_DOCUMENT_BYTES,
+) -> Any:
     """Return the claims of a document.
 
     Parameters
@@ -80,13 +92,15 @@ def open_document(document: str, typ: str, public_key: EllipticCurvePublicKey | 
         The type that the document must state.
     public_key
         The key that must have signed it; with None the claims must not be trusted.
+    most_bytes
+        The largest size read.
 
     Raises
     ------
     TrustError
         When the document is too large, damaged, not signed by the key, or of another type.
     """
-    _check_size(document)
+    _check_size(document, most_bytes)
     try:
         opened = jwt.PyJWS().decode_complete(
             document,
