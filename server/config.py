@@ -161,6 +161,10 @@ class Settings(BaseSettings):
     export_min_window_age_seconds: Annotated[int, Field(ge=0)] = 2 * _HOUR
     """Least age of a window's end when the window is exported: keys never leave within the two
     hours in which devices still accept their identifiers."""
+    index_seconds: Annotated[int, Field(ge=2 * _HOUR)] = _DAY
+    """Lifetime of the signed index. It is signed with each export, and again after half this time;
+    a copy that stands still for longer is refused. Raise it if mirrors copy the files less often
+    than twice a day."""
     export_max_keys_per_file: Annotated[int, Field(gt=0, le=1_000_000)] = 500_000
     """Most keys in one key file; a window with more becomes several files. Devices limit a file's
     size."""

@@ -421,6 +421,7 @@ def openapi() -> None:
 @_json
 def rotate_keys(kind: str, home: Path, is_agreed: bool, as_json: bool) -> None:
     """Replace a key."""
+    from server.export.exporter import publish_index
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key
 
@@ -433,6 +434,8 @@ def rotate_keys(kind: str, home: Path, is_agreed: bool, as_json: bool) -> None:
         name = rotate_export_key(opened.keys, opened.region, opened.settings, now)
     else:
         name = rotate_config_key(opened.keys, opened.region, now)
+        # Devices refuse an index that the old key signed.
+        publish_index(opened, opened.region)
     if as_json:
         click.echo(json.dumps({"key": name}))
     elif kind == "operator":

@@ -1,4 +1,4 @@
-"""``GET /exports/…``: the index and the key files."""
+"""``GET /exports/…``: the indexes and the key files."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from fastapi.responses import Response, StreamingResponse
 
 from server.context import CurrentServer
 from server.errors import Refused
-from server.export.exporter import INDEX_NAME
+from server.export.exporter import INDEX_NAME, publish_index
 from server.export.store import is_published
 from server.http.answers import content_tag, matches_tag
 from server.store.storage import StoredFile
+from tracing_core.trust.signed_index import SIGNED_INDEX_NAME
 
 __all__ = ["export_router"]
 
 _ZIP = "application/zip"
 _TEXT = "text/plain; charset=us-ascii"
+_JOSE = "application/jose"
 _PART: dict[int | str, dict[str, Any]] = {
     206: {"description": "The rest of the file.", "content": {_ZIP: {}}},
     416: {"description": "The client has the whole file."},
@@ -60,6 +62,25 @@ def _index(
     if is_ours and file is None:
         # An empty list, not an error: nothing has been exported yet.
         return Response(media_type=_TEXT, headers={"Cache-Control": "no-cache"})
+    return _document(file, _TEXT, request.method, if_none_match)
+
+
+def _signed_index(
+    server: CurrentServer, request: Request, region: str, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Return the key files of a region with their hashes, dated and numbered, as a JWS."""
+    path = f"{region}/{SIGNED_INDEX_NAME}"
+    file = server.storage.read(path) if region == server.region else None
+    if region == server.region and file is None:
+        # The worker has not come to it yet, and a device would take its absence for a fault.
+        publish_index(server, region)
+        file = server.storage.read(path)
+    return _document(file, _JOSE, request.method, if_none_match)
+
+
+def _document(
+    file: StoredFile | None, media_type: str, method: str, if_none_match: str | None
+) -> Response:
     if file is None:
         raise _absent()
     data = b"".join(file.chunks)
@@ -68,9 +89,9 @@ def _index(
     headers = _headers(file, e_tag, _INDEX_SECONDS)
     if if_none_match is not None and matches_tag(if_none_match, e_tag):
         return Response(status_code=304, headers=headers)
-    if request.method == "HEAD":
-        return Response(media_type=_TEXT, headers=headers | {"Content-Length": str(len(data))})
-    return Response(data, media_type=_TEXT, headers=headers)
+    if method == "HEAD":
+        return Response(media_type=media_type, headers=headers | {"Content-Length": str(len(data))})
+    return Response(data, media_type=media_type, headers=headers)
 
 
 def _file(
@@ -117,6 +138,7 @@ def export_router() -> APIRouter:
     router = APIRouter(tags=["exports"])
     for path, route, name, media_type in (
         ("/exports/{region}/index.txt", _index, "index", _TEXT),
+        (f"/exports/{{region}}/{SIGNED_INDEX_NAME}", _signed_index, "signed_index", _JOSE),
         ("/exports/{region}/{name}", _file, "export", _ZIP),
     ):
         for method in ("GET", "HEAD"):

@@ -21,8 +21,9 @@
 #    Dying between a name and the commit leaves a file without a row. That is harmless, because
 #    only files with a row are listed or served; the next export replaces it.
 #
-# The index is derived from the rows at any time (`publish_index`), which also deletes files
-# without a row. Meanwhile it locks the schedule's row, so that it never sees half of step 3.
+# Both indexes are derived from the rows at any time (`publish_index`), which then deletes files
+# without a row. So an index never names a file that is not there, wherever the process dies.
+# Meanwhile the schedule's row is locked, so that half of step 3 is never seen.
 #
 # Two exporters are kept apart twice. Processes that share a place for files wait for one another
 # by the storage's lock, which ends with its process. Nodes with places of their own cannot see
@@ -43,10 +44,12 @@ from server.config import Settings
 from server.context import Server
 from server.export import schedule, store
 from server.export.padding import PaddingKey, UploadModel, draw_count, draw_padding
+from server.export.signed_index import refresh_signed_index
 from server.export.windows import Window, due_windows, window_of
 from server.store import diagnosis_keys
 from tracing_core.export_file import ExportFile, Signer, write_export, write_index
 from tracing_core.protocol.diagnosis_key import ReportType
+from tracing_core.trust.signed_index import SIGNED_INDEX_NAME
 
 __all__ = ["INDEX_NAME", "publish_index", "run_due"]
 
@@ -122,7 +125,13 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
 
 
 def publish_index(server: Server, region: str) -> None:
-    """Make the published files agree with the database: list its key files, delete any others."""
+    """Make the published files agree with the database: list its key files, delete any others.
+
+    Raises
+    ------
+    StoreError
+        When an index cannot be written, or a file cannot be deleted.
+    """
     index_name = f"{region}/{INDEX_NAME}"
     with server.database.begin() as conn:
         # Kept locked to the end, so that no other process publishes a file or an index in between.
@@ -132,7 +141,9 @@ def publish_index(server: Server, region: str) -> None:
         found = server.storage.read(index_name)
         if found is None or b"".join(found.chunks) != index:
             server.storage.publish(server.storage.stage(index), index_name)
-        server.storage.delete(server.storage.names(region) - {index_name, *names})
+        refresh_signed_index(server, region, names, store.newest_window(conn, region))
+        indexes = {index_name, f"{region}/{SIGNED_INDEX_NAME}"}
+        server.storage.delete(server.storage.names(region) - {*indexes, *names})
 
 
 def _hold(server: Server, conn: Connection, region: str, holder: str) -> int | None:

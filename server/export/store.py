@@ -30,6 +30,7 @@ __all__ = [
     "is_published",
     "key_file_names",
     "key_file_table",
+    "newest_window",
     "window_table",
 ]
 
@@ -102,6 +103,17 @@ def key_file_names(conn: Connection, region: str) -> list[str]:
         .order_by(_W.start_timestamp, _F.id)
     )
     return list(conn.execute(query).scalars())
+
+
+def newest_window(conn: Connection, region: str) -> Window | None:
+    """Return the newest window with published key files; None if there is none."""
+    row = conn.execute(
+        select(_W.start_timestamp, _W.end_timestamp)
+        .where(_W.region == region, exists().where(_F.batch_id == _W.id))
+        .order_by(_W.end_timestamp.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else Window(*row)
 
 
 def is_published(conn: Connection, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from server.store.files import locked, sync_folder, write_durably
-from server.store.storage import StoredFile
+from server.store.storage import StoredDigest, StoredFile
 from tracing_core.errors import StoreError, StoreFull, require
 from tracing_core.store.files import file_errors
 
@@ -35,6 +36,8 @@ class LocalStorage:
     def __init__(self, home: Path) -> None:
         self.folder = home / "exports"
         self._store: ObjectStore | None = None
+        # By the file's ETag, which changes with the file.
+        self._digests: dict[str, tuple[str, StoredDigest]] = {}
 
     @contextlib.contextmanager
     def exclusive_use(self) -> Iterator[str]:
@@ -113,8 +116,30 @@ class LocalStorage:
                 chunks=iter(result.stream(min_chunk_size=_CHUNK_BYTES)),
             )
 
+    def digest(self, name: str) -> StoredDigest | None:
+        """Return the size and hash of a published file; None if it does not exist.
+
+        Raises
+        ------
+        StoreError
+            When the file cannot be read.
+        """
+        file = self.read(name)
+        if file is None:
+            self._digests.pop(name, None)
+            return None
+        known = self._digests.get(name)
+        if known is None or known[0] != file.e_tag:
+            sha256 = hashlib.sha256()
+            with self._translated(name):
+                for chunk in file.chunks:
+                    sha256.update(chunk)
+            known = (file.e_tag, StoredDigest(file.size, sha256.hexdigest()))
+            self._digests[name] = known
+        return known[1]
+
     def names(self, region: str) -> set[str]:
-        """Return the names of a region's published files, its index included."""
+        """Return the names of a region's published files, its indexes included."""
         obstore = require("obstore", extra="server")
         with self._translated(region):
             return {meta["path"] for meta in obstore.list(self._open(), prefix=region).collect()}
@@ -129,6 +154,7 @@ class LocalStorage:
         """
         obstore = require("obstore", extra="server")
         for name in names:
+            self._digests.pop(name, None)
             with self._translated(name), contextlib.suppress(FileNotFoundError):
                 obstore.delete(self._open(), name)
 

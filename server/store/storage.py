@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-__all__ = ["Storage", "StoredFile"]
+__all__ = ["Storage", "StoredDigest", "StoredFile"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDigest:
+    """What a published file must be like wherever it is copied to."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+    """SHA-256 of the file, 64 lowercase hex digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +89,17 @@ class Storage(Protocol):
             When the file cannot be read.
         """
 
+    def digest(self, name: str) -> StoredDigest | None:
+        """Return the size and hash of a published file; None if it does not exist.
+
+        Raises
+        ------
+        StoreError
+            When the file cannot be read.
+        """
+
     def names(self, region: str) -> set[str]:
-        """Return the names of a region's published files, its index included."""
+        """Return the names of a region's published files, its indexes included."""
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, published or staged; a missing one is not an error.

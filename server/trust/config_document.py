@@ -114,6 +114,7 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
                 check_interval_seconds=settings.check_interval_seconds,
                 mirrors=settings.mirrors,
                 risk_model=_read_risk_model(files.risk_model, settings.home / RISK_MODEL_FILE),
+                has_signed_index=True,
             )
             document = config.sign(keys.load(manifest.config_file))
             renew_at = int(now) + settings.config_seconds // 2
@@ -173,8 +174,9 @@ def _digest(
         settings.mirrors,
         sha256(files.contact).hexdigest(),
         None if files.risk is None else sha256(files.risk).hexdigest(),
+        # Homes from older versions sign the configuration again, since it now promises the index.
+        "signed index",
     ]
-    # Only if there is a model, so that homes from older versions need no new signature.
     if files.risk_model is not None:
         contents.append(sha256(files.risk_model).hexdigest())
     return sha256(json.dumps(contents).encode()).hexdigest()

@@ -23,6 +23,7 @@ from tests.server.homes import NOW, TODAY, open_server
 from tracing_core.clock import ManualClock, ScaledClock
 from tracing_core.export_file import read_export, read_index
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
+from tracing_core.trust.signed_index import SignedIndex
 
 HOUR = 3_600
 HOURLY = {"export_period_seconds": HOUR, "export_padding_keys": 100, "export_padding_spread": 10}
@@ -66,9 +67,19 @@ def check_listed(home, public_key, seen: dict[str, str]) -> list[str]:
         digest = sha256(data).hexdigest()
         if seen.setdefault(name, digest) != digest:
             raise AssertionError(f"{name} was exported twice")
+    check_signed_index(home)
     for name in names[-3:]:
         read_export(home / "exports" / name, public_keys=[public_key])
     return names
+
+
+def check_signed_index(home) -> None:
+    """Check that the signed index, if there is one, names only files that are there and whole."""
+    index = home / "exports/VN/index.jws"
+    if index.exists():
+        for file in SignedIndex.verify(index.read_text(), None).files:
+            data = (home / "exports" / file.name).read_bytes()
+            assert (len(data), sha256(data).hexdigest()) == (file.size, file.sha256)
 
 
 def check_complete(home, public_key, created) -> None:
@@ -86,7 +97,11 @@ def check_complete(home, public_key, created) -> None:
     ]
     assert sorted(left) == sorted((data, at) for data, at in created.items() if at <= starts[-1])
     folder = home / "exports"
-    assert {f"VN/{path.name}" for path in (folder / "VN").iterdir()} == {"VN/index.txt", *names}
+    assert {f"VN/{path.name}" for path in (folder / "VN").iterdir()} == {
+        "VN/index.txt",
+        "VN/index.jws",
+        *names,
+    }
     assert list((folder / ".staging").iterdir()) == []
 
 

@@ -223,6 +223,7 @@ def test_what_a_crash_left_behind_is_removed(server, clock):
     assert listed(server) == ["VN/1750003200-1750017600-00001.zip"]
     assert {path.name for path in (folder / "VN").iterdir()} == {
         "index.txt",
+        "index.jws",
         "1750003200-1750017600-00001.zip",
     }
     assert list((folder / ".staging").iterdir()) == []

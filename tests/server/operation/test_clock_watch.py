@@ -259,7 +259,7 @@ def test_a_clock_that_leapt_ahead_deletes_nothing(
             run_due_work(server, watch)
         assert "may be 365 days ahead" in caplog.text
         assert "server clock --is-right" in caplog.text
-        assert server.storage.names("VN") == {"VN/index.txt"}
+        assert server.storage.names("VN") == {"VN/index.txt", "VN/index.jws"}
         caplog.clear()
         for _ in range(3):
             run_due_work(server, watch)

@@ -97,7 +97,7 @@ def test_files_and_index_lines_go_with_the_oldest_key_they_may_hold(tmp_path, cl
     assert read_index((folder / "VN/index.txt").read_bytes()) == names[1:]
     clock.advance(14 * DAY)
     cleanup.run(server, "VN")
-    assert {path.name for path in (folder / "VN").iterdir()} == {"index.txt"}
+    assert {path.name for path in (folder / "VN").iterdir()} == {"index.txt", "index.jws"}
     assert (folder / "VN/index.txt").read_bytes() == b""
     server.close()
 

@@ -260,7 +260,9 @@ def payload(document):
     return base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
 
 
-def test_without_a_risk_model_what_is_signed_is_what_4f04a2b_signed(keys, settings):
+def test_without_a_risk_model_4f04a2b_signed_the_same_but_for_the_promise_of_an_index(
+    keys, settings
+):
     (settings.home / CONTACT_FILE).write_text('{"en": {"name": "Ministry"}}')
     found = payload(current_config(keys, settings.region, settings, NOW))
     risk = ExposureConfiguration.default().to_json()
@@ -269,7 +271,7 @@ def test_without_a_risk_model_what_is_signed_is_what_4f04a2b_signed(keys, settin
         '"url":""}},"expires_at":1752595500,"health_authority_id":"truyvet","issued_at":1750003500,'
         '"mirrors":[],"region":"VN","risk":'
         + json.dumps(risk, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        + ',"sequence":1}'
+        + ',"sequence":1,"signed_index":true}'
     )
 
 
