@@ -13,6 +13,7 @@ from server.store.database import Database
 from server.store.key_folder import KeyFolder
 from server.store.known_time import TimeKeeper
 from server.store.local_storage import LocalStorage
+from server.store.owner import claim
 from server.store.private_keys import PrivateKeys
 from server.store.storage import Storage
 from tracing_core.clock import Clock
@@ -51,7 +52,8 @@ class Server:
         Raises
         ------
         StoreError
-            When the folder was never set up, was set up for another region, or cannot be used.
+            When the folder was never set up, was set up for another region, or cannot be used, or
+            its database belongs to a server with other keys.
         """
         home = settings.home
         with file_errors(home):
@@ -64,6 +66,8 @@ class Server:
         database.migrate()
         opened = cls(settings, clock, database, LocalStorage(home), keys)
         with database.begin() as conn:
+            if fingerprint := keys.manifest().fingerprint:
+                claim(conn, database, fingerprint)
             opened.time.note(conn, clock)
         return opened
 

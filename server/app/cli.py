@@ -40,6 +40,10 @@ _BEFORE_ROTATION = {
     "config": "A new configuration key takes over at once. Devices follow at their next check.",
     "operator": "Programs that use the present operator key will be refused at once.",
 }
+_SEEN = (
+    "the password in --database can be read in the list of processes, and is written to"
+    " server.toml: leave it out, and keep it in ~/.pgpass or in the file that PGPASSFILE names"
+)
 _HOST, _PORT = "127.0.0.1", 8080
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
@@ -142,15 +146,19 @@ def server() -> None:
 def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
     """Set up a server."""
     from server.app.home import JOIN_FILE, set_up_home
+    from server.store.database import has_password
     from tracing_core.clock import clock_from_environment
 
+    url_of_database = click.get_current_context().meta.get(_DATABASE)
+    if has_password(url_of_database):
+        click.echo(_SEEN, err=True)
     operator_key, join = set_up_home(
         home,
         clock_from_environment(),
         region=region,
         url=url,
         contact=contact,
-        database_url=click.get_current_context().meta.get(_DATABASE),
+        database_url=url_of_database,
     )
     if as_json:
         answer = {"operator_key": operator_key, "join": join, "region": region, "home": str(home)}
@@ -190,13 +198,15 @@ def _where(url: str) -> str:
     type=click.IntRange(0, 65_535),
     help=HELP["--port"],
 )
+@click.option("--adopt-folder", cls=Option, is_flag=True, help=HELP["--adopt-folder"])
 @_json
-def run(home: Path, host: str, port: int, as_json: bool) -> None:
+def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> None:
     """Serve until stopped."""
     import uvicorn
 
     from server.app.app import create_app
     from server.app.connection import bounded_protocol
+    from server.app.home import claim_folder
     from server.trust.config_document import current_config
     from tracing_core.clock import clock_from_environment
 
@@ -207,6 +217,7 @@ def run(home: Path, host: str, port: int, as_json: bool) -> None:
         signal.signal(number, _stop)
     settings = _settings(home)
     app = create_app(settings, clock_from_environment())
+    claim_folder(app.server, is_adopted=adopt_folder)
     # Before any device asks, so that the log shows a file that cannot be used.
     try:
         current_config(app.server.keys, app.server.region, settings, app.server.clock.now())
@@ -362,10 +373,12 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
 @_json
 def export(home: Path, as_json: bool) -> None:
     """Write key files."""
+    from server.app.home import claim_folder
     from server.export.exporter import run_due
     from server.export.outlook import next_export
 
     opened = _open(home)
+    claim_folder(opened)
     check_clock(opened)
     files = run_due(opened, opened.region)
     if as_json:

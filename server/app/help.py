@@ -111,6 +111,11 @@ HELP: Mapping[str, Text] = {
         "A longer code to send, valid for a day.",
         "Mã dài hơn, để gửi bằng tin nhắn, có hiệu lực một ngày.",
     ),
+    "--adopt-folder": Text(
+        "This home's key files take the place of the database's former ones, after a move or a"
+        " restore.",
+        "Dùng tệp khóa của thư mục này thay cho thư mục trước, sau khi chuyển hoặc khôi phục.",
+    ),
     "--is-right": Text(
         "Confirm that the clock is right; nothing is held back on its account any longer.",
         "Xác nhận đồng hồ đúng; không giữ lại gì vì đồng hồ nữa.",

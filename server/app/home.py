@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import NamedTuple
 
 from server.config import SETTINGS_FILE, load_settings
 from server.context import Server
+from server.store import owner
 from server.store.database import Database
 from server.store.files import make_private_folder, unfinished, write_durably
 from server.store.key_folder import KeyFolder
@@ -20,7 +22,7 @@ from tracing_core.errors import StoreError
 from tracing_core.paths import is_there
 from tracing_core.trust.join_line import checked_address
 
-__all__ = ["JOIN_FILE", "NewHome", "set_up_home"]
+__all__ = ["JOIN_FILE", "NewHome", "claim_folder", "set_up_home"]
 
 JOIN_FILE = "join.txt"
 """Name of the file in the home folder that contains the join line."""
@@ -67,7 +69,8 @@ def set_up_home(
     Raises
     ------
     StoreError
-        When the folder is set up already, has other files, or cannot be written to.
+        When the folder is set up already, has other files, or cannot be written to, or another
+        server uses the database.
     TrustError
         When agents would refuse the URL.
     """
@@ -78,6 +81,8 @@ def set_up_home(
         noted["database_url"] = database_url
     settings = load_settings(home, **noted)
     checked_address(settings.url)
+    if settings.database_url:
+        _check_database(settings.database_url, home)
     make_private_folder(home)
     for name in left:
         (home / name).unlink(missing_ok=True)
@@ -87,6 +92,9 @@ def set_up_home(
     current_config(keys, region, settings, clock.now())
     made = Server(settings, clock, Database(settings.database), LocalStorage(home), keys)
     made.database.migrate()
+    with made.database.begin() as conn:
+        owner.claim(conn, made.database, keys.manifest().fingerprint)
+        made.time.note(conn, clock)
     operator_key = replace_operator_key(made)
     made.close()
     join = str(join_line(keys, settings.url))
@@ -95,6 +103,40 @@ def set_up_home(
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
     write_durably(home / SETTINGS_FILE, "".join(lines).encode())
     return NewHome(operator_key, join)
+
+
+def claim_folder(server: Server, *, is_adopted: bool = False) -> None:
+    """Check that the database's key files are in this home, before any is written.
+
+    A database inside the home folder goes where the folder goes.
+
+    Parameters
+    ----------
+    server
+        The server.
+    is_adopted
+        True for a folder that was moved or restored, and takes the place of the former one.
+
+    Raises
+    ------
+    StoreError
+        When the key files are in another folder.
+    """
+    if server.settings.database_url:
+        with server.database.begin() as conn:
+            owner.claim_folder(conn, server.storage.place(), is_adopted=is_adopted)
+
+
+def _check_database(url: str, home: Path) -> None:
+    """Check that a database outside the home folder is not another server's."""
+    fingerprint = ""
+    with contextlib.suppress(StoreError):
+        fingerprint = KeyFolder(home).manifest().fingerprint
+    database = Database(url)
+    try:
+        owner.check_is_free(database, fingerprint)
+    finally:
+        database.close()
 
 
 def _left_by_interrupted_set_up(home: Path) -> set[str]:

@@ -47,6 +47,7 @@ from server.export.padding import PaddingKey, UploadModel, draw_count, draw_padd
 from server.export.signed_index import refresh_signed_index
 from server.export.windows import Window, due_windows, window_of
 from server.store import diagnosis_keys
+from server.store.owner import check_folder
 from tracing_core.export_file import ExportFile, Signer, write_export, write_index
 from tracing_core.protocol.diagnosis_key import ReportType
 from tracing_core.trust.signed_index import SIGNED_INDEX_NAME
@@ -87,7 +88,8 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
     Raises
     ------
     StoreError
-        When something cannot be written; the next call continues where this one stopped.
+        When something cannot be written, or the key files are in another folder; the next call
+        continues where this one stopped.
     """
     settings, random = server.settings, random or SystemRandom()
     written: list[str] = []
@@ -96,6 +98,8 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
             begin = _hold(server, conn, region, holder)
             if begin is None:
                 return []
+            if server.settings.database_url:
+                check_folder(conn, server.storage.place())
             # Inside the transaction, because an index may be staged in another one.
             server.storage.clear_staging()
         publish_index(server, region)

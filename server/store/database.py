@@ -40,7 +40,7 @@ from tracing_core.store.compaction import empty_log, rewrite
 from tracing_core.store.journal import check_journal
 from tracing_core.store.sqlite import as_store_error, create_private, database_errors
 
-__all__ = ["Database", "DatabaseLimits", "kept_if", "metadata"]
+__all__ = ["Database", "DatabaseLimits", "has_password", "kept_if", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -126,6 +126,17 @@ def _parsed(url: str | URL) -> URL:
     if parsed.database in (None, "", ":memory:"):
         raise StoreError("database_url names no file: it must be like sqlite:////path/to/file")
     return parsed.set(drivername="sqlite")
+
+
+def has_password(url: str | None) -> bool:
+    """Return True if a database's URL contains a password."""
+    if url is None:
+        return False
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return False
+    return bool(parsed.password or "password" in parsed.query)
 
 
 @contextlib.contextmanager

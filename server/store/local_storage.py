@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from server.store.files import locked, sync_folder, write_durably
 from server.store.storage import StoredDigest, StoredFile
 from tracing_core.errors import StoreError, StoreFull, require
+from tracing_core.paths import is_there
 from tracing_core.store.files import file_errors
 
 if TYPE_CHECKING:
@@ -25,6 +27,23 @@ _STAGING = ".staging"
 _LOCK = ".lock"
 _NODE = ".node"
 _CHUNK_BYTES = 64 * 1024
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def _forbid_others_to_write(opened: int) -> None:
+    """Take the right to write from everyone but the owner, whatever the umask was."""
+    mode = stat.S_IMODE(os.fstat(opened).st_mode)
+    if mode & _WRITABLE_BY_OTHERS:
+        os.fchmod(opened, mode & ~_WRITABLE_BY_OTHERS)
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _forbid_others_to_write(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class LocalStorage:
@@ -43,7 +62,7 @@ class LocalStorage:
     def exclusive_use(self) -> Iterator[str]:
         """Lock the folder, and yield the name of the node that it represents."""
         with file_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            _make_folder(self.folder)
         with locked(self.folder / _LOCK):
             node = self.folder / _NODE
             with file_errors(node):
@@ -51,6 +70,16 @@ class LocalStorage:
                     write_durably(node, secrets.token_hex(16).encode())
                 name = node.read_text()
             yield name
+
+    def place(self) -> str:
+        """Return the folder's name for itself; a copy of the folder has another."""
+        node = self.folder / _NODE
+        if not is_there(node):
+            with self.exclusive_use():
+                pass
+        with file_errors(node):
+            # A copy of the file has the same text. Nodes that share the folder see the same file.
+            return f"{node.read_text()}-{node.stat().st_ino}"
 
     def stage(self, data: bytes) -> str:
         """Write a whole file durably, without publishing it; return its staged name.
@@ -63,10 +92,12 @@ class LocalStorage:
         obstore = require("obstore", extra="server")
         staged = f"{_STAGING}/{secrets.token_hex(16)}"
         with self._translated(staged):
+            _make_folder(self.folder / _STAGING)
             obstore.put(self._open(), staged, data, use_multipart=False)
             # The object store makes a file atomic for readers; making it durable is up to us.
             descriptor = os.open(self.folder / staged, os.O_RDONLY | os.O_CLOEXEC)
             try:
+                _forbid_others_to_write(descriptor)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -82,8 +113,9 @@ class LocalStorage:
         """
         obstore = require("obstore", extra="server")
         with self._translated(name):
-            obstore.rename(self._open(), staged, name)
             folder = (self.folder / name).parent
+            _make_folder(folder)
+            obstore.rename(self._open(), staged, name)
             sync_folder(folder)
             sync_folder(folder.parent)
 

@@ -55,6 +55,15 @@ class Storage(Protocol):
             When the place cannot be written to.
         """
 
+    def place(self) -> str:
+        """Return a name of this place that no copy of it has: at most 64 characters.
+
+        Raises
+        ------
+        StoreError
+            When the place cannot be written to.
+        """
+
     def stage(self, data: bytes) -> str:
         """Write a whole file durably, without publishing it; return its staged name.
 

@@ -319,3 +319,28 @@ def test_a_clock_in_doubt_is_shown_and_can_be_confirmed(
     CliRunner().invoke(server, ["clock", "--is-right", *command], input="y\n")
     printed("server clock", CliRunner().invoke(server, ["clock", "--json", *command]).output)
     assert CliRunner().invoke(server, ["export", *command]).exception is None
+
+
+def test_a_password_in_the_address_of_the_database_is_warned_of(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    url = "postgresql://server:secret@127.0.0.1:1/none"
+    said = CliRunner().invoke(server, ["init", "--home", home, "--database", url])
+    assert "keep it in ~/.pgpass or in the file that PGPASSFILE names" in said.output
+    assert "secret" not in said.output
+    assert "secret" not in str(said.exception)
+    plain = ["init", "--home", home, "--database", "postgresql://server@127.0.0.1:1/none"]
+    assert "pgpass" not in CliRunner().invoke(server, plain).output
+
+
+def test_nothing_is_writable_by_others_whatever_the_umask(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    before = os.umask(0)
+    try:
+        assert invoke(home, "init").exit_code == 0
+        for now in (NOW, NOW + 86_400):
+            assert invoke(home, "export", now=now).exit_code == 0
+    finally:
+        os.umask(before)
+    found = [home, *home.rglob("*")]
+    assert len(list(home.rglob("*.zip"))) >= 5
+    assert [path for path in found if path.stat().st_mode & 0o022] == []
