@@ -20,7 +20,7 @@ FAST := tests/test_house.py tests/test_words.py tests/tracing_core tests/matcher
 	tests/server/publish/test_publish_rules.py tests/server/publish/test_revision_token.py
 export PYTHON
 
-.PHONY: help demo test test-fast test-bluez cov mutate check docs bench lock generate clean
+.PHONY: help demo test test-fast test-bluez cov mutate check docs bench lock sbom generate clean
 
 help: ## list these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,8 +65,11 @@ docs: .venv/installed ## build the API documentation in .cache/api
 bench: .venv/installed ## measure against rivals
 	@$(BIN)/python -m benchmarks
 
-lock: .venv/installed ## compile requirements.lock from pyproject.toml
+lock: .venv/installed ## compile the locks from pyproject.toml
 	@$(BIN)/python packaging/lock.py
+
+sbom: ## list what the locks install, as CycloneDX JSON in .cache/sbom
+	@$${PYTHON:-python3} packaging/sbom.py .cache/sbom
 
 generate: .venv/installed ## write the generated files
 	@$(BIN)/python packaging/generate.py

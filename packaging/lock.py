@@ -1,8 +1,10 @@
-"""Compile requirements.lock from pyproject.toml, or check that the two agree.
+"""Compile the locks from pyproject.toml, or check that they agree with it.
 
-The versions already locked are kept as long as pyproject.toml allows them, so the check does not
-depend on what the package index offers that day. The index is the one pip is configured for; its
-address is never written to the lock.
+requirements.lock has everything; packaging/server/requirements.lock has what a key server needs, in
+the same versions. Each line has the hashes of all files of its version, so pip refuses any other
+file. The versions already locked are kept as long as pyproject.toml allows them, so the check does
+not depend on what the package index offers that day. The index is the one pip is configured for;
+its address is never written to a lock.
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements.lock"
+LOCKS = {
+    "requirements.lock": ("--all-extras", "--group", "dev", "--group", "build"),
+    "packaging/server/requirements.lock": (
+        *("--extra", "server", "--extra", "postgres", "--group", "build"),
+        *("--constraints", "requirements.lock"),
+    ),
+}
+"""The locks, each with uv's options for its parts."""
 
 
 def _pip_setting(name: str) -> str | None:
@@ -42,13 +51,13 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def compile_lock(into: Path) -> None:
-    """Compile the lock; versions already in the file are preferred."""
+def compile_lock(name: str, into: Path) -> None:
+    """Compile a lock; versions already in the file are preferred."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     subprocess.run(
         [
             *(uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
-            *("--all-extras", "--group", "dev", "--no-header", "--no-annotate"),
+            *(*LOCKS[name], "--no-header", "--no-annotate", "--generate-hashes"),
             *("--no-emit-index-url", "--no-emit-find-links", "--output-file", str(into)),
             "pyproject.toml",
         ],
@@ -59,26 +68,38 @@ def compile_lock(into: Path) -> None:
     )
 
 
-def check() -> int:
+def check(name: str) -> int:
     """Return 0 if compiling changes nothing, else print what it would change and return 1."""
+    lock = ROOT / name
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / LOCK.name
-        shutil.copy(LOCK, copy)
-        compile_lock(copy)
-        old, new = LOCK.read_text().splitlines(), copy.read_text().splitlines()
-    if old == new:
+        copy = Path(folder) / lock.name
+        shutil.copy(lock, copy)
+        compile_lock(name, copy)
+        old, new = lock.read_text().splitlines(), copy.read_text().splitlines()
+    # A version gets new files later, so hashes that were added are no difference.
+    if old == new or _is_same_but_for_new_files(old, new):
         return 0
-    print(*difflib.unified_diff(old, new, "requirements.lock", "compiled", lineterm=""), sep="\n")
-    print("requirements.lock does not agree with pyproject.toml: run make lock", file=sys.stderr)
+    print(*difflib.unified_diff(old, new, name, "compiled", lineterm=""), sep="\n")
+    print(f"{name} does not agree with pyproject.toml: run make lock", file=sys.stderr)
     return 1
+
+
+def _is_same_but_for_new_files(old: list[str], new: list[str]) -> bool:
+    def parts(lines: list[str]) -> tuple[list[str], set[str]]:
+        hashes = {line.strip(" \\") for line in lines if "--hash=" in line}
+        return [line.rstrip(" \\") for line in lines if "--hash=" not in line], hashes
+
+    (names, hashes), (new_names, new_hashes) = parts(old), parts(new)
+    return names == new_names and hashes <= new_hashes
 
 
 def main() -> int:
     """Check with ``--check``, else compile."""
     try:
         if sys.argv[1:] == ["--check"]:
-            return check()
-        compile_lock(LOCK)
+            return max(check(name) for name in LOCKS)
+        for name in LOCKS:
+            compile_lock(name, ROOT / name)
     except subprocess.CalledProcessError as error:
         print(f"uv could not resolve pyproject.toml (exit {error.returncode})", file=sys.stderr)
         return 1

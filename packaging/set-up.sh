@@ -33,7 +33,16 @@ fi
 echo "setting up $1 with $("$python" -V); this takes a minute or two"
 [ -x "$1/bin/python" ] || "$python" -m venv --clear "$1"
 pip="$1/bin/python -m pip --disable-pip-version-check --quiet"
-$pip install --requirement requirements.lock
-$pip install --no-deps --editable .
+case $(uname -m) in
+arm*)
+    # For 32-bit ARM the index has few wheels. Raspberry Pi OS takes its own, built from the same
+    # sources, whose hashes are not in the lock.
+    sed '/^ *--hash=/d; s/ \\$//' requirements.lock >"$1/requirements.txt"
+    $pip install --requirement "$1/requirements.txt"
+    ;;
+*) $pip install --require-hashes --requirement requirements.lock ;;
+esac
+# What builds the project is in the lock too.
+$pip install --no-deps --no-build-isolation --editable .
 # The mark is written last, so an interrupted set-up runs again.
 touch "$1/installed"

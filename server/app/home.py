@@ -91,11 +91,7 @@ def set_up_home(
     begin_chain(keys, region, clock.now())
     current_config(keys, region, settings, clock.now())
     made = Server(settings, clock, Database(settings.database), LocalStorage(home), keys)
-    made.database.migrate()
-    with made.database.begin() as conn:
-        owner.claim(conn, made.database, keys.manifest().fingerprint)
-        made.time.note(conn, clock)
-    operator_key = replace_operator_key(made)
+    operator_key = _set_up_database(made)
     made.close()
     join = str(join_line(keys, settings.url))
     write_durably(home / JOIN_FILE, f"{join}\n".encode())
@@ -103,6 +99,15 @@ def set_up_home(
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
     write_durably(home / SETTINGS_FILE, "".join(lines).encode())
     return NewHome(operator_key, join)
+
+
+def _set_up_database(server: Server) -> str:
+    """Make the tables and the first operator; return the operator's key."""
+    server.database.migrate()
+    with server.database.begin() as conn:
+        owner.claim(conn, server.database, server.keys.manifest().fingerprint)
+        server.time.note(conn, server.clock)
+    return replace_operator_key(server)
 
 
 def claim_folder(server: Server, *, is_adopted: bool = False) -> None:
