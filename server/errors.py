@@ -20,13 +20,22 @@ class Refused(TracingError):
         The JSON field at fault; "" if no field is.
     retry_after
         Seconds after which to try again; None if trying again is useless.
+    status
+        The HTTP status; None leaves it to the code.
     """
 
     def __init__(
-        self, code: str, what: str, *, field: str = "", retry_after: int | None = None
+        self,
+        code: str,
+        what: str,
+        *,
+        field: str = "",
+        retry_after: int | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(f"{field} {what}" if field else what)
         self.code = code
         self.what = what
         self.field = field
         self.retry_after = retry_after
+        self.status = status

@@ -52,7 +52,7 @@ class UnreadableBody(TracingError):
 
 def status_of(refusal: Refused) -> int:
     """Return the HTTP status that answers a refusal."""
-    return _STATUS.get(refusal.code, 400)
+    return refusal.status or _STATUS.get(refusal.code, 400)
 
 
 def answered(

@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     200: "Done.",
     400: "The request breaks a rule; the code names it.",
     401: "The certificate or operator key is missing or not valid.",
+    404: "No code has this handle.",
     409: "The handle was used before.",
     412: "The client cannot handle the type of this test.",
     413: "The body is too large.",

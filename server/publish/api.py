@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from server.context import CurrentServer
-from server.http.bodies import Body, Chaff
+from server.http.bodies import Body, Chaff, request_of
 from server.http.problems import answered
 from server.http.schemas import request_schema, response_schemas
-from server.publish.upload import take_upload
+from server.publish.upload import likely_upload, take_upload
 from server.verification.certificate import pretend_to_verify, verify_certificate
 from server.verification.limits import Address, Limits
 from tracing_core.errors import PublishRejected
@@ -27,12 +27,18 @@ def _publish(
     limits.count_request(address)
     settings, now = server.settings, server.clock.now()
     key = server.keys.certificate_key()
-    request = PublishRequest.from_bytes(body)
+    request = request_of(
+        PublishRequest,
+        body,
+        lambda: likely_upload(settings, now),
+        is_chaff=is_chaff,
+        longest_list=settings.max_keys_on_publish,
+    )
 
     def publish() -> dict[str, Any]:
         if is_chaff:
             claims = pretend_to_verify(request, settings, now)
-        elif request.health_authority_id == settings.health_authority_id:
+        elif request.health_authority_id.lower() == settings.health_authority_id.lower():
             claims = verify_certificate(request, key, settings, now)
         else:
             raise PublishRejected(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from server.config import Settings
 from server.context import Server
 from server.export.store import closed_until
 from server.publish.revision import RevisableKey, open_token, seal_token
@@ -18,13 +19,15 @@ from server.store.diagnosis_keys import NewKey, StoredKey, find_keys, insert_key
 from server.store.known_time import note_witness
 from server.verification.certificate import Claims
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError
-from tracing_core.http.publish_request import PublishRequest, PublishResponse
+from tracing_core.http.publish_request import PublishedKey, PublishRequest, PublishResponse
 from tracing_core.protocol.diagnosis_key import ReportType, is_allowed_transition
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, utc_day
 from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
-__all__ = ["take_upload"]
+__all__ = ["likely_upload", "take_upload"]
 
 _LONGEST_WAIT_SECONDS = 86_400
+_LIKELY_KEYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,17 @@ def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list
     if inserted and right.is_token_needed:
         note_witness(conn, max(new.key.rolling_start_interval_number for new in inserted))
     return inserted
+
+
+def likely_upload(settings: Settings, now: float) -> PublishRequest:
+    """Return an upload of as many keys as most devices send, for cover traffic without any."""
+    today = utc_day(now) * TEK_ROLLING_PERIOD
+    keys = (_some_key(today - TEK_ROLLING_PERIOD * days) for days in range(1, _LIKELY_KEYS + 1))
+    return PublishRequest(tuple(keys), settings.health_authority_id)
+
+
+def _some_key(start: int) -> PublishedKey:
+    return PublishedKey(base64.b64encode(secrets.token_bytes(KEY_LENGTH)).decode(), start)
 
 
 def _disguised(request: PublishRequest) -> PublishRequest:

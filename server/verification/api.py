@@ -1,4 +1,4 @@
-"""Routes of verification, as in Google's server: verify, certificate, issue, batch-issue."""
+"""Routes of verification, as in Google's server: two of devices, four of operators."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from fastapi.responses import JSONResponse
 from server.context import CurrentServer, Server
 from server.errors import Refused
 from server.http.answers import padded
-from server.http.bodies import Body, Chaff
+from server.http.bodies import Body, Chaff, IdempotencyKey, request_of
 from server.http.problems import answered, status_of
 from server.http.schemas import request_schema, response_schemas
 from server.verification.limits import Address, Limits
 from server.verification.rules import (
     check_operator_key,
+    code_status,
     exchange_code,
     exchange_token,
     issue_code,
+    withdraw_code,
 )
 from tracing_core.errors import InvalidValue
 from tracing_core.http.json_body import JSONBody
@@ -30,6 +32,9 @@ from tracing_core.http.verification import (
     BatchIssueResponse,
     CertificateRequest,
     CertificateResponse,
+    CheckCodeStatusResponse,
+    CodeHandle,
+    ExpireCodeResponse,
     IssueRequest,
     IssueResponse,
     VerifyRequest,
@@ -37,6 +42,9 @@ from tracing_core.http.verification import (
 )
 
 __all__ = ["verification_router"]
+
+_MOST_TEST_TYPES = 8
+"""Twice as many as there are."""
 
 _WRONG_CODES = ("code_not_found", "code_invalid", "code_expired")
 
@@ -46,15 +54,26 @@ def _answer(server: Server, response: JSONBody) -> JSONResponse:
 
 
 def _verify(
-    server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
+    server: CurrentServer,
+    body: Body,
+    is_chaff: Chaff,
+    limits: Limits,
+    address: Address,
+    attempt: IdempotencyKey,
 ) -> JSONResponse:
     """Exchange a code for a token."""
     limits.check(address)
-    request = VerifyRequest.from_bytes(body)
+    request = request_of(
+        VerifyRequest,
+        body,
+        lambda: VerifyRequest(""),
+        is_chaff=is_chaff,
+        longest_list=_MOST_TEST_TYPES,
+    )
 
     def exchange() -> dict[str, Any]:
         try:
-            subject, token = exchange_code(server, request, is_cover=is_chaff)
+            subject, token = exchange_code(server, request, attempt=attempt, is_cover=is_chaff)
         except Refused as error:
             if error.code in _WRONG_CODES:
                 limits.count_code(address, None if is_chaff else False)
@@ -68,16 +87,24 @@ def _verify(
 
 
 def _certificate(
-    server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
+    server: CurrentServer,
+    body: Body,
+    is_chaff: Chaff,
+    limits: Limits,
+    address: Address,
+    attempt: IdempotencyKey,
 ) -> JSONResponse:
     """Exchange a token for a certificate for the keys behind a MAC."""
     limits.check(address)
-    request = CertificateRequest.from_bytes(body)
-    return answered(
-        server.settings,
-        is_chaff,
-        lambda: CertificateResponse(exchange_token(server, request, is_cover=is_chaff)).to_json(),
+    request = request_of(
+        CertificateRequest, body, lambda: CertificateRequest("", ""), is_chaff=is_chaff
     )
+
+    def exchange() -> dict[str, Any]:
+        certificate = exchange_token(server, request, attempt=attempt, is_cover=is_chaff)
+        return CertificateResponse(certificate).to_json()
+
+    return answered(server.settings, is_chaff, exchange)
 
 
 def _operator(
@@ -89,11 +116,14 @@ def _operator(
 
 def _issued(server: Server, request: IssueRequest) -> IssueResponse:
     code = issue_code(server, request)
+    expires_at = formatdate(code.expires_at, usegmt=True).replace("GMT", "UTC")
     return IssueResponse(
         uuid=code.uuid,
         code=code.code,
-        expires_at=formatdate(code.expires_at, usegmt=True).replace("GMT", "UTC"),
+        expires_at=expires_at,
         expires_at_timestamp=code.expires_at,
+        long_expires_at=expires_at,
+        long_expires_at_timestamp=code.expires_at,
     )
 
 
@@ -104,8 +134,8 @@ def _issue(server: CurrentServer, body: Body) -> JSONResponse:
 
 def _batch_issue(server: CurrentServer, body: Body) -> JSONResponse:
     """Issue a code for each of several tests; the first error sets the answer's status."""
-    request = BatchIssueRequest.from_bytes(body)
     limit = server.settings.max_batch_issue
+    request = BatchIssueRequest.from_bytes(body, longest_list=limit)
     if not 1 <= len(request.codes) <= limit:
         raise InvalidValue(f"codes must be 1 to {limit} requests")
     codes: list[IssueResponse] = []
@@ -121,6 +151,20 @@ def _batch_issue(server: CurrentServer, body: Body) -> JSONResponse:
         return _answer(server, answer)
     failed = replace(answer, error=str(problem), error_code=problem.code)
     return padded(server.settings, failed.to_json(), status_of(problem))
+
+
+def _check_code_status(server: CurrentServer, body: Body) -> JSONResponse:
+    """Return whether a code was used, and when it expires."""
+    code = code_status(server, CodeHandle.from_bytes(body).uuid)
+    status = CheckCodeStatusResponse(code.is_spent, code.expires_at, code.expires_at)
+    # Google's clients expect the field even if it is false.
+    return padded(server.settings, {"claimed": code.is_spent, **status.to_json()})
+
+
+def _expire_code(server: CurrentServer, body: Body) -> JSONResponse:
+    """Withdraw a code that was not yet used."""
+    moment = withdraw_code(server, CodeHandle.from_bytes(body).uuid)
+    return _answer(server, ExpireCodeResponse(moment, moment))
 
 
 def verification_router() -> APIRouter:
@@ -160,4 +204,9 @@ def verification_router() -> APIRouter:
         412,
         is_operators=True,
     )
+    for name, route, response in (
+        ("checkcodestatus", _check_code_status, CheckCodeStatusResponse),
+        ("expirecode", _expire_code, ExpireCodeResponse),
+    ):
+        add(name, route, CodeHandle, response, 400, 401, 404, is_operators=True)
     return router

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -23,7 +24,9 @@ from server.verification.store import (
     Subject,
     Voucher,
     claim_code,
+    expire_code,
     find_code,
+    find_issued_code,
     find_token,
     has_code,
     has_uuid,
@@ -40,11 +43,13 @@ from tracing_core.http.verification import CertificateRequest, IssueRequest, Ver
 __all__ = [
     "IssuedCode",
     "check_operator_key",
+    "code_status",
     "exchange_code",
     "exchange_token",
     "issue_code",
     "keyed_hash",
     "replace_operator_key",
+    "withdraw_code",
 ]
 
 _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -54,6 +59,7 @@ _LONG_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 _EARLIEST_SECONDS = 1_585_699_200
 _TRIES_FOR_A_FREE_CODE = 6
 _MAC_BYTES = 32
+_TOKEN_BYTES = 32
 _MAX_TIME_ZONE_MINUTES = 14 * 60
 _TEST_TYPES = ("confirmed", "likely", "negative")
 
@@ -130,6 +136,16 @@ def _day(name: str, text: str, time_zone_minutes: float, settings: Settings, now
 
 
 def _subject(request: IssueRequest, settings: Settings, now: float) -> Subject:
+    for name, is_set in (
+        ("phone", request.phone),
+        ("smsTemplateLabel", request.sms_template_label),
+        ("onlyGenerateSMS", request.only_generate_sms),
+    ):
+        if is_set:
+            what = "must be false" if is_set is True else "must be empty"
+            raise Refused(
+                "unparsable_request", f"{what}: this server writes no messages", field=name
+            )
     for name, text in (("symptomDate", request.symptom_date), ("testDate", request.test_date)):
         if text:
             _day(name, text, request.tz_offset, settings, now)
@@ -152,13 +168,17 @@ def _new_code(settings: Settings, *, is_long: bool) -> str:
     return "".join(secrets.choice(letters) for _ in range(length))
 
 
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise Refused("unparsable_request", "must be a UUID", field="uuid") from error
+
+
 def _handle(conn: Connection, uuid: str) -> str:
     if not uuid:
         return str(uuid4())
-    try:
-        handle = str(UUID(uuid))
-    except ValueError as error:
-        raise Refused("unparsable_request", "must be a UUID", field="uuid") from error
+    handle = _uuid(uuid)
     if has_uuid(conn, handle):
         raise Refused("uuid_already_exists", "a code with this uuid was already issued")
     return handle
@@ -194,6 +214,49 @@ def issue_code(server: Server, request: IssueRequest, *, is_long: bool = False) 
     raise Refused("internal_server_error", "no code is free: try again")
 
 
+def code_status(server: Server, uuid: str) -> Voucher:
+    """Return the state of an issued code.
+
+    Raises
+    ------
+    Refused
+        When the text is not a UUID, or no code has it.
+    """
+    handle = _uuid(uuid)
+    with server.database.read() as conn:
+        return _issued(find_issued_code(conn, handle))
+
+
+def withdraw_code(server: Server, uuid: str) -> int:
+    """Let an issued code expire, and return when it did (UTC Unix seconds).
+
+    Raises
+    ------
+    Refused
+        When the text is not a UUID, no code has it, or a device has already exchanged the code.
+    StoreError
+        When the change cannot be stored.
+    """
+    handle, now = _uuid(uuid), int(server.clock.now())
+    with server.database.begin() as conn:
+        code = _issued(find_issued_code(conn, handle))
+        if code.is_spent:
+            raise Refused("code_invalid", "this code was already used, so it cannot be withdrawn")
+        expires_at = min(code.expires_at, now)
+        expire_code(conn, handle, expires_at)
+    return expires_at
+
+
+def _issued(code: Voucher | None) -> Voucher:
+    if code is None:
+        raise Refused(
+            "code_not_found",
+            "no code has this uuid: it may have expired and been deleted",
+            status=404,
+        )
+    return code
+
+
 def _accepted(types: Sequence[str]) -> set[str]:
     if not types:
         return _ACCEPTS["negative"]
@@ -210,6 +273,10 @@ def _refusal_of_code(found: Voucher | None, accepted: set[str], now: float) -> R
         return Refused("code_invalid", "this code was already used: ask for a new one")
     if found.expires_at <= now:
         return Refused("code_expired", "this code has expired: ask for a new one")
+    return _refusal_of_type(found, accepted)
+
+
+def _refusal_of_type(found: Voucher, accepted: set[str]) -> Refused | None:
     if found.subject.test_type not in accepted:
         return Refused("unsupported_test_type", "the client cannot handle this type of test")
     return None
@@ -223,13 +290,35 @@ def _refusal_of_token(found: Voucher | None, now: float) -> Refused | None:
     return None
 
 
+def _token(server: Server, code: str, attempt: str) -> str:
+    """Return a random token, or the one that belongs to a code and a device's secret."""
+    if not attempt:
+        return secrets.token_urlsafe(_TOKEN_BYTES)
+    # It can be made again, so an answer that was lost can be repeated though no token is stored.
+    digest = keyed_hash(server, "token of", f"{code}:{attempt}")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
 def exchange_code(
-    server: Server, request: VerifyRequest, *, is_cover: bool = False
+    server: Server, request: VerifyRequest, *, attempt: str = "", is_cover: bool = False
 ) -> tuple[Subject, str]:
     """Exchange a code for a token, once.
 
     Spaces, hyphens and the case of letters in a code do not matter. A request that is refused, and
-    cover traffic, do the same work, and nothing of it is kept.
+    cover traffic, do the same work, and nothing of it is kept. With the secret with which the code
+    was exchanged, the same token is returned again while it is valid, since the answer may have
+    been lost.
+
+    Parameters
+    ----------
+    server
+        The server.
+    request
+        The code.
+    attempt
+        The device's secret for this request; "" if it has none.
+    is_cover
+        Whether this is cover traffic.
 
     Raises
     ------
@@ -238,32 +327,52 @@ def exchange_code(
     StoreError
         When the token cannot be stored.
     """
-    accepted = _accepted(request.accept)
+    accepted = _accepted(() if is_cover else request.accept)
     now = server.clock.now()
     code = "".join(request.code.split()).replace("-", "").lower()
     code_hash = keyed_hash(server, "code", code)
-    token = secrets.token_urlsafe(32)
+    token = _token(server, code, attempt)
     token_hash = keyed_hash(server, "token", token)
     expires_at = int(now) + server.settings.token_seconds
     with server.database.begin() as conn:
         # A code in cover traffic is never looked up, so it cannot be used to guess codes.
         found = find_code(conn, DECOY_HASH if is_cover else code_hash)
-        refusal = _refusal_of_code(found, accepted, now)
-        is_granted = refusal is None and not is_cover
+        granted = find_token(conn, DECOY_HASH if is_cover else token_hash)
+        is_again = granted is not None and granted.expires_at > now and not is_cover
+        if is_again and granted is not None:
+            found, refusal = granted, _refusal_of_type(granted, accepted)
+        else:
+            refusal = _refusal_of_code(found, accepted, now)
+        is_new = refusal is None and not is_again and not is_cover
         subject = found.subject if found else DECOY
-        with kept_if(conn, is_granted):
-            claim_code(conn, code_hash if is_granted else DECOY_HASH)
-            insert_token(conn, token_hash, subject, expires_at)
+        with kept_if(conn, is_new):
+            claim_code(conn, code_hash if is_new else DECOY_HASH)
+            kept_hash = token_hash if is_new else secrets.token_bytes(len(token_hash))
+            insert_token(conn, kept_hash, subject, expires_at)
     if refusal is not None:
         raise refusal
     return subject, token
 
 
-def exchange_token(server: Server, request: CertificateRequest, *, is_cover: bool = False) -> str:
+def exchange_token(
+    server: Server, request: CertificateRequest, *, attempt: str = "", is_cover: bool = False
+) -> str:
     """Exchange a token for a certificate for the keys behind a MAC, once.
 
     A request that is refused, and cover traffic, do the same work; the certificate signed for them
-    is never sent.
+    is never sent. With the secret and the MAC with which the token was used, a certificate is
+    signed again while the token is valid.
+
+    Parameters
+    ----------
+    server
+        The server.
+    request
+        The token and the MAC.
+    attempt
+        The device's secret for this request; "" if it has none.
+    is_cover
+        Whether this is cover traffic.
 
     Raises
     ------
@@ -273,19 +382,19 @@ def exchange_token(server: Server, request: CertificateRequest, *, is_cover: boo
         When the database cannot note that the token was used.
     """
     now = server.clock.now()
-    try:
-        mac = decode_base64(request.key_hmac)
-    except InvalidValue as error:
-        raise Refused("hmac_invalid", "must be base64", field="ekeyhmac") from error
-    if len(mac) != _MAC_BYTES:
-        raise Refused("hmac_invalid", f"must be {_MAC_BYTES} bytes", field="ekeyhmac")
+    mac = bytes(_MAC_BYTES) if is_cover else _mac(request)
     token_hash = keyed_hash(server, "token", request.token)
+    use_hash = keyed_hash(server, "use", f"{attempt}:{mac.hex()}")
     with server.database.begin() as conn:
         found = find_token(conn, DECOY_HASH if is_cover else token_hash)
+        is_again = bool(attempt) and found is not None and found.use_hash == use_hash
+        if is_again and found is not None:
+            found = replace(found, is_spent=False)
         refusal = _refusal_of_token(found, now)
         is_granted = refusal is None and not is_cover
-        with kept_if(conn, is_granted):
-            use_token(conn, token_hash if is_granted else DECOY_HASH)
+        is_new = is_granted and not is_again
+        with kept_if(conn, is_new):
+            use_token(conn, token_hash if is_new else DECOY_HASH, use_hash if attempt else None)
         # Signed before the commit, so that a failure leaves the token as it was.
         certificate = sign_certificate(
             found.subject if found else DECOY,
@@ -297,3 +406,13 @@ def exchange_token(server: Server, request: CertificateRequest, *, is_cover: boo
     if refusal is not None:
         raise refusal
     return certificate
+
+
+def _mac(request: CertificateRequest) -> bytes:
+    try:
+        mac = decode_base64(request.key_hmac)
+    except InvalidValue as error:
+        raise Refused("hmac_invalid", "must be base64", field="ekeyhmac") from error
+    if len(mac) != _MAC_BYTES:
+        raise Refused("hmac_invalid", f"must be {_MAC_BYTES} bytes", field="ekeyhmac")
+    return mac

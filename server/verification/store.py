@@ -31,7 +31,9 @@ __all__ = [
     "Voucher",
     "claim_code",
     "delete_expired",
+    "expire_code",
     "find_code",
+    "find_issued_code",
     "find_token",
     "has_code",
     "has_uuid",
@@ -93,7 +95,16 @@ verification_code = _voucher_table(
 )
 """Codes that the authority issued; one is exchanged for a token. Dates are ISO."""
 
-verification_token = _voucher_table("token", "is_used")
+verification_token = _voucher_table(
+    "token",
+    "is_used",
+    Column(
+        "use_hash",
+        LargeBinary(32),
+        doc="Keyed hash of the secret and the MAC that the token was used with; null if the device"
+        " sent no secret.",
+    ),
+)
 """Tokens that codes were exchanged for; one is exchanged for a certificate. Dates are ISO."""
 
 
@@ -122,6 +133,8 @@ class Voucher:
     """When it expires (UTC Unix seconds)."""
     is_spent: bool
     """True if it was exchanged: a code for a token, a token for a certificate."""
+    use_hash: bytes | None = None
+    """Keyed hash of the secret and the MAC that a token was used with."""
 
 
 def replace_operator_keys(conn: Connection, key_hash: bytes, created_at: int) -> None:
@@ -152,16 +165,17 @@ def _insert(
     conn.execute(insert(table).values(row))
 
 
-def _find(conn: Connection, column: Column[Any], digest: bytes) -> Voucher | None:
-    row = conn.execute(select(column.table).where(column == digest)).first()
+def _find(conn: Connection, column: Column[Any], value: bytes | str) -> Voucher | None:
+    row = conn.execute(select(column.table).where(column == value)).first()
     if row is None:
         return None
     *_, test_type, symptom_date, test_date, expires_at, is_spent = row
-    return Voucher(Subject(test_type, symptom_date, test_date), expires_at, is_spent)
+    subject = Subject(test_type, symptom_date, test_date)
+    return Voucher(subject, expires_at, is_spent, getattr(row, "use_hash", None))
 
 
-def _spend(conn: Connection, column: Column[Any], digest: bytes, flag: str) -> None:
-    conn.execute(update(column.table).where(column == digest).values({flag: True}))
+def _spend(conn: Connection, column: Column[Any], digest: bytes, **values: Any) -> None:
+    conn.execute(update(column.table).where(column == digest).values(values))
 
 
 def insert_code(
@@ -177,9 +191,20 @@ def find_code(conn: Connection, code_hash: bytes) -> Voucher | None:
     return _find(conn, verification_code.c.code_hash, code_hash)
 
 
+def find_issued_code(conn: Connection, uuid: str) -> Voucher | None:
+    """Return the code with an operator's handle, or None if there is none."""
+    return _find(conn, verification_code.c.uuid, uuid)
+
+
+def expire_code(conn: Connection, uuid: str, moment: int) -> None:
+    """Set when the code with an operator's handle expires (UTC Unix seconds)."""
+    codes = verification_code
+    conn.execute(update(codes).where(codes.c.uuid == uuid).values(expires_at=moment))
+
+
 def claim_code(conn: Connection, code_hash: bytes) -> None:
     """Mark a code as exchanged."""
-    _spend(conn, verification_code.c.code_hash, code_hash, "is_claimed")
+    _spend(conn, verification_code.c.code_hash, code_hash, is_claimed=True)
 
 
 def insert_token(conn: Connection, token_hash: bytes, subject: Subject, expires_at: int) -> None:
@@ -193,9 +218,10 @@ def find_token(conn: Connection, token_hash: bytes) -> Voucher | None:
     return _find(conn, verification_token.c.token_hash, token_hash)
 
 
-def use_token(conn: Connection, token_hash: bytes) -> None:
-    """Mark a token as exchanged."""
-    _spend(conn, verification_token.c.token_hash, token_hash, "is_used")
+def use_token(conn: Connection, token_hash: bytes, use_hash: bytes | None) -> None:
+    """Mark a token as exchanged, and by what secret and for which MAC."""
+    column = verification_token.c.token_hash
+    _spend(conn, column, token_hash, is_used=True, use_hash=use_hash)
 
 
 def delete_expired(conn: Connection, moment: int) -> int:

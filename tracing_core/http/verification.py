@@ -1,4 +1,4 @@
-"""Bodies of the verification server under ``/api``: verify, certificate, issue, batch-issue.
+"""Bodies of the verification server under ``/api``.
 
 Names and error words are Google's. Dates are ``YYYY-MM-DD``; the server's rules check them.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-from tracing_core.errors import InvalidValue
 from tracing_core.http.json_body import JSONBody
 
 __all__ = [
@@ -16,6 +15,9 @@ __all__ = [
     "BatchIssueResponse",
     "CertificateRequest",
     "CertificateResponse",
+    "CheckCodeStatusResponse",
+    "CodeHandle",
+    "ExpireCodeResponse",
     "IssueRequest",
     "IssueResponse",
     "VerifyRequest",
@@ -80,11 +82,8 @@ class CertificateResponse(JSONBody):
 class IssueRequest(JSONBody):
     """An operator's request for a code.
 
-    Raises
-    ------
-    InvalidValue
-        When the request names a phone: the server neither sends messages nor learns whom a code
-        is for.
+    This server neither sends messages nor learns whom a code is for, so it refuses a request that
+    fills a field about them.
     """
 
     symptom_date: Annotated[str, "symptomDate"] = ""
@@ -100,12 +99,12 @@ class IssueRequest(JSONBody):
     external_issuer_id: Annotated[str, "externalIssuerID"] = field(default="", repr=False)
     """Who at the authority asked; "" if the request does not say."""
     phone: Annotated[str, "phone"] = field(default="", repr=False)
-    """Always "", whatever Google's servers do with it."""
+    """Where Google's server sends a message; must be ""."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
-
-    def __post_init__(self) -> None:
-        if self.phone:
-            raise InvalidValue("phone must be empty: this server sends no messages")
+    sms_template_label: Annotated[str, "smsTemplateLabel"] = field(default="", repr=False)
+    """Which text Google's server sends; must be ""."""
+    only_generate_sms: Annotated[bool, "onlyGenerateSMS"] = False
+    """Whether Google's server returns the message instead of sending it; must be False."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,48 @@ class IssueResponse(JSONBody):
     """When the code expires, as RFC 1123 writes it (UTC)."""
     expires_at_timestamp: Annotated[int, "expiresAtTimestamp"] = 0
     """When the code expires (UTC Unix seconds); 0 if there is no code."""
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+    error: Annotated[str, "error"] = ""
+    error_code: Annotated[str, "errorCode"] = ""
+    long_expires_at: Annotated[str, "longExpiresAt"] = ""
+    """When a long form of the code expires; equal, since a code has one form here."""
+    long_expires_at_timestamp: Annotated[int, "longExpiresAtTimestamp"] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CodeHandle(JSONBody):
+    """An operator's question about an issued code, or request to withdraw it."""
+
+    uuid: Annotated[str, "uuid"]
+    """The handle in the answer that issued the code."""
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCodeStatusResponse(JSONBody):
+    """The state of an issued code."""
+
+    _ignores_unknown_fields: ClassVar[bool] = True
+
+    claimed: Annotated[bool, "claimed"] = False
+    """Whether a device has exchanged the code for a token."""
+    expires_at_timestamp: Annotated[int, "expiresAtTimestamp"] = 0
+    """When the code expires (UTC Unix seconds)."""
+    long_expires_at_timestamp: Annotated[int, "longExpiresAtTimestamp"] = 0
+    padding: Annotated[str, "padding"] = field(default="", repr=False)
+    error: Annotated[str, "error"] = ""
+    error_code: Annotated[str, "errorCode"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireCodeResponse(JSONBody):
+    """The time at which a code was withdrawn."""
+
+    _ignores_unknown_fields: ClassVar[bool] = True
+
+    expires_at_timestamp: Annotated[int, "expiresAtTimestamp"] = 0
+    """When the code expired (UTC Unix seconds)."""
+    long_expires_at_timestamp: Annotated[int, "longExpiresAtTimestamp"] = 0
     padding: Annotated[str, "padding"] = field(default="", repr=False)
     error: Annotated[str, "error"] = ""
     error_code: Annotated[str, "errorCode"] = ""

@@ -92,15 +92,17 @@ class Reporter:
     def code(self) -> str:
         return issue_code(self.server, IssueRequest(test_type="confirmed")).code
 
-    def verify(self, code: str, *, is_chaff: bool = False) -> Work:
+    def verify(self, code: str, *, is_chaff: bool = False, attempt: str = "") -> Work:
         body = json.dumps({"code": code, "accept": ["confirmed"]}).encode()
-        return self.work(lambda: _verify(self.server, body, is_chaff, self.limits, "192.0.2.1"))
+        return self.work(
+            lambda: _verify(self.server, body, is_chaff, self.limits, "192.0.2.1", attempt)
+        )
 
     def certify(self, token: object, keys: list[PublishedKey], *, is_chaff: bool = False) -> Work:
         mac = base64.b64encode(key_hmac(keys, SECRET)).decode()
         body = json.dumps({"token": token, "ekeyhmac": mac}).encode()
         return self.work(
-            lambda: _certificate(self.server, body, is_chaff, self.limits, "192.0.2.1")
+            lambda: _certificate(self.server, body, is_chaff, self.limits, "192.0.2.1", "")
         )
 
     def publish(
@@ -169,6 +171,15 @@ def test_a_wrong_code_and_a_wrong_token_cost_what_a_right_one_costs(reporter: Re
     used = reporter.code()
     reporter.verify(used)
     assert reporter.verify(used)[:3] == verified[:3]
+
+
+def test_an_answer_again_costs_what_the_first_cost(reporter: Reporter) -> None:
+    code, mine = reporter.code(), "m" * 43
+    first = reporter.verify(code, attempt=mine)
+    again = reporter.verify(code, attempt=mine)
+    assert reporter.answers[-1]["token"] == reporter.answers[-2]["token"]
+    pretended = reporter.verify("00000000", attempt=mine, is_chaff=True)
+    assert first == again == pretended
 
 
 def test_a_refusal_grants_and_changes_nothing(reporter: Reporter) -> None:
