@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -25,6 +26,7 @@ from tracing_core.process.output import takes_unicode
 if TYPE_CHECKING:
     from server.config import Settings
     from server.context import Server
+    from tracing_core.http.publish_request import PublishRequest
 
 __all__ = ["server"]
 
@@ -336,6 +338,19 @@ def _grouped(code: str) -> str:
     return f"{code[:half]} {code[half:]}"
 
 
+def _with_known_risks(request: PublishRequest) -> PublishRequest:
+    """Return a request in which a transmission risk outside 0 to 8 is 0, as in key files."""
+    from tracing_core.protocol.diagnosis_key import MAX_TRANSMISSION_RISK
+
+    keys = tuple(
+        key
+        if 0 <= key.transmission_risk_level <= MAX_TRANSMISSION_RISK
+        else replace(key, transmission_risk_level=0)
+        for key in request.keys
+    )
+    return replace(request, keys=keys)
+
+
 @server.command(help=HELP["publish-keys"])
 @click.argument("file", type=click.File("rb"))
 @_home
@@ -353,7 +368,7 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
         raise InvalidValue(f"{file.name} must be a JSON object") from error
     if word not in _TEST_TYPES:
         raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative")
-    request = PublishRequest.from_json(fields)
+    request = _with_known_risks(PublishRequest.from_json(fields))
     opened = _open(home)
     claims = Claims(REPORT_TYPES[word])
     response = take_upload(opened, opened.region, request, claims, by_operator=True)

@@ -228,6 +228,21 @@ def test_numbers_agree_with_their_nouns(tmp_path: Path, keys: int, text: str) ->
     assert output("cleanup") == "0 keys, 0 windows of key files, 0 codes or tokens removed"
 
 
+def test_one_key_that_cannot_be_used_does_not_keep_the_others_out(tmp_path: Path) -> None:
+    # efgs-federation-gateway PR 169: a transmission risk of 2147483647 counts as unset.
+    open_server(tmp_path / "home").close()
+    home, file = tmp_path / "home", tmp_path / "keys.json"
+    odd = {"transmissionRisk": 2**31 - 1}, {"rollingPeriod": 145}, {"key": "AAAA"}
+    keys = [key_fields(number) | change for number, change in enumerate(({}, *odd))]
+    file.write_text(json.dumps({"temporaryExposureKeys": keys}))
+    done = invoke(home, "publish-keys", str(file))
+    assert done.exit_code == 0
+    assert done.stdout == "2 keys accepted (2 new)\n"
+    first, second = done.stderr.splitlines()
+    assert first.startswith("key 2 cannot be accepted: a rolling period")
+    assert second.startswith("key 3 cannot be accepted: a key must be 16 bytes")
+
+
 def key_fields(days: int) -> dict[str, object]:
     return {
         "key": base64.b64encode(secrets.token_bytes(16)).decode(),
