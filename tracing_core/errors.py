@@ -17,6 +17,7 @@
     │  ├─ InvalidJoinFile             a wrong field of a join file; .place says which
     │  └─ InvalidJoinLine             an address or join line that a device may not use
     ├─ StoreError                     a database or folder; .path says which
+    │  ├─ FileIsThere                 a file to be written whose name is taken
     │  ├─ StoreBusy
     │  ├─ StoreFull
     │  │  └─ StoreReadOnly            the whole file system is read-only
@@ -45,6 +46,7 @@ from types import ModuleType
 __all__ = [
     "AdvertisementFault",
     "ExportFileError",
+    "FileIsThere",
     "InvalidAdvertisement",
     "InvalidInterval",
     "InvalidJoinFile",
@@ -226,6 +228,21 @@ class StoreError(TracingError):
     def __init__(self, message: str, path: str = "") -> None:
         super().__init__(message)
         self.path = path
+
+
+class FileIsThere(StoreError):
+    """A file is to be written whose name is taken.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        super().__init__(
+            f"{path} is already there: choose another name, or replace it with --force", str(path)
+        )
 
 
 class StoreBusy(StoreError):

@@ -269,13 +269,14 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
 
 @agent.command("export", help=TEXTS["help_export"])
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path, readable=False))
+@click.option("--force", cls=Option, is_flag=True, help=TEXTS["help_force"])
 @_JSON
 @click.pass_context
-def export(ctx: click.Context, file: Path, as_json: bool) -> None:
+def export(ctx: click.Context, file: Path, force: bool, as_json: bool) -> None:
     """Export the log."""
     from ble_agent.app import commands
 
-    _print(ctx, commands.export_log(_config(ctx), file), as_json=as_json)
+    _print(ctx, commands.export_log(_config(ctx), file, overwrite=force), as_json=as_json)
 
 
 @agent.command("import", help=TEXTS["help_import"])

@@ -202,12 +202,12 @@ def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
     return Outcome({"reported_keys": count}, say("reported", config.lang, count=count))
 
 
-def export_log(config: AgentConfig, file: Path) -> Outcome:
-    """Write the log to a file."""
+def export_log(config: AgentConfig, file: Path, *, overwrite: bool) -> Outcome:
+    """Write the log to a file; replace one only with `overwrite`."""
     if is_own_file(config.home, file):
         raise not_possible("own_file")
     with _store(config) as db:
-        count = write_json_lines(file, select_sightings(db))
+        count = write_json_lines(file, select_sightings(db), overwrite=overwrite)
     text = say("exported", config.lang, count=count, path=path_text(file))
     return Outcome({"exported": count}, text)
 

@@ -15,6 +15,7 @@ from typing import Any
 from ble_agent.messages.catalogue import MESSAGES, say
 from tracing_core.errors import (
     ExportFileError,
+    FileIsThere,
     InvalidJoinFile,
     InvalidJoinLine,
     InvalidLog,
@@ -112,6 +113,7 @@ _RULES = (
     _Rule(InvalidJoinFile, _named("error_join_file"), _setting, keeps_english=True),
     _Rule(InvalidJoinLine, _named("error_join_line"), keeps_english=True),
     _Rule(TrustError, _named("error_trust"), keeps_english=True),
+    _Rule(FileIsThere, _named("error_file_is_there"), _path, keeps_english=True),
     _Rule(StoreBusy, _named("error_store_busy"), _path, keeps_english=True),
     _Rule(StoreReadOnly, _named("error_store_read_only"), _path, keeps_english=True),
     _Rule(StoreFull, _named("error_store_full"), _path, keeps_english=True),

@@ -62,9 +62,10 @@ TEXTS: Mapping[str, Text] = {
     ),
     "help_export": Text(
         "Write what was heard to FILE, as JSON Lines.\n\n"
-        "The file is gzipped if its name ends in .gz.",
+        "The file is gzipped if its name ends in .gz. A file of that name is replaced only with"
+        " --force.",
         "Ghi những gì đã thu được vào FILE, ở dạng JSON Lines.\n\n"
-        "Tệp được nén gzip nếu tên kết thúc bằng .gz.",
+        "Tệp được nén gzip nếu tên kết thúc bằng .gz. Tệp cùng tên chỉ bị ghi đè khi có --force.",
     ),
     "help_import": Text(
         "Add what another app or device heard, from FILE.\n\n"
@@ -81,6 +82,7 @@ TEXTS: Mapping[str, Text] = {
         "Thử Bluetooth: phát và thu tín hiệu trong vài giây.",
     ),
     "help_json": Text("Print one JSON object.", "In ra một đối tượng JSON."),
+    "help_force": Text("Replace a file of that name.", "Ghi đè tệp cùng tên."),
     "help_yes": Text("Do not ask.", "Không hỏi lại."),
     "help_server": Text(
         "The server's present address, if it has moved since you joined.",

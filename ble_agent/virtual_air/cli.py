@@ -12,6 +12,7 @@ import click
 from ble_agent.virtual_air.help import HELP
 from tracing_core.commands import Command, Option
 from tracing_core.errors import require
+from tracing_core.store.files import refuse_existing
 
 __all__ = ["air"]
 
@@ -24,11 +25,14 @@ __all__ = ["air"]
     type=click.Path(path_type=Path, readable=False),
     help=HELP["--trace"],
 )
+@click.option("--force", cls=Option, is_flag=True, help=HELP["--force"])
 @click.option("--host", cls=Option, default="127.0.0.1", show_default=True, help=HELP["--host"])
 @click.option("--json", "as_json", cls=Option, is_flag=True, help=HELP["--json"])
-def air(scenario: Path, trace: Path | None, host: str, as_json: bool) -> None:
+def air(scenario: Path, trace: Path | None, force: bool, host: str, as_json: bool) -> None:
     """Serve the virtual Bluetooth controllers of a scenario."""
     require("bumble", extra="hci")
+    if trace is not None and not force:
+        refuse_existing(trace)
     asyncio.run(_serve(scenario, trace, host, as_json))
 
 

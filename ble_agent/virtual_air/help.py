@@ -20,6 +20,7 @@ HELP: Mapping[str, Text] = {
         "Write what was sent and heard to this file (JSON Lines).",
         "Ghi những gì đã phát và đã thu vào tệp này (JSON Lines).",
     ),
+    "--force": Text("Replace a trace of that name.", "Ghi đè tệp cùng tên nếu đã có."),
     "--host": Text("Address to serve on.", "Địa chỉ để nhận kết nối."),
     "--json": Text("Print the ports as one JSON object.", "In các cổng thành một đối tượng JSON."),
 }

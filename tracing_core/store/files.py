@@ -6,17 +6,20 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracing_core.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly
+from tracing_core.errors import FileIsThere, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 
 __all__ = [
     "as_file_error",
     "disk_is_full",
     "disk_is_read_only",
     "file_errors",
+    "move_to_new",
     "overwrite",
+    "refuse_existing",
     "sync_folder",
     "write_durably",
 ]
@@ -42,6 +45,49 @@ def file_errors(path: str | Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         text = f"{path} is not text in UTF-8: correct it, or restore it from a backup"
         raise StoreDamaged(text, str(path)) from error
+
+
+def refuse_existing(path: Path) -> None:
+    """Check that a file that is to be written would replace nothing.
+
+    Devices and pipes, such as ``/dev/stdout``, may be written to.
+
+    Raises
+    ------
+    FileIsThere
+        When there is a file, a folder or a link of that name.
+    StoreError
+        When that cannot be known.
+    """
+    with file_errors(path):
+        try:
+            kind = path.lstat().st_mode
+        except FileNotFoundError:
+            return
+    if stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISLNK(kind):
+        raise FileIsThere(path)
+
+
+def move_to_new(partial: Path, path: Path) -> None:
+    """Give a finished file its name, unless another file took the name meanwhile.
+
+    Raises
+    ------
+    FileIsThere
+        When there is such a file.
+    OSError
+        When the folder cannot be written to.
+    """
+    try:
+        os.link(partial, path)
+    except FileExistsError as error:
+        raise FileIsThere(path) from error
+    except OSError:
+        # Not every file system has hard links; between these two lines is an unguarded moment.
+        refuse_existing(path)
+        partial.replace(path)
+        return
+    partial.unlink()
 
 
 def as_file_error(error: OSError, path: str | Path) -> StoreError:

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import secrets
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from tracing_core.errors import InvalidLog, InvalidValue, LogFault
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.store.database import Database
-from tracing_core.store.files import file_errors
+from tracing_core.store.files import file_errors, move_to_new, refuse_existing
 from tracing_core.store.migrations import Migrations
 from tracing_core.store.sqlite import database_errors, path_of
 
@@ -261,8 +262,17 @@ def read_json_lines(path: Path) -> Iterator[Sighting]:
                 raise InvalidLog(text, LogFault.LINE, path=path, line=number) from error
 
 
-def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
+def write_json_lines(path: Path, sightings: Iterable[Sighting], *, overwrite: bool = True) -> int:
     """Write a log, gzipped if the name ends in ``.gz``; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sightings
+        The log.
+    overwrite
+        Whether to replace a file of that name.
 
     Returns
     -------
@@ -271,14 +281,17 @@ def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
 
     Raises
     ------
+    FileIsThere
+        When there is such a file and `overwrite` is False.
     StoreError
         When the file cannot be written.
     """
+    if not overwrite:
+        refuse_existing(path)
     count = 0
-    partial = path.with_name(path.name + ".part")
+    # A file that another program or user has there is neither written into nor deleted.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     with file_errors(path):
-        # Never write into a file that a crash or another user left there.
-        partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as raw:
@@ -294,7 +307,10 @@ def write_json_lines(path: Path, sightings: Iterable[Sighting]) -> int:
                         count += 1
                 raw.flush()
                 os.fsync(raw.fileno())
-            partial.replace(path)
+            if overwrite:
+                partial.replace(path)
+            else:
+                move_to_new(partial, path)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise

@@ -39,6 +39,10 @@ TEXTS: Mapping[str, Text] = {
         "this file or folder cannot be used ({reason}): check the path and who owns it",
         "không dùng được tệp hoặc thư mục này ({reason}): hãy kiểm tra đường dẫn và chủ sở hữu",
     ),
+    "error_file_is_there": Text(
+        "there is a file of that name: choose another name, or replace it with --force",
+        "đã có tệp tên này: hãy chọn tên khác hoặc ghi đè bằng --force",
+    ),
     "error_newer_version": Text(
         "the database was written by a newer version of truyvet: install that version",
         "cơ sở dữ liệu do phiên bản truyvet mới hơn tạo ra: hãy cài đặt phiên bản đó",

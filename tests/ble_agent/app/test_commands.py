@@ -217,6 +217,23 @@ def test_a_log_moves_to_another_device_and_back(
     assert "line 1" in agent.refusal("import", str(source))
 
 
+def test_an_export_replaces_no_file_unless_it_must(agent: AgentProcess, tmp_path: Path) -> None:
+    # ux.md section 2, 4: `agent export thesis.txt` overwrote the thesis.
+    thesis, link = tmp_path / "thesis.txt", tmp_path / "link.txt"
+    thesis.write_text("my thesis")
+    link.symlink_to(tmp_path / "absent")
+    agent.command("import", "/dev/null")
+    for file in (thesis, link):
+        assert agent.refusal("export", str(file)).endswith(
+            "is already there: choose another name, or replace it with --force"
+        )
+        assert "ghi đè bằng --force" in agent.refusal("export", str(file), lang="vi")
+    assert thesis.read_text() == "my thesis"
+    assert sorted(path.name for path in tmp_path.glob("*t*.txt*")) == ["thesis.txt"]
+    assert agent.answer("export", str(thesis), "--force") == {"exported": 0}
+    assert thesis.read_text() == ""
+
+
 @pytest.mark.parametrize("name", ["agent.db", "agent.key", "agent.toml", "agent.lock"])
 def test_an_export_never_takes_the_place_of_the_agents_own_files(
     agent: AgentProcess, server: FakeServer, tmp_path: Path, name: str
@@ -269,7 +286,8 @@ def test_names_that_are_no_text_are_named_all_the_same(
     agent.answer("join", server.line)
     name = os.fsdecode(b"photo-\xff\x1b.jpg")
     assert agent.answer("export", str(agent.home / name)) == {"exported": 0}
-    assert "photo-��.jpg. Keep" in agent.command("export", str(agent.home / name)).stdout
+    again = agent.command("export", str(agent.home / name), "--force")
+    assert "photo-��.jpg. Keep" in again.stdout
     assert agent.answer("erase", "--yes") == {"erased": True, "left": ["photo-��.jpg"]}
 
 

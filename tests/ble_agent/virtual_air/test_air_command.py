@@ -171,7 +171,10 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
     assert absent.stderr.count("\n") == 1
     scenario = tmp_path / "scenario.toml"
     scenario.write_text(SCENARIO.format(mode="legacy"))
+    thesis = tmp_path / "thesis.jsonl"
+    thesis.write_text("my thesis")
     for arguments, why in (
+        (["--trace", str(thesis)], "is already there: choose another name"),
         (["--trace", str(tmp_path / "no" / "trace")], "cannot write"),
         (["--host", "203.0.113.1"], "cannot serve on 203.0.113.1, port 0"),
     ):
@@ -181,6 +184,7 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
         assert (result.returncode, result.stdout) == (1, "")
         assert why in result.stderr
         assert result.stderr.count("\n") == 1
+    assert thesis.read_text() == "my thesis"
     assert subprocess.run([*TRUYVET, "air"], capture_output=True).returncode == 2
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.tracing_core.refusals import may_refuse
 from tests.tracing_core.strategies import fixed, sightings
-from tracing_core.errors import InvalidLog, InvalidValue, StoreError
+from tracing_core.errors import FileIsThere, InvalidLog, InvalidValue, StoreError
 from tracing_core.store.sighting import (
     SIGHTING_TABLE,
     Sighting,
@@ -82,11 +82,37 @@ def test_what_lies_where_a_log_is_written_first_is_not_written_through(tmp_path)
     part.symlink_to(other)
     write_json_lines(tmp_path / "log.jsonl", [ONE])
     assert other.read_text() == "of somebody else"
-    part.write_text("left by a crash")
-    part.chmod(0o644)
+    part.unlink()
+    part.write_text("of somebody else too")
     write_json_lines(tmp_path / "log.jsonl", [ONE])
+    assert part.read_text() == "of somebody else too"
+    assert len(list(tmp_path.iterdir())) == 3
     assert stat.S_IMODE((tmp_path / "log.jsonl").stat().st_mode) == 0o600
     assert list(read_json_lines(tmp_path / "log.jsonl")) == [ONE]
+
+
+def test_a_name_that_is_taken_meanwhile_is_not_overwritten(tmp_path):
+    def rows():
+        (tmp_path / "log.jsonl").write_text("written meanwhile")
+        yield ONE
+
+    with pytest.raises(FileIsThere, match="--force"):
+        write_json_lines(tmp_path / "log.jsonl", rows(), overwrite=False)
+    assert (tmp_path / "log.jsonl").read_text() == "written meanwhile"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_disk_without_hard_links_takes_an_export(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", refuse_link)
+    write_json_lines(tmp_path / "log.jsonl", [ONE], overwrite=False)
+    with pytest.raises(FileIsThere):
+        write_json_lines(tmp_path / "log.jsonl", [], overwrite=False)
+    assert list(read_json_lines(tmp_path / "log.jsonl")) == [ONE]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def refuse_link(*_):
+    raise PermissionError(1, "Operation not permitted")
 
 
 def test_empty_logs_and_blank_lines(tmp_path):
