@@ -227,19 +227,21 @@ def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
 
 
 @agent.command(help=TEXTS["help_report"])
-@click.argument("code")
+@click.argument("code", nargs=-1, required=True, metavar="CODE")
 @_YES
 @_SERVER
 @_JSON
 @click.pass_context
-def report(ctx: click.Context, code: str, yes: bool, server: str | None, as_json: bool) -> None:
+def report(
+    ctx: click.Context, code: tuple[str, ...], yes: bool, server: str | None, as_json: bool
+) -> None:
     """Report a test."""
     from ble_agent.app import commands
 
     config, clock = _config(ctx, server=server), _clock()
     if not yes:
         _confirm(config.lang, commands.report_question(config, clock))
-    _print(ctx, commands.report(config, clock, code), as_json=as_json)
+    _print(ctx, commands.report(config, clock, " ".join(code)), as_json=as_json)
 
 
 @agent.command(help=TEXTS["help_erase"])

@@ -18,6 +18,7 @@ from server.export.api import export_router
 from server.http.headers import WithHeaders, shared_headers
 from server.http.openapi import add_openapi_route, openapi_of
 from server.http.problems import add_handlers
+from server.operation.front import front_router
 from server.operation.metrics import metrics_router
 from server.operation.probes import probe_router
 from server.operation.worker import SHORTEST_PAUSE_SECONDS, work_until
@@ -88,6 +89,7 @@ def _routes(settings: Settings, shortest_pause_seconds: float) -> FastAPI:
         trust_router(),
         metrics_router(),
         probe_router(),
+        front_router(),
     ):
         app.include_router(router)
     add_openapi_route(app)

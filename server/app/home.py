@@ -129,7 +129,9 @@ def claim_folder(server: Server, *, is_adopted: bool = False) -> None:
     """
     if server.settings.database_url:
         with server.database.begin() as conn:
-            owner.claim_folder(conn, server.storage.place(), is_adopted=is_adopted)
+            owner.claim_folder(
+                conn, server.storage.place(), server.settings.home, is_adopted=is_adopted
+            )
 
 
 def _check_database(url: str, home: Path) -> None:

@@ -99,7 +99,7 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
             if begin is None:
                 return []
             if server.settings.database_url:
-                check_folder(conn, server.storage.place())
+                check_folder(conn, server.storage.place(), server.settings.home)
             # Inside the transaction, because an index may be staged in another one.
             server.storage.clear_staging()
         publish_index(server, region)

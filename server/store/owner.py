@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -91,7 +92,7 @@ def claim(conn: Connection, database: Database, fingerprint: str) -> None:
         )
 
 
-def claim_folder(conn: Connection, folder: str, *, is_adopted: bool) -> None:
+def claim_folder(conn: Connection, folder: str, home: Path, *, is_adopted: bool) -> None:
     """Note where the key files of a database are; the first folder gets it.
 
     Parameters
@@ -100,6 +101,8 @@ def claim_folder(conn: Connection, folder: str, *, is_adopted: bool) -> None:
         A transaction.
     folder
         The folder's name for itself.
+    home
+        The home folder, for the message.
     is_adopted
         True lets it take the place of another one.
 
@@ -112,10 +115,10 @@ def claim_folder(conn: Connection, folder: str, *, is_adopted: bool) -> None:
     if row.folder is None or is_adopted:
         conn.execute(update(owner).values(folder=folder))
     else:
-        _check(row, folder)
+        _check(row, folder, home)
 
 
-def check_folder(conn: Connection, folder: str) -> None:
+def check_folder(conn: Connection, folder: str, home: Path) -> None:
     """Check that no other folder has taken the place of this one.
 
     Raises
@@ -125,15 +128,15 @@ def check_folder(conn: Connection, folder: str) -> None:
     """
     row = conn.execute(select(owner)).one_or_none()
     if row is not None and row.folder is not None:
-        _check(row, folder)
+        _check(row, folder, home)
 
 
-def _check(row: Row[Any], folder: str) -> None:
+def _check(row: Row[Any], folder: str, home: Path) -> None:
     if row.folder != folder:
         raise StoreError(
             "the key files of this database are in another folder, so devices would not find"
             " those written here: share that folder between the nodes or, if it was moved or"
-            " restored to here, run 'truyvet server run --adopt-folder' once"
+            f" restored to here, run 'truyvet server run --adopt-folder --home {home}' once"
         )
 
 

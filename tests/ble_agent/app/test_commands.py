@@ -122,6 +122,22 @@ def test_help_is_in_the_owner_s_language(command: str) -> None:
     assert not [line for line in options if line in helped["vi"]]
 
 
+def test_a_code_may_be_typed_as_it_is_read_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = []
+
+    def report(_config: object, _clock: object, code: str) -> None:
+        typed.append(code)
+        raise InvalidSetting("reported")
+
+    monkeypatch.setattr("ble_agent.app.commands.report", report)
+    for code in (["4619 7387"], ["4619", "7387"], ["46197387"]):
+        done = ["report", *code, "--yes", "--home", str(tmp_path / "home")]
+        CliRunner().invoke(agent_command, done)
+    assert typed == ["4619 7387", "4619 7387", "46197387"]
+
+
 def test_a_usage_error_is_in_the_owner_s_language(agent: AgentProcess) -> None:
     done = agent.command("report", lang="vi")
     assert done.returncode == 2

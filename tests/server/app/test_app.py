@@ -120,6 +120,15 @@ async def test_health(http: httpx2.AsyncClient) -> None:
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
+async def test_a_person_who_opens_the_address_reads_what_it_is(http: httpx2.AsyncClient) -> None:
+    response = await http.get("/")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "a key server for the region VN" in response.text
+    assert "/exports/VN/index.txt" in response.text
+    assert len(response.content) < 1_000
+
+
 async def test_what_is_not_there(http: httpx2.AsyncClient) -> None:
     response = await http.get("/none")
     assert (response.status_code, code_of(response)) == (404, "not_found")
