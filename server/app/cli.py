@@ -238,7 +238,6 @@ def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> 
         http=bounded_protocol(settings),
         ws="none",
         server_header=False,
-        limit_concurrency=settings.max_connections,
         # The application sends the time of its own clock.
         date_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -41,7 +41,9 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     On its own, the web server waits for ever for a request's head, for its body, and for a client
     that does not read. Times are measured by the system's clock, whatever the server's own clock.
     When one client too many connects, the one that has kept the server waiting longest is
-    disconnected.
+    disconnected. A client that sends further requests before it has read an answer keeps the
+    server waiting, too. Only when every other client is being answered is the new one refused,
+    with status 503.
     """
     # The longest first.
     waiting: dict[BoundedProtocol, None] = {}
@@ -53,12 +55,16 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             transport.set_write_buffer_limits(0)
             self._request = _Deadline(settings.request_seconds, transport.close)
             self._answer = _Deadline(settings.answer_seconds, transport.abort)
-            if len(self.connections) >= settings.max_connections and waiting:
+            while len(self.connections) > settings.max_connections and waiting:
                 longest = next(iter(waiting))
                 longest.transport.abort()
                 # Immediately, since many may come before the loop reports the loss.
                 del waiting[longest]
                 self.connections.discard(longest)
+            if len(self.connections) > settings.max_connections:
+                # The web server then refuses this connection's requests. Its own count is not
+                # used, since it includes the requests of clients that were just disconnected.
+                self.limit_concurrency = 0
             self._request.start()
             self._note()
 
@@ -88,7 +94,8 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
             super().resume_writing()
 
         def _note(self) -> None:
-            if self._request.is_running or self._answer.is_running:
+            has_further_request = bool(self.conn.trailing_data[0])
+            if self._request.is_running or self._answer.is_running or has_further_request:
                 waiting.setdefault(self)
             else:
                 waiting.pop(self, None)

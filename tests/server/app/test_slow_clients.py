@@ -135,3 +135,21 @@ def test_who_keeps_the_server_waiting_keeps_nobody_out(tmp_path: Path, first: by
                     client.send(first)
             for _ in range(3):
                 assert httpx2.get(f"{server.url}/healthz").status_code == 200
+
+
+def test_a_burst_of_unfinished_requests_shuts_nobody_out(tmp_path: Path) -> None:
+    """A burst of 1,500 unfinished requests used to answer others with 503 for seconds."""
+    settings = {"max_connections": "200"}
+    unfinished = HEAD + b"Content-Length: 60000\r\n\r\n{"
+    health = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with RunningServer(tmp_path / "server", settings=settings) as server:
+        server.init()
+        server.start()
+        with contextlib.ExitStack() as stack:
+            answers = []
+            for number in range(600):
+                stack.enter_context(connected(server, unfinished))
+                if number % 20 == 19:
+                    with connected(server, health) as client:
+                        answers.append(client.recv(65_536).partition(b"\r\n")[0])
+        assert answers == [b"HTTP/1.1 200 OK"] * 30
