@@ -75,7 +75,8 @@ class Settings(BaseSettings):
     """Requests that may use the database at the same time; others wait."""
     max_connections: Count = 1_000
     """Clients connected at the same time. With the largest body each, this bounds the memory. A
-    further client replaces the one that has kept the server waiting longest."""
+    further client replaces the one that has kept the server waiting longest. In a burst faster than
+    the server accepts, this can be an honest one, which then tries again; a proxy prevents that."""
     request_seconds: Seconds = 60
     """Time to send a request; then the client is disconnected. The largest body takes this long at
     9 kbit/s, and the slowest phones are faster."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -45,59 +46,71 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     server waiting, too. Only when every other client is being answered is the new one refused,
     with status 503.
     """
-    # The longest first.
-    waiting: dict[BoundedProtocol, None] = {}
 
-    class BoundedProtocol(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            # So that writing counts as paused while anything is waiting to be sent.
-            transport.set_write_buffer_limits(0)
-            self._request = _Deadline(settings.request_seconds, transport.close)
-            self._answer = _Deadline(settings.answer_seconds, transport.abort)
-            while len(self.connections) > settings.max_connections and waiting:
-                longest = next(iter(waiting))
-                longest.transport.abort()
-                # Immediately, since many may come before the loop reports the loss.
-                del waiting[longest]
-                self.connections.discard(longest)
-            if len(self.connections) > settings.max_connections:
-                # The web server then refuses this connection's requests. Its own count is not
-                # used, since it includes the requests of clients that were just disconnected.
-                self.limit_concurrency = 0
-            self._request.start()
-            self._note()
+    class BoundedProtocol(_BoundedProtocol):
+        pass
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._request.stop()
-            self._answer.stop()
-            self._note()
-            super().connection_lost(exc)
-
-        def handle_events(self) -> None:
-            # Also without new data: data that came along with a request is handled later.
-            super().handle_events()
-            if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
-                self._request.start()
-            else:
-                self._request.stop()
-            self._note()
-
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self._answer.start()
-            self._note()
-
-        def resume_writing(self) -> None:
-            self._answer.stop()
-            self._note()
-            super().resume_writing()
-
-        def _note(self) -> None:
-            has_further_request = bool(self.conn.trailing_data[0])
-            if self._request.is_running or self._answer.is_running or has_further_request:
-                waiting.setdefault(self)
-            else:
-                waiting.pop(self, None)
-
+    BoundedProtocol.settings = settings
+    BoundedProtocol.waiting = {}
     return BoundedProtocol
+
+
+class _BoundedProtocol(H11Protocol):
+    settings: ClassVar[Settings]
+    # The longest first.
+    waiting: ClassVar[dict[_BoundedProtocol, None]]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # So that writing counts as paused while anything is waiting to be sent.
+        transport.set_write_buffer_limits(0)
+        self._request = _Deadline(self.settings.request_seconds, transport.close)
+        self._answer = _Deadline(self.settings.answer_seconds, transport.abort)
+        self._make_room()
+        self._request.start()
+        self._note()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._request.stop()
+        self._answer.stop()
+        self._note()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        # Also without new data: data that came along with a request is handled later.
+        super().handle_events()
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+            self._request.start()
+        else:
+            self._request.stop()
+        self._note()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._answer.start()
+        self._note()
+
+    def resume_writing(self) -> None:
+        self._answer.stop()
+        self._note()
+        super().resume_writing()
+
+    def _note(self) -> None:
+        has_further_request = bool(self.conn.trailing_data[0])
+        if self._request.is_running or self._answer.is_running or has_further_request:
+            self.waiting.setdefault(self)
+        else:
+            self.waiting.pop(self, None)
+
+    def _make_room(self) -> None:
+        most = self.settings.max_connections
+        while len(self.connections) > most and self.waiting:
+            longest = next(iter(self.waiting))
+            longest.transport.abort()
+            # Immediately, since many may come before the loop reports the loss.
+            del self.waiting[longest]
+            self.connections.discard(longest)
+        if len(self.connections) > most:
+            # The web server then refuses this connection's requests. Its own count is not used,
+            # since it includes the requests of clients that were just disconnected.
+            self.limit_concurrency = 0
