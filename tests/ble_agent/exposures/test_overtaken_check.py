@@ -59,7 +59,7 @@ def test_who_joins_another_server_during_a_check_belongs_to_that_one(
         server.configure(2)
         with pytest.raises(TrustError):
             checked(db, server)
-        assert str(load_membership(db).line) == other.line
+        assert str(load_membership(db).origin) == other.line
         assert db.table("matched_key").count == 0
         other.add_file("1.zip", [key])
         assert checked(db, other).level == "high"
