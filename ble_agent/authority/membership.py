@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.join_file import JoinFile
-from ble_agent.messages.refusals import not_possible
+from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import forget_key_files
 from ble_agent.store.state import (
     CHECK_FAULT,
@@ -19,7 +19,7 @@ from ble_agent.store.state import (
     REPORT,
     SEEN,
 )
-from tracing_core.errors import TracingError, TrustError
+from tracing_core.errors import InvalidSignature, TracingError, TrustError
 from tracing_core.export_file import read_export_bytes
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import path_of, transaction
@@ -169,18 +169,22 @@ def join_by_file(db: Database, client: ServerClient, file: JoinFile) -> Membersh
     Raises
     ------
     ServerError
-        When the index or its newest key file cannot be fetched.
+        When the index or its newest key file cannot be fetched, or none of the file's keys signed
+        that key file (``pinned_keys``).
     ExportFileError
-        When none of the file's keys signed the newest key file, or it cannot be used.
+        When the newest key file cannot be used.
     """
     before = _found(db)
     membership = _by_file(file)
     names = client.index(file.region, membership.mirrors)
     if names:
         data = client.key_file(file.region, names[-1], membership.mirrors)
-        read_export_bytes(
-            data, public_keys=[key.public_key for key in file.export_keys], name=names[-1]
-        )
+        try:
+            read_export_bytes(
+                data, public_keys=[key.public_key for key in file.export_keys], name=names[-1]
+            )
+        except InvalidSignature as error:
+            raise refused("pinned_keys") from error
     _replace(db, membership, same=before is not None and before.is_of(file))
     return membership
 

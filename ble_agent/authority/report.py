@@ -6,6 +6,7 @@ import base64
 import datetime
 import secrets
 from collections.abc import Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 from ble_agent.air.key_ring import KeyRing
@@ -16,7 +17,13 @@ from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
 from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import reserve_room
 from tracing_core.clock import Clock
-from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_hmac
+from tracing_core.errors import ServerRefused
+from tracing_core.http.publish_request import (
+    PublishedKey,
+    PublishRequest,
+    PublishResponse,
+    key_hmac,
+)
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.protocol.interval import interval_number
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
@@ -28,6 +35,8 @@ ACCEPTED_TESTS = ("confirmed", "likely")
 """Kinds of test that can be reported."""
 
 _NEGATIVE = "negative"
+# A proxy says these when it does not know what became of a request.
+_NO_ANSWERS = ("maintenance_mode", "server")
 _SECRET_BYTES = 32
 
 
@@ -86,7 +95,7 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
         symptom_onset_interval=progress.onset,
         revision_token=progress.right_to_revise(clock.now()),
     )
-    response = client.post(PUBLISH, request)
+    progress, response = _uploaded(db, client, progress, request)
     if is_negative:
         progress = progress.revoked(response.revision_token)
     else:
@@ -143,6 +152,30 @@ def _with_certificate(
     return progress.certified(
         response.certificate, base64.b64encode(secret).decode(), starts, clock.now()
     ).save(db)
+
+
+def _uploaded(
+    db: Database, client: ServerClient, progress: ReportProgress, request: PublishRequest
+) -> tuple[ReportProgress, PublishResponse]:
+    """Upload the keys, or find out that an upload whose answer was lost has arrived.
+
+    Google's server refuses keys that it has, and takes an upload as a whole or not at all.
+    """
+    before = progress.sent
+    has_arrived = before == progress.starts
+    progress = progress.sending().save(db)
+    try:
+        return progress, client.post(PUBLISH, request)
+    except ServerRefused as error:
+        if error.code in _NO_ANSWERS:
+            raise
+        if before and error.code == "keys_known":
+            progress = progress.known(before).save(db)
+        else:
+            progress = replace(progress, sent=before).save(db)
+        if has_arrived and error.code in ("keys_known", "keys_revised"):
+            return progress, PublishResponse(request.revision_token)
+        raise
 
 
 def _published(

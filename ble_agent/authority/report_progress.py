@@ -41,7 +41,9 @@ class ReportProgress:
     """The right to change the keys of an earlier report."""
     reported_at: int | None = None
     taken_back: int | None = None
-    """First interval of the newest key that was taken back."""
+    """First interval of the newest key that was taken back, or cannot be sent again."""
+    sent: tuple[int, ...] = ()
+    """First intervals of the keys of an upload that was not answered."""
 
     @classmethod
     def load(cls, db: Database) -> Self:
@@ -74,6 +76,7 @@ class ReportProgress:
             revision_token=state.get("revision_token", ""),
             reported_at=state.get("reported_at"),
             taken_back=state.get("taken_back"),
+            sent=tuple(state.get("sent", ())),
         )
 
     def to_json(self) -> ReportState:
@@ -85,6 +88,8 @@ class ReportProgress:
             state["reported_at"] = self.reported_at
         if self.taken_back is not None:
             state["taken_back"] = self.taken_back
+        if self.sent:
+            state["sent"] = list(self.sent)
         if self.verified_at is not None:
             state |= {
                 "code": self.code,
@@ -135,6 +140,15 @@ class ReportProgress:
             self, certificate=certificate, secret=secret, starts=starts, certified_at=int(now)
         )
 
+    def sending(self) -> Self:
+        """Return a copy that records that the keys are on their way."""
+        return replace(self, sent=self.starts)
+
+    def known(self, starts: tuple[int, ...]) -> Self:
+        """Return what remains when the server has keys that cannot be sent or changed again."""
+        newest = max(*starts, self.taken_back or 0)
+        return replace(self, sent=(), taken_back=newest)
+
     def published(self, revision_token: str, now: float) -> Self:
         """Return what remains after the keys were published."""
         # Without a revision token nothing can be taken back, but the owner did report.
@@ -155,6 +169,7 @@ class ReportProgress:
             revision_token=self.revision_token,
             reported_at=self.reported_at,
             taken_back=self.taken_back,
+            sent=self.sent,
         )
 
 

@@ -55,6 +55,7 @@ GOOGLE_REFUSALS = {
     "token_expired": "token_used",
     "token_invalid": "token_used",
     "health_authority_missing_region_config": "server",
+    "key_already_revised": "keys_revised",
     "missing_revision_token": "keys_known",
     "unable_to_load_health_authority": "server",
     "unknown_health_authority_id": "authority_unknown",

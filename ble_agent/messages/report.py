@@ -66,6 +66,11 @@ TEXTS: Mapping[str, Text] = {
         "máy chủ đã có một số khóa này từ lần khai báo trước mà câu trả lời bị mất, nên không nhận"
         " thêm khóa nào: hãy hỏi cơ quan y tế",
     ),
+    "error_keys_revised": Text(
+        "the server has changed these keys once already, and does not change them again: ask the"
+        " authority",
+        "máy chủ đã thay đổi các khóa này một lần và không thay đổi thêm: hãy hỏi cơ quan y tế",
+    ),
     "error_api_key": Text(
         "the verification server does not accept the device_api_key of the join file: get a new"
         " file from the authority, and join with it again",

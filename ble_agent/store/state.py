@@ -171,7 +171,9 @@ class ReportState(TypedDict, total=False):
     revision_token: str
     reported_at: int
     taken_back: int
-    """First interval of the newest key that was taken back."""
+    """First interval of the newest key that was taken back, or cannot be sent again."""
+    sent: list[int]
+    """First intervals of the keys of an upload that was not answered."""
 
 
 class ScanState(TypedDict):

@@ -104,11 +104,15 @@ def key_file(
     # The newest signing key is named first.
     for signer in reversed(signers):
         body += bytes_field(6, signature_info(signer))
-    for key in sorted(keys, key=lambda key: key.data):
-        body += bytes_field(7, key_message(key, key.report_type))
-    for key in sorted(revised, key=lambda key: key.data):
-        body += bytes_field(8, key_message(key, key.revised))
-    export = HEADER + body
+    rows = [
+        bytes_field(7, key_message(key, key.report_type))
+        for key in sorted(keys, key=lambda key: key.data)
+    ]
+    rows += [
+        bytes_field(8, key_message(key, key.revised))
+        for key in sorted(revised, key=lambda key: key.data)
+    ]
+    export = HEADER + body + b"".join(rows)
     signatures = b""
     for signer in reversed(signers):
         signed = signer.private.sign(export, ec.ECDSA(SHA256()))
@@ -121,7 +125,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
     """A zip as Go's archive/zip streams it: sizes after the data, and a date of 1980-00-00."""
     out, directory = b"", b""
     for name, data in files.items():
-        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packer = zlib.compressobj(1, zlib.DEFLATED, -15)
         packed = packer.compress(data) + packer.flush()
         sizes = struct.pack("<III", binascii.crc32(data), len(packed), len(data))
         head = struct.pack("<HHHHH", 20, 0x0008, 8, 0, 0)

@@ -33,8 +33,8 @@ class GoogleStandIn:
     def asked(self) -> list[dict[str, Any]]:
         return list(self.control("asked"))
 
-    def join_file(self, path: Path, *, keys: int | None = None, **changes: Any) -> Path:
-        """Write a join file; a change to None leaves the field out."""
+    def join_file(self, path: Path, *, export_keys: Any = None, **changes: Any) -> Path:
+        """Write a join file with the present export keys, unless `export_keys` gives others."""
         fields: dict[str, Any] = {
             "region": "VN",
             "health_authority_id": self.facts["health_authority_id"],
@@ -46,12 +46,11 @@ class GoogleStandIn:
             **changes,
         }
         lines = [
-            # A JSON text is a TOML text, and so is a list of them.
+            # A text in JSON is one in TOML too.
             f"{name} = {json.dumps(value)}"
             for name, value in fields.items()
-            if value is not None
         ]
-        for key in self.control("signers")[:keys]:
+        for key in export_keys or self.control("signers"):
             lines.append("[[export_keys]]")
             lines += [f"{name} = {json.dumps(value)}" for name, value in key.items()]
         path.write_text("\n".join(lines))
@@ -67,7 +66,7 @@ def google_standin() -> Iterator[GoogleStandIn]:
         assert process.stdout is not None
         yield GoogleStandIn(json.loads(process.stdout.readline()))
     finally:
-        process.terminate()
+        process.kill()
         process.wait(30)
         assert process.stdout is not None
         process.stdout.close()

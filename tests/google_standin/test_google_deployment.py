@@ -56,26 +56,169 @@ def joined(agent: AgentProcess, file: Path) -> AgentProcess:
     return agent
 
 
-def test_the_whole_story(google: GoogleStandIn, tmp_path: Path) -> None:
+def new(home: Path) -> AgentProcess:
+    make_home(home)
+    return AgentProcess(home)
+
+
+def two_days_ago() -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY))
+
+
+def test_from_joining_to_a_revision_and_a_warning(google: GoogleStandIn, tmp_path: Path) -> None:
+    """B1: Google's server refused every upload of ours, because a key's period was missing."""
     file = google.join_file(tmp_path / "join.toml")
-    ill = joined(used(tmp_path / "ill"), file)
-    near = AgentProcess(tmp_path / "near")
-    make_home(near.home)
-    joined(near, file)
+    ill, near = used(tmp_path / "ill"), new(tmp_path / "near")
+    met(near, ill)
+    for agent in (ill, near):
+        facts = agent.answer("join", str(file), "--yes")
+        assert facts["joined_by"] == "file"
+        assert facts["report_fault"] is None
     assert not near.answer("check")["recorded"]
-    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY))
-    code = google.issue("likely", day)
+    code = google.issue("likely", two_days_ago())
     assert ill.answer("report", code, "--yes")["reported_keys"] == 3
     assert {key["report_type"] for key in google.control("keys")} == {"likely"}
+    # A file of 100,000 keys, signed with two keys of which both are pinned.
+    google.control("export", padding=100_000)
+    assert near.answer("check")["batches"] == 1
     # The same person again, now confirmed: the keys are revised, and none is new.
-    assert ill.answer("report", google.issue("confirmed", day), "--yes")
+    assert ill.answer("report", google.issue("confirmed", two_days_ago()), "--yes")
     stored = google.control("keys")
+    assert {(key["report_type"], key["revised"]) for key in stored} == {("likely", "confirmed")}
     assert len(stored) == 3
-    assert {key["revised"] for key in stored} == {"confirmed"}
+    google.control("export")
+    told = near.answer("check")
+    assert told["batches"] == 1
+    assert len(told["days"]) == 1
+    assert told["level"] not in ("none", "low")
+
+
+def test_reports_and_cover_reports_look_alike(google: GoogleStandIn, tmp_path: Path) -> None:
+    agent = joined(used(tmp_path / "agent"), google.join_file(tmp_path / "join.toml"))
+    assert agent.answer("report", google.issue(), "--yes")
     posts = [each for each in google.asked() if each["method"] == "POST"]
-    real = [each for each in posts if "X-Plain" in each["headers"]]
-    cover = [each for each in posts if "X-Chaff" in each["headers"]]
-    assert {(each["path"], each["size"]) for each in real} == {
-        (each["path"], each["size"]) for each in cover
-    }
-    assert all(("X-API-Key" in each["headers"]) == ("/api/" in each["path"]) for each in posts)
+    cover, real = posts[:3], posts[3:]
+    assert [each["path"] for each in real] == ["/api/verify", "/api/certificate", "/v1/publish"]
+    assert [(each["path"], each["size"]) for each in cover] == [
+        (each["path"], each["size"]) for each in real
+    ]
+    # The device API key goes to the verification server, and nowhere else.
+    for each in posts:
+        assert ("X-API-Key" in each["headers"]) == each["path"].startswith("/api/")
+    gets = [each for each in google.asked() if each["method"] == "GET"]
+    assert not any(each["headers"] for each in gets)
+
+
+def test_codes_that_are_wrong(google: GoogleStandIn, tmp_path: Path) -> None:
+    """B5: one word for an unknown and a used code; the owner was told that it was used."""
+    agent = joined(used(tmp_path / "agent"), google.join_file(tmp_path / "join.toml"))
+    assert "no such code, or it was used already" in agent.refusal("report", "12345678", "--yes")
+    code = google.issue()
+    assert agent.answer("report", code, "--yes")
+    other = joined(used(tmp_path / "other"), google.join_file(tmp_path / "join.toml"))
+    assert "no such code, or it was used already" in other.refusal("report", code, "--yes")
+    late = google.issue()
+    google.control("expire", code=late)
+    assert "the code has expired" in other.refusal("report", late, "--yes")
+    said = other.refusal("report", google.issue("negative"), "--yes")
+    assert "a kind of test that cannot be reported" in said
+    google.control("maintenance", on=True)
+    assert "is being maintained" in other.refusal("report", google.issue(), "--yes")
+    assert len(google.control("keys")) == 3
+
+
+def test_lost_answers(google: GoogleStandIn, tmp_path: Path) -> None:
+    """A lost answer burns a code at Google's server (cwa-hotline#14, #20)."""
+    agent = joined(used(tmp_path / "agent"), google.join_file(tmp_path / "join.toml"))
+    code = google.issue()
+    google.control("lose", path="/api/verify")
+    assert "does not answer" in agent.refusal("report", code, "--yes")
+    assert "or it was used already" in agent.refusal("report", code, "--yes")
+    code = google.issue()
+    google.control("lose", path="/api/certificate")
+    assert "does not answer" in agent.refusal("report", code, "--yes")
+    assert "an answer of the server was lost" in agent.refusal("report", code, "--yes")
+    assert not google.control("keys")
+    code = google.issue()
+    google.control("lose", path="/v1/publish")
+    assert "does not answer" in agent.refusal("report", code, "--yes")
+    assert len(google.control("keys")) == 3
+    # The keys have arrived, so the report is complete.
+    assert agent.answer("report", code, "--yes")["reported_keys"] == 3
+    # They cannot be changed any more, so a later report leaves them out.
+    assert "nothing to report" in agent.refusal("report", google.issue(), "--yes")
+
+
+def test_replaced_export_keys(google: GoogleStandIn, tmp_path: Path) -> None:
+    old = google.join_file(tmp_path / "join.toml")
+    agent = joined(used(tmp_path / "agent"), old)
+    google.control("plant", keys=[{"data": "01" * 16, "start": int(time.time()) // 600 - 300}])
+    google.control("export")
+    assert agent.answer("check")["batches"] == 1
+    google.control("rotate")
+    google.control("plant", keys=[{"data": "02" * 16, "start": int(time.time()) // 600 - 300}])
+    google.control("export")
+    said = agent.refusal("check")
+    assert "not signed by a key of the join file" in said
+    assert "join with it again" in said
+    # A device that joins now is not told that all is well either.
+    assert "not signed by a key of the join file" in new(tmp_path / "late").refusal(
+        "join", str(old), "--yes"
+    )
+    newer = google.join_file(tmp_path / "newer.toml")
+    asked = agent.command("join", str(newer))
+    assert asked.returncode == 1
+    for part in ("- 452 v1", "- 453 v1", "+ 454 v1"):
+        assert part in asked.stderr
+    assert google.facts["device_api_key"] not in asked.stderr
+    assert "not signed" in agent.refusal("check")
+    joined(agent, newer)
+    told = agent.answer("check")
+    # The first file is signed by the old keys; it was used before, and is not fetched again.
+    assert told["batches"] == 1
+
+
+def test_one_of_two_signing_keys_is_enough(google: GoogleStandIn, tmp_path: Path) -> None:
+    google.control("plant", keys=[{"data": "01" * 16, "start": int(time.time()) // 600 - 300}])
+    google.control("export")
+    for at, key in enumerate(google.control("signers")):
+        file = google.join_file(tmp_path / f"{at}.toml", export_keys=[key])
+        assert joined(new(tmp_path / f"agent-{at}"), file).answer("check")["batches"] == 1
+
+
+def test_what_the_owner_reads(google: GoogleStandIn, tmp_path: Path) -> None:
+    file = google.join_file(tmp_path / "join.toml")
+    agent = joined(new(tmp_path / "agent"), file)
+    for language, part in (("en", "never replaced"), ("vi", "không tự được thay")):
+        shown = agent.command("status", lang=language).stdout
+        assert part in shown
+        assert "452 v1" in shown
+        assert google.facts["key_server_url"] in shown
+        assert google.facts["device_api_key"] not in shown
+    facts = agent.command("status", "--json").stdout
+    assert '"joined_by": "file"' in facts
+    assert google.facts["device_api_key"] not in facts
+    said = agent.refusal("check", "--server", "http://127.0.0.1:9")
+    assert "joined by a file" in said
+    assert agent.answer("erase", "--yes")["left"] == []
+    assert not agent.home.exists()
+
+
+def test_a_wrong_file_is_noticed_when_joining(google: GoogleStandIn, tmp_path: Path) -> None:
+    """B4: a 401 without a code word made no sense to the agent."""
+    wrong = google.join_file(tmp_path / "key.toml", device_api_key="wrong")
+    agent = new(tmp_path / "agent")
+    done = agent.command("join", str(wrong), "--yes")
+    assert done.returncode == 0
+    assert "A trial report failed: the verification server does not accept" in done.stdout
+    nowhere = google.join_file(
+        tmp_path / "index.toml", index_url=f"{google.facts['bucket_url']}/bucket/no/index.txt"
+    )
+    assert "no such service" in new(tmp_path / "other").refusal("join", str(nowhere), "--yes")
+    typo = google.join_file(tmp_path / "typo.toml", key_server=google.facts["key_server_url"])
+    said = new(tmp_path / "third").refusal("join", str(typo), "--yes")
+    assert (
+        said
+        == f"{typo}, 'key_server': a join file has no such field: correct its name or remove it"
+    )
+    assert "there is no such file" in agent.refusal("join", str(tmp_path / "none.toml"))
