@@ -36,6 +36,7 @@ _NAME = re.compile(r"[A-Za-z0-9_~+=,@-][\w.~+=,@-]*(?:/[A-Za-z0-9_~+=,@-][\w.~+=
 _LONGEST_NAME = 1024
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _PREFIX_BYTES = 4096
+_MOST_NAMES = 3
 
 
 def _is_name(name: str) -> bool:
@@ -154,8 +155,11 @@ def _listed(index: Path) -> list[Path]:
 def _in_folder(folder: Path) -> list[Path]:
     files = sorted(path for path in folder.iterdir() if _is_key_file(path))
     if not files:
+        others = [path.name for path in _others(folder, ()) if path.name.isprintable()]
+        held = f", but {', '.join(others[:_MOST_NAMES])}" if others else ""
         raise ExportFileError(
-            f"{folder} holds no key files (*.zip, *.bin, index.txt): name the folder that does"
+            f"{folder} holds no key files (*.zip, *.bin, index.txt){held}: name the folder that"
+            " does"
         )
     return files
 

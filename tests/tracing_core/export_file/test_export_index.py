@@ -156,6 +156,16 @@ def test_what_is_not_used_in_a_folder_is_named(tmp_path):
     assert search_exports([used]).passed_over == []
 
 
+def test_a_folder_without_key_files_says_what_it_holds(tmp_path):
+    for name in ("VN", "b.md", "a.md", "\x1b"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(ExportFileError, match=r"index.txt\), but VN, a.md, b.md: name") as caught:
+        find_exports([tmp_path])
+    check_one_line(caught.value)
+    with pytest.raises(ExportFileError, match=r"index.txt\): name the folder that does"):
+        find_exports([tmp_path / "VN"])
+
+
 def test_what_an_index_does_not_list_is_named(tmp_path):
     listed, other = write(tmp_path / "a.zip", 10), write(tmp_path / "b.zip", 10)
     for name in ("index.txt", "index.jws"):
