@@ -273,3 +273,21 @@ def test_a_planted_import_upwards_breaks_every_contract_of_floors(tmp_path: Path
     assert done.returncode == 1, done.stderr
     broken = {line.removesuffix(" BROKEN") for line in done.stdout.splitlines() if "BROKEN" in line}
     assert set(floors()) <= broken
+
+
+def test_migrations_follow_one_another() -> None:
+    """Two branches that each add one would leave a database that no server opens."""
+    pairs = []
+    for path in sorted((ROOT / "server/migrations/versions").glob("*.py")):
+        text = path.read_text()
+        revision, before = (
+            re.search(rf'^{name} = (?:"(\d+)"|None)$', text, re.MULTILINE)
+            for name in ("revision", "down_revision")
+        )
+        assert revision, path
+        assert before, path
+        assert path.name.startswith(f"{revision[1]}_")
+        pairs.append((revision[1], before[1]))
+    names = [revision for revision, _ in pairs]
+    assert pairs == list(zip(names, [None, *names[:-1]], strict=True))
+    assert names == [f"{number:04}" for number in range(1, len(names) + 1)]
