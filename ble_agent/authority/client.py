@@ -12,11 +12,11 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from ble_agent.authority.addresses import KeyFileAddress, ServerAddresses
+from ble_agent.authority.caching import FileMark, is_from_cache, sent_at
 from ble_agent.authority.download import KnownAnswers, PartialFile
 from ble_agent.authority.requests import Step, padded_body, refusal
 from ble_agent.authority.transport import (
@@ -41,6 +41,7 @@ from tracing_core.http.json_body import JSONBody
 from tracing_core.http.publish_request import PublishRequest
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.trust.signed_document import MAX_DOCUMENT_BYTES
+from tracing_core.trust.signed_index import MAX_SIGNED_INDEX_BYTES, SIGNED_INDEX_NAME
 
 if TYPE_CHECKING:
     import httpx2
@@ -61,6 +62,7 @@ _EARNEST = "X-Plain"
 _MIRRORED_FAULTS = ("server", "maintenance_mode", "too_many_requests", "not_found")
 
 _Answer = TypeVar("_Answer", bound=JSONBody)
+_Public = TypeVar("_Public")
 _Request = TypeVar("_Request", VerifyRequest, CertificateRequest, PublishRequest)
 # Timeouts are in real time, even where the agent uses another clock.
 _real_time = Clock()
@@ -68,6 +70,10 @@ _real_time = Clock()
 
 def _index_url(address: KeyFileAddress) -> str:
     return address.index_url
+
+
+def _signed_index_url(address: KeyFileAddress) -> str:
+    return f"{address.index_url.rpartition('/')[0]}/{SIGNED_INDEX_NAME}"
 
 
 def _continues(response: httpx2.Response, start: int) -> bool:
@@ -127,6 +133,10 @@ class ServerClient:
         self._next_post = -math.inf
         self.confirms_clock = False
         """Whether the server has answered, with a time near this device's."""
+        self.last_mark = FileMark()
+        """The marks that came with the last key file."""
+        self.was_resumed = False
+        """Whether the last key file was completed from a part that was kept."""
         self._httpx2 = require("httpx2", extra="agent")
         services = list(self._server.services())
         self._origins = {origin_of(self._httpx2.URL(url)) for url in services}
@@ -193,6 +203,40 @@ class ServerClient:
         except MalformedExport as error:
             raise refused("answer") from error
 
+    def signed_index(self, region: str, mirrors: Sequence[str] = ()) -> str:
+        """Fetch the signed index of a region's key files, not yet verified.
+
+        Parameters
+        ----------
+        region
+            The region's name.
+        mirrors
+            Addresses that serve the same, for when the server itself does not answer.
+
+        Raises
+        ------
+        ServerError
+            When the server does not answer, or its answer is not a signed index.
+        """
+        addresses = self._server.key_file_addresses(region, mirrors)
+        document = self._get_public(addresses, _signed_index_url, self._get_signed_index)
+        try:
+            return document.decode("ascii").strip()
+        except UnicodeDecodeError as error:
+            raise refused("answer") from error
+
+    def file_mark(self, region: str, name: str, mirrors: Sequence[str] = ()) -> FileMark | None:
+        """Ask for the marks of a key file without fetching it; None if the server has none.
+
+        Nothing is sent that the file's marks were received with, since they could identify this
+        device.
+        """
+        addresses = self._server.key_file_addresses(region, mirrors)
+        try:
+            return self._get_public(addresses, lambda each: each.file_url(name), self._get_mark)
+        except ServerError:
+            return None
+
     def key_file(self, region: str, name: str, mirrors: Sequence[str] = ()) -> bytes:
         """Fetch a key file that the index names, not yet verified.
 
@@ -243,8 +287,8 @@ class ServerClient:
         self,
         addresses: Sequence[KeyFileAddress],
         url_at: Callable[[KeyFileAddress], str],
-        get: Callable[[str], bytes],
-    ) -> bytes:
+        get: Callable[[str], _Public],
+    ) -> _Public:
         """Get a public file, from the server or else a mirror; signatures make them equally good.
 
         Raises
@@ -265,6 +309,15 @@ class ServerClient:
 
     def _get_index(self, url: str) -> bytes:
         return self._get_document(url, MAX_INDEX_BYTES)
+
+    def _get_signed_index(self, url: str) -> bytes:
+        return self._get_document(url, MAX_SIGNED_INDEX_BYTES)
+
+    def _get_mark(self, url: str) -> FileMark:
+        with self._redirected(url, {}, method="HEAD") as response:
+            if response.status_code != 200:
+                raise refusal(response.status_code, b"")
+            return FileMark.of(response.headers)
 
     def _get(self, path: str, limit: int) -> bytes:
         return self._get_document(self._server.documents_url + path, limit)
@@ -309,11 +362,13 @@ class ServerClient:
     def _get_rest(self, url: str, have: bytes, deadline: float) -> bytes:
         headers = {"Range": f"bytes={len(have)}-"} if have else {}
         with self._redirected(url, headers) as response:
+            self.last_mark, self.was_resumed = FileMark.of(response.headers), False
             if response.status_code not in (200, 206):
                 return self._read(response, MAX_EXPORT_BYTES)
             self._check_encoding(response)
+            self.was_resumed = bool(have)
             if not (have and _continues(response, len(have))):
-                have = b""
+                have, self.was_resumed = b"", False
                 if response.status_code == 206:
                     raise refused("answer")
                 self._partial.restart(url)
@@ -324,9 +379,11 @@ class ServerClient:
         return bytes(data)
 
     @contextlib.contextmanager
-    def _redirected(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
+    def _redirected(
+        self, url: str, headers: Mapping[str, str], *, method: str = "GET"
+    ) -> Iterator[httpx2.Response]:
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._transport.exchange("GET", url, headers=headers) as response:
+            with self._transport.exchange(method, url, headers=headers) as response:
                 if not response.has_redirect_location:
                     yield response
                     return
@@ -376,16 +433,19 @@ class ServerClient:
     def _check_clock(self, response: httpx2.Response) -> None:
         """Compare this device's clock with the server's.
 
+        A cache adds the age of its copy, but may be wrong about it. So its answer can confirm this
+        device's clock and not contradict it.
+
         Key files are not used for this: they never change, so a cache may serve one with a date
         that is days old. The index that names them was used just before.
         """
         if origin_of(response.url) not in self._origins:
             # A mirror may serve a response that is hours old.
             return
-        try:
-            sent_at = parsedate_to_datetime(response.headers["Date"]).timestamp()
-        except (KeyError, ValueError, OverflowError):
+        moment = sent_at(response.headers)
+        if moment is None:
             return
-        if abs(sent_at - self._clock.now()) > _CLOCK_TOLERANCE_SECONDS:
+        if abs(moment - self._clock.now()) <= _CLOCK_TOLERANCE_SECONDS:
+            self.confirms_clock = True
+        elif not is_from_cache(response.headers):
             raise refused("clock_wrong")
-        self.confirms_clock = True

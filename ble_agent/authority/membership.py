@@ -11,6 +11,7 @@ from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import forget_key_files
 from ble_agent.store.state import (
     CHECK_FAULT,
+    INDEX,
     KEY_FILES,
     LAST_CHECK,
     MEMBERSHIP,
@@ -206,9 +207,11 @@ def _replace(db: Database, membership: Membership, *, same: bool) -> None:
         if not same:
             forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")
-            checks = (KEY_FILES, LAST_CHECK, CHECK_FAULT)
+            checks = (INDEX, KEY_FILES, LAST_CHECK, CHECK_FAULT)
             for value in (REPORT, *checks, NOTIFIED, NOTIFY_FAULT, SEEN):
                 value.clear(db)
+        # Other keys may verify what these did not.
+        db.conn.execute("DELETE FROM unusable_file")
         _remember(db, membership)
 
 

@@ -8,29 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.listing import Listing, fetch_listing
 from ble_agent.authority.membership import Membership, load_membership, refresh
-from ble_agent.exposures.freshness import freshness_fault, note_first_check
+from ble_agent.exposures.download import Download
+from ble_agent.exposures.freshness import freshness_fault, note_first_check, note_newest_end
+from ble_agent.exposures.key_files import fault_word
 from ble_agent.exposures.local_days import Dates, local_dates
-from ble_agent.exposures.matched_keys import (
-    forget_old_files,
-    matched_keys,
-    take_key_file,
-    used_files,
-)
+from ble_agent.exposures.matched_keys import matched_keys, take_key_file
+from ble_agent.exposures.unusable_files import forget_unlisted
+from ble_agent.exposures.used_files import forget_old_files
 from ble_agent.exposures.weighing import choose_weighing
-from ble_agent.messages.refusals import refused
 from ble_agent.store.database import additions, forget
 from ble_agent.store.state import LAST_CHECK
 from matcher import KeyMatch, SightingIndex, assess, match_keys
 from tracing_core.clock import Clock
-from tracing_core.errors import (
-    ExportFileError,
-    InvalidSignature,
-    ServerRefused,
-    ServerUnreachable,
-    TracingError,
-)
-from tracing_core.export_file import read_export_bytes
+from tracing_core.errors import ServerUnreachable, TracingError
 from tracing_core.protocol.interval import utc_day
 from tracing_core.store.database import Database
 from tracing_core.store.sighting import select_sightings
@@ -39,7 +31,6 @@ from tracing_core.store.sqlite import transaction
 __all__ = ["CheckFault", "CheckResult", "ExposureDay", "assess_stored", "check", "recall"]
 
 _EPOCH = datetime.date(1970, 1, 1)
-_MAX_FILES_PER_CHECK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,48 +131,43 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
     added = additions(db)
     try:
         membership = _refreshed(db, client, load_membership(db), clock)
-        names = client.index(membership.region, membership.mirrors)
+        listing = fetch_listing(db, client, membership, clock.now())
     finally:
         # A clock that is hours or years off must not delete anything.
         if client.confirms_clock:
             forget(db, clock.now())
     sightings = SightingIndex(select_sightings(db))
-    forget_old_files(db, names, clock)
-    with transaction(db):
-        note_first_check(db, clock.now())
-    done = used_files(db)
-    new = [name for name in dict.fromkeys(names) if name not in done]
-    public_keys = [key.public_key for key in membership.export_keys]
-    errors: list[TracingError] = []
+    _note_listing(db, membership, listing, clock)
+    download = Download(db, client, membership, listing, clock)
     count = skipped = 0
-    for name in new[:_MAX_FILES_PER_CHECK]:
-        try:
-            data = client.key_file(membership.region, name, membership.mirrors)
-            export = read_export_bytes(data, public_keys=public_keys, name=name)
-        except (ExportFileError, ServerRefused) as error:
-            # One bad file must not keep the others from the owner.
-            is_unpinned = isinstance(error, InvalidSignature) and membership.join_file is not None
-            errors.append(refused("pinned_keys") if is_unpinned else error)
-            continue
-        if not take_key_file(db, name, export, sightings, clock, added=added):
+    for file in download.new_files():
+        if not take_key_file(db, file, sightings, clock, added=added):
             return None
         count += 1
-        skipped += export.skipped_keys
+        skipped += file.export.skipped_keys
     days, level = assess_stored(db, sightings, membership, clock)
     with transaction(db):
         if additions(db) != added:
             return None
         LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
-    stale = freshness_fault(db)
-    faults = [*([] if stale is None else [CheckFault(stale, 0)]), *_counted(errors)]
-    return CheckResult(count, days, level, tuple(faults), skipped)
+    lists = [CheckFault(each, 0) for each in (freshness_fault(db), listing.fault) if each]
+    return CheckResult(count, days, level, (*lists, *_counted(download.errors)), skipped)
+
+
+def _note_listing(db: Database, membership: Membership, listing: Listing, clock: Clock) -> None:
+    forget_old_files(db, listing.names, clock)
+    forget_unlisted(db, listing)
+    with transaction(db):
+        note_first_check(db, clock.now(), every_window=membership.trust is not None)
+        if (end := listing.newest_end) is not None:
+            note_newest_end(db, start=end - listing.window_seconds, end=end)
 
 
 def _counted(errors: Iterable[TracingError]) -> Iterator[CheckFault]:
     """Yield each kind of error once, with the number of key files."""
-    kinds: dict[tuple[type, str], list[TracingError]] = {}
+    kinds: dict[str, list[TracingError]] = {}
     for error in errors:
-        kinds.setdefault((type(error), getattr(error, "code", "")), []).append(error)
+        kinds.setdefault(fault_word(error), []).append(error)
     for same in kinds.values():
         yield CheckFault(same[0], len(same))
 

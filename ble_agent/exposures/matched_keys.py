@@ -1,7 +1,6 @@
-"""Table of the published keys that matched, and of the key files that were used.
+"""Table of the published keys that matched.
 
 A key file is used once: the note that it was used, and the changes it made, are one transaction.
-The table of used files is called ``batch``, as the first version named it.
 """
 
 from __future__ import annotations
@@ -10,22 +9,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ble_agent.exposures.freshness import note_newest_end
-from ble_agent.store.database import RETENTION_SECONDS, additions
+from ble_agent.exposures.key_files import KeyFile
+from ble_agent.exposures.used_files import note_used
+from ble_agent.store.database import additions
 from matcher import SightingIndex, match_keys
 from matcher.definition import is_matchable, revised
 from tracing_core.clock import Clock
 from tracing_core.export_file import ExportFile
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
-from tracing_core.protocol.interval import utc_day
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 
 __all__ = [
     "find_matches",
-    "forget_old_files",
     "matched_keys",
     "take_key_file",
-    "used_files",
     "write_matches",
 ]
 
@@ -40,26 +38,9 @@ def matched_keys(db: Database) -> list[DiagnosisKey]:
     return [key for key, _ in _standing(db).values()]
 
 
-def used_files(db: Database) -> set[str]:
-    """Return the names of the key files that were used."""
-    return {name for (name,) in db.conn.execute("SELECT name FROM batch")}
-
-
-def forget_old_files(db: Database, names: Iterable[str], clock: Clock) -> None:
-    """Forget files that the index no longer names and that were used more than 14 days ago."""
-    listed = set(names)
-    oldest = utc_day(clock.now() - RETENTION_SECONDS) - 1
-    with transaction(db):
-        rows = db.conn.execute("SELECT name FROM batch WHERE done_on < ?", [oldest]).fetchall()
-        db.conn.executemany(
-            "DELETE FROM batch WHERE name = ?", [row for row in rows if row[0] not in listed]
-        )
-
-
 def take_key_file(
     db: Database,
-    name: str,
-    export: ExportFile,
+    file: KeyFile,
     sightings: SightingIndex,
     clock: Clock,
     *,
@@ -71,10 +52,8 @@ def take_key_file(
     ----------
     db
         The agent's database.
-    name
-        The file's name in the index.
-    export
-        Its content.
+    file
+        The key file.
     sightings
         The encounter log.
     clock
@@ -87,7 +66,7 @@ def take_key_file(
     bool
         False if old sightings were added since; then nothing is written.
     """
-    return write_matches(db, name, export, find_matches(db, export, sightings), clock, added=added)
+    return write_matches(db, file, find_matches(db, file.export, sightings), clock, added=added)
 
 
 def find_matches(db: Database, export: ExportFile, sightings: SightingIndex) -> set[bytes]:
@@ -98,8 +77,7 @@ def find_matches(db: Database, export: ExportFile, sightings: SightingIndex) -> 
 
 def write_matches(
     db: Database,
-    name: str,
-    export: ExportFile,
+    file: KeyFile,
     found: set[bytes],
     clock: Clock,
     *,
@@ -112,12 +90,9 @@ def write_matches(
     with transaction(db):
         if added is not None and additions(db) != added:
             return False
-        done = db.conn.execute(
-            "INSERT OR IGNORE INTO batch (name, done_on) VALUES (?, ?)",
-            [name, utc_day(clock.now())],
-        )
         # Another process may have been quicker, with this file or with a later one.
-        if done.rowcount:
+        if note_used(db, file, clock):
+            export = file.export
             _write_changes(db, export, found)
             note_newest_end(db, start=export.start_timestamp, end=export.end_timestamp)
     return True

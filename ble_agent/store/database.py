@@ -175,6 +175,8 @@ def forget_key_files(db: Database) -> None:
     A check that is under way sees by `additions` that its key files must be matched again.
     """
     db.conn.execute("DELETE FROM batch")
+    db.conn.execute("DELETE FROM signed_header")
+    db.conn.execute("DELETE FROM unusable_file")
     ADDITIONS.set(db, additions(db) + 1)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "ADDITIONS",
     "CHECK_FAULT",
     "COMPACTED_AT",
+    "INDEX",
     "KEY_FILES",
     "LAST_CHECK",
     "MEMBERSHIP",
@@ -30,6 +31,7 @@ __all__ = [
     "AnswerState",
     "CheckFaultState",
     "FileMembershipState",
+    "IndexState",
     "KeyFilesState",
     "LastCheckState",
     "MembershipState",
@@ -80,6 +82,12 @@ class AnswerState(TypedDict):
     """Its bytes, as Latin-1."""
 
 
+class IndexState(TypedDict):
+    """The last signed index that was accepted."""
+
+    sequence: int
+
+
 class KeyFilesState(TypedDict):
     """How far the key files of the joined server reach."""
 
@@ -89,6 +97,8 @@ class KeyFilesState(TypedDict):
     """The newest end of a window that a signature vouches for; None before the first key file."""
     window_seconds: int
     """Length of that window."""
+    every_window: NotRequired[bool]
+    """Whether the server publishes windows without keys too; missing for yes."""
 
 
 class CheckFaultState(TypedDict):
@@ -192,6 +202,9 @@ MEMBERSHIP: StateValue[MembershipState | FileMembershipState] = StateValue("memb
 
 REPORT: StateValue[ReportState] = StateValue("report")
 """Written by `ble_agent.authority.report` at each step of a report."""
+
+INDEX: StateValue[IndexState] = StateValue("index")
+"""Written by `ble_agent.authority.listing`; once set, an unsigned index is a fault."""
 
 KEY_FILES: StateValue[KeyFilesState] = StateValue("key_files")
 """Written by `ble_agent.exposures.freshness` with each check; read by the status."""

@@ -31,6 +31,28 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "name": "Name of the key file, as in the server's index.",
         "done_on": "UTC day on which it was matched, in days since 1970.",
     },
+    "signed_header": {
+        "": "What the signed headers of matched key files say; none for those of older versions.",
+        "name": "Name of the key file, as `batch.name`.",
+        "region": "Region.",
+        "start_timestamp": "Start of its window (UTC Unix seconds).",
+        "end_timestamp": "End of its window (UTC Unix seconds).",
+        "batch_num": "Number of the file among those of its window.",
+        "batch_size": "Number of files of its window.",
+        "content_sha256": "SHA-256 of its `export.bin`, by which it is known under any name.",
+        "file_sha256": "SHA-256 of the whole file, as a signed index has it.",
+    },
+    "unusable_file": {
+        "": "The listed key files that could not be used, so that they are not fetched every time.",
+        "name": "Name of the key file, as in the server's index.",
+        "fault": "Word of the fault; `ble_agent.messages.faults.server` has its text.",
+        "tag": "ETag, or else the time of the last change, that the file came with.",
+        "size": "Bytes; null if unknown.",
+        "listed_sha256": "SHA-256 that the signed index gave for it; null if there was none.",
+        "version": "Version of truyvet that could not use it.",
+        "tries": "How often it was tried.",
+        "tried_at": "When it was last tried (UTC Unix seconds).",
+    },
     "matched_key": {
         "": "The published keys of which this device heard an identifier.",
         "key_data": "The 16 bytes.",
@@ -80,5 +102,35 @@ def m003_matching(db: Database) -> None:
         " transmission_risk INTEGER NOT NULL,"
         " variant_of_concern INTEGER NOT NULL,"
         " revised INTEGER NOT NULL DEFAULT 0"
+        ") STRICT"
+    )
+
+
+@AGENT_TABLES()
+def m004_signed_header(db: Database) -> None:
+    """Note what the signed header of a used key file says, and the files that cannot be used."""
+    # Apart from `batch`, so that older versions can still write to that.
+    db.execute(
+        "CREATE TABLE signed_header ("
+        " name TEXT PRIMARY KEY,"
+        " region TEXT NOT NULL,"
+        " start_timestamp INTEGER NOT NULL,"
+        " end_timestamp INTEGER NOT NULL,"
+        " batch_num INTEGER NOT NULL,"
+        " batch_size INTEGER NOT NULL,"
+        " content_sha256 TEXT NOT NULL,"
+        " file_sha256 TEXT NOT NULL"
+        ") STRICT"
+    )
+    db.execute(
+        "CREATE TABLE unusable_file ("
+        " name TEXT PRIMARY KEY,"
+        " fault TEXT NOT NULL,"
+        " tag TEXT NOT NULL,"
+        " size INTEGER,"
+        " listed_sha256 TEXT,"
+        " version TEXT NOT NULL,"
+        " tries INTEGER NOT NULL,"
+        " tried_at INTEGER NOT NULL"
         ") STRICT"
     )

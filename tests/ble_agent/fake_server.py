@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +21,7 @@ from tracing_core.export_file import ExportFile, Signer, write_export
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.trust.signed_config import Contact, SignedConfig
 from tracing_core.trust.signed_document import fingerprint
+from tracing_core.trust.signed_index import IndexedFile, SignedIndex
 from tracing_core.trust.trust_chain import ExportVerificationKey, TrustDocument
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -46,6 +48,8 @@ class FakeServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     """The headers of every request."""
     url: str = ""
+    is_signed: bool = False
+    """Whether it has a signed index, and its configuration says so."""
 
     def __post_init__(self) -> None:
         self.fingerprint = fingerprint(self.config_key.public_key())
@@ -79,6 +83,7 @@ class FakeServer:
             "risk": ExposureConfiguration.default(),
         }
         config = SignedConfig(
+            has_signed_index=self.is_signed,
             region="VN",
             sequence=sequence,
             issued_at=int(self.clock.now()),
@@ -96,9 +101,27 @@ class FakeServer:
         signer: ec.EllipticCurvePrivateKey | None = None,
         hours: int = 1,
     ) -> None:
-        end = int(self.clock.now()) // 3600 * 3600
+        # No two files have the same times, as in real servers.
+        end = int(self.clock.now()) // 3600 * 3600 + len(self.files)
         export = ExportFile(end - hours * 3600, end, "VN", tuple(keys), tuple(revised_keys))
         self.files[name] = write_export(export, [Signer(signer or self.export_key, "452", "v1")])
+
+    def signed_index(self, **changes: Any) -> str:
+        """Sign an index of the files, or another."""
+        now = int(self.clock.now())
+        index = SignedIndex(
+            region="VN",
+            sequence=now,
+            issued_at=now,
+            expires_at=now + 86_400,
+            files=tuple(
+                IndexedFile(name, hashlib.sha256(data).hexdigest(), len(data))
+                for name, data in self.files.items()
+            ),
+            newest_end=now // 3600 * 3600,
+            window_seconds=3600,
+        )
+        return replace(index, **changes).sign(self.config_key)
 
     def answer(self, path: str) -> Answer:
         if path in self.special:
@@ -108,10 +131,13 @@ class FakeServer:
             return 200, {}, json.dumps({"documents": self.documents}).encode()
         if path == "/v1/config/VN":
             return 200, {}, self.config.encode()
+        if path == "/exports/VN/index.jws" and self.is_signed:
+            return 200, {}, self.signed_index().encode()
         if path == "/exports/VN/index.txt":
             return 200, {}, "\n".join(self.files).encode()
         if path == f"/exports/VN/{name}" and name in self.files:
-            return 200, {}, self.files[name]
+            tag = hashlib.sha256(self.files[name]).hexdigest()
+            return 200, {"ETag": f'"{tag}"'}, self.files[name]
         return 404, {}, b'{"error":"not found","code":"not_found"}'
 
 
@@ -130,12 +156,15 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
+            if self.command == "HEAD":
+                return
             self.wfile.write(body)
             if len(body) < int(headers.get("Content-Length", len(body))):
                 # Told to break off.
                 self.close_connection = True
 
     do_GET = handle_any  # noqa: N815
+    do_HEAD = handle_any  # noqa: N815
     do_POST = handle_any  # noqa: N815
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -106,11 +106,11 @@ def listen_in(*, is_unsafe: bool) -> None:
             tell(sent=advertisement.rpi.hex(), interval=interval_number(now))
         return advertisement
 
-    def tell_key_file(db: Any, name: str, *rest: Any, **named: Any) -> bool:
-        tell(taking=name)
-        is_taken = take_key_file(db, name, *rest, **named)
+    def tell_key_file(db: Any, file: Any, *rest: Any, **named: Any) -> bool:
+        tell(taking=file.name)
+        is_taken = take_key_file(db, file, *rest, **named)
         if is_taken:
-            tell(taken=name)
+            tell(taken=file.name)
         return is_taken
 
     def tell_forgetting(db: Any) -> None:

@@ -26,6 +26,7 @@ from tracing_core.export_file.reader import (
     read_export,
     read_export_bytes,
     read_verified,
+    verify_export_bytes,
 )
 from tracing_core.export_file.signature import Signer
 from tracing_core.export_file.writer import write_export
@@ -50,6 +51,7 @@ __all__ = [
     "read_public_key",
     "read_verified",
     "search_exports",
+    "verify_export_bytes",
     "write_export",
     "write_index",
 ]

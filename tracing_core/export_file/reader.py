@@ -32,6 +32,7 @@ __all__ = [
     "read_export_bytes",
     "read_file",
     "read_verified",
+    "verify_export_bytes",
 ]
 
 _ZIP = b"PK"
@@ -211,6 +212,21 @@ def read_export_bytes(
         When the file is not a key file, or must not be used.
     """
     return parse_export(_verified(data, None, public_keys, name))
+
+
+def verify_export_bytes(
+    data: bytes, *, public_keys: Sequence[EllipticCurvePublicKey], name: str = "export"
+) -> VerifiedExport:
+    """Make every check of a key file in memory that comes before parsing.
+
+    Raises
+    ------
+    InvalidSignature
+        When no signature verifies with any of the keys.
+    UnsupportedHeader, MalformedExport
+        When the file is not a key file, or must not be used.
+    """
+    return _verified(data, None, public_keys, name)
 
 
 def read_file(path: Path, limit: int) -> bytes:

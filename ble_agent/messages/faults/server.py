@@ -58,6 +58,56 @@ TEXTS: Mapping[str, Text] = {
         "một tệp khóa của máy chủ bị hỏng hoặc chữ ký không đúng nên không được sử dụng: hãy báo"
         " cho cơ quan y tế",
     ),
+    "error_index_missing": Text(
+        "the server gave no signed list of key files, though it has one: something on the way may"
+        " hold it back; inform the authority",
+        "máy chủ không gửi danh sách tệp khóa có chữ ký dù phải có: có thể có gì đó trên đường"
+        " truyền chặn lại, hãy báo cho cơ quan y tế",
+    ),
+    "error_index_region": Text(
+        "the server's list of key files is for another region: inform the authority",
+        "danh sách tệp khóa của máy chủ thuộc khu vực khác: hãy báo cho cơ quan y tế",
+    ),
+    "error_index_older": Text(
+        "the list of key files is older than one this device already has: try again in an hour; if"
+        " it stays so, inform the authority",
+        "danh sách tệp khóa cũ hơn danh sách mà thiết bị đã có: hãy thử lại sau một giờ; nếu vẫn"
+        " vậy, hãy báo cho cơ quan y tế",
+    ),
+    "error_index_expired": Text(
+        "the list of key files has expired, so new ones may be missing: check this device's clock;"
+        " if it is right, inform the authority",
+        "danh sách tệp khóa đã hết hạn nên có thể thiếu tệp mới: hãy kiểm tra đồng hồ của thiết bị;"
+        " nếu giờ đúng, hãy báo cho cơ quan y tế",
+    ),
+    "error_file_missing": Text(
+        "the server lists a key file that it does not have: try again later; if it stays so, inform"
+        " the authority",
+        "máy chủ liệt kê một tệp khóa mà nó không có: hãy thử lại sau; nếu vẫn vậy, hãy báo cho cơ"
+        " quan y tế",
+    ),
+    "error_file_swapped": Text(
+        "a key file is not the one that the list names, so it was not used: check the way to the"
+        " server, and inform the authority",
+        "một tệp khóa không phải là tệp có tên trong danh sách nên không được sử dụng: hãy kiểm tra"
+        " đường mạng tới máy chủ và báo cho cơ quan y tế",
+    ),
+    "error_file_twice": Text(
+        "one key file came under two names, so another may be missing: check the way to the server,"
+        " and inform the authority",
+        "một tệp khóa xuất hiện dưới hai tên nên có thể thiếu một tệp khác: hãy kiểm tra đường mạng"
+        " tới máy chủ và báo cho cơ quan y tế",
+    ),
+    "error_file_version": Text(
+        "a key file has a form that this version cannot read, so it was not used: update truyvet",
+        "một tệp khóa có dạng mà phiên bản này chưa đọc được nên không được sử dụng: hãy cập nhật"
+        " truyvet",
+    ),
+    "error_list_too_long": Text(
+        "the list names more key files than one check fetches: check again for the rest",
+        "danh sách có nhiều tệp khóa hơn mức một lần kiểm tra tải về: hãy kiểm tra lại để tải phần"
+        " còn lại",
+    ),
     "error_keys_stale": Text(
         "no newer key file has come for more than a day, so an exposure may go unnoticed: check the"
         " way to the server, and inform the authority",

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from ble_agent.air.encounter_log import EncounterLog, Upkeep
 from ble_agent.air.key_ring import KeyRing
+from ble_agent.exposures.key_files import KeyFile
 from ble_agent.exposures.matched_keys import take_key_file
 from ble_agent.store.database import open_store
 from matcher import SightingIndex
@@ -84,7 +85,8 @@ def live(tell, first, fault):
                 pass
             export = ExportFile(0, 1, "VN", (key_of(number),), ())
             try:
-                take_key_file(db, f"{number}.zip", export, SightingIndex([near(number)]), clock)
+                file = KeyFile(f"{number}.zip", export)
+                take_key_file(db, file, SightingIndex([near(number)]), clock)
                 tell(taken=number)
             except StoreError:
                 pass

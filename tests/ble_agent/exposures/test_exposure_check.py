@@ -14,6 +14,7 @@ from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join, load_membership
 from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import CheckResult, check
+from ble_agent.exposures.key_files import KeyFile
 from ble_agent.exposures.matched_keys import find_matches, take_key_file, write_matches
 from ble_agent.messages.language import date_text
 from ble_agent.store.database import DATABASE_NAME, open_store
@@ -193,9 +194,9 @@ def test_a_revision_that_another_process_takes_meanwhile_stays(
     second = ExportFile(1, 2, "VN", (), (replace(key, report_type=ReportType.REVOKED),))
     found = find_matches(db, first, sightings)
     with open_store(tmp_path) as other:
-        take_key_file(other, "1.zip", first, sightings, server.clock)
-        take_key_file(other, "2.zip", second, sightings, server.clock)
-    assert write_matches(db, "1.zip", first, found, server.clock)
+        take_key_file(other, KeyFile("1.zip", first), sightings, server.clock)
+        take_key_file(other, KeyFile("2.zip", second), sightings, server.clock)
+    assert write_matches(db, KeyFile("1.zip", first), found, server.clock)
     ((report_type, revised),) = db.execute("SELECT report_type, revised FROM matched_key")
     assert (report_type, revised) == (ReportType.REVOKED, 1)
 
