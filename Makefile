@@ -20,7 +20,7 @@ FAST := tests/test_house.py tests/test_words.py tests/tracing_core tests/matcher
 	tests/server/publish/test_publish_rules.py tests/server/publish/test_revision_token.py
 export PYTHON
 
-.PHONY: help demo test test-fast test-bluez cov mutate check docs bench lock sbom generate clean
+.PHONY: help demo test test-fast attack test-bluez cov mutate check docs bench lock sbom generate clean
 
 help: ## list these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,12 @@ test: .venv/installed ## run the tests; TESTS="tests/matcher -k revoked" runs so
 
 test-fast: .venv/installed ## run the tests that take under a minute
 	@HYPOTHESIS_PROFILE=quick $(PYTEST) -q -m "not slow" $(FAST)
+
+attack: .venv/installed ## attack this tree for a quarter of an hour: generated requests, kills, imports
+	@$(BIN)/python -m tests.server.request_attack --seconds 300
+	@CRASHES=200 $(BIN)/python -m pytest -q tests/server/app/test_crash.py
+	@$(BIN)/python -m tests.fuzz.imports --count 76000 --seconds 310
+	@$(BIN)/python -m tests.server.export.padding_attack
 
 test-bluez: .venv/installed ## run the radios on a real kernel, in a virtual machine built as root
 	@tests/bluez/run.sh .cache/bluez-vm $(MODES)
