@@ -10,7 +10,8 @@ from typing import TypeAlias
 from matcher.tables.sightings import ArrowTable, SightingTable, is_table
 from tracing_core.errors import InvalidValue
 from tracing_core.export_file import ExportFile
-from tracing_core.store.sighting import Sighting
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import Sighting, note_strength
 
 __all__ = ["KeyFilesLike", "LogLike", "as_key_files", "as_log"]
 
@@ -26,8 +27,16 @@ KeyFilesLike: TypeAlias = (
 """One key file or many: paths of files, folders or indices, or files already read."""
 
 
-def as_log(log: LogLike) -> Path | Iterable[Sighting]:
+def as_log(log: LogLike, left_out: LeftOut | None = None) -> Path | Iterable[Sighting]:
     """Return the path of a log, or its sightings.
+
+    Parameters
+    ----------
+    log
+        The log, in any form.
+    left_out
+        Counts what cannot be used of a table or of objects, while they are read; None to raise an
+        error at the first row that cannot be read.
 
     Raises
     ------
@@ -41,24 +50,25 @@ def as_log(log: LogLike) -> Path | Iterable[Sighting]:
     if isinstance(log, str | os.PathLike):
         return Path(log)
     if is_table(log):
-        return SightingTable(log)
+        return SightingTable(log, left_out=left_out)
     if isinstance(log, bytes | bytearray | dict) or not isinstance(log, Iterable):
         raise InvalidValue(f"a log is {_A_LOG}, not {_kind(log)}")
-    checked = _checked(log)
     # What has a length says how large the job is; it is checked at once and stays what it is.
     if isinstance(log, Sized):
-        for _ in checked:
+        for _ in _checked(log, left_out):
             pass
         return log
-    return checked
+    return _checked(log, left_out)
 
 
-def _checked(log: Iterable[Sighting]) -> Iterator[Sighting]:
+def _checked(log: Iterable[Sighting], left_out: LeftOut | None) -> Iterator[Sighting]:
     for number, sighting in enumerate(log):
         if not isinstance(sighting, Sighting):
             raise InvalidValue(
                 f"a log is {_A_LOG}: its item {number} is {_kind(sighting)}, not a Sighting"
             )
+        if left_out is not None:
+            note_strength(left_out, sighting, f"item {number}")
         yield sighting
 
 

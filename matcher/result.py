@@ -7,8 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from matcher.definition import KeyMatch
+from matcher.notes import DaySpan, LogFacts, Note, counted, span_json
 from matcher.risk import Assessment, DayAssessment, RiskModel
-from matcher.tables.rows import day_json, day_row, day_text, match_row, window_json, window_row
+from matcher.tables.rows import (
+    day_json,
+    day_row,
+    day_text,
+    match_row,
+    measured_count,
+    window_json,
+    window_row,
+)
 from matcher.tables.shown import ShownTable
 from tracing_core.errors import InvalidValue, require
 
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "JSON_VERSION",
     "MatchResult",
-    "counted",
     "passed_over_text",
     "skipped_text",
     "text_table",
@@ -35,10 +43,8 @@ JSON_VERSION = 1
 class MatchResult:
     """The result of matching a log. Its text shows no key and no identifier."""
 
-    sightings: int
-    """Lines or rows of the log."""
-    suspect_sightings: int
-    """Number of lines or rows that were logged under a suspect clock and left out."""
+    log: LogFacts
+    """What the log holds, and what of it cannot be used."""
     files: tuple[str, ...]
     """The key files, in the order they were taken."""
     diagnosis_keys: int
@@ -47,6 +53,8 @@ class MatchResult:
     """Number of keys in the files that lie outside the protocol and were left out."""
     passed_over: tuple[str, ...]
     """Files and subfolders of the folders given that are not used, by path."""
+    key_days: DaySpan | None
+    """The first and the last UTC day on which the keys were used; None without a key."""
     matches: tuple[KeyMatch, ...] = field(repr=False)
     """Every key that was near, in the order of first appearance. They show whom the owner met and
     when, so they are not for a screen."""
@@ -58,6 +66,18 @@ class MatchResult:
     """The UTC day, in days since the Unix epoch, that ages were counted back from."""
     signatures_checked: bool
     research: bool
+    notes: tuple[Note, ...]
+    """What was left out of the log and, if no exposure counts, why."""
+
+    @property
+    def sightings(self) -> int:
+        """Lines or rows of the log that could be read."""
+        return self.log.sightings
+
+    @property
+    def suspect_sightings(self) -> int:
+        """Number of those that were logged under a suspect clock and left out."""
+        return self.log.suspect_sightings
 
     @property
     def matched_keys(self) -> int:
@@ -71,8 +91,8 @@ class MatchResult:
 
     @property
     def matched_sightings(self) -> int:
-        """Number of lines or rows of the log with those identifiers."""
-        return sum(len(match.sightings) for match in self.matches)
+        """Number of lines or rows of the log with those identifiers and a known strength."""
+        return sum(measured_count(match) for match in self.matches)
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``truyvet match --json`` prints; docs/matching.md says what each field is."""
@@ -84,6 +104,9 @@ class MatchResult:
             "matched_keys": self.matched_keys,
             "matched_identifiers": self.matched_identifiers,
             "matched_sightings": self.matched_sightings,
+            "log": self.log.to_json(),
+            "key_days": span_json(self.key_days),
+            "notes": [note.to_json() for note in self.notes],
             "exposure_windows": [window_json(window) for window in self.assessment.windows],
             self.model.days_name: [day_json(day) for day in self.assessment.days],
             "risk": {
@@ -98,7 +121,7 @@ class MatchResult:
                     "file": self.files[match.file_number],
                     "key_index": match.key_index,
                     "identifiers": _identifiers(match),
-                    "sightings": len(match.sightings),
+                    "sightings": measured_count(match),
                     "first_interval": min(match.intervals),
                     "last_interval": max(match.intervals),
                 }
@@ -167,7 +190,8 @@ class MatchResult:
         """Return the table for a person, as notebooks show it."""
         from matcher.tables.html import html_page
 
-        return html_page(self._head(), self._tables())
+        notes = [note.text for note in self.notes]
+        return html_page(self._head(), self._tables(), notes)
 
     def __str__(self) -> str:
         """Return the table for a person."""
@@ -182,6 +206,9 @@ class MatchResult:
                 yield from text_table(table.names, table.rows)
             if table.note:
                 yield table.note
+        if self.notes:
+            yield ""
+            yield from (note.text for note in self.notes)
 
     def _head(self) -> list[tuple[str, str]]:
         checked = "signatures checked" if self.signatures_checked else "signatures not checked"
@@ -202,6 +229,10 @@ class MatchResult:
             (
                 "Keys",
                 f"{self.diagnosis_keys:,} in {files}, {checked}{skipped_text(self.skipped_keys)}",
+            ),
+            (
+                "Days",
+                f"log {self.log.span or '(none)'}; keys {self.key_days or '(none)'}",
             ),
             ("Matched", matched),
             ("Risk", f"{self.assessment.level} ({self.preset}, {score} {unit})"),
@@ -244,11 +275,6 @@ class MatchResult:
 
 def _identifiers(match: KeyMatch) -> int:
     return len({sighting.rpi for sighting in match.sightings})
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun, in the plural where needed."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def skipped_text(keys: int) -> str:

@@ -38,7 +38,7 @@ class Heard(NamedTuple):
     advertisement: Advertisement
     """The identifier and its metadata."""
     rssi_dbm: int
-    """Received signal strength, −127 to 126 dBm; above 20 only from a faulty controller."""
+    """Received signal strength, −127 to −1 dBm; any other value says that it is unknown."""
     heard_at: float
     """Time of reception by the agent's clock (UTC Unix seconds)."""
 

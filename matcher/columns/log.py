@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import gzip
+import io
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,13 +15,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.columns.days import distinct_days
 from matcher.columns.sighting_columns import SightingColumns
 from matcher.kernels.loops.log_parsing import LEAST_LINE_BYTES, NO_SCAN, parse_lines_function
 from matcher.portable.sightings import is_database, read_log
-from tracing_core.protocol.interval import INTERVAL_SECONDS
+from tracing_core.protocol.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
+from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
+from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.files import file_errors
-from tracing_core.store.sighting import LONGEST_LINE, SIGHTING_TABLE, Sighting, sighting_of_row
-from tracing_core.store.sqlite import database_errors, open_readonly
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import (
+    BYTE_ORDER_MARK,
+    LONGEST_LINE,
+    SIGHTING_TABLE,
+    LineReader,
+    Sighting,
+    read_row,
+)
+from tracing_core.store.sqlite import database_errors, open_readonly, path_of
 
 __all__ = ["BLOCK_BYTES", "BLOCK_ROWS", "LogColumns", "read_columns"]
 
@@ -30,7 +42,7 @@ BLOCK_BYTES = 4 << 20
 BLOCK_ROWS = 1 << 14
 """Rows of a database fetched together."""
 
-_LATEST = 2**32 * INTERVAL_SECONDS
+_DAY_SECONDS = TEK_ROLLING_PERIOD * INTERVAL_SECONDS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,6 +68,14 @@ class LogColumns:
 
     def __len__(self) -> int:
         return len(self.rpi)
+
+    def days(self) -> list[int]:
+        """Return the UTC days of the sightings, in order."""
+        return distinct_days(self.seen_at // _DAY_SECONDS)
+
+    def heard_after(self, moment: float) -> int:
+        """Return the number of sightings after a moment (UTC Unix seconds)."""
+        return int(np.count_nonzero(self.seen_at > moment))
 
     @property
     def last_seen_at(self) -> int | None:
@@ -84,6 +104,15 @@ class LogColumns:
                 seen_at,
                 None if previous == NO_SCAN else previous,
             )
+
+    def unmeasured(self) -> NDArray[np.int64]:
+        """Return the rows without a known strength."""
+        known = (self.rssi_dbm >= WEAKEST_DBM) & (self.rssi_dbm <= STRONGEST_DBM)
+        if known.all():
+            return np.empty(0, np.int64)
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(known)])
+        ends = before[self.rssi_end]
+        return np.flatnonzero(np.diff(ends, prepend=0) == 0)
 
     @classmethod
     def from_sightings(cls, sightings: Iterable[Sighting]) -> LogColumns:
@@ -115,18 +144,31 @@ class LogColumns:
         )
 
 
-def read_columns(path: Path) -> LogColumns:
+def read_columns(path: Path, left_out: LeftOut | None = None) -> LogColumns:
     """Read a log as `matcher.portable.sightings.read_log` does, without an object per sighting.
+
+    Parameters
+    ----------
+    path, left_out
+        As for `read_log`.
 
     Raises
     ------
     InvalidLog, SchemaMismatch, StoreError
         As for `read_log`.
     """
-    blocks = _database_blocks(path) if is_database(path) else _line_blocks(path)
-    columns = _joined(blocks)
-    # An unusual or wrong log is read again by `read_log`, which raises the right error.
-    return LogColumns.from_sightings(read_log(path)) if columns is None else columns
+    found = LeftOut()
+    if is_database(path):
+        columns = _joined(_database_blocks(path, found))
+    else:
+        columns = _joined(_line_blocks(path, found))
+    if columns is None or (left_out is None and found.unreadable):
+        # A damaged or wrong log is read again by `read_log`, which raises the right error.
+        return LogColumns.from_sightings(read_log(path, left_out))
+    if left_out is not None:
+        left_out.add(found)
+        left_out.check(columns.count)
+    return columns
 
 
 def _joined(blocks: Iterator[LogColumns | None]) -> LogColumns | None:
@@ -157,11 +199,13 @@ def _joined(blocks: Iterator[LogColumns | None]) -> LogColumns | None:
     )
 
 
-def _line_blocks(path: Path) -> Iterator[LogColumns | None]:
+def _line_blocks(path: Path, left_out: LeftOut) -> Iterator[LogColumns | None]:
+    """Yield the columns of some lines at a time; None if the file is damaged."""
     with file_errors(path), path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         lines: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
+        parser = _LineParser(path, left_out)
         rest = b""
         while True:
             try:
@@ -173,7 +217,7 @@ def _line_blocks(path: Path) -> Iterator[LogColumns | None]:
                 break
             whole, line_end, part = block.rpartition(b"\n")
             if line_end:
-                yield _parsed(rest + whole + line_end)
+                yield parser.parse(rest + whole + line_end)
                 rest = part
             else:
                 rest += block
@@ -181,15 +225,52 @@ def _line_blocks(path: Path) -> Iterator[LogColumns | None]:
                 yield None
                 return
         if rest:
-            yield _parsed(rest + b"\n")
+            yield parser.parse(rest)
 
 
-def _parsed(text: bytes) -> LogColumns | None:
-    """Parse whole lines; return None if one is unusual."""
+class _LineParser:
+    """Parser of a log's lines, a block at a time."""
+
+    def __init__(self, path: Path, left_out: LeftOut) -> None:
+        self._left_out = left_out
+        self._reader = LineReader(path, left_out)
+        self._lines = 0
+
+    def parse(self, text: bytes) -> LogColumns:
+        """Return the columns of whole lines; only the last line of the log may lack its end."""
+        before = self._lines
+        kept = text.removeprefix(BYTE_ORDER_MARK) if before == 0 else text
+        kept += b"" if kept.endswith(b"\n") else b"\n"
+        usual = _parsed(kept)
+        if usual is None:
+            columns = LogColumns.from_sightings(self._unusual(text))
+        else:
+            columns, unmeasured, first = usual
+            self._lines += text.count(b"\n")
+            if unmeasured:
+                self._left_out.note_unmeasured(unmeasured, f"line {before + first}")
+        return columns
+
+    def _unusual(self, text: bytes) -> Iterator[Sighting]:
+        for line in io.BytesIO(text):
+            self._lines += 1
+            sighting = self._reader.read(line, self._lines)
+            if sighting is not None:
+                yield sighting
+
+
+def _parsed(text: bytes) -> tuple[LogColumns, int, int] | None:
+    """Parse whole lines; return None if one is unusual.
+
+    Returns
+    -------
+    tuple
+        The columns, how many sightings have no known strength, and the line of the first of them.
+    """
     rows = len(text) // LEAST_LINE_BYTES + 1
     rpi, aem = np.empty((rows, 16), np.uint8), np.empty((rows, 4), np.uint8)
     seen_at, previous, end = (np.empty(rows, np.int64) for _ in range(3))
-    rssi, counts = np.empty(len(text), np.int8), np.zeros(3, np.int64)
+    rssi, counts = np.empty(len(text), np.int8), np.zeros(5, np.int64)
     usual = parse_lines_function()(
         np.frombuffer(text, np.uint8),
         LONGEST_LINE,
@@ -203,8 +284,8 @@ def _parsed(text: bytes) -> LogColumns | None:
     )
     if not usual:
         return None
-    count, samples, left_out = counts.tolist()
-    return LogColumns(
+    count, samples, left_out, unmeasured, first = counts.tolist()
+    columns = LogColumns(
         count + left_out,
         left_out,
         # Copies, because the unused rest of the arrays is larger.
@@ -215,28 +296,39 @@ def _parsed(text: bytes) -> LogColumns | None:
         rssi[:samples].copy(),
         end[:count].copy(),
     )
+    return columns, unmeasured, first
 
 
-def _database_blocks(path: Path) -> Iterator[LogColumns | None]:
+def _database_blocks(path: Path, left_out: LeftOut) -> Iterator[LogColumns | None]:
     db = open_readonly(path, [SIGHTING_TABLE])
     try:
         with database_errors(path):
             cursor = db.conn.execute(
-                "SELECT rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
+                "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
                 " FROM sighting ORDER BY id"
             )
             while rows := cursor.fetchmany(BLOCK_ROWS):
-                yield _of_rows(rows)
+                yield _of_rows(rows, path_of(db), left_out)
     finally:
         db.close()
 
 
-def _of_rows(rows: list[tuple[Any, ...]]) -> LogColumns | None:
+def _of_rows(rows: list[tuple[Any, ...]], path: str, left_out: LeftOut) -> LogColumns:
+    """Convert rows to columns; count those that lie outside the protocol, and leave them out."""
+    columns = None if any(row[6] for row in rows) else _usual_rows(rows)
+    if columns is None:
+        found = (read_row(row, path, left_out) for row in rows)
+        return LogColumns.from_sightings(each for each in found if each is not None)
+    unmeasured = columns.unmeasured()
+    if len(unmeasured):
+        left_out.note_unmeasured(len(unmeasured), f"row {rows[unmeasured[0]][0]}")
+    return columns
+
+
+def _usual_rows(rows: list[tuple[Any, ...]]) -> LogColumns | None:
     """Convert rows to columns; return None if one lies outside the protocol."""
     try:
-        if any(row[5] for row in rows):
-            return LogColumns.from_sightings(sighting_of_row(*row) for row in rows)
-        rpis, aems, samples, seen_at, previous_scans, _ = zip(*rows, strict=True)
+        _, rpis, aems, samples, seen_at, previous_scans, _ = zip(*rows, strict=True)
         lengths = [len(each) for each in samples]
         columns = LogColumns(
             len(rows),
@@ -256,8 +348,7 @@ def _of_rows(rows: list[tuple[Any, ...]]) -> LogColumns | None:
         and set(map(len, rpis)) == {16}
         and set(map(len, aems)) == {4}
         and min(lengths) > 0
-        and -127 <= columns.rssi_dbm.min() <= columns.rssi_dbm.max() <= 126
-        and 0 <= min(seen_at) <= max(seen_at) < _LATEST
-        and 0 <= min(known, default=0) <= max(known, default=0) < _LATEST
+        and 0 <= min(seen_at) <= max(seen_at) < LATEST_MOMENT
+        and 0 <= min(known, default=0) <= max(known, default=0) < LATEST_MOMENT
     )
     return columns if fine else None

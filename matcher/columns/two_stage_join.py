@@ -21,17 +21,22 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.columns.days import distinct_days
 from matcher.columns.index import ColumnIndex
-from matcher.columns.join import match_columns
+from matcher.columns.join import derive_columns, match_columns
 from matcher.columns.key_columns import KeyColumns
-from matcher.columns.key_records import KeyRecords
+from matcher.columns.key_records import KeyObjects, KeyRecords
 from matcher.columns.log import LogColumns
 from matcher.columns.value_set import KnownKeys, ValueSet
 from matcher.definition import KeyMatch
 from matcher.kernels.processor import Kernel
+from matcher.portable.clock_offset import MOST_KEYS_TRIED, ClockOffset, clock_offset
 from matcher.portable.join import Join
 from matcher.portable.sightings import SightingIndex
+from tracing_core.export_file import ExportFile
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
+from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 
 __all__ = ["TwoStageJoin"]
 
@@ -60,6 +65,11 @@ class TwoStageJoin:
         self._known = KnownKeys(expected_keys)
         self._near, self._heard = ValueSet(), ValueSet()
         self._records: list[Iterable[tuple[int, DiagnosisKey]]] = []
+        self._log_days = np.array(log.days(), np.int64)
+        self._key_days: set[int] = set()
+        self._untried: list[Iterable[tuple[int, DiagnosisKey]]] = []
+        self._untried_count = 0
+        self._decided: Join | None = None
 
     @property
     def diagnosis_keys(self) -> int:
@@ -73,6 +83,7 @@ class TwoStageJoin:
         rows = np.flatnonzero(first)
         new = keys if len(rows) == len(keys) else _taken(keys, rows)
         found = match_columns(new, self._index, threads=self._threads)
+        self._note_days(file, new, rows)
         near = rows[np.unique(found.key_row)]
         self._near.add(keys.key_data[near])
         self._heard.add(self._log.rpi[np.unique(found.sighting_row)])
@@ -81,13 +92,58 @@ class TwoStageJoin:
         later = later[self._near.contains(keys.key_data[later])]
         self._records.append(file.records(np.sort(np.concatenate([near, later]))))
 
+    def _note_days(self, file: KeyRecords, new: KeyColumns, rows: NDArray[np.int64]) -> None:
+        """Note the days of new keys, and some keys to try if none matches."""
+        starts = new.rolling_start.astype(np.int64)
+        first = starts // TEK_ROLLING_PERIOD
+        last = (starts + new.rolling_period - 1) // TEK_ROLLING_PERIOD
+        self._key_days.update(distinct_days(first), distinct_days(last))
+        room = MOST_KEYS_TRIED - self._untried_count
+        if room > 0 and len(self._log_days):
+            at = self._log_days.searchsorted(first - 1)
+            next_days = np.append(self._log_days, np.iinfo(np.int64).max)[at]
+            close = np.flatnonzero(next_days <= last + 1)[:room]
+            self._untried.append(file.records(rows[close]))
+            self._untried_count += len(close)
+
+    def key_days(self) -> list[int]:
+        """Return the UTC days on which the keys were used, in order."""
+        return sorted(self._key_days)
+
+    @property
+    def revoked(self) -> int:
+        """Number of keys that matched until a later record revoked them; as `Join.revoked`."""
+        return self._join().revoked
+
+    def offset(self) -> ClockOffset | None:
+        """Return by how much the log's clock was off; None if no identifier says."""
+        join = self._join()
+        found = join.matches()
+        if found:
+            return clock_offset((), found, SightingIndex(()))
+        untried = [key for records in self._untried for _, key in records]
+        keys = KeyObjects(ExportFile(0, 600, "", untried)).columns()
+        derived = derive_columns(keys, self._index.kernel).reshape(-1, RPI_LENGTH)
+        heard = ValueSet(len(derived))
+        heard.add(derived)
+        rows = np.flatnonzero(heard.contains(self._log.rpi))
+        if not len(rows):
+            return None
+        log = SightingIndex(self._log.sightings(rows))
+        return clock_offset([key for key in untried if not join.has_found(key)], (), log)
+
     def matches(self) -> list[KeyMatch]:
-        """Return the matches, in the order their keys first appeared; call it once, at the end."""
-        rows = np.flatnonzero(self._heard.contains(self._log.rpi))
-        join = Join(SightingIndex(self._log.sightings(rows)))
-        for records in self._records:
-            join.add_numbered(records)
-        return join.matches()
+        """Return the matches, in the order their keys first appeared, once all files are added."""
+        return self._join().matches()
+
+    def _join(self) -> Join:
+        """Return the portable join of what may match; it is made once."""
+        if self._decided is None:
+            rows = np.flatnonzero(self._heard.contains(self._log.rpi))
+            self._decided = Join(SightingIndex(self._log.sightings(rows)))
+            for records in self._records:
+                self._decided.add_numbered(records)
+        return self._decided
 
 
 def _taken(keys: KeyColumns, rows: NDArray[np.int64]) -> KeyColumns:

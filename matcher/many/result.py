@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matcher.result import counted, passed_over_text, skipped_text, text_table
+from matcher.notes import counted
+from matcher.result import passed_over_text, skipped_text, text_table
 from matcher.risk import RiskModel, RiskParameters
 from matcher.risk.model import NO_LEVEL
 from matcher.risk.models import DEFAULT_MODEL

@@ -13,10 +13,15 @@ from matcher.definition import (
     is_within_tolerance,
     revised,
 )
+from matcher.portable.clock_offset import (
+    MOST_KEYS_TRIED,
+    ClockOffset,
+    clock_offset,
+)
 from matcher.portable.derivation import derive_identifiers
 from matcher.portable.sightings import SightingIndex
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
-from tracing_core.protocol.interval import ENIntervalNumber
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, ENIntervalNumber
 from tracing_core.store.sighting import Sighting
 
 __all__ = ["Join", "match_keys"]
@@ -35,11 +40,31 @@ class Join:
         self._found: dict[bytes, KeyMatch] = {}
         self._changed: set[bytes] = set()
         self._files = 0
+        self._days: set[int] = set()
+        self._untried: list[DiagnosisKey] = []
 
     @property
     def diagnosis_keys(self) -> int:
         """Number of different keys given, including revoked ones."""
         return len(self._seen)
+
+    def key_days(self) -> list[int]:
+        """Return the UTC days on which the keys were used, in order."""
+        return sorted(self._days)
+
+    def has_found(self, key: DiagnosisKey) -> bool:
+        """Return whether a key matched, even if it was revoked later."""
+        return key.key_data in self._found
+
+    @property
+    def revoked(self) -> int:
+        """Number of keys that matched until a later record revoked them."""
+        return len(self._found) - len(self.matches())
+
+    def offset(self) -> ClockOffset | None:
+        """Return by how much the log's clock was off; None if no identifier says."""
+        untried = (key for key in self._untried if not self.has_found(key))
+        return clock_offset(untried, self.matches(), self._log)
 
     def add(self, keys: Iterable[DiagnosisKey]) -> None:
         """Add the next file: its ``keys``, then its ``revised_keys``."""
@@ -60,6 +85,12 @@ class Join:
         return [match for match in self._found.values() if is_matchable(match.key)]
 
     def _look_for(self, key: DiagnosisKey, index: int) -> None:
+        first_day = key.rolling_start_interval_number // TEK_ROLLING_PERIOD
+        last_day = (key.end_interval_number - 1) // TEK_ROLLING_PERIOD
+        self._days.add(first_day)
+        self._days.add(last_day)
+        if len(self._untried) < MOST_KEYS_TRIED and self._log.has_day(first_day - 1, last_day + 1):
+            self._untried.append(key)
         first = key.rolling_start_interval_number - TOLERANCE_INTERVALS
         end = key.end_interval_number + TOLERANCE_INTERVALS
         if not is_matchable(key) or not self._log.heard_between(first, end):

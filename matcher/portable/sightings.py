@@ -11,9 +11,16 @@ from tracing_core.errors import ExportFileError, InvalidLog, LogFault
 from tracing_core.export_file import find_exports
 from tracing_core.export_file.file_kind import FileKind, advice_for_log, file_kind
 from tracing_core.paths import is_folder, is_there
-from tracing_core.protocol.interval import ENIntervalNumber, interval_number
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, ENIntervalNumber, interval_number
 from tracing_core.store.files import file_errors
-from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, read_json_lines, select_sightings
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import (
+    BYTE_ORDER_MARK,
+    SIGHTING_TABLE,
+    Sighting,
+    read_json_lines,
+    select_sightings,
+)
 from tracing_core.store.sqlite import beginning_of, database_errors, open_readonly
 
 __all__ = ["SightingIndex", "estimated_sightings", "is_database", "read_log"]
@@ -25,22 +32,32 @@ _UNKNOWN = -1
 _SIGHTING_BYTES = 80
 
 
-def read_log(path: str | Path) -> Iterator[Sighting]:
+def read_log(path: str | Path, left_out: LeftOut | None = None) -> Iterator[Sighting]:
     """Read a log in its order: an agent's database, or JSON Lines, gzipped or not.
 
     Its first bytes decide which, not its name. Nothing is written or removed.
 
+    Parameters
+    ----------
+    path
+        The log.
+    left_out
+        Counts the lines or rows that cannot be read; None to raise an error at the first.
+
     Raises
     ------
     InvalidLog
-        When the log is neither, or at the first line or row that cannot be read.
+        When the log is neither, or at the first line or row that cannot be read. If such lines are
+        counted, only at the end, and only if none could be read.
     SchemaMismatch
         When a newer version wrote the database.
     StoreError
         When the log cannot be opened.
     """
     path = Path(path)
-    return _read_database(path) if is_database(path) else read_json_lines(path)
+    if is_database(path):
+        return _read_database(path, left_out)
+    return read_json_lines(path, left_out)
 
 
 def is_database(path: Path) -> bool:
@@ -62,14 +79,12 @@ def is_database(path: Path) -> bool:
         beginning = beginning_of(path)
     if beginning.startswith(_SQLITE):
         return True
-    text = beginning.lstrip()
+    text = beginning.removeprefix(BYTE_ORDER_MARK).lstrip()
     is_checks = file_kind(beginning) is FileKind.CHECKS
     if beginning.startswith(_GZIP) or (text.startswith(b"{") and not is_checks) or not text:
         return False
     advice = advice_for_log(beginning)
-    raise _unreadable(
-        path, "neither an agent's database nor JSON Lines" if advice is None else advice.en
-    )
+    raise _unreadable(path, _neither(beginning) if advice is None else advice.en)
 
 
 def _unreadable(path: Path, why: str) -> InvalidLog:
@@ -86,6 +101,15 @@ def _folder_advice(folder: Path) -> str:
     return "it is a folder of key files: the log comes first, then the key files"
 
 
+def _neither(beginning: bytes) -> str:
+    why = "neither an agent's database nor JSON Lines"
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return f"{why}; save it as UTF-8, not UTF-16"
+    if beginning.lstrip().startswith(b"["):
+        return f"{why}; write each object of the array on a line of its own"
+    return why
+
+
 def estimated_sightings(log: Path | Iterable[Sighting]) -> int:
     """Return about how many sightings a log holds, by its size; 0 if unknown."""
     if isinstance(log, Path):
@@ -96,11 +120,11 @@ def estimated_sightings(log: Path | Iterable[Sighting]) -> int:
     return len(log) if isinstance(log, Sized) else 0
 
 
-def _read_database(path: Path) -> Iterator[Sighting]:
+def _read_database(path: Path, left_out: LeftOut | None) -> Iterator[Sighting]:
     db = open_readonly(path, [SIGHTING_TABLE])
     try:
         with database_errors(path):
-            yield from select_sightings(db)
+            yield from select_sightings(db, left_out)
     finally:
         db.close()
 
@@ -117,8 +141,6 @@ class SightingIndex:
         """Number of sightings in the log."""
         self.suspect_count = 0
         """Number of sightings left out."""
-        self.last_seen_at: int | None = None
-        """Time of the last sighting that was kept (UTC Unix seconds); None without one."""
         # A chain through `_before` links the sightings of one identifier, the last one first.
         self._last: dict[bytes, int] = {}
         self._before = array.array("q")
@@ -136,8 +158,25 @@ class SightingIndex:
                 self._append(sighting)
                 intervals.add(interval_number(sighting.seen_at))
         self._intervals = sorted(intervals)
-        if self._seen_at:
-            self.last_seen_at = max(self._seen_at)
+        self._days = sorted({interval // TEK_ROLLING_PERIOD for interval in intervals})
+
+    @property
+    def last_seen_at(self) -> int | None:
+        """Time of the last sighting that was kept (UTC Unix seconds); None without one."""
+        return max(self._seen_at, default=None)
+
+    def days(self) -> list[int]:
+        """Return the UTC days of the sightings that were kept, in order."""
+        return [*self._days]
+
+    def has_day(self, first: int, last: int) -> bool:
+        """Return whether anything was heard on the UTC days from `first` to `last`."""
+        at = bisect.bisect_left(self._days, first)
+        return at < len(self._days) and self._days[at] <= last
+
+    def heard_after(self, moment: float) -> int:
+        """Return the number of sightings after a moment (UTC Unix seconds) that were kept."""
+        return sum(seen_at > moment for seen_at in self._seen_at)
 
     def _append(self, sighting: Sighting) -> None:
         previous = sighting.previous_scan_at

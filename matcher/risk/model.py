@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from matcher.risk.windows import WindowMapping
@@ -72,6 +72,9 @@ class Assessment:
     """The worst level of any day; ``none`` if no day reaches a level."""
     score: float
     """The highest score of any day; 0 without a day."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Number of windows that count for no day, by reason: ``too_old``, ``too_weak`` (below the
+    least score) or ``report_type``."""
 
 
 Parameters = TypeVar("Parameters", bound=RiskParameters, contravariant=True)

@@ -10,9 +10,12 @@ from matcher.tables.shown import ShownTable
 __all__ = ["html_page"]
 
 
-def html_page(facts: Iterable[tuple[str, str]], tables: Iterable[ShownTable]) -> str:
-    """Return facts and tables as one element; every text is escaped."""
-    return "\n".join(["<div>", *_table((), facts), *_tables(tables), "</div>"])
+def html_page(
+    facts: Iterable[tuple[str, str]], tables: Iterable[ShownTable], notes: Iterable[str] = ()
+) -> str:
+    """Return facts, tables and notes as one element; every text is escaped."""
+    below = (f"<p>{escape(note)}</p>" for note in notes)
+    return "\n".join(["<div>", *_table((), facts), *_tables(tables), *below, "</div>"])
 
 
 def _tables(tables: Iterable[ShownTable]) -> Iterator[str]:

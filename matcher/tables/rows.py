@@ -10,7 +10,15 @@ from matcher.definition import KeyMatch
 from matcher.risk import DayAssessment
 from tracing_core.protocol.exposure_window import ExposureWindow
 
-__all__ = ["day_json", "day_row", "day_text", "match_row", "window_json", "window_row"]
+__all__ = [
+    "day_json",
+    "day_row",
+    "day_text",
+    "match_row",
+    "measured_count",
+    "window_json",
+    "window_row",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DATE = (date.max - _EPOCH.date()).days
@@ -55,13 +63,18 @@ def day_row(day: DayAssessment) -> dict[str, Any]:
     return {"date": day.date, "level": day.level, **day.detail.to_row()}
 
 
+def measured_count(match: KeyMatch) -> int:
+    """Return how many sightings of a key have a known strength."""
+    return sum(sighting.is_measured for sighting in match.sightings)
+
+
 def match_row(match: KeyMatch, file_names: Sequence[str], *, research: bool) -> dict[str, Any]:
     """Return the columns of a key that was near."""
     row: dict[str, Any] = {
         "date": match.sightings[0].seen_at // 86400,
         "report_type": match.key.report_type.name.lower(),
         "identifiers": len({sighting.rpi for sighting in match.sightings}),
-        "sightings": len(match.sightings),
+        "sightings": measured_count(match),
     }
     if research:
         row |= {

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 from tracing_core.errors import InvalidLog, InvalidValue, LogFault, require
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
-from tracing_core.store.sighting import Sighting
+from tracing_core.store.field_values import moment, optional_moment, sample
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import Sighting, note_strength
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,17 +62,23 @@ class SightingTable:
         The table.
     others
         Further columns that must be present; the attribute `others` holds their values.
+    left_out
+        Counts the rows that lie outside the protocol; None to raise an error at the first.
 
     Raises
     ------
     InvalidLog
         When a column is missing, unknown or of another type. Iterating raises it at the first row
-        that lies outside the protocol, naming the row (counted from 0) and the column.
+        that lies outside the protocol, naming the row (counted from 0) and the column. If such
+        rows are counted, it does so at the end, and only if no row could be read.
     MissingExtra
         When pyarrow is not installed.
     """
 
-    def __init__(self, table: ArrowTable, *, others: Sequence[str] = ()) -> None:
+    def __init__(
+        self, table: ArrowTable, *, others: Sequence[str] = (), left_out: LeftOut | None = None
+    ) -> None:
+        self._left_out = left_out
         columns = _columns(table)
         _check_names([name for name, _ in columns], others)
         self._columns = {name: column for name, column in columns if name not in others}
@@ -87,20 +95,45 @@ class SightingTable:
         Raises
         ------
         InvalidLog
-            When the row lies outside the protocol.
+            When the row lies outside the protocol, unless such rows are counted.
         """
+        return (sighting for _, sighting in self.rows())
+
+    def rows(self) -> Iterator[tuple[int, Sighting]]:
+        """Make the next sighting, and return it with the number of its row.
+
+        Raises
+        ------
+        InvalidLog
+            When the row lies outside the protocol, unless such rows are counted.
+        """
+        read = 0
         for start in range(0, len(self), _BLOCK_ROWS):
             block = {
                 name: _values(column.slice(start, _BLOCK_ROWS))
                 for name, column in self._columns.items()
             }
             for at in range(len(block["rpi"])):
-                try:
-                    fields = {name: read(block[name][at]) for name, read in self._readers.items()}
-                    yield Sighting(**fields)
-                except InvalidValue as error:
-                    text = f"row {start + at} of the table: {error}"
-                    raise InvalidLog(text, LogFault.LINE, line=start + at) from error
+                sighting = self._read(block, at, start + at)
+                if sighting is not None:
+                    read += 1
+                    yield start + at, sighting
+        if self._left_out is not None:
+            self._left_out.check(read)
+
+    def _read(self, block: dict[str, list[Any]], at: int, row: int) -> Sighting | None:
+        try:
+            fields = {name: read(block[name][at]) for name, read in self._readers.items()}
+            sighting = Sighting(**fields)
+        except InvalidValue as error:
+            refused = InvalidLog(f"row {row} of the table: {error}", LogFault.LINE, line=row)
+            if self._left_out is None:
+                raise refused from error
+            self._left_out.skip(refused)
+            return None
+        if self._left_out is not None:
+            note_strength(self._left_out, sighting, f"row {row}")
+        return sighting
 
 
 def _columns(table: ArrowTable) -> list[tuple[str, pa.ChunkedArray]]:
@@ -226,19 +259,13 @@ def _check_there(name: str, value: Any) -> None:
         raise InvalidValue(f"{name} is missing")
 
 
-def _whole(name: str, value: Any) -> int:
+def _moment(name: str, value: Any) -> int:
     _check_there(name, value)
-    if isinstance(value, float):
-        if not value.is_integer():
-            raise InvalidValue(f"{name} must be a whole number")
-        return int(value)
-    return int(value)
+    return moment(name, value)
 
 
 def _samples(value: Any) -> tuple[int, ...]:
-    if isinstance(value, list):
-        return tuple(_whole("rssi_dbm", sample) for sample in value)
-    return (_whole("rssi_dbm", value),)
+    return tuple(map(sample, value)) if isinstance(value, list) else (sample(value),)
 
 
 def _suspect(value: Any) -> bool:
@@ -250,7 +277,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "rpi": _bytes("rpi"),
     "aem": _bytes("aem"),
     "rssi_dbm": _samples,
-    "seen_at": lambda value: _whole("seen_at", value),
-    "previous_scan_at": lambda value: None if value is None else _whole("previous_scan_at", value),
+    "seen_at": lambda value: _moment("seen_at", value),
+    "previous_scan_at": lambda value: optional_moment("previous_scan_at", value),
     "clock_suspect": _suspect,
 }

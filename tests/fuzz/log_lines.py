@@ -18,11 +18,18 @@ from matcher.columns import log as log_columns
 from matcher.columns.log import LogColumns, read_columns
 from matcher.portable.sightings import read_log
 from tracing_core.errors import TracingError
-from tracing_core.store.sighting import Sighting, write_json_lines
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import LineReader, Sighting, write_json_lines
 
 _NUMBERS = (
     *(b"-128", b"-127", b"-1", b"-0", b"0", b"00", b"126", b"127", b"1.5", b"1e3"),
-    *(b"2576980377599", b"2576980377600", b"9999999999999999999", b"18446744073709551616"),
+    *(
+        b"99999999999",
+        b"100000000000",
+        b"2576980377600",
+        b"9999999999999999999",
+        b"18446744073709551616",
+    ),
 )
 _CONSTANTS = (b"null", b"true", b"false")
 WORDS = (
@@ -41,6 +48,7 @@ _LONGEST = 400
 
 def same_either_way(path: Path) -> LogColumns | None:
     """Check that both ways of reading come to the same; return the columns unless both refuse."""
+    same_with_bad_lines(path)
     try:
         expected = list(read_log(path))
     except TracingError as error:
@@ -59,6 +67,24 @@ def same_either_way(path: Path) -> LogColumns | None:
     return columns
 
 
+def same_with_bad_lines(path: Path) -> None:
+    """Check that both ways count the same bad lines, and keep the same others."""
+    slow, fast = LeftOut(), LeftOut()
+    try:
+        expected = [each for each in read_log(path, slow) if not each.clock_suspect]
+    except TracingError as error:
+        with pytest.raises(type(error), match=re.escape(f"{error}") + "$"):
+            read_columns(path, fast)
+        return
+    columns = read_columns(path, fast)
+    assert list(columns.sightings(np.arange(len(columns)))) == expected
+    assert (fast.unreadable, str(fast.first_unreadable)) == (
+        slow.unreadable,
+        str(slow.first_unreadable),
+    )
+    assert (fast.unmeasured, fast.first_unmeasured) == (slow.unmeasured, slow.first_unmeasured)
+
+
 @functools.cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="truyvet-fuzz-")
@@ -70,12 +96,13 @@ def check(text: bytes) -> str:
     path.write_bytes(text)
     slow = []
 
-    def noted(log: Path) -> Iterator[Sighting]:
-        slow.append(log)
-        return read_log(log)
+    class Noted(LineReader):
+        def read(self, line: bytes, number: int) -> Sighting | None:
+            slow.append(number)
+            return super().read(line, number)
 
     with (
-        patch.object(log_columns, "read_log", noted),
+        patch.object(log_columns, "LineReader", Noted),
         # Short lines may be too long, and blocks end within them, but not in every file.
         patch.object(log_columns, "LONGEST_LINE", _LONGEST),
         patch.object(tracing_core.store.sighting, "LONGEST_LINE", _LONGEST),

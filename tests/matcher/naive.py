@@ -26,7 +26,10 @@ def windows(heard: list[Heard]) -> list[dict[str, Any]]:
     for one in sorted(heard, key=lambda one: one.at):
         if one.power < -50 or one.power > 20:
             continue
-        losses = [0 if one.power < rssi else one.power - rssi for rssi in one.rssi]
+        known = [rssi for rssi in one.rssi if rssi not in range(128) and rssi != -128]
+        if not known:
+            continue
+        losses = [0 if one.power < rssi else one.power - rssi for rssi in known]
         if not done or one.at >= done[-1]["start"] + 30 * 60:
             done.append({"start": one.at, "confidence": one.confidence, "scans": []})
             last_at = None

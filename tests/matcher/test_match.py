@@ -128,6 +128,21 @@ def test_nothing_against_nothing(tmp_path: Path) -> None:
         "matched_keys": 0,
         "matched_identifiers": 0,
         "matched_sightings": 0,
+        "log": {
+            "sightings": 0,
+            "suspect_sightings": 0,
+            "unmeasured_sightings": 0,
+            "first_unmeasured": None,
+            "unreadable": 0,
+            "first_unreadable": None,
+            "future_sightings": 0,
+            "days": {"first": None, "last": None},
+        },
+        "key_days": {"first": None, "last": None},
+        "notes": [
+            {"code": "empty_log", "text": "The log holds no sighting."},
+            {"code": "no_keys", "text": "The key files hold no key."},
+        ],
         "exposure_windows": [],
         "daily_summaries": [],
         "risk": {"preset": "narrow-v2", "level": "none", "score": 0.0},
@@ -210,6 +225,7 @@ def test_the_table_tells_a_person() -> None:
     assert str(match(log, [export(key(), key("binh"))])).splitlines() == [
         "Log       5 sightings, 1 under a suspect clock left out",
         "Keys      2 in 1 file, signatures not checked",
+        "Days      log 2020-05-21; keys 2020-05-21",
         "Matched   1 key, 4 identifiers, 4 sightings",
         "Risk      high (narrow-v2, 35.0 weighted minutes)",
         "",
@@ -217,7 +233,11 @@ def test_the_table_tells_a_person() -> None:
         "2020-05-21  high    35.0       20        4       50",
         "Score is in weighted minutes, Nearest is the lowest attenuation in dB (lower is closer).",
     ]
-    assert str(match([], [export(key())])).splitlines()[-1] == "No exposure counts."
+    assert str(match([], [export(key())])).splitlines()[-3:] == [
+        "No exposure counts.",
+        "",
+        "The log holds no sighting.",
+    ]
 
 
 def test_what_a_folder_holds_besides_is_named(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.sighting import Sighting
 
-LATEST_SECOND = 2**32 * 600 - 1
+LATEST_SECOND = LATEST_MOMENT - 1
 
 
 def fixed(length: int) -> st.SearchStrategy[bytes]:
@@ -41,7 +42,7 @@ def sightings() -> st.SearchStrategy[Sighting]:
         Sighting,
         rpi=fixed(16),
         aem=fixed(4),
-        rssi_dbm=st.lists(st.integers(-127, 126), min_size=1, max_size=20).map(tuple),
+        rssi_dbm=st.lists(st.integers(-128, 127), min_size=1, max_size=20).map(tuple),
         seen_at=moments,
         previous_scan_at=st.none() | moments,
         clock_suspect=st.booleans(),

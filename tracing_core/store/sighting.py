@@ -18,21 +18,31 @@ from typing import Any
 from tracing_core.errors import InvalidLog, InvalidValue, LogFault
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
+from tracing_core.protocol.signal_strength import measured_samples
 from tracing_core.store.database import Database
+from tracing_core.store.field_values import flag, hex_bytes, moment, optional_moment, sample
 from tracing_core.store.files import file_errors, move_to_new, refuse_existing
+from tracing_core.store.left_out import LeftOut
 from tracing_core.store.migrations import Migrations
 from tracing_core.store.sqlite import database_errors, path_of
 
 __all__ = [
+    "BYTE_ORDER_MARK",
     "LONGEST_LINE",
     "SIGHTING_TABLE",
+    "LineReader",
     "Sighting",
     "insert_sightings",
+    "note_strength",
     "read_json_lines",
+    "read_row",
     "select_sightings",
     "sighting_of_row",
     "write_json_lines",
 ]
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What some editors and spreadsheets write before the first line."""
 
 LONGEST_LINE = 1 << 20
 """The most bytes that a line of a log may have."""
@@ -57,7 +67,8 @@ class Sighting:
     aem: bytes = field(repr=False)
     """Associated Encrypted Metadata, 4 bytes."""
     rssi_dbm: tuple[int, ...]
-    """Every sample of the scan, one or more, −127 to 126 dBm each."""
+    """Every sample of the scan, one or more. −127 to −1 dBm are measured strengths; any other value
+    of a signed byte says that the strength is unknown."""
     seen_at: int = field(repr=False)
     """When the first sample was heard (UTC Unix seconds)."""
     previous_scan_at: int | None = field(default=None, repr=False)
@@ -72,12 +83,23 @@ class Sighting:
             raise InvalidValue(f"aem must be {AEM_LENGTH} bytes, not {len(self.aem)}")
         if not self.rssi_dbm:
             raise InvalidValue("rssi_dbm must have at least one sample")
-        if not all(-127 <= sample <= 126 for sample in self.rssi_dbm):
-            raise InvalidValue("rssi_dbm must be -127 to 126")
+        if not all(-128 <= value <= 127 for value in self.rssi_dbm):
+            raise InvalidValue("rssi_dbm must be -128 to 127")
         for name in ("seen_at", "previous_scan_at"):
             moment = getattr(self, name)
             if moment is not None and not 0 <= moment < _LATEST:
                 raise InvalidValue(f"{name} must be UTC Unix seconds")
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the strength of any sample is known."""
+        return bool(measured_samples(self.rssi_dbm))
+
+
+def note_strength(left_out: LeftOut, sighting: Sighting, place: str) -> None:
+    """Count a sighting whose strength is unknown, unless its clock was suspect."""
+    if not sighting.clock_suspect and not sighting.is_measured:
+        left_out.note_unmeasured(1, place)
 
 
 SIGHTING_TABLE = Migrations("sighting")
@@ -120,13 +142,21 @@ def insert_sightings(db: Database, sightings: Iterable[Sighting]) -> None:
     )
 
 
-def select_sightings(db: Database) -> Iterator[Sighting]:
+def select_sightings(db: Database, left_out: LeftOut | None = None) -> Iterator[Sighting]:
     """Read the log in the order it was written.
+
+    Parameters
+    ----------
+    db
+        The database.
+    left_out
+        Counts the rows that lie outside the protocol; None to raise an error at the first.
 
     Raises
     ------
     InvalidLog
-        When a row lies outside the protocol.
+        When a row lies outside the protocol. If such rows are counted, only at the end, and only if
+        no row could be read.
     StoreError
         When the database is damaged.
     """
@@ -135,15 +165,39 @@ def select_sightings(db: Database) -> Iterator[Sighting]:
         "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
         " FROM sighting ORDER BY id",
     )
+    read = 0
     # Closed here, since the caller may close the database before the generator is collected.
     with contextlib.closing(rows):
-        for number, *columns in rows:
-            try:
-                yield sighting_of_row(*columns)
-            except InvalidValue as error:
-                text = f"row {number} of the log: {error}"
-                path = path_of(db)
-                raise InvalidLog(text, LogFault.LINE, path=path, line=number) from error
+        for row in rows:
+            sighting = read_row(row, path_of(db), left_out)
+            if sighting is not None:
+                read += 1
+                yield sighting
+    if left_out is not None:
+        left_out.check(read)
+
+
+def read_row(row: tuple[Any, ...], path: str, left_out: LeftOut | None) -> Sighting | None:
+    """Make a sighting from a row that begins with its number; None if it is left out.
+
+    Raises
+    ------
+    InvalidLog
+        When the row lies outside the protocol, unless such rows are counted.
+    """
+    number, *columns = row
+    try:
+        sighting = sighting_of_row(*columns)
+    except InvalidValue as error:
+        text = f"row {number} of the log: {error}"
+        refused = InvalidLog(text, LogFault.LINE, path=path, line=number)
+        if left_out is None:
+            raise refused from error
+        left_out.skip(refused)
+        return None
+    if left_out is not None:
+        note_strength(left_out, sighting, f"row {number}")
+    return sighting
 
 
 def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
@@ -167,23 +221,10 @@ def sighting_of_row(
         rpi,
         aem,
         tuple(array.array("b", rssi_dbm)),
-        _integer("seen_at", seen_at),
-        None if previous is None else _integer("previous_scan_at", previous),
+        moment("seen_at", seen_at),
+        optional_moment("previous_scan_at", previous),
         bool(clock_suspect),
     )
-
-
-def _integer(name: str, value: Any) -> int:
-    if type(value) is not int:
-        raise InvalidValue(f"{name} must be an integer")
-    return value
-
-
-def _hex(name: str, value: Any, length: int) -> bytes:
-    if isinstance(value, str) and len(value) == 2 * length and value.isalnum():
-        with contextlib.suppress(ValueError):
-            return bytes.fromhex(value)
-    raise InvalidValue(f"{name} must be {2 * length} hex digits")
 
 
 def _from_json(fields: Any) -> Sighting:
@@ -195,19 +236,14 @@ def _from_json(fields: Any) -> Sighting:
     for name in fields:
         if name not in _REQUIRED and name not in _OPTIONAL:
             raise InvalidValue(f"{name!r:.40} is not a field of a sighting")
-    rssi = fields["rssi_dbm"]
-    samples = rssi if isinstance(rssi, list) else [rssi]
-    previous = fields.get("previous_scan_at")
-    suspect = fields.get("clock_suspect", False)
-    if not isinstance(suspect, bool):
-        raise InvalidValue("clock_suspect must be true or false")
+    rssi, suspect = fields["rssi_dbm"], fields.get("clock_suspect")
     return Sighting(
-        rpi=_hex("rpi", fields["rpi"], RPI_LENGTH),
-        aem=_hex("aem", fields["aem"], AEM_LENGTH),
-        rssi_dbm=tuple(_integer("rssi_dbm", sample) for sample in samples),
-        seen_at=_integer("seen_at", fields["seen_at"]),
-        previous_scan_at=None if previous is None else _integer("previous_scan_at", previous),
-        clock_suspect=suspect,
+        rpi=hex_bytes("rpi", fields["rpi"], RPI_LENGTH),
+        aem=hex_bytes("aem", fields["aem"], AEM_LENGTH),
+        rssi_dbm=tuple(map(sample, rssi if isinstance(rssi, list) else [rssi])),
+        seen_at=moment("seen_at", fields["seen_at"]),
+        previous_scan_at=optional_moment("previous_scan_at", fields.get("previous_scan_at")),
+        clock_suspect=suspect is not None and flag("clock_suspect", suspect),
     )
 
 
@@ -225,41 +261,115 @@ def _to_json(sighting: Sighting) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def read_json_lines(path: Path) -> Iterator[Sighting]:
+class LineReader:
+    """Reader of the lines of one log.
+
+    Parameters
+    ----------
+    path
+        The log, for errors.
+    left_out
+        Counts the lines that cannot be read; None to raise an error at the first.
+    """
+
+    def __init__(self, path: Path, left_out: LeftOut | None) -> None:
+        self._path = path
+        self._left_out = left_out
+
+    def read(self, line: bytes, number: int) -> Sighting | None:
+        """Return the sighting of a line, counted from 1; None if it is blank or left out.
+
+        Raises
+        ------
+        InvalidLog
+            When the line cannot be read, unless such lines are counted.
+        """
+        text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        if not text or (text.isspace() and len(line) <= LONGEST_LINE):
+            return None
+        try:
+            if len(line) > LONGEST_LINE:
+                raise InvalidValue(f"longer than {LONGEST_LINE} bytes")
+            sighting = _from_json(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            reason = error if isinstance(error, InvalidValue) else _not_json(line)
+            self._refuse(f", line {number}: {reason}", LogFault.LINE, number, error)
+            return None
+        if self._left_out is not None:
+            note_strength(self._left_out, sighting, f"line {number}")
+        return sighting
+
+    def end_early(self, last: int, error: Exception) -> None:
+        """Leave out the rest of a damaged file, after so many lines.
+
+        Raises
+        ------
+        InvalidLog
+            Unless what cannot be read is counted.
+        """
+        self._refuse(f" is damaged after line {last}: {error}", LogFault.DAMAGED, 0, error)
+
+    def _refuse(self, text: str, fault: LogFault, line: int, cause: Exception) -> None:
+        refused = InvalidLog(f"{self._path}{text}", fault, path=self._path, line=line)
+        if self._left_out is None:
+            raise refused from cause
+        refused.__cause__ = cause
+        self._left_out.skip(refused)
+
+
+def _not_json(line: bytes) -> str:
+    whole = line.endswith(b"\n") or not line.lstrip().startswith(b"{")
+    return "not JSON" if whole else "not JSON, as the line is cut off"
+
+
+def read_json_lines(path: Path, left_out: LeftOut | None = None) -> Iterator[Sighting]:
     """Read a log of one JSON object per line, gzipped or not, in bounded memory.
+
+    Parameters
+    ----------
+    path
+        The log.
+    left_out
+        Counts the lines that cannot be read; None to raise an error at the first.
 
     Raises
     ------
     InvalidLog
-        At the first line that cannot be read, with its number.
+        At the first line that cannot be read, with its number. If such lines are counted, only at
+        the end, and only if no line could be read.
     StoreError
         When the file cannot be read.
     """
+    reader = LineReader(path, left_out)
+    read = number = 0
     with file_errors(path), path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         lines: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if zipped else raw
-        number = 0
         while True:
-            number += 1
             try:
-                line = lines.readline(LONGEST_LINE + 1)
+                line = _next_line(lines)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                text = f"{path} is damaged after line {number - 1}: {error}"
-                raise InvalidLog(text, LogFault.DAMAGED, path=path) from error
+                reader.end_early(number, error)
+                break
             if not line:
-                return
-            if len(line) > LONGEST_LINE:
-                text = f"{path}, line {number}: longer than {LONGEST_LINE} bytes"
-                raise InvalidLog(text, LogFault.LINE, path=path, line=number)
-            if line.isspace():
-                continue
-            try:
-                yield _from_json(json.loads(line))
-            except (ValueError, RecursionError) as error:
-                reason = error if isinstance(error, InvalidValue) else "not JSON"
-                text = f"{path}, line {number}: {reason}"
-                raise InvalidLog(text, LogFault.LINE, path=path, line=number) from error
+                break
+            number += 1
+            sighting = reader.read(line, number)
+            if sighting is not None:
+                read += 1
+                yield sighting
+    if left_out is not None:
+        left_out.check(read)
+
+
+def _next_line(lines: io.BufferedIOBase) -> bytes:
+    """Return the next line; of one that is too long, only enough to see that."""
+    line = lines.readline(LONGEST_LINE + 1)
+    rest = line
+    while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
+        rest = lines.readline(LONGEST_LINE + 1)
+    return line
 
 
 def write_json_lines(path: Path, sightings: Iterable[Sighting], *, overwrite: bool = True) -> int:

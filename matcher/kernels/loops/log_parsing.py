@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit, types
 
 from matcher.kernels.cache import compiled
+from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
+from tracing_core.store.field_values import LATEST_MOMENT
 
 __all__ = ["LEAST_LINE_BYTES", "NO_SCAN", "parse_lines", "parse_lines_function"]
 
@@ -36,8 +38,8 @@ _SIGNATURE = types.boolean(
     types.Array(types.int64, 1, "C"),
 )
 
-_LATEST = 2**32 * 600
-_MOST_DIGITS = 13  # of a number below that
+_LATEST = LATEST_MOMENT
+_MOST_DIGITS = 11  # of a number below that
 _RPI, _AEM, _RSSI, _SEEN, _PREVIOUS, _SUSPECT = range(6)
 _REQUIRED = 0b1111
 _NAMES = np.zeros((6, 16), np.uint8)
@@ -134,7 +136,7 @@ def _samples(text: Any, at: Any, rssi: Any, room: Any) -> Any:
         at = _blanks(text, at + 1)
     while True:
         value, at = _integer(text, at)
-        if value < -127 or value > 126 or room == rssi.shape[0]:
+        if value < -128 or value > 127 or room == rssi.shape[0]:
             return np.int64(-1), at
         rssi[room] = value
         room += 1
@@ -197,6 +199,14 @@ def _line(
         at += 1
 
 
+@njit
+def _is_measured(rssi: Any, room: Any, end: Any) -> Any:
+    measured = False
+    for at in range(room, end):
+        measured |= WEAKEST_DBM <= rssi[at] <= STRONGEST_DBM
+    return measured
+
+
 def parse_lines(
     text: Any,
     longest: Any,
@@ -223,7 +233,8 @@ def parse_lines(
     rssi
         int8 (b).
     counts
-        int64 (3), written: sightings in the columns, samples, and sightings left out.
+        int64 (5), written: sightings in the columns, samples, sightings left out, sightings in the
+        columns without a known strength, and the line of the first of them, counted from 1.
 
     Returns
     -------
@@ -233,9 +244,11 @@ def parse_lines(
     end = np.int64(text.shape[0])
     moments = np.zeros(3, np.int64)
     row, room, left_out = np.int64(0), np.int64(0), np.int64(0)
+    number, unmeasured, first_unmeasured = np.int64(0), np.int64(0), np.int64(0)
     at = np.int64(0)
     while at < end:
         first = at
+        number += 1
         at = _blanks(text, at)
         if text[at] != 10:
             if text[at] != 123 or row == rpi.shape[0]:
@@ -249,6 +262,10 @@ def parse_lines(
             if moments[2]:
                 left_out += 1
             else:
+                if not _is_measured(rssi, room, samples):
+                    unmeasured += 1
+                    if unmeasured == 1:
+                        first_unmeasured = number
                 seen_at[row], previous_scan_at[row] = moments[0], moments[1]
                 rssi_end[row] = room = samples
                 row += 1
@@ -256,6 +273,7 @@ def parse_lines(
         if at - first > longest:
             return False
     counts[0], counts[1], counts[2] = row, room, left_out
+    counts[3], counts[4] = unmeasured, first_unmeasured
     return True
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pty
+import re
 import sqlite3
 import subprocess
 import sys
@@ -74,6 +75,18 @@ SCHEMA = {
     "matched_keys": int,
     "matched_identifiers": int,
     "matched_sightings": int,
+    "log": {
+        "sightings": int,
+        "suspect_sightings": int,
+        "unmeasured_sightings": int,
+        "first_unmeasured": type(None),
+        "unreadable": int,
+        "first_unreadable": type(None),
+        "future_sightings": int,
+        "days": {"first": str, "last": str},
+    },
+    "key_days": {"first": str, "last": str},
+    "notes": list,
     "exposure_windows": [
         {
             "date": str,
@@ -177,7 +190,15 @@ def test_refusals_are_one_line(folder: Path) -> None:
     (folder / "text").write_text("hello\n")
     assert "text is not a log" in refusal(folder, "text", "keys.zip")
     (folder / "cut.jsonl").write_text((folder / "log.jsonl").read_text()[:-20])
-    assert "cut.jsonl, line 4" in refusal(folder, "cut.jsonl", "keys.zip")
+    done = run(folder, "cut.jsonl", "keys.zip")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cut.jsonl, line 4: not JSON, as the line is cut off" in done.stdout
+    moments = re.sub(r'"seen_at":(\d+)', r'"seen_at":\g<1>000', (folder / "log.jsonl").read_text())
+    (folder / "ms.jsonl").write_text(moments)
+    # DP-3T/dp3t-sdk-backend#212
+    assert refusal(folder, "ms.jsonl", "keys.zip").endswith(
+        "ms.jsonl, line 1: seen_at is in milliseconds: divide it by 1000"
+    )
     (folder / "cut.zip").write_bytes((folder / "keys.zip").read_bytes()[:-20])
     assert "cut.zip" in refusal(folder, "log.jsonl", "cut.zip")
 

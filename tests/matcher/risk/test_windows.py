@@ -84,7 +84,7 @@ def test_a_new_window_cuts_even_a_scan() -> None:
 
 @pytest.mark.parametrize(
     ("samples", "typical"),
-    [([-60, -61], 51), ([-60, -61, -61], 51), ([-60, -60, -61], 50), ([5, 10, -60], 17)],
+    [([-60, -61], 51), ([-60, -61, -61], 51), ([-60, -60, -61], 50), ([-5, -6, -60], 17)],
 )
 def test_the_mean_is_rounded_half_up(samples: list[int], typical: int) -> None:
     (window,) = windows(at(0, rssi=samples))
@@ -188,7 +188,7 @@ def busy(draw: st.DrawFn) -> list[Sighting]:
             key(),
             moment // 600,
             at=moment,
-            rssi=draw(st.lists(st.integers(-127, 126), min_size=1, max_size=4)),
+            rssi=draw(st.lists(st.integers(-128, 127), min_size=1, max_size=4)),
             previous=draw(st.none() | st.just(0) | st.integers(NOON - 900, NOON + 4100)),
             power=draw(st.integers(-55, 25)),
         )

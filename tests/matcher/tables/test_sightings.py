@@ -143,21 +143,26 @@ NAIVE = [datetime.datetime(2020, 5, 21)] * 3  # noqa: DTZ001
         ({"rpi": None}, "the table has no column rpi: name its columns as Sighting does"),
         ({"rpi": [1, 2, 3]}, "column rpi must hold bytes or hex digits, not int64"),
         ({"rpi": ["zz" * 16] * 3}, "row 0 of the table: rpi must be 16 bytes or 32 hex digits"),
-        ({"rpi": [LOG[0].rpi, None, b""]}, "row 1 of the table: rpi is missing"),
-        ({"rpi": [LOG[0].rpi, b"", b""]}, "row 1 of the table: rpi must be 16 bytes, not 0"),
+        ({"rpi": pa.nulls(3, pa.binary())}, "row 0 of the table: rpi is missing"),
+        ({"rpi": [b""] * 3}, "row 0 of the table: rpi must be 16 bytes, not 0"),
         ({"aem": ["00"] * 3}, "row 0 of the table: aem must be 4 bytes or 8 hex digits"),
-        ({"rssi_dbm": [-1.5, -2, -3]}, "row 0 of the table: rssi_dbm must be a whole number"),
-        ({"rssi_dbm": [-1, -2, 200]}, "row 2 of the table: rssi_dbm must be -127 to 126"),
-        ({"rssi_dbm": [[-1], [], [-1]]}, "row 1 of the table: rssi_dbm must have at least one"),
-        ({"rssi_dbm": [[-1], [None], [-1]]}, "row 1 of the table: rssi_dbm is missing"),
+        ({"rssi_dbm": [-1.5] * 3}, "row 0 of the table: rssi_dbm must be a whole number"),
+        (
+            {"rssi_dbm": pa.array([[]] * 3, pa.list_(pa.int8()))},
+            "row 0 of the table: rssi_dbm must",
+        ),
         ({"rssi_dbm": ["a"] * 3}, "column rssi_dbm must hold whole numbers or lists of them"),
-        ({"seen_at": [-1, 0, 0]}, "row 0 of the table: seen_at must be UTC Unix seconds"),
-        ({"seen_at": [NOON, None, NOON]}, "row 1 of the table: seen_at is missing"),
+        ({"seen_at": [-1] * 3}, "row 0 of the table: seen_at must be UTC Unix seconds"),
+        ({"seen_at": pa.nulls(3, pa.int64())}, "row 0 of the table: seen_at is missing"),
+        ({"seen_at": [NOON * 1000] * 3}, "row 0 of the table: seen_at is in milliseconds: divide"),
         ({"seen_at": [None] * 3}, "column seen_at must hold UTC Unix seconds, or timestamps"),
         ({"seen_at": NAIVE}, "column seen_at has times without a time zone: add the zone"),
         ({"previous_scan_at": NAIVE}, "column previous_scan_at has times without a time zone"),
         ({"clock_suspect": [1, 0, 1]}, "column clock_suspect must hold booleans, not int64"),
-        ({"clock_suspect": [True, None, True]}, "row 1 of the table: clock_suspect is missing"),
+        (
+            {"clock_suspect": pa.nulls(3, pa.bool_())},
+            "row 0 of the table: clock_suspect is ",
+        ),
         ({"log_id": [1, 2, 3]}, "column 'log_id' is not one of a sighting: drop it"),
     ],
 )
@@ -168,6 +173,29 @@ def test_what_is_wrong_is_named_by_row_and_column(changed: dict[str, Any], said:
     assert text.startswith(said)
     assert "\n" not in text
     assert LOG[0].rpi.hex() not in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "unreadable", "unmeasured"),
+    [
+        ({"rpi": [LOG[0].rpi, None, LOG[2].rpi]}, 1, 0),
+        ({"rpi": [LOG[0].rpi, b"", b""]}, 2, 0),
+        ({"seen_at": [NOON, None, NOON * 1000]}, 2, 0),
+        ({"clock_suspect": [False, None, False]}, 1, 0),
+        ({"rssi_dbm": [-1, 200, -3]}, 0, 1),
+        ({"rssi_dbm": [-1, float("nan"), -3]}, 0, 1),
+        ({"rssi_dbm": [[-1], [None], [-1, 0]]}, 0, 1),
+        ({"rssi_dbm": [[0], [], [-1]]}, 1, 1),
+    ],
+)
+def test_a_bad_row_takes_no_other_with_it(
+    changed: dict[str, Any], unreadable: int, unmeasured: int
+) -> None:
+    log = match(table(**changed), FILE).log
+    assert (log.unreadable, log.unmeasured_sightings) == (unreadable, unmeasured)
+    assert log.sightings == 3 - unreadable
+    if unreadable:
+        assert log.first_unreadable.startswith("row 1 of the table: ")
 
 
 def test_what_is_wrong_with_a_frame_is_named_too() -> None:

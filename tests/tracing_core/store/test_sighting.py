@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.tracing_core.refusals import may_refuse
 from tests.tracing_core.strategies import fixed, sightings
 from tracing_core.errors import FileIsThere, InvalidLog, InvalidValue, StoreError
+from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import (
     SIGHTING_TABLE,
     Sighting,
@@ -146,16 +147,22 @@ def test_writing_that_fails_leaves_the_old_file(tmp_path, name):
         ({"rpi": 5}, "rpi must be 32 hex digits"),
         ({"aem": "0102030"}, "aem must be 8 hex digits"),
         ({"rssi_dbm": []}, "at least one sample"),
-        ({"rssi_dbm": [-60, 127]}, "-127 to 126"),
-        ({"rssi_dbm": -128}, "-127 to 126"),
+        ({"rssi_dbm": -60.5}, "rssi_dbm must be a whole number: round it"),
         ({"rssi_dbm": True}, "rssi_dbm must be an integer"),
-        ({"rssi_dbm": "-60"}, "rssi_dbm must be an integer"),
-        ({"rssi_dbm": None}, "rssi_dbm must be an integer"),
-        ({"seen_at": 1.5}, "seen_at must be an integer"),
+        ({"rssi_dbm": "loud"}, "rssi_dbm must be an integer"),
+        ({"seen_at": 1629885300.5}, "seen_at must be a whole number: round it"),
+        ({"seen_at": float("nan")}, "seen_at must be a whole number, not nan: leave the line out"),
+        ({"seen_at": float("inf")}, "seen_at must be a whole number, not inf"),
+        ({"seen_at": 1629885600000}, "seen_at is in milliseconds: divide it by 1000$"),
+        ({"seen_at": 1629885600000000}, "seen_at is in microseconds: divide it by 1000000$"),
+        ({"seen_at": 1629885600 * 10**9}, "seen_at is in nanoseconds: divide it by 1000000000$"),
+        ({"seen_at": 1.6298856e12}, "seen_at is in milliseconds"),
+        ({"previous_scan_at": 1629885600000}, "previous_scan_at is in milliseconds"),
+        ({"seen_at": "2021-08-25T10:00:00Z"}, "seen_at is a date as text: write it as UTC Unix"),
         ({"seen_at": -1}, "seen_at must be UTC Unix seconds"),
         ({"seen_at": 10**4000}, "seen_at must be UTC Unix seconds$"),
         ({"previous_scan_at": "x"}, "previous_scan_at must be an integer"),
-        ({"clock_suspect": 1}, "true or false"),
+        ({"clock_suspect": 2}, "true or false"),
         ({"place": "home"}, "'place' is not a field"),
     ],
 )
@@ -168,6 +175,107 @@ def test_damaged_lines_are_named(tmp_path, change, text):
         next(lines)
     assert f"{path}, line 2: " in str(caught.value)
     assert ONE.rpi.hex() not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "value"),
+    [
+        # pandas makes a column with a missing value floating, and writes the value as NaN or null.
+        ({"seen_at": 1600000000.0}, "seen_at", 1600000000),
+        ({"previous_scan_at": 1599999700.0}, "previous_scan_at", 1599999700),
+        ({"previous_scan_at": float("nan")}, "previous_scan_at", None),
+        ({"previous_scan_at": None}, "previous_scan_at", None),
+        ({"clock_suspect": None}, "clock_suspect", False),
+        ({"clock_suspect": 1}, "clock_suspect", True),
+        ({"clock_suspect": 0.0}, "clock_suspect", False),
+        # Spreadsheets write every value as text.
+        ({"seen_at": "1600000000"}, "seen_at", 1600000000),
+        ({"rssi_dbm": "-60"}, "rssi_dbm", (-60,)),
+        ({"rssi_dbm": [-60.0, -61]}, "rssi_dbm", (-60, -61)),
+        ({"rssi_dbm": None}, "rssi_dbm", (127,)),
+        ({"rssi_dbm": float("nan")}, "rssi_dbm", (127,)),
+        ({"rssi_dbm": 199}, "rssi_dbm", (127,)),
+        ({"rssi_dbm": -1000}, "rssi_dbm", (127,)),
+        ({"rssi_dbm": [-60, 127, -128]}, "rssi_dbm", (-60, 127, -128)),
+    ],
+)
+def test_forms_of_other_tools_that_lose_nothing(tmp_path, change, field, value):
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(LINE | change) + "\n")
+    (sighting,) = read_json_lines(path)
+    assert getattr(sighting, field) == value
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.gz"])
+def test_a_byte_order_mark(tmp_path, name):
+    path = tmp_path / name
+    text = b"\xef\xbb\xbf" + json.dumps(LINE).encode() + b"\n"
+    path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    assert list(read_json_lines(path)) == [ONE]
+    path.write_bytes(b"\xef\xbb\xbf")
+    assert list(read_json_lines(path)) == []
+
+
+def test_bad_lines_are_counted_and_take_no_other_with_them(tmp_path):
+    path, left_out = tmp_path / "log.jsonl", LeftOut()
+    good = json.dumps(LINE)
+    wrong = json.dumps(LINE | {"aem": "00"})
+    path.write_text("\n".join([good, wrong, "", "x" * (3 << 20), good, good[:-9]]))
+    assert list(read_json_lines(path, left_out)) == [ONE, ONE]
+    assert left_out.unreadable == 3
+    assert str(left_out.first_unreadable) == f"{path}, line 2: aem must be 8 hex digits"
+    # The last line of a log that is being written.
+    path.write_text(good + "\n" + good[:-9])
+    cut = LeftOut()
+    assert list(read_json_lines(path, cut)) == [ONE]
+    assert str(cut.first_unreadable).endswith("line 2: not JSON, as the line is cut off")
+
+
+def test_a_log_that_is_wrong_in_every_line_is_refused(tmp_path):
+    path = tmp_path / "log.jsonl"
+    # DP-3T/dp3t-sdk-backend#212: milliseconds for seconds.
+    moments = [1629885600000, 1629885900000]
+    path.write_text("\n".join(json.dumps(LINE | {"seen_at": moment}) for moment in moments))
+    with pytest.raises(InvalidLog, match=r"line 1: seen_at is in milliseconds: divide it by 1000$"):
+        list(read_json_lines(path, LeftOut()))
+
+
+def test_what_precedes_the_damage_of_a_gzip_is_read(tmp_path):
+    path, left_out = tmp_path / "log.jsonl.gz", LeftOut()
+    write_json_lines(path, [ONE] * 100)
+    path.write_bytes(path.read_bytes()[:-5])
+    assert list(read_json_lines(path, left_out)) == [ONE] * 100
+    assert left_out.unreadable == 1
+    assert "damaged after line 100" in str(left_out.first_unreadable)
+
+
+def test_unknown_strengths_are_counted_and_the_first_is_named(tmp_path):
+    path, left_out = tmp_path / "log.jsonl", LeftOut()
+    samples = [-1, 0, 127, [0, -127], [57, 126], -128]
+    lines = [json.dumps(LINE | {"rssi_dbm": each}) for each in samples]
+    lines.append(json.dumps(LINE | {"rssi_dbm": 0, "clock_suspect": True}))
+    path.write_text("\n".join(lines))
+    measured = [each.is_measured for each in read_json_lines(path, left_out)]
+    assert measured == [True, False, False, True, False, False, False]
+    assert (left_out.unmeasured, left_out.first_unmeasured) == (4, "line 2")
+    assert left_out.unreadable == 0
+
+
+def test_bad_rows_of_a_database_are_counted(tmp_path):
+    db = open_database(tmp_path / "log.db", [SIGHTING_TABLE])
+    with transaction(db):
+        insert_sightings(db, [ONE] * 3)
+        db.execute("UPDATE sighting SET seen_at = seen_at * 1000 WHERE id = 2")
+        db.execute("UPDATE sighting SET rssi_dbm = x'7f' WHERE id = 3")
+    left_out = LeftOut()
+    assert len(list(select_sightings(db, left_out))) == 2
+    assert str(left_out.first_unreadable).startswith("row 2 of the log: seen_at is in milliseconds")
+    assert (left_out.unreadable, left_out.first_unmeasured) == (1, "row 3")
+    with transaction(db):
+        db.execute("UPDATE sighting SET seen_at = -1")
+    with pytest.raises(InvalidLog, match="row 1 of the log: seen_at must be UTC Unix seconds"):
+        list(select_sightings(db, LeftOut()))
+    db.close()
 
 
 @pytest.mark.parametrize("name", ["rpi", "aem", "rssi_dbm", "seen_at"])
@@ -250,8 +358,8 @@ def test_a_row_outside_the_protocol_is_named(tmp_path):
     db = open_database(tmp_path / "log.db", [SIGHTING_TABLE])
     with transaction(db):
         insert_sightings(db, [ONE])
-        db.execute("UPDATE sighting SET rssi_dbm = x'80'")
-    with pytest.raises(InvalidLog, match="row 1 of the log: rssi_dbm must be -127 to 126"):
+        db.execute("UPDATE sighting SET seen_at = -1")
+    with pytest.raises(InvalidLog, match="row 1 of the log: seen_at must be UTC Unix seconds"):
         list(select_sightings(db))
     db.close()
 

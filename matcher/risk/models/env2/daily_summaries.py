@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from tracing_core.configuration.env2 import (
 from tracing_core.protocol.diagnosis_key import ReportType
 from tracing_core.protocol.exposure_window import ExposureWindow
 
-__all__ = ["DailySummary", "daily_summaries"]
+__all__ = ["DailySummary", "daily_summaries", "windows_left_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,27 @@ def daily_summaries(
     days: dict[int, list[_Scored]] = {}
     for window in windows:
         scored = _scored(window, config)
-        age = today - window.date
-        too_old = 0 < config.days_since_exposure_threshold < age
-        summarised = window.report_type in SUMMARISED_REPORT_TYPES
-        if summarised and not too_old and scored.score >= config.minimum_window_score:
+        if _reason_against(scored, config, today) is None:
             days.setdefault(window.date, []).append(scored)
     return [_daily_summary(day, days[day], configuration) for day in sorted(days)]
+
+
+def windows_left_out(
+    windows: Iterable[ExposureWindow], configuration: ExposureConfiguration, today: int
+) -> dict[str, int]:
+    """Return how many windows count for no day, by reason, as `Assessment.left_out` names them."""
+    config = configuration.daily_summaries
+    reasons = (_reason_against(_scored(window, config), config, today) for window in windows)
+    return dict(Counter(reason for reason in reasons if reason is not None))
+
+
+def _reason_against(scored: _Scored, config: DailySummariesConfig, today: int) -> str | None:
+    if scored.window.report_type not in SUMMARISED_REPORT_TYPES:
+        return "report_type"
+    if 0 < config.days_since_exposure_threshold < today - scored.window.date:
+        return "too_old"
+    # Not the other way round, as a score may be "not a number".
+    return None if scored.score >= config.minimum_window_score else "too_weak"
 
 
 def _scored(window: ExposureWindow, config: DailySummariesConfig) -> _Scored:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matcher.risk.model import Assessment, DayAssessment
 from matcher.risk.models.env2.classification import worst
-from matcher.risk.models.env2.daily_summaries import daily_summaries
+from matcher.risk.models.env2.daily_summaries import daily_summaries, windows_left_out
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.errors import require
 from tracing_core.protocol.exposure_window import ExposureWindow
@@ -44,6 +44,7 @@ class Env2:
             days=days,
             level=worst([day.level for day in days], parameters.classifications),
             score=max((day.score for day in days), default=0.0),
+            left_out=windows_left_out(windows, parameters, today),
         )
 
     def parameters(self, value: Any) -> ExposureConfiguration:
