@@ -180,7 +180,7 @@ class JoinFile:
             is_shown = name != "device_api_key" and isinstance(before[name], str | int)
             yield f"{name} {before[name]} → {after[name]}" if is_shown else name
         for mark, ours, others in (("-", self, newer), ("+", newer, self)):
-            known = {key.public_key for key in others.export_keys}
+            known = [key.public_key for key in others.export_keys]
             for key in ours.export_keys:
                 if key.public_key not in known:
                     yield f"{mark} {key_name(key)}"

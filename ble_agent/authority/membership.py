@@ -170,8 +170,8 @@ def join_by_file(db: Database, client: ServerClient, file: JoinFile) -> Membersh
     Raises
     ------
     ServerError
-        When the index or its newest key file cannot be fetched, or none of the file's keys signed
-        that key file (``pinned_keys``).
+        When the index or its newest key file cannot be fetched, none of the file's keys signed
+        that key file (``pinned_keys``), or it is for another region (``file_region``).
     ExportFileError
         When the newest key file cannot be used.
     """
@@ -180,12 +180,13 @@ def join_by_file(db: Database, client: ServerClient, file: JoinFile) -> Membersh
     names = client.index(file.region, membership.mirrors)
     if names:
         data = client.key_file(file.region, names[-1], membership.mirrors)
+        public_keys = [key.public_key for key in file.export_keys]
         try:
-            read_export_bytes(
-                data, public_keys=[key.public_key for key in file.export_keys], name=names[-1]
-            )
+            export = read_export_bytes(data, public_keys=public_keys, name=names[-1])
         except InvalidSignature as error:
             raise refused("pinned_keys") from error
+        if export.region.casefold() not in ("", file.region.casefold()):
+            raise refused("file_region")
     _replace(db, membership, same=before is not None and before.is_of(file))
     return membership
 

@@ -66,6 +66,12 @@ TEXTS: Mapping[str, Text] = {
         "các tệp khóa không được ký bằng khóa nào trong tệp kết nối đã dùng nên không được sử dụng:"
         " nếu cơ quan y tế đã thay khóa, hãy lấy tệp mới và kết nối lại",
     ),
+    "error_file_region": Text(
+        "the key files are for another region than the join file names: correct region in the file,"
+        " or ask the authority",
+        "các tệp khóa dành cho khu vực khác với khu vực ghi trong tệp kết nối: hãy sửa region trong"
+        " tệp hoặc hỏi cơ quan y tế",
+    ),
     "error_server_by_file": Text(
         "this device joined by a file, so --server and the setting server do not apply: change the"
         " addresses in the file, and join with it again",

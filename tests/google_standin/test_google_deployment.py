@@ -178,9 +178,13 @@ def test_replaced_export_keys(google: GoogleStandIn, tmp_path: Path) -> None:
     assert told["batches"] == 1
 
 
-def test_one_of_two_signing_keys_is_enough(google: GoogleStandIn, tmp_path: Path) -> None:
+def test_one_of_two_signing_keys_is_enough_for_the_right_region(
+    google: GoogleStandIn, tmp_path: Path
+) -> None:
     google.control("plant", keys=[{"data": "01" * 16, "start": int(time.time()) // 600 - 300}])
     google.control("export")
+    wrong = google.join_file(tmp_path / "region.toml", region="Hanoi")
+    assert "for another region" in new(tmp_path / "other").refusal("join", str(wrong), "--yes")
     for at, key in enumerate(google.control("signers")):
         file = google.join_file(tmp_path / f"{at}.toml", export_keys=[key])
         assert joined(new(tmp_path / f"agent-{at}"), file).answer("check")["batches"] == 1
