@@ -66,7 +66,8 @@ class AgentConfig:
     """Listen all the time, for research. The three settings above then have no effect."""
     notify_command: tuple[str, ...] = ()
     """Program and arguments to start when there is something to read. Two arguments are added: the
-    level (letters, digits, spaces, - and _) and the day (YYYY-MM-DD). Empty: none."""
+    level (letters, digits, spaces, - and _) and the day in the device's time zone (YYYY-MM-DD). If
+    it fails, it is started again after the next check. Empty: none."""
     notify_desktop: bool = True
     """Show a notification on the desktop, where there is one."""
     cover_traffic: bool = True

@@ -14,7 +14,7 @@ from ble_agent.air.persistence import note_radio
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join
 from ble_agent.store.database import make_home, open_store
-from ble_agent.store.state import REPORT
+from ble_agent.store.state import NOTIFY_FAULT, REPORT
 from tests.ble_agent.agents import COMMAND, AgentProcess, clock_at, environment
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.json_schemas import printed
@@ -253,3 +253,24 @@ def test_the_status_of_a_device_that_never_checked_claims_nothing(agent: AgentPr
     facts = printed("agent status", agent.command("status", "--json").stdout)
     assert (facts["days"], facts["unseen"], facts["reported_on"]) == ([], False, None)
     assert json.loads(agent.command("status", "--json").stdout)["ok"] is False
+
+
+def test_next_steps_keep_the_home(agent: AgentProcess, tmp_path: Path) -> None:
+    named = f"truyvet agent run --home {agent.home}"
+    assert named in agent.command("status").stdout
+    assert named in str(agent.answer("status"))
+    none = AgentProcess(tmp_path / "no home")
+    assert f"truyvet agent join --home '{none.home}'" in none.refusal("check")
+    assert f"truyvet agent join --home '{none.home}'" in none.refusal("check", lang="vi")
+
+
+def test_a_notification_that_cannot_arrive_is_named(agent: AgentProcess) -> None:
+    settings = agent.home / "agent.toml"
+    settings.write_text('notify_command = ["/nowhere/notify"]\n')
+    assert "✘ No notification will reach you: /nowhere/notify" in agent.command("status").stdout
+    assert "✘ Bạn sẽ không nhận được" in agent.command("status", lang="vi").stdout
+    settings.write_text('notify_command = ["true"]\n')
+    assert "notif" not in agent.command("status").stdout
+    with open_store(agent.home) as db, transaction(db):
+        NOTIFY_FAULT.set(db, {"at": int(NOW) - 3600, "days": {"2021-08-26": "high"}})
+    assert "✘ A notification did not reach you (60 minutes ago)" in agent.command("status").stdout

@@ -10,15 +10,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ble_agent.config import load_config
 from ble_agent.exposures.check import ExposureDay
-from ble_agent.exposures.notifier import Notifier, unseen_days
+from ble_agent.exposures.notifier import (
+    Notifier,
+    note_delivery,
+    undelivered_days,
+    unseen_days,
+)
 from ble_agent.store.database import open_store
 from tests.ble_agent.radio.bluez.fake_bluez import private_bus
+from tracing_core.clock import ManualClock
 from tracing_core.errors import InvalidValue
 
 MONDAY = ExposureDay(datetime.date(2027, 1, 4), "high", 5000.0, 40)
@@ -186,3 +193,33 @@ def test_a_desktop_that_is_not_there_is_one_line(
         teller(DBUS_SESSION_BUS_ADDRESS="unix:path=/nowhere").notify([MONDAY])
         teller().notify([MONDAY])
     assert len(caplog.records) == 2
+
+
+def test_a_notification_that_failed_is_tried_again_until_it_arrives(tmp_path: Path) -> None:
+    clock = ManualClock(1_800_000_000.0)
+    flag = tmp_path / "network"
+    notifier = Notifier(
+        ("sh", "-c", f'test -e "{flag}" && echo "$*" >> "{tmp_path}/out"', "x"),
+        is_desktop=False,
+        language="en",
+        environment={"PATH": os.environ["PATH"]},
+    )
+    with open_store(tmp_path) as db:
+        days = [MONDAY, FAINT]
+        note_delivery(db, notifier.notify(unseen_days(db, days)), clock)
+        assert undelivered_days(db, days) == [MONDAY]
+        # Another level is a notification of its own.
+        assert undelivered_days(db, [replace(MONDAY, level="low")]) == []
+        flag.touch()
+        again = undelivered_days(db, days)
+        note_delivery(db, notifier.notify(unseen_days(db, days), again=again), clock)
+        assert undelivered_days(db, days) == []
+    assert (tmp_path / "out").read_text() == "high 2027-01-04\n"
+
+
+def test_the_command_gets_the_local_day(tmp_path: Path) -> None:
+    # corona-warn-app/cwa-app-android#1963
+    out = tmp_path / "out"
+    night = replace(MONDAY, local_dates=(datetime.date(2027, 1, 4), datetime.date(2027, 1, 5)))
+    teller(sys.executable, "-c", WRITE, str(out)).notify([night])
+    assert out.read_text().startswith("['high', '2027-01-05']")

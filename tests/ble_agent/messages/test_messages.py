@@ -9,7 +9,7 @@ import pytest
 
 from ble_agent.authority.requests import GOOGLE_REFUSALS, REFUSALS
 from ble_agent.config import load_config
-from ble_agent.messages.catalogue import MESSAGES, say
+from ble_agent.messages.catalogue import MESSAGES, say, with_home
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import LANGUAGES, date_text, default_language, size_text
 from ble_agent.messages.refusals import not_possible, refused
@@ -192,3 +192,23 @@ def test_a_missing_library_is_said_in_vietnamese_too() -> None:
     error = MissingExtra("bumble", extra="hci")
     assert explain(error, "en") == str(error)
     assert explain(error, "vi").startswith("chưa cài bumble: hãy chạy pip install '.[hci]'")
+
+
+@pytest.mark.parametrize("name", [name for name in MESSAGES if not name.startswith("help_")])
+def test_every_command_of_a_text_names_the_home(name: str) -> None:
+    # ux.md section 2, 11: "Start it with: truyvet agent run" after `--home an join`.
+    for language in LANGUAGES:
+        said = getattr(MESSAGES[name], language)
+        named = with_home(said, "my home")
+        commands = said.count("truyvet agent ")
+        assert named.count("--home 'my home'") == commands
+        assert with_home(named, "my home") == named
+        assert with_home(said, "") == said
+
+
+def test_a_home_stands_behind_the_whole_command() -> None:
+    for before, after in (
+        ("truyvet agent self-test, then", "truyvet agent self-test --home a, then"),
+        ("run `truyvet agent join` first", "run `truyvet agent join --home a` first"),
+    ):
+        assert with_home(before, "a") == after
