@@ -210,7 +210,7 @@ def test_without_pyarrow_the_line_to_type_is_told(folder: Path) -> None:
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    install = "run pip install '.[cluster]' in the project's folder"
+    install = "run pip install '.[arrow]' in the project's folder"
     assert done.stderr == f"truyvet: pyarrow is not installed: {install}\n"
 
 
