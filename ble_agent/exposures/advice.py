@@ -11,6 +11,7 @@ from ble_agent.exposures.check import CheckResult, ExposureDay
 from ble_agent.exposures.local_days import Dates, shared_dates
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import MESSAGES, say
+from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import dates_text
 from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.trust.signed_config import Contact
@@ -33,6 +34,10 @@ def owner_text(result: CheckResult, membership: Membership, language: str) -> st
     lines = exposure_lines(result.days, membership, language)
     if result.skipped_keys:
         lines.append(say("keys_skipped", language, count=result.skipped_keys))
+    # The command ends with the first fault; the others would go unsaid.
+    for fault in result.faults[1:]:
+        text = explain(fault.error, language)
+        lines.append(say("also_wrong", language, fault=text))
     note = choose_weighing(membership.config).note(language)
     return "\n".join([*lines, *([note] if note else [])])
 

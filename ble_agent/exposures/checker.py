@@ -126,8 +126,8 @@ class Checker:
             note_delivery(db, self._notifier.notify(new, again=again), self._link.clock)
 
     def _log(self, result: CheckResult) -> None:
-        if result.failure is not None:
-            fault = explain(result.failure, self._language)
+        for each in result.faults:
+            fault = explain(each.error, self._language)
             _logger.warning("%s", say("log_check_failed", self._language, fault=fault))
         _logger.info("%s", say("log_checked", self._language, count=result.key_files))
         if result.skipped_keys:

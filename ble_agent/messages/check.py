@@ -50,6 +50,9 @@ TEXTS: Mapping[str, Text] = {
     "level_medium": Text("medium", "trung bình"),
     "level_low": Text("low", "thấp"),
     "level_none": Text("below the warning threshold", "dưới ngưỡng cảnh báo"),
+    "also_wrong": Text(
+        "Also wrong with the key files: {fault}.", "Tệp khóa còn có lỗi khác: {fault}."
+    ),
     "what_to_do": Text("What to do: {advice}", "Bạn nên làm gì: {advice}"),
     "default_advice": Text(
         "Keep your distance from others, watch for symptoms, get tested, and ask your health"
