@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.many.source import LATEST, LogId, Tally
+from matcher.many.source import LogId, Tally
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.paths import is_folder
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
+from tracing_core.store.field_values import LATEST_MOMENT, moment
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
 from tracing_core.store.sqlite import beginning_of
@@ -191,10 +192,13 @@ class _ParquetRows:
         if "clock_suspect" in columns:
             self.clock_suspect[rows] = columns["clock_suspect"].to_numpy(zero_copy_only=False)
         moments = self.seen_at[rows]
-        if len(moments) and not 0 <= moments.min() <= moments.max() < LATEST:
-            raise InvalidLog(
-                f"{piece.path}, row group {piece.group}: seen_at must be UTC Unix seconds"
-            )
+        wrong = np.flatnonzero((moments < 0) | (moments >= LATEST_MOMENT))
+        if len(wrong):
+            place = f"{piece.path}, row group {piece.group}, row {wrong[0]}"
+            try:
+                moment("seen_at", int(moments[wrong[0]]))
+            except InvalidValue as error:
+                raise InvalidLog(f"{place}: {error}") from error
 
     def _log_numbers(self, log_ids: Any) -> Any:
         types = require("pyarrow.types", extra="arrow")

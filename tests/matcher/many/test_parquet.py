@@ -83,10 +83,17 @@ def test_another_type_is_named(tmp_path: Path, name: str, column: Any) -> None:
     assert f"column {name} must be" in refusal(tmp_path / "a.parquet", replaced(name, column))
 
 
-@pytest.mark.parametrize("moment", [-1, 2**32 * 600, 2**63 - 1])
+@pytest.mark.parametrize("moment", [-1, 10**11, 2**63 - 1])
 def test_a_time_outside_the_protocol_is_refused(tmp_path: Path, moment: int) -> None:
     column = pa.array([moment] * len(TABLE), pa.int64())
     assert "seen_at" in refusal(tmp_path / "a.parquet", replaced("seen_at", column))
+
+
+def test_milliseconds_are_named_as_such(tmp_path: Path) -> None:
+    # DP-3T/dp3t-sdk-backend#212
+    column = pa.array([1629885600000] * len(TABLE), pa.int64())
+    said = refusal(tmp_path / "a.parquet", replaced("seen_at", column))
+    assert "row group 0, row 0: seen_at is in milliseconds: divide it by 1000" in said
 
 
 def test_unsigned_times_that_do_not_fit_are_refused(tmp_path: Path) -> None:
