@@ -11,11 +11,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random, SystemRandom
 
 from ble_agent.air.clock_watch import ClockWatch
 from ble_agent.air.day_sample import DaySample, RecentlyHeard
 from ble_agent.messages.catalogue import say
+from ble_agent.store.damage import damage_noted
 from ble_agent.store.database import (
     compact,
     delete_old,
@@ -24,6 +26,7 @@ from ble_agent.store.database import (
     note_deletion,
     truncate_log,
 )
+from ble_agent.store.kept_aside import drop_kept
 from ble_agent.store.state import SCAN, ScanState
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError, StoreFull
@@ -244,6 +247,11 @@ class EncounterLog:
         self._day = DaySample(db, self._random)
         self._db = db
 
+    def close(self) -> None:
+        """Keep what is heard in memory until `open` is called again."""
+        self._dropped_samples -= self._state.get("dropped_samples", 0)
+        self._db = self._day = None
+
     def begin(self) -> Scan:
         """Start a scan."""
         suspect = self.watch.is_suspect()
@@ -298,9 +306,14 @@ class EncounterLog:
         """
         # Once per hour is enough for retention, and spares an SD card the writes.
         now = self._clock.monotonic()
-        if self._db is None or not self._to_truncate:
+        if self._db is None:
             return
+        home = Path(path_of(self._db)).parent
         with contextlib.suppress(StoreError):
+            drop_kept(home, self.watch.steady_now())
+        if not self._to_truncate:
+            return
+        with contextlib.suppress(StoreError), damage_noted(home):
             if now - self._compacted_at >= self._upkeep.compact_every_seconds:
                 self._compacted_at = self._truncated_at = now
                 self._to_truncate = not self._upkeep.compact(self._db)
@@ -310,7 +323,7 @@ class EncounterLog:
 
     def _write(self, db: Database, day: DaySample) -> None:
         try:
-            with transaction(db):
+            with damage_noted(Path(path_of(db)).parent), transaction(db):
                 lost = day.write(self._unwritten, self._heard_again, self._clock.now())
                 if lost:
                     note_deletion(db)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ble_agent.store.database import RETENTION_SECONDS, compact, note_deletion
-from ble_agent.store.vault import open_vault
+from ble_agent.store.vault import open_vault, own_key_purpose
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.protocol.interval import (
@@ -73,10 +73,10 @@ class KeyRing:
         row = self._db.conn.execute(
             "SELECT 1 FROM own_key WHERE length(key_data) > ?", [KEY_LENGTH]
         ).fetchone()
-        return self._vault.seal(key_data, _purpose(start), is_first=row is None)
+        return self._vault.seal(key_data, own_key_purpose(start), is_first=row is None)
 
     def _key(self, sealed: bytes, start: int, period: int) -> TemporaryExposureKey:
-        key_data = self._vault.unseal(sealed, _purpose(start))
+        key_data = self._vault.unseal(sealed, own_key_purpose(start))
         return TemporaryExposureKey(key_data, ENIntervalNumber(start), period)
 
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:

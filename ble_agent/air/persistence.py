@@ -11,11 +11,13 @@ from typing import Self
 
 from ble_agent.air.encounter_log import EncounterLog
 from ble_agent.air.key_ring import KeyRing
+from ble_agent.store.damage import damage_noted, is_damaged
 from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import exclusive_use
-from ble_agent.store.state import RADIO, RadioState
+from ble_agent.store.recovery import start_over
+from ble_agent.store.state import DAMAGE, RADIO, DamageState, RadioState
 from tracing_core.clock import Clock
-from tracing_core.errors import RadioFault, StoreError
+from tracing_core.errors import RadioFault, StoreDamaged, StoreError
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.database import Database
@@ -41,6 +43,8 @@ class Persistence:
         Whether that clock is a recording's.
     open_database
         Opens the database in a folder.
+    on_recovery
+        Called after the recovery from a damaged database.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Persistence:
         *,
         is_recording: bool = False,
         open_database: Callable[[Path], AbstractContextManager[Database]] = open_store,
+        on_recovery: Callable[[DamageState | None], None] = lambda _: None,
     ) -> None:
         self._open_database = open_database
         self._home = home
@@ -59,6 +64,8 @@ class Persistence:
         self._db: Database | None = None
         self._key_ring: KeyRing | None = None
         self._radio: tuple[str, RadioFault | None] | None = None
+        self._database = contextlib.ExitStack()
+        self._on_recovery = on_recovery
         self.log = EncounterLog(None, clock, is_recording=is_recording)
         """The encounter log, in memory until the database is open."""
 
@@ -89,19 +96,44 @@ class Persistence:
         if not self._is_locked:
             self._stack.enter_context(exclusive_use(self._home))
             self._is_locked = True
-        with contextlib.ExitStack() as opening:
-            db = opening.enter_context(self._open_database(self._home))
-            key_ring = KeyRing(db)
-            self.log.open(db)
-            self._stack.enter_context(opening.pop_all())
+        try:
+            db, key_ring = self._opened()
+        except StoreDamaged:
+            start_over(self._home, self._clock.now())
+            db, key_ring = self._opened()
+            self._on_recovery(DAMAGE.get(db))
         self._db, self._key_ring = db, key_ring
         if self._radio is not None:
             note_radio(db, *self._radio)
         return key_ring
 
+    def _opened(self) -> tuple[Database, KeyRing]:
+        with contextlib.ExitStack() as opening:
+            db = opening.enter_context(self._open_database(self._home))
+            key_ring = KeyRing(db)
+            self.log.open(db)
+            self._database = self._stack.enter_context(opening.pop_all())
+        return db, key_ring
+
+    def _close(self) -> None:
+        """Close the database, so that the next use opens it again."""
+        self._db = self._key_ring = None
+        self.log.close()
+        self._database.close()
+
     def next_advertisement(self, now: float, metadata: Metadata) -> Advertisement | None:
-        """Call `KeyRing.next_advertisement`; raise `StoreError` if the disk refuses writes."""
-        return self.open().next_advertisement(now, metadata)
+        """Call `KeyRing.next_advertisement`; raise `StoreError` if the disk refuses writes.
+
+        A database that was found damaged meanwhile is recovered first.
+        """
+        if self._key_ring is not None and is_damaged(self._home):
+            self._close()
+        try:
+            with damage_noted(self._home):
+                return self.open().next_advertisement(now, metadata)
+        except StoreDamaged:
+            self._close()
+            return self.open().next_advertisement(now, metadata)
 
     def silent_seconds(self, now: float) -> float:
         """Call `KeyRing.silent_seconds`; raise `StoreError` if the disk refuses writes."""

@@ -278,7 +278,8 @@ def export(ctx: click.Context, file: Path, force: bool, as_json: bool) -> None:
     """Export the log."""
     from ble_agent.app import commands
 
-    _print(ctx, commands.export_log(_config(ctx), file, overwrite=force), as_json=as_json)
+    outcome = commands.export_log(_config(ctx), _clock(), file, overwrite=force)
+    _print(ctx, outcome, as_json=as_json)
 
 
 @agent.command("import", help=TEXTS["help_import"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ble_agent.app.damage_note import damage_day, damage_note
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.running import chosen_radio
 from ble_agent.authority.client import ServerClient
@@ -33,12 +34,15 @@ from ble_agent.radio.protocol import Finding
 from ble_agent.store.database import has_database, make_home, open_store
 from ble_agent.store.home import is_own_file
 from ble_agent.store.importers import import_log as import_foreign_log
+from ble_agent.store.recovery import open_recovered
+from ble_agent.store.state import DAMAGE
 from tracing_core.clock import Clock
 from tracing_core.errors import (
     InvalidValue,
     RadioError,
     ServerError,
     ServerUnreachable,
+    StoreDamaged,
     StoreError,
     TracingError,
     TrustError,
@@ -66,10 +70,10 @@ _JOIN_LINE = re.compile(r"https?://\S*#\S*")
 
 
 @contextmanager
-def _store(config: AgentConfig) -> Iterator[Database]:
+def _store(config: AgentConfig, clock: Clock) -> Iterator[Database]:
     if not has_database(config.home):
         raise not_possible("no_home")
-    with open_store(config.home) as db:
+    with open_recovered(config.home, clock.now()) as db:
         yield db
 
 
@@ -93,7 +97,7 @@ def join_question(config: AgentConfig, origin: JoinLine | JoinFile) -> str:
     if not has_database(config.home):
         return ""
     before = None
-    with open_store(config.home) as db, suppress(TrustError, InvalidValue):
+    with suppress(TrustError, InvalidValue, StoreDamaged), open_store(config.home) as db:
         before = find_membership(db)
     if before is None:
         return ""
@@ -114,7 +118,7 @@ def join(config: AgentConfig, clock: Clock, origin: JoinLine | JoinFile) -> Outc
         return _join_by_file(config, clock, origin)
     with ServerClient(origin.url, clock) as client:
         make_home(config.home)
-        with open_store(config.home) as db:
+        with open_recovered(config.home, clock.now()) as db:
             membership = join_server(db, client, origin, clock.now())
     facts = {"region": membership.region, "url": origin.url}
     return Outcome(facts, say("joined", config.lang, **facts))
@@ -123,7 +127,7 @@ def join(config: AgentConfig, clock: Clock, origin: JoinLine | JoinFile) -> Outc
 def _join_by_file(config: AgentConfig, clock: Clock, file: JoinFile) -> Outcome:
     with ServerClient(file.addresses, clock) as client:
         make_home(config.home)
-        with open_store(config.home) as db:
+        with open_recovered(config.home, clock.now()) as db:
             membership = join_by_file(db, client, file)
     facts: dict[str, str | None] = {"region": file.region, "url": membership.url}
     facts |= {"joined_by": membership.joined_by, "report_fault": None}
@@ -141,7 +145,7 @@ def _join_by_file(config: AgentConfig, clock: Clock, file: JoinFile) -> Outcome:
 def check(config: AgentConfig, clock: Clock) -> Outcome:
     """Check for exposures; fail if any key file cannot be used, or if there is none."""
     link = ServerLink(config.home, clock, config.server)
-    with _store(config) as db:
+    with _store(config, clock) as db:
         with link.download_client(db, load_membership(db)) as client:
             try:
                 result = check_exposures(db, client, clock)
@@ -157,24 +161,30 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
                 note_check(db, result.failure, clock)
         text = owner_text(result, load_membership(db), config.lang)
         unseen = has_unseen(db, result.days)
+        damage = DAMAGE.get(db)
+    note = damage_note(damage, config.lang)
     return Outcome(
-        {**result.to_json(text), "unseen": unseen},
-        text,
+        {
+            **result.to_json(text),
+            "unseen": unseen,
+            "recordings_damaged_on": damage_day(damage),
+        },
+        f"{text}\n{note}" if note else text,
         result.failure,
         needs_owner=unseen,
-        on_seen=lambda: _note_seen(config, result.days),
+        on_seen=lambda: _note_seen(config, clock, result.days),
     )
 
 
-def _note_seen(config: AgentConfig, days: Sequence[ExposureDay]) -> None:
+def _note_seen(config: AgentConfig, clock: Clock, days: Sequence[ExposureDay]) -> None:
     # If that cannot be written, the exposure counts as not seen.
-    with suppress(StoreError), _store(config) as db:
+    with suppress(StoreError), _store(config, clock) as db:
         note_seen(db, days)
 
 
 def report_question(config: AgentConfig, clock: Clock) -> str:
     """Return what the owner consents to."""
-    with _store(config) as db:
+    with _store(config, clock) as db:
         membership = load_membership(db)
         keys = reportable_keys(db, clock.now())
     if not keys:
@@ -194,7 +204,7 @@ def report_question(config: AgentConfig, clock: Clock) -> str:
 def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
     """Publish this device's keys with a code, or take them back with a negative test's code."""
     link = ServerLink(config.home, clock, config.server)
-    with _store(config) as db, link.upload_client(load_membership(db)) as client:
+    with _store(config, clock) as db, link.upload_client(load_membership(db)) as client:
         count, is_taken_back = report_keys(db, client, clock, code)
     if is_taken_back:
         facts = {"reported_keys": 0, "taken_back_keys": count}
@@ -202,11 +212,11 @@ def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
     return Outcome({"reported_keys": count}, say("reported", config.lang, count=count))
 
 
-def export_log(config: AgentConfig, file: Path, *, overwrite: bool) -> Outcome:
+def export_log(config: AgentConfig, clock: Clock, file: Path, *, overwrite: bool) -> Outcome:
     """Write the log to a file; replace one only with `overwrite`."""
     if is_own_file(config.home, file):
         raise not_possible("own_file")
-    with _store(config) as db:
+    with _store(config, clock) as db:
         count = write_json_lines(file, select_sightings(db), overwrite=overwrite)
     text = say("exported", config.lang, count=count, path=path_text(file))
     return Outcome({"exported": count}, text)
@@ -215,7 +225,7 @@ def export_log(config: AgentConfig, file: Path, *, overwrite: bool) -> Outcome:
 def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) -> Outcome:
     """Add the log of another app or device."""
     make_home(config.home)
-    with open_store(config.home) as db:
+    with open_recovered(config.home, clock.now()) as db:
         report = import_foreign_log(db, path, clock.now(), dry_run=dry_run)
     lines = [
         say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Coroutine
@@ -15,6 +16,7 @@ import click
 from ble_agent.air.agent import Agent
 from ble_agent.air.persistence import Persistence
 from ble_agent.air.schedule import CONTINUOUS, ScanTiming, Schedule
+from ble_agent.app.damage_note import damage_note
 from ble_agent.authority.cover import CoverTraffic
 from ble_agent.authority.link import ServerLink
 from ble_agent.config import AgentConfig
@@ -23,11 +25,14 @@ from ble_agent.exposures.notifier import Notifier
 from ble_agent.radio.opening import open_radio
 from ble_agent.radio.protocol import Radio
 from ble_agent.service import notify
+from ble_agent.store.state import DamageState
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreFull
 from tracing_core.protocol.associated_encrypted_metadata import CalibrationConfidence, Metadata
 
 __all__ = ["chosen_radio", "run"]
+
+_logger = logging.getLogger(__name__)
 
 
 def chosen_radio(config: AgentConfig, clock: Clock) -> Radio:
@@ -54,7 +59,12 @@ def run(config: AgentConfig, clock: Clock, *, named_home: str = "") -> None:
 async def _run(config: AgentConfig, clock: Clock, named_home: str) -> None:
     radio = chosen_radio(config, clock)
     is_recording = radio.clock is not clock
-    with Persistence(config.home, radio.clock, is_recording=is_recording) as store:
+    with Persistence(
+        config.home,
+        radio.clock,
+        is_recording=is_recording,
+        on_recovery=lambda damage: _warn_of_damage(damage, config.lang),
+    ) as store:
         try:
             store.open()
         except StoreFull:
@@ -79,6 +89,10 @@ async def _run(config: AgentConfig, clock: Clock, named_home: str) -> None:
             loop.add_signal_handler(number, agent.stop)
         # A recording is from the past, so present key files have nothing to do with it.
         await _run_beside(agent, [] if is_recording else _services(config, clock, named_home))
+
+
+def _warn_of_damage(damage: DamageState | None, language: str) -> None:
+    _logger.warning("%s", damage_note(damage, language))
 
 
 def _timing(config: AgentConfig) -> ScanTiming:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ble_agent.app.damage_note import damage_day, damage_note
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.pinned import pinned_lines
 from ble_agent.app.probes import LEAST_FREE_BYTES, Facts, Probe, ago_text, minutes_ago, probes
@@ -21,11 +22,15 @@ from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import date_text
 from ble_agent.messages.refusals import not_possible
-from ble_agent.store.database import DATABASE_NAME, has_database, open_store
+from ble_agent.store.damage import DATABASE_NAME
+from ble_agent.store.database import has_database, open_store
+from ble_agent.store.kept_aside import drop_kept
+from ble_agent.store.recovery import open_recovered
+from ble_agent.store.state import DAMAGE, DamageState
 from ble_agent.store.tables import AGENT_TABLES
 from matcher import SightingIndex
 from tracing_core.clock import Clock
-from tracing_core.errors import SchemaMismatch, StoreError
+from tracing_core.errors import SchemaMismatch, StoreDamaged, StoreError
 from tracing_core.store.database import Database
 from tracing_core.store.sighting import SIGHTING_TABLE, select_sightings
 from tracing_core.store.sqlite import database_errors, open_readonly
@@ -42,6 +47,7 @@ class _Known:
     facts: Facts
     exposures: Sequence[ExposureDay]
     has_unseen: bool
+    damage: DamageState | None
     keys: int
     heard: _Counts
     """Different identifiers by UTC day."""
@@ -56,6 +62,7 @@ class _Known:
             facts,
             exposures,
             has_unseen(db, exposures),
+            DAMAGE.get(db),
             db.table("own_key").count,
             _heard(db, "date(seen_at, 'unixepoch')"),
             _heard(db, "date(seen_at, 'unixepoch', 'localtime')"),
@@ -78,15 +85,16 @@ def _heard(db: Database, day: str) -> _Counts:
 
 
 @contextlib.contextmanager
-def _opened(home: Path) -> Iterator[Database]:
+def _opened(home: Path, now: float) -> Iterator[Database]:
     """Open the database, read-only if the disk cannot be written to."""
     path = home / DATABASE_NAME
     if not has_database(home):
         raise not_possible("no_home")
     with contextlib.ExitStack() as stack:
         try:
-            db = stack.enter_context(open_store(home))
-        except SchemaMismatch:
+            db = stack.enter_context(open_recovered(home, now))
+            drop_kept(home, now)
+        except (SchemaMismatch, StoreDamaged):
             raise
         except StoreError:
             # On a read-only disk, SQLite only reports that it cannot open the file.
@@ -117,7 +125,7 @@ def status(
     StoreError
         When its database cannot be read.
     """
-    with _opened(config.home) as db:
+    with _opened(config.home, clock.now()) as db:
         known = _Known.read(db, clock, config.lang)
     found = list(probes(config, known.facts, clock, least_free_bytes))
     by_name = {probe.name: probe.ok for probe in found}
@@ -143,6 +151,7 @@ def status(
         "identifiers_by_day": {day.isoformat(): count for day, count in known.heard.items()},
         "clock_suspect": not by_name["clock"],
         "dropped_samples": facts.scan.get("dropped_samples", 0),
+        "recordings_damaged_on": damage_day(known.damage),
     }
     return Outcome(
         values,
@@ -176,6 +185,8 @@ def _found(known: _Known, found: list[Probe], clock: Clock, language: str) -> It
     if not known.exposures and is_checked:
         minutes = minutes_ago(clock, facts.last_check["at"]) or 0
         yield say("status_nothing_found", language, ago=ago_text(minutes, language))
+    if known.damage is not None:
+        yield damage_note(known.damage, language)
 
 
 def _working(found: list[Probe], known: _Known, language: str) -> Iterator[str]:

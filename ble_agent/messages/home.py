@@ -33,6 +33,23 @@ TEXTS: Mapping[str, Text] = {
         "Đã xóa dữ liệu thiết bị ghi nhận, các khóa và cài đặt. Những tệp sau không thuộc chương"
         " trình nên vẫn còn trong {folder}: {names}",
     ),
+    "damaged": Text(
+        "On {date} this device's recordings were found damaged or missing. {count} sightings could"
+        " be recovered, and encounters before then may be missing.",
+        "Ngày {date}, dữ liệu ghi nhận của thiết bị bị hỏng hoặc bị mất. Đã khôi phục {count} lượt"
+        " ghi nhận; những lần tiếp xúc trước đó có thể bị thiếu.",
+        one="On {date} this device's recordings were found damaged or missing. 1 sighting could be"
+        " recovered, and encounters before then may be missing.",
+    ),
+    "damaged_keys": Text(
+        "This device's own keys were lost too: a report warns only people met since {date}.",
+        "Khóa của thiết bị cũng bị mất: nếu bạn khai báo, chỉ những người gặp từ {date} trở đi được"
+        " cảnh báo.",
+    ),
+    "damaged_membership": Text(
+        "The health authority was lost too: run truyvet agent join again.",
+        "Thông tin cơ quan y tế cũng bị mất: hãy chạy lại truyvet agent join.",
+    ),
     "error_no_home": Text(
         "there is no agent in this folder yet: run truyvet agent join first",
         "thư mục này chưa có dữ liệu của chương trình: hãy chạy truyvet agent join trước",

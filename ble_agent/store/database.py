@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from ble_agent.messages.catalogue import say
+from ble_agent.store.damage import DATABASE_NAME, damage_noted, damaged, in_use, is_damaged
+from ble_agent.store.kept_aside import drop_kept
 from ble_agent.store.ownership import keep_private
 from ble_agent.store.state import (
     ADDITIONS,
     COMPACTED_AT,
+    DAMAGE,
     NOTIFIED,
     NOTIFY_FAULT,
     REPORT,
@@ -57,9 +60,6 @@ __all__ = [
     "truncate_log",
 ]
 
-DATABASE_NAME = "agent.db"
-"""The database's file in the home folder."""
-
 RETENTION_SECONDS = 14 * 86_400
 """Everything older is deleted, since the protocol has no use for it (GAEN: 14 days)."""
 
@@ -88,7 +88,7 @@ def make_home(home: Path) -> None:
 
 
 def has_database(home: Path) -> bool:
-    """Check whether a home folder holds an agent's database.
+    """Check whether a home folder holds an agent's database, or should hold one.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def has_database(home: Path) -> bool:
         When the folder cannot be read.
     """
     with file_errors(home):
-        return is_there(home / DATABASE_NAME)
+        return is_there(home / DATABASE_NAME) or is_damaged(home)
 
 
 @contextlib.contextmanager
@@ -105,6 +105,8 @@ def open_store(home: Path) -> Iterator[Database]:
 
     Raises
     ------
+    StoreDamaged
+        When the database is damaged, or missing although there is a key for it.
     StoreError
         When the home folder is missing, other users may write to it, or the database cannot be
         used.
@@ -120,17 +122,20 @@ def open_store(home: Path) -> Iterator[Database]:
     # A disk that refuses this refuses what follows too, with a better error.
     with contextlib.suppress(StoreError):
         remove_left_folders(home)
-    db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
-    try:
-        # By default the log grows to 4 MB and keeps that size.
-        db.conn.execute("PRAGMA wal_autocheckpoint = 250")
-        db.conn.execute(f"PRAGMA journal_size_limit = {1 << 20}")
-        yield db
-    except sqlite3.Error as error:
-        # This is an error of reading; writing translates its own.
-        raise as_store_error(error, home / DATABASE_NAME) from error
-    finally:
-        db.conn.close()
+    with in_use(home), damage_noted(home):
+        if is_damaged(home):
+            raise damaged(home)
+        db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])
+        try:
+            # By default the log grows to 4 MB and keeps that size.
+            db.conn.execute("PRAGMA wal_autocheckpoint = 250")
+            db.conn.execute(f"PRAGMA journal_size_limit = {1 << 20}")
+            yield db
+        except sqlite3.Error as error:
+            # This is an error of reading; writing translates its own.
+            raise as_store_error(error, home / DATABASE_NAME) from error
+        finally:
+            db.conn.close()
 
 
 def delete_old(db: Database, now: float) -> int:
@@ -144,6 +149,9 @@ def delete_old(db: Database, now: float) -> int:
     if report and max(report.get("reported_at", 0), report.get("verified_at", 0)) < oldest:
         REPORT.clear(db)
     _forget_days(db, datetime.datetime.fromtimestamp(oldest, datetime.UTC).date().isoformat())
+    damage = DAMAGE.get(db)
+    if damage and damage["at"] < oldest:
+        DAMAGE.clear(db)
     count = sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in _OLD_ROWS
@@ -255,6 +263,7 @@ def forget(db: Database, now: float) -> int:
     """
     with transaction(db):
         count = delete_old(db, now)
+    drop_kept(Path(path_of(db)).parent, now)
     # If another process reads all day, or the disk is full, a later call makes up for it.
     with contextlib.suppress(StoreBusy, StoreFull):
         is_due = not 0 <= now - (COMPACTED_AT.get(db) or 0) < _COMPACT_EVERY_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import fnmatch
 import os
 import time
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ from pathlib import Path
 from ble_agent.config import SETTINGS_FILE
 from ble_agent.messages.language import path_text
 from ble_agent.messages.refusals import not_possible
-from ble_agent.store.database import DATABASE_NAME
+from ble_agent.store.damage import DATABASE_NAME, FRESH_NAME, MARK_NAME, USE_NAME
+from ble_agent.store.kept_aside import KEPT_FILES
 from ble_agent.store.vault import KEY_FILE
 from ble_agent.store.working_folder import WORKING_FOLDERS, remove_left_folders
 from tracing_core.errors import StoreError
 from tracing_core.paths import is_folder
-from tracing_core.store.files import file_errors, overwrite
+from tracing_core.store.files import destroy, file_errors
 
 __all__ = ["LOCK_NAME", "PART_NAME", "erase_home", "exclusive_use", "is_own_file", "is_running"]
 
@@ -36,11 +38,20 @@ _OURS = (
     f"{DATABASE_NAME}-shm",
     f"{DATABASE_NAME}-journal",
     PART_NAME,
+    MARK_NAME,
     SETTINGS_FILE,
+    USE_NAME,
     LOCK_NAME,
 )
-# Left by a process that is killed while it makes a key, or tests the disk.
-_UNFINISHED = (f".{KEY_FILE}.*", f"{KEY_FILE}.*.part", ".probe-*")
+# Left by a process that is killed while it makes a key, tests the disk or recovers a damaged
+# database, and the database that a recovery set aside.
+_UNFINISHED = (
+    f".{KEY_FILE}.*",
+    f"{KEY_FILE}.*.part",
+    ".probe-*",
+    f"{FRESH_NAME}*",
+    KEPT_FILES,
+)
 _LOCK_TRIES = 5
 _LOCK_WAIT_SECONDS = 0.1
 
@@ -99,7 +110,8 @@ def is_running(home: Path) -> bool:
 
 def is_own_file(home: Path, path: Path) -> bool:
     """Check whether a path is one of the agent's files in its home folder."""
-    return path.name in _OURS and path.parent.resolve() == home.resolve()
+    is_ours = path.name in _OURS or fnmatch.fnmatchcase(path.name, KEPT_FILES)
+    return is_ours and path.parent.resolve() == home.resolve()
 
 
 def erase_home(home: Path) -> list[str]:
@@ -126,9 +138,7 @@ def erase_home(home: Path) -> list[str]:
             raise not_possible("importing")
         unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
         for path in [*unfinished, *(home / name for name in _OURS)]:
-            if path.is_file() and not path.is_symlink():
-                overwrite(path)
-            path.unlink(missing_ok=True)
+            destroy(path)
         left = sorted(path_text(path.name) for path in home.iterdir())
     if left:
         return left

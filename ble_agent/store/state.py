@@ -16,6 +16,7 @@ __all__ = [
     "ADDITIONS",
     "CHECK_FAULT",
     "COMPACTED_AT",
+    "DAMAGE",
     "INDEX",
     "KEY_FILES",
     "LAST_CHECK",
@@ -31,6 +32,7 @@ __all__ = [
     "AnswerState",
     "CheckFaultState",
     "FileMembershipState",
+    "DamageState",
     "IndexState",
     "KeyFilesState",
     "LastCheckState",
@@ -80,6 +82,19 @@ class AnswerState(TypedDict):
     """The ETag, in quotes."""
     body: str
     """Its bytes, as Latin-1."""
+
+
+class DamageState(TypedDict):
+    """The last recovery from a damaged or missing database, kept for 14 days."""
+
+    at: int
+    """Time of the recovery, in UTC Unix seconds."""
+    sightings: int
+    """Sightings that could be read."""
+    keys: int
+    """Days whose own key could be read."""
+    joined: bool
+    """Whether the joined authority could be read."""
 
 
 class IndexState(TypedDict):
@@ -208,6 +223,9 @@ INDEX: StateValue[IndexState] = StateValue("index")
 
 KEY_FILES: StateValue[KeyFilesState] = StateValue("key_files")
 """Written by `ble_agent.exposures.freshness` with each check; read by the status."""
+
+DAMAGE: StateValue[DamageState] = StateValue("damage")
+"""Written by `ble_agent.store.recovery`; read by the check and the status."""
 
 LAST_CHECK: StateValue[LastCheckState] = StateValue("last_check")
 """Written by `ble_agent.exposures.check`; read by the status."""

@@ -18,9 +18,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tracing_core.errors import StoreSealed
+from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 from tracing_core.store.files import file_errors, write_durably
 
-__all__ = ["CREDENTIAL_NAME", "KEY_FILE", "Vault", "open_vault"]
+__all__ = [
+    "CREDENTIAL_NAME",
+    "KEY_FILE",
+    "SEALED_KEY_BYTES",
+    "Vault",
+    "open_vault",
+    "own_key_purpose",
+]
 
 CREDENTIAL_NAME = "agent-key"
 """Name of the credential that systemd puts into ``$CREDENTIALS_DIRECTORY`` (systemd.exec(5))."""
@@ -31,6 +39,15 @@ KEY_FILE = "agent.key"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _MOST_BYTES = 4096
+_TAG_BYTES = 16
+
+SEALED_KEY_BYTES = _NONCE_BYTES + KEY_LENGTH + _TAG_BYTES
+"""Length of a sealed Temporary Exposure Key."""
+
+
+def own_key_purpose(start: int) -> bytes:
+    """Return what a key of the key ring is sealed for, by the first interval of its use."""
+    return b"own_key %d" % start
 
 
 def _read(path: Path) -> bytes | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tracing_core.errors import StoreBusy
-from tracing_core.store.files import file_errors, overwrite
+from tracing_core.store.files import destroy, file_errors
 
 __all__ = ["WORKING_FOLDERS", "remove_left_folders", "working_folder"]
 
@@ -71,6 +71,5 @@ def _locked(folder: Path) -> int:
 
 def _remove(folder: Path) -> None:
     for path in folder.iterdir():
-        if path.is_file() and not path.is_symlink():
-            overwrite(path)
+        destroy(path)
     shutil.rmtree(folder)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ble_agent.store.database import DATABASE_NAME
+from ble_agent.store.damage import DATABASE_NAME
 from tests.json_schemas import printed
 from tracing_core.clock import ScaledClock
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, select_sightings

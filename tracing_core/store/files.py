@@ -14,6 +14,7 @@ from tracing_core.errors import FileIsThere, StoreDamaged, StoreError, StoreFull
 
 __all__ = [
     "as_file_error",
+    "destroy",
     "disk_is_full",
     "disk_is_read_only",
     "file_errors",
@@ -164,3 +165,16 @@ def overwrite(path: Path) -> None:
             left -= file.write(_CHUNK[:left])
         file.flush()
         os.fsync(file.fileno())
+
+
+def destroy(path: Path) -> None:
+    """Overwrite and remove a file; a link, or a file that is not there, is only removed.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written to or removed.
+    """
+    if path.is_file() and not path.is_symlink():
+        overwrite(path)
+    path.unlink(missing_ok=True)

@@ -25,6 +25,12 @@ TEXTS: Mapping[str, Text] = {
         "this is not a database, or it is damaged: restore it from a backup",
         "tệp này không phải là cơ sở dữ liệu hoặc đã bị hỏng: hãy khôi phục từ bản sao lưu",
     ),
+    "error_database_damaged": Text(
+        "this device's database is damaged or missing: run the command again to recover what can be"
+        " read (a running agent does so within 20 minutes)",
+        "cơ sở dữ liệu của thiết bị bị hỏng hoặc bị mất: hãy chạy lại lệnh để khôi phục những gì"
+        " còn đọc được (nếu chương trình đang chạy, nó sẽ tự làm việc này trong vòng 20 phút)",
+    ),
     "error_store_sealed": Text(
         "the key to this device's secrets is missing or wrong: restore it from a backup, or provide"
         " the service's credential agent-key",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.store.database import DATABASE_NAME, forget, make_home, open_store
+from ble_agent.store.damage import DATABASE_NAME
+from ble_agent.store.database import forget, make_home, open_store
 from ble_agent.store.vault import CREDENTIAL_NAME, KEY_FILE
 from tracing_core.errors import InvalidInterval, StoreError
 from tracing_core.protocol.advertisement import Advertisement

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ble_agent.store.database import DATABASE_NAME
+from ble_agent.store.damage import DATABASE_NAME
 from matcher import match
 from tests.ble_agent.agents import AgentProcess
 

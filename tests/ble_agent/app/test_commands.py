@@ -22,7 +22,8 @@ from ble_agent.app.cli import agent as agent_command
 from ble_agent.config import AgentConfig, load_config
 from ble_agent.messages.explanation import explain
 from ble_agent.service import notify
-from ble_agent.store.database import DATABASE_NAME, open_store
+from ble_agent.store.damage import DATABASE_NAME
+from ble_agent.store.database import open_store
 from ble_agent.store.home import LOCK_NAME
 from ble_agent.store.state import LAST_CHECK, NOTIFIED, REPORT
 from tests.ble_agent.agents import AgentProcess, clock_at, environment

@@ -28,7 +28,7 @@ from ble_agent.authority.report import report
 from ble_agent.authority.requests import VERIFY
 from ble_agent.authority.transport import Timeouts
 from ble_agent.exposures.check import check
-from ble_agent.store.database import DATABASE_NAME
+from ble_agent.store.damage import DATABASE_NAME
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
 from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerError, ServerRefused, TracingError, TrustError

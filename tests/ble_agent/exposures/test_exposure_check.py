@@ -17,7 +17,8 @@ from ble_agent.exposures.check import CheckResult, check
 from ble_agent.exposures.key_files import KeyFile
 from ble_agent.exposures.matched_keys import find_matches, take_key_file, write_matches
 from ble_agent.messages.language import date_text
-from ble_agent.store.database import DATABASE_NAME, open_store
+from ble_agent.store.damage import DATABASE_NAME
+from ble_agent.store.database import open_store
 from ble_agent.store.importers import import_log
 from matcher import SightingIndex
 from tests.ble_agent.agents import COMMAND, clock_at, environment

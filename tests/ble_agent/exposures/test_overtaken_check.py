@@ -8,7 +8,8 @@ import pytest
 
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join, load_membership
-from ble_agent.store.database import DATABASE_NAME, open_store
+from ble_agent.store.damage import DATABASE_NAME
+from ble_agent.store.database import open_store
 from ble_agent.store.importers import import_log
 from tests.ble_agent.exposures.test_exposure_check import NOW, checked, met, stranger
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key

@@ -1,0 +1,53 @@
+"""Databases kept aside: what was damaged, for the owner or an expert, for 14 days at most."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+
+from ble_agent.store.damage import DATABASE_NAME
+from tracing_core.store.files import destroy, file_errors
+
+__all__ = ["KEPT_FILES", "KEPT_SECONDS", "drop_kept", "kept_files", "kept_path"]
+
+KEPT_SECONDS = 14 * 86_400
+"""How long a damaged database is kept, like what is in it."""
+
+_INFIX = ".damaged-"
+_DAY_LENGTH = len("2026-12-01")
+
+KEPT_FILES = f"{DATABASE_NAME}{_INFIX}*"
+"""Pattern of the names in a home."""
+
+
+def kept_path(home: Path, now: float, suffix: str) -> Path:
+    """Return where to keep a file of a damaged database that is set aside now."""
+    day = datetime.datetime.fromtimestamp(max(0.0, now), datetime.UTC).date()
+    return home / f"{DATABASE_NAME}{_INFIX}{day.isoformat()}{suffix}"
+
+
+def kept_files(home: Path) -> Iterator[Path]:
+    """Return the files kept aside."""
+    return home.glob(KEPT_FILES)
+
+
+def drop_kept(home: Path, now: float) -> None:
+    """Overwrite and remove what was set aside more than 14 days ago.
+
+    Raises
+    ------
+    StoreError
+        When a file cannot be removed; a later call tries again.
+    """
+    with file_errors(home):
+        for path in list(kept_files(home)):
+            written = path.name.partition(_INFIX)[2][:_DAY_LENGTH]
+            try:
+                day = datetime.datetime.fromisoformat(written).replace(tzinfo=datetime.UTC)
+            except ValueError:
+                # Its age is unknown, so it may be too old.
+                destroy(path)
+                continue
+            if now - day.timestamp() > KEPT_SECONDS:
+                destroy(path)
