@@ -13,11 +13,11 @@ from typing import Any
 from unittest.mock import patch
 
 from ble_agent.radio.replay import capture
-from ble_agent.store.importers import cursor, leveldb, snappy
+from ble_agent.store.importers import cursor, leveldb, microg, snappy, sqlite_source
 from matcher.columns import key_records as export_columns
 from matcher.columns import log as log_columns
 from matcher.kernels.loops import export_parsing, log_parsing
-from tests.fuzz import agent_inputs, export_keys, log_lines
+from tests.fuzz import agent_inputs, export_keys, imports, log_lines
 from tests.fuzz.kernel_memory import Kernel, as_it_is, checked, guarded, python_body
 from tracing_core.protocol import advertisement
 
@@ -106,6 +106,9 @@ TARGETS = {
         (advertisement,), agent_inputs.check_advertisement, agent_inputs.advertisements
     ),
     "capture": Target((capture,), agent_inputs.check_capture, agent_inputs.captures),
+    "database": Target(
+        (sqlite_source, microg), imports.check_database, imports.databases, mutate=imports.mutate
+    ),
     "export_keys": KernelTarget(
         (export_parsing,),
         export_keys.check,

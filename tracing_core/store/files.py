@@ -150,7 +150,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
 
 
 def overwrite(path: Path) -> None:
-    """Fill a file with zeros, up to its present size, before it is removed.
+    """Fill a file with zeros, up to its present size but for its holes, before it is removed.
 
     Flash memory may keep old blocks nevertheless, also when a database deletes.
 
@@ -159,11 +159,21 @@ def overwrite(path: Path) -> None:
     OSError
         When the file cannot be written to.
     """
-    left = path.stat().st_size
-    with path.open("r+b") as file:
-        while left > 0:
-            left -= file.write(_CHUNK[:left])
-        file.flush()
+    with path.open("r+b", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        end = 0
+        while end < size:
+            try:
+                # A hostile file may claim terabytes and hold next to nothing.
+                at = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                break
+            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+            file.seek(at)
+            while at < end:
+                at += file.write(_CHUNK[: end - at])
         os.fsync(file.fileno())
 
 
