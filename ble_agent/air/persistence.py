@@ -14,7 +14,7 @@ from ble_agent.air.key_ring import KeyRing
 from ble_agent.store.damage import damage_noted, is_damaged
 from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import exclusive_use
-from ble_agent.store.recovery import start_over
+from ble_agent.store.recovery import find_lost_commits, start_over
 from ble_agent.store.state import DAMAGE, RADIO, DamageState, RadioState
 from tracing_core.clock import Clock
 from tracing_core.errors import RadioFault, StoreDamaged, StoreError
@@ -96,6 +96,9 @@ class Persistence:
         if not self._is_locked:
             self._stack.enter_context(exclusive_use(self._home))
             self._is_locked = True
+            # A disk that refuses this refuses what follows too, with a better error.
+            with contextlib.suppress(StoreError):
+                find_lost_commits(self._home)
         try:
             db, key_ring = self._opened()
         except StoreDamaged:

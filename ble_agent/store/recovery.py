@@ -20,7 +20,7 @@ from ble_agent.store.state import DAMAGE
 from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.vault import open_vault
 from ble_agent.store.working_folder import working_folder
-from tracing_core.errors import NotPossible, SchemaMismatch, StoreDamaged
+from tracing_core.errors import NotPossible, SchemaMismatch, StoreBusy, StoreDamaged
 from tracing_core.paths import is_there
 from tracing_core.store.compaction import empty_log
 from tracing_core.store.database import Database
@@ -28,8 +28,9 @@ from tracing_core.store.files import destroy, file_errors, sync_folder
 from tracing_core.store.journal import JOURNAL_SUFFIX, WAL_SUFFIX
 from tracing_core.store.sighting import SIGHTING_TABLE
 from tracing_core.store.sqlite import open_database, transaction
+from tracing_core.store.write_ahead_log import lost_commits
 
-__all__ = ["open_recovered", "start_over"]
+__all__ = ["find_lost_commits", "open_recovered", "start_over"]
 
 _MOST_KEPT_BYTES = 64 << 20
 _COMPANIONS = (WAL_SUFFIX, JOURNAL_SUFFIX, "-shm")
@@ -55,6 +56,20 @@ def open_recovered(home: Path, now: float) -> Iterator[Database]:
                 start_over(home, now)
             db = stack.enter_context(open_store(home))
         yield db
+
+
+def find_lost_commits(home: Path) -> None:
+    """Mark the database as damaged if its write-ahead log lost commits.
+
+    Raises
+    ------
+    StoreError
+        When the log cannot be read.
+    """
+    # While a connection is open, the log changes, and its owner looked before.
+    with contextlib.suppress(StoreBusy), used_alone(home), file_errors(home):
+        if lost_commits(home / f"{DATABASE_NAME}{WAL_SUFFIX}"):
+            (home / MARK_NAME).touch(0o600)
 
 
 def start_over(home: Path, now: float) -> None:

@@ -175,6 +175,40 @@ def test_the_log_that_a_killed_process_left_is_read_too(tmp_path: Path) -> None:
         assert len(list(select_sightings(db))) == 10
 
 
+@pytest.mark.parametrize(
+    ("spoil", "is_damage"),
+    [
+        (lambda log: None, False),
+        (lambda log: overwrite(log, 0, b"\xa5" * 32), True),
+        (lambda log: overwrite(log, 32 + 4120 + 500, b"\xa5" * 50), True),
+        (lambda log: os.truncate(log, log.stat().st_size - 2000), False),
+        (lambda log: overwrite(log, log.stat().st_size - 2000, b"\xa5" * 50), False),
+        (lambda log: os.truncate(log, 20), False),
+        (lambda log: overwrite(log, 0, bytes(log.stat().st_size)), False),
+    ],
+    ids=["whole", "header", "a frame", "torn", "last frame", "cut in its header", "zeros"],
+)
+def test_a_damaged_log_is_noticed_and_a_torn_commit_is_not_damage(
+    tmp_path: Path, spoil: Callable[[Path], Any], is_damage: bool
+) -> None:
+    home, copied = tmp_path / "home", tmp_path / "copied"
+    home.mkdir()
+    copied.mkdir(mode=0o700)
+    with open_store(home) as db:
+        for part in range(5):
+            with transaction(db):
+                insert_sightings(db, sightings(200)[40 * part : 40 * part + 40])
+        for name in (DATABASE_NAME, f"{DATABASE_NAME}-wal"):
+            (copied / name).write_bytes((home / name).read_bytes())
+    spoil(copied / f"{DATABASE_NAME}-wal")
+    told: list[object] = []
+    with Persistence(copied, ManualClock(NOW), on_recovery=told.append) as store:
+        store.open()
+    assert bool(told) is is_damage
+    with open_store(copied) as db:
+        assert (DAMAGE.get(db) is not None) is is_damage
+
+
 def test_a_newer_database_stays_where_it_is(home: Path) -> None:
     with open_store(home) as db:
         db.execute("INSERT INTO _sqlite_migrations SELECT NULL, 'agent', 'm999_more', 'now'")

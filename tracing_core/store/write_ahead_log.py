@@ -1,0 +1,77 @@
+"""Write-ahead logs of SQLite that lost commits.
+
+SQLite reads a log up to the first frame whose checksum is wrong, and silently drops the rest: after
+a power cut, that is the commit under way. But a later commit is only written once the one before it
+is on the disk (``synchronous=FULL``). So a log with two commits after a wrong frame was damaged.
+Source: sqlite.org/fileformat2.html, 4.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["lost_commits"]
+
+_HEADER = struct.Struct(">8I")
+_FRAME = struct.Struct(">6I")
+_MAGIC = 0x377F0682
+_MOST_BYTES = 16 << 20
+_SUMS = tuple[int, int]
+
+
+def lost_commits(log: Path) -> bool:
+    """Return whether a log holds commits that SQLite does not read; no connection may be open.
+
+    Raises
+    ------
+    OSError
+        When the log cannot be read.
+    """
+    if not log.is_file():
+        return False
+    with log.open("rb") as file:
+        data = file.read(_MOST_BYTES)
+    if len(data) < _HEADER.size:
+        return False
+    magic, _, page_bytes, _, *salts, first, second = _HEADER.unpack_from(data)
+    order = ">" if magic & 1 else "<"
+    sums = _add(data[:24], (0, 0), order)
+    if magic & ~1 != _MAGIC or sums != (first, second):
+        return _commits_without_header(data)
+    lost, is_whole = 0, True
+    for at, size, salt in _frames(data, page_bytes):
+        if list(salt) != salts:
+            break
+        if is_whole:
+            sums = _add(data[at : at + 8], sums, order)
+            sums = _add(data[at + _FRAME.size : at + _FRAME.size + page_bytes], sums, order)
+            is_whole = _FRAME.unpack_from(data, at)[4:] == sums
+        lost += not is_whole and size > 0
+    return lost > 1
+
+
+def _frames(data: bytes, page_bytes: int) -> Iterator[tuple[int, int, _SUMS]]:
+    """Yield each frame's offset, its size field, nonzero at a commit's end, and its salts."""
+    length = _FRAME.size + page_bytes
+    for at in range(_HEADER.size, len(data) - length + 1, length):
+        _, size, one, other, _, _ = _FRAME.unpack_from(data, at)
+        yield at, size, (one, other)
+
+
+def _commits_without_header(data: bytes) -> bool:
+    """Return whether frames of two commits follow a header that is damaged."""
+    frames = list(_frames(data, 4096))
+    if not frames or not any(frames[0][2]):
+        return False
+    return sum(salt == frames[0][2] and size > 0 for _, size, salt in frames) > 1
+
+
+def _add(data: bytes, sums: _SUMS, order: str) -> _SUMS:
+    first, second = sums
+    words = iter(struct.unpack(f"{order}{len(data) // 4}I", data))
+    for one, other in zip(words, words, strict=True):
+        first = (first + one + second) & 0xFFFF_FFFF
+        second = (second + other + first) & 0xFFFF_FFFF
+    return first, second
