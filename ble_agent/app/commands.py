@@ -162,7 +162,7 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
         text = owner_text(result, load_membership(db), config.lang)
         unseen = has_unseen(db, result.days)
         damage = DAMAGE.get(db)
-    note = damage_note(damage, config.lang)
+    note = damage_note(damage, config.lang, is_joined=True)
     return Outcome(
         {
             **result.to_json(text),

@@ -19,14 +19,17 @@ def damage_day(damage: DamageState | None) -> str | None:
     return datetime.datetime.fromtimestamp(damage["at"], datetime.UTC).date().isoformat()
 
 
-def damage_note(damage: DamageState | None, language: str) -> str:
-    """Return what the owner must know about a recovery; "" without one."""
+def damage_note(damage: DamageState | None, language: str, *, is_joined: bool) -> str:
+    """Return what the owner must know about a recovery; "" without one.
+
+    A device that has joined an authority again need not do so.
+    """
     if damage is None:
         return ""
     date = date_text(local_date(damage["at"]), language)
     note = say("damaged", language, date=date, count=damage["sightings"])
     if not damage["keys"]:
         note += " " + say("damaged_keys", language, date=date)
-    if not damage["joined"]:
+    if not damage["joined"] and not is_joined:
         note += " " + say("damaged_membership", language)
     return note

@@ -92,7 +92,7 @@ async def _run(config: AgentConfig, clock: Clock, named_home: str) -> None:
 
 
 def _warn_of_damage(damage: DamageState | None, language: str) -> None:
-    _logger.warning("%s", damage_note(damage, language))
+    _logger.warning("%s", damage_note(damage, language, is_joined=False))
 
 
 def _timing(config: AgentConfig) -> ScanTiming:

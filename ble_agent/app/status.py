@@ -186,7 +186,7 @@ def _found(known: _Known, found: list[Probe], clock: Clock, language: str) -> It
         minutes = minutes_ago(clock, facts.last_check["at"]) or 0
         yield say("status_nothing_found", language, ago=ago_text(minutes, language))
     if known.damage is not None:
-        yield damage_note(known.damage, language)
+        yield damage_note(known.damage, language, is_joined=facts.membership is not None)
 
 
 def _working(found: list[Probe], known: _Known, language: str) -> Iterator[str]:

@@ -361,4 +361,8 @@ def test_the_owner_reads_of_it(tmp_path: Path, server: FakeServer) -> None:
         checked = agent.command("check")
         assert "encounters before then may be missing" in checked.stdout
         (agent.home / DATABASE_NAME).unlink()
-        assert "run truyvet agent join again" in agent.command("status").stdout
+        assert "The health authority was lost too" in agent.command("status").stdout
+        agent.answer("join", server.line)
+        said = agent.command("status").stdout
+        assert "found damaged or missing" in said
+        assert "The health authority was lost too" not in said
