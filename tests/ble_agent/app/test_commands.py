@@ -205,13 +205,17 @@ def test_old_recordings_in_any_order_are_kept_and_believed(
     assert home.answer("status")["clock_suspect"] is False
 
 
-def test_a_damaged_recording_keeps_what_came_before(agent: AgentProcess, tmp_path: Path) -> None:
-    capture = capture_at(tmp_path / "c.btsnoop", [NOW - 3000, NOW - 2000, NOW - 1000])
-    capture.write_bytes(capture.read_bytes()[:-20])
+@pytest.mark.parametrize(("is_cut", "code"), [(True, 0), (False, 1)], ids=["cut", "damaged"])
+def test_a_cut_or_damaged_recording_keeps_what_came_before(
+    agent: AgentProcess, tmp_path: Path, is_cut: bool, code: int
+) -> None:
+    capture = capture_at(tmp_path / "c.btsnoop", [NOW - 3000, NOW - 2000, NOW - 1000][: 2 + is_cut])
+    content = capture.read_bytes()
+    capture.write_bytes(content[:-20] if is_cut else content + b"\xff" * 100)
     agent.start(f"replay:{capture}")
     assert agent.process is not None
-    assert agent.process.wait(60) == 1
-    assert "capture" in agent.log() or "recording" in agent.log()
+    assert agent.process.wait(60) == code
+    assert ("ends inside a record" if is_cut else "record it again") in agent.log()
     assert len(agent.sightings()) == 2
 
 
@@ -413,7 +417,7 @@ def test_a_self_test_of_a_recording_tells_what_it_holds(
     )
 
 
-def test_a_locked_a_newer_and_a_broken_database_are_one_line(
+def test_a_locked_and_a_newer_database_are_one_line_and_a_broken_one_is_replaced(
     agent: AgentProcess, server: FakeServer
 ) -> None:
     agent.answer("join", server.line)
@@ -433,7 +437,7 @@ def test_a_locked_a_newer_and_a_broken_database_are_one_line(
     assert "newer version" in agent.refusal("status")
     assert "phiên bản truyvet mới hơn" in agent.refusal("status", lang="vi")
     path.write_bytes(b"not a database" * 1000)
-    assert "not a readable SQLite database" in agent.refusal("status")
+    assert "found damaged or missing" in agent.command("status").stdout
 
 
 def test_a_full_disk_is_one_line(agent: AgentProcess, server: FakeServer) -> None:
