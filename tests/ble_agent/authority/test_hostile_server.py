@@ -26,7 +26,7 @@ from ble_agent.authority import client as server_client
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.report import report
 from ble_agent.authority.requests import VERIFY
-from ble_agent.authority.transport import Timeouts
+from ble_agent.authority.transport import HTTPTransport, Timeouts
 from ble_agent.exposures.check import check
 from ble_agent.store.damage import DATABASE_NAME
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server
@@ -206,6 +206,39 @@ def test_a_head_that_trickles_in_is_given_up(beginning: bytes) -> None:
         finally:
             is_over.set()
             thread.join()
+
+
+def test_a_kept_connection_that_trickles_is_given_up_though_another_was_opened_later() -> None:
+    """The timer shut down the newest connection, whichever server was being waited for."""
+    is_over = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+            if connection.recv(65536):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not is_over.wait(0.01):
+                connection.sendall(b"x")
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(is_over.set)
+        urls = []
+        for _ in range(2):
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            threading.Thread(target=serve, args=[listener], daemon=True).start()
+            urls.append(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        transport = HTTPTransport(urls, Timeouts(answer_seconds=0.5))
+        stack.callback(transport.close)
+        for url in urls:
+            with transport.exchange("GET", url, headers={}) as response:
+                assert response.read() == b"x"
+        with (
+            pytest.raises(ServerError, match="does not answer"),
+            transport.exchange("GET", urls[0], headers={}) as response,
+        ):
+            response.read()
 
 
 def self_signed(folder: Path) -> Path:
