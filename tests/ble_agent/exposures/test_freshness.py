@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from ble_agent.exposures.freshness import freshness_fault, newest_end
+from ble_agent.exposures.freshness import freshness_fault, newest_end, note_newest_end
+from ble_agent.exposures.key_files import KeyFile
+from ble_agent.exposures.used_files import note_used
 from ble_agent.messages.explanation import explain
+from ble_agent.store.state import KEY_FILES
 from tests.ble_agent.exposures.test_exposure_check import NOW, checked, met, stranger
 from tests.ble_agent.fake_server import FakeServer
 from tracing_core.clock import ManualClock
 from tracing_core.errors import ServerRefused
+from tracing_core.export_file import ExportFile
 from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 
 HOUR = 3_600
 
@@ -88,3 +93,38 @@ def test_every_kind_of_fault_is_counted(db: Database, server: FakeServer) -> Non
     server.files["1.zip"] = server.files["2.zip"] = b"no key file"
     server.special["/exports/VN/3.zip"] = lambda: (404, {}, b"")
     assert sorted(fault.key_files for fault in checked(db, server).faults) == [1, 2]
+
+
+def googles(db: Database, server: FakeServer, *ends_hours_ago: int) -> None:
+    """Check at a server that writes no file for a window without keys."""
+    checked(db, server)
+    with transaction(db):
+        KEY_FILES.set(
+            db, {"since": 0, "newest_end": None, "window_seconds": 0, "every_window": False}
+        )
+        for hours in ends_hours_ago:
+            end = int(NOW) - hours * HOUR
+            export = ExportFile(end - HOUR, end, "VN", ())
+            note_used(db, KeyFile(f"{hours}.zip", export), server.clock)
+            note_newest_end(db, start=end - HOUR, end=end)
+
+
+@pytest.mark.parametrize(
+    ("ends_hours_ago", "word"),
+    [
+        # Too few files to know how often windows come.
+        ([], None),
+        (range(100, 300, 40), None),
+        # Windows of four hours that stopped a day ago.
+        (range(20, 120, 4), None),
+        (range(25, 120, 4), "keys_stale"),
+        # A quiet region, with gaps of two days.
+        (range(100, 600, 48), None),
+        (range(200, 700, 48), "keys_stale"),
+    ],
+)
+def test_a_quiet_region_of_googles_server_raises_no_false_alarm(
+    db: Database, server: FakeServer, ends_hours_ago: list[int], word: str | None
+) -> None:
+    googles(db, server, *ends_hours_ago)
+    assert code_of(db) == word
