@@ -28,8 +28,9 @@ def unused_names(db: Database, listing: Listing) -> list[str]:
 
 
 def _changed(name: str, used: dict[str, str | None], listing: Listing) -> bool:
-    listed = listing.files.get(name)
-    return listed is not None and listed.sha256 != used[name]
+    listed, known = listing.files.get(name), used[name]
+    # What an older version used counts as used: it noted no hash.
+    return listed is not None and known is not None and listed.sha256 != known
 
 
 def note_used(db: Database, file: KeyFile, clock: Clock) -> bool:

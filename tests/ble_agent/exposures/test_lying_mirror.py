@@ -339,12 +339,10 @@ def test_a_name_that_is_no_longer_listed_is_forgotten(db: Database, server: Fake
     assert db.table("unusable_file").count == 0
 
 
-def test_a_home_that_an_older_version_left_silenced_is_healed(
-    db: Database, server: FakeServer
-) -> None:
+def test_what_an_older_version_used_counts_as_used(db: Database, server: FakeServer) -> None:
     server.add_file("1.zip", [met(db)])
     db.execute("INSERT INTO batch (name, done_on) VALUES ('1.zip', ?)", [int(NOW) // DAY])
-    assert checked(db, server).level == "high"
+    assert checked(db, server).key_files == 0
 
 
 @pytest.mark.parametrize("word", sorted({word for _, word in BAD.values()} - {"trust"}))
