@@ -146,6 +146,16 @@ class Settings(BaseSettings):
     """Wrong codes in a row after which a client's codes are refused for `ban_seconds`."""
     ban_seconds: Seconds = _HOUR
     """Time for which a client's codes are refused after too many wrong ones."""
+    max_wrong_codes_per_site: Count = 100
+    """Wrong codes per hour from an IPv6 network of 56 bits, after which its short codes are refused
+    until fewer are left in the hour. Such a network is one household or company."""
+    max_wrong_codes_per_network: Count = 300
+    """The same for an IPv6 network of 48 bits, the largest that one customer gets, and for an IPv4
+    network of 24 bits. A mobile provider's customers share one, and many of them mistype."""
+    wrong_codes_per_hour_alarm: Count = 1_000
+    """Wrong codes per hour from everywhere, above which the server logs a warning and brakes: with
+    twice as many, every limit on wrong codes is halved, and so on, down to three. Each process
+    counts by itself, so several nodes allow as many times these numbers."""
 
     check_interval_seconds: Annotated[int, Field(ge=60, le=7 * _DAY)] = 4 * _HOUR
     """How often devices look for new key files; by default as often as new files appear."""

@@ -22,6 +22,26 @@ class Counters:
             ["rule"],
             registry=self.registry,
         )
+        self.wrong_codes = Counter(
+            "truyvet_wrong_codes", "Wrong codes, each counted once.", registry=self.registry
+        )
+        self.wrong_codes_last_hour = Gauge(
+            "truyvet_wrong_codes_last_hour",
+            "Wrong codes of the last hour; many mean that somebody guesses.",
+            registry=self.registry,
+        )
+        self.code_bans = Counter(
+            "truyvet_code_bans", "Clients banned for wrong codes.", registry=self.registry
+        )
+        self.requests_refused = Counter(
+            "truyvet_requests_refused",
+            "Requests answered with 429, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.cover_requests = Counter(
+            "truyvet_cover_requests", "Requests of cover traffic.", registry=self.registry
+        )
         self.exports_written = Counter(
             "truyvet_exports_written", "Key files published.", registry=self.registry
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ble_agent.app.damage_note import damage_day, damage_note
 from ble_agent.app.outcome import Outcome
+from ble_agent.app.reported import report_outcome
 from ble_agent.app.running import chosen_radio
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.cover import send_cover_report
@@ -205,11 +206,8 @@ def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
     """Publish this device's keys with a code, or take them back with a negative test's code."""
     link = ServerLink(config.home, clock, config.server)
     with _store(config, clock) as db, link.upload_client(load_membership(db)) as client:
-        count, is_taken_back = report_keys(db, client, clock, code)
-    if is_taken_back:
-        facts = {"reported_keys": 0, "taken_back_keys": count}
-        return Outcome(facts, say("taken_back", config.lang, count=count))
-    return Outcome({"reported_keys": count}, say("reported", config.lang, count=count))
+        reported = report_keys(db, client, clock, code)
+    return report_outcome(reported, config.lang)
 
 
 def export_log(config: AgentConfig, clock: Clock, file: Path, *, overwrite: bool) -> Outcome:

@@ -257,8 +257,17 @@ class ServerClient:
         addresses = self._server.key_file_addresses(region, mirrors)
         return self._get_public(addresses, lambda each: each.file_url(name), self._get_file)
 
-    def post(self, step: Step[_Request, _Answer], request: _Request) -> _Answer:
+    def post(self, step: Step[_Request, _Answer], request: _Request, attempt: str = "") -> _Answer:
         """Send one step of a report.
+
+        Parameters
+        ----------
+        step
+            The step.
+        request
+            Its body.
+        attempt
+            Secret with which the server repeats an answer that was lost; "" if that is not needed.
 
         Raises
         ------
@@ -266,6 +275,10 @@ class ServerClient:
             When the server does not answer, or refuses the step.
         """
         headers = {"Content-Type": "application/json", self._kind: "1"}
+        if attempt:
+            # In quotes, as draft-ietf-httpapi-idempotency-key-header has it. Other servers ignore
+            # the header.
+            headers["Idempotency-Key"] = f'"{attempt}"'
         if self._server.device_api_key and step.path.startswith("/api/"):
             headers["X-API-Key"] = self._server.device_api_key
         url, body = self._server.upload_url(step.path), padded_body(request, step.request_bytes)

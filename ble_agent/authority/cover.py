@@ -67,8 +67,16 @@ def send_cover_report(client: ServerClient, clock: Clock, health_authority_id: s
     )
     secret = secrets.token_bytes(_SECRET_BYTES)
     mac = base64.b64encode(key_hmac(keys, secret)).decode()
-    client.post(VERIFY, VerifyRequest(f"{secrets.randbelow(10**8):08}", accept=ACCEPTED_TESTS))
-    client.post(CERTIFY, CertificateRequest(secrets.token_urlsafe(_SECRET_BYTES), mac))
+    client.post(
+        VERIFY,
+        VerifyRequest(f"{secrets.randbelow(10**8):08}", accept=ACCEPTED_TESTS),
+        secrets.token_urlsafe(_SECRET_BYTES),
+    )
+    client.post(
+        CERTIFY,
+        CertificateRequest(secrets.token_urlsafe(_SECRET_BYTES), mac),
+        secrets.token_urlsafe(_SECRET_BYTES),
+    )
     client.post(
         PUBLISH,
         PublishRequest(

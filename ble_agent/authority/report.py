@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import re
 import secrets
 from collections.abc import Collection
 from dataclasses import replace
@@ -19,12 +20,14 @@ from ble_agent.store.database import reserve_room
 from tracing_core.clock import Clock
 from tracing_core.errors import ServerRefused
 from tracing_core.http.publish_request import (
+    LeftOut,
     PublishedKey,
     PublishRequest,
     PublishResponse,
     key_hmac,
 )
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
+from tracing_core.http.verification_code import plain_code
 from tracing_core.protocol.interval import interval_number
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
 from tracing_core.store.database import Database
@@ -38,6 +41,7 @@ _NEGATIVE = "negative"
 # A proxy says these when it does not know what became of a request.
 _NO_ANSWERS = ("maintenance_mode", "server")
 _SECRET_BYTES = 32
+_DROPPED = re.compile(r"\bkey (\d+) ")
 
 
 class Reported(NamedTuple):
@@ -47,6 +51,8 @@ class Reported(NamedTuple):
     """Number of keys that the server has accepted, or taken back."""
     is_taken_back: bool
     """Whether the test was negative, so that the keys reported before were taken back."""
+    left_out: tuple[LeftOut, ...] = ()
+    """The keys that the server left out, by reason."""
 
 
 def reportable_keys(db: Database, now: float) -> list[TemporaryExposureKey]:
@@ -83,7 +89,7 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
     progress = ReportProgress.load(db)
     reported = _reported_before(keys, progress, clock.now())
     accepted = (*ACCEPTED_TESTS, _NEGATIVE) if reported else ACCEPTED_TESTS
-    progress = _with_token(db, client, clock, progress, "".join(code.split()), accepted)
+    progress = _with_token(db, client, clock, progress, plain_code(code), accepted)
     is_negative = progress.test_type == _NEGATIVE
     progress = _with_certificate(db, client, clock, progress, reported if is_negative else keys)
     published = _published(keys, progress.starts)
@@ -96,12 +102,27 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
         revision_token=progress.right_to_revise(clock.now()),
     )
     progress, response = _uploaded(db, client, progress, request)
-    if is_negative:
+    number, left_out = _taken(response, len(published))
+    if not number:
+        progress = progress.ended()
+    elif is_negative:
         progress = progress.revoked(response.revision_token)
     else:
         progress = progress.published(response.revision_token, clock.now())
     progress.save(db)
-    return Reported(response.inserted_exposures or len(published), is_negative)
+    return Reported(number, is_negative, left_out)
+
+
+def _taken(response: PublishResponse, sent: int) -> tuple[int, tuple[LeftOut, ...]]:
+    """Return how many of the keys sent the server has now, and why it left out the others."""
+    if response.accepted_exposures >= 0:
+        return min(response.accepted_exposures, sent), response.left_out
+    # Google's server has one warning per key that is far from the onset. It does not count keys
+    # that it had before.
+    dropped = set(_DROPPED.findall(response.error)) if response.code == "partial_failure" else ()
+    counts = {"far_from_onset": len(response.warnings), "invalid": len(dropped)}
+    left_out = tuple(LeftOut(reason, count) for reason, count in counts.items() if count)
+    return max(sent - sum(counts.values()), response.inserted_exposures, 0), left_out
 
 
 def _reported_before(
@@ -126,7 +147,11 @@ def _with_token(
         return progress
     # The server accepts a code only once, so its answer must not be lost.
     reserve_room(db)
-    response = client.post(VERIFY, VerifyRequest(code, accept=accepted))
+    # Stored before the code is sent: an answer that is lost can be asked for again, even if the
+    # process ends meanwhile.
+    progress = progress.attempting(clock.now()).save(db)
+    attempt = progress.attempt_key(VERIFY.path, code)
+    response = client.post(VERIFY, VerifyRequest(code, accept=accepted), attempt)
     if not response.token or response.test_type not in accepted:
         raise refused("answer")
     onset = _onset_interval(response.symptom_date)
@@ -142,16 +167,18 @@ def _with_certificate(
 ) -> ReportProgress:
     if progress.has_certificate(clock.now()):
         return progress
-    secret = secrets.token_bytes(_SECRET_BYTES)
-    starts: tuple[int, ...] = tuple(key.rolling_start_interval_number for key in keys)
-    mac = key_hmac(_published(keys, starts), secret)
+    if len(_published(keys, progress.starts)) != len(progress.starts) or not progress.starts:
+        # Otherwise the same keys were sent with this token before, and the answer was lost.
+        secret = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        starts = tuple(int(key.rolling_start_interval_number) for key in keys)
+        progress = progress.certifying(secret, starts).save(db)
+    mac = key_hmac(_published(keys, progress.starts), base64.b64decode(progress.secret))
     request = CertificateRequest(progress.token, base64.b64encode(mac).decode())
-    response = client.post(CERTIFY, request)
+    attempt = progress.attempt_key(CERTIFY.path, progress.token)
+    response = client.post(CERTIFY, request, attempt)
     if not response.certificate:
         raise refused("answer")
-    return progress.certified(
-        response.certificate, base64.b64encode(secret).decode(), starts, clock.now()
-    ).save(db)
+    return progress.certified(response.certificate, clock.now()).save(db)
 
 
 def _uploaded(

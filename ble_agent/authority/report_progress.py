@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import base64
+import hmac
+import secrets
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from ble_agent.store.database import RETENTION_SECONDS
@@ -15,6 +18,7 @@ __all__ = ["ReportProgress"]
 # Certificates are valid for a quarter of an hour at Google's server and at ours.
 _CERTIFICATE_SECONDS = 600
 _TOKEN_SECONDS = 86_400
+_ATTEMPT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,10 @@ class ReportProgress:
     Times are UTC Unix seconds.
     """
 
+    attempt_secret: str = field(default="", repr=False)
+    """Secret by which the server repeats answers that were lost, in URL base64."""
+    attempted_at: int | None = None
+    """When the secret was made, or last used for a code."""
     code: str = ""
     token: str = ""
     """What the code was exchanged for."""
@@ -64,6 +72,8 @@ class ReportProgress:
     def from_json(cls, state: ReportState) -> Self:
         """Read what `to_json` returned."""
         return cls(
+            attempt_secret=state.get("attempt_secret", ""),
+            attempted_at=state.get("attempted_at"),
             code=state.get("code", ""),
             token=state.get("token", ""),
             test_type=state.get("test_type", ""),
@@ -82,6 +92,9 @@ class ReportProgress:
     def to_json(self) -> ReportState:
         """Return the fields of the steps that are done."""
         state: ReportState = {}
+        if self.attempted_at is not None:
+            state["attempt_secret"] = self.attempt_secret
+            state["attempted_at"] = self.attempted_at
         if self.revision_token:
             state["revision_token"] = self.revision_token
         if self.reported_at is not None:
@@ -98,14 +111,21 @@ class ReportProgress:
                 "onset": self.onset,
                 "verified_at": self.verified_at,
             }
+        if self.starts:
+            state |= {"secret": self.secret, "starts": list(self.starts)}
         if self.certified_at is not None:
-            state |= {
-                "certificate": self.certificate,
-                "secret": self.secret,
-                "starts": list(self.starts),
-                "certified_at": self.certified_at,
-            }
+            state |= {"certificate": self.certificate, "certified_at": self.certified_at}
         return state
+
+    def attempt_key(self, step: str, subject: str) -> str:
+        """Return the `Idempotency-Key` of a step (256 bits), different for each code and token."""
+        digest = hmac.digest(self.attempt_secret.encode(), f"{step} {subject}".encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def attempting(self, now: float) -> Self:
+        """Return the progress of a device that is about to send a code."""
+        secret = self.attempt_secret or secrets.token_urlsafe(_ATTEMPT_BYTES)
+        return replace(self, attempt_secret=secret, attempted_at=int(now))
 
     def has_token(self, code: str, now: float) -> bool:
         """Check whether a code was exchanged for a token that is still valid."""
@@ -134,11 +154,13 @@ class ReportProgress:
             verified_at=int(now),
         )
 
-    def certified(self, certificate: str, secret: str, starts: tuple[int, ...], now: float) -> Self:
-        """Return a copy that records the certificate issued for some keys."""
-        return replace(
-            self, certificate=certificate, secret=secret, starts=starts, certified_at=int(now)
-        )
+    def certifying(self, secret: str, starts: tuple[int, ...]) -> Self:
+        """Return the progress of a device that is about to ask for a certificate for some keys."""
+        return replace(self, secret=secret, starts=starts, certificate="", certified_at=None)
+
+    def certified(self, certificate: str, now: float) -> Self:
+        """Return a copy that records the certificate issued for these keys."""
+        return replace(self, certificate=certificate, certified_at=int(now))
 
     def sending(self) -> Self:
         """Return a copy that records that the keys are on their way."""
@@ -164,8 +186,14 @@ class ReportProgress:
             taken_back=max(self.starts),
         )
 
+    def ended(self) -> Self:
+        """Return what remains after a report of which the server took nothing."""
+        return replace(self._rights(), attempt_secret="", attempted_at=None, sent=())
+
     def _rights(self) -> Self:
         return type(self)(
+            attempt_secret=self.attempt_secret,
+            attempted_at=self.attempted_at,
             revision_token=self.revision_token,
             reported_at=self.reported_at,
             taken_back=self.taken_back,

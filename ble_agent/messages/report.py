@@ -36,6 +36,37 @@ TEXTS: Mapping[str, Text] = {
         one="This device's keys for 1 day were taken back, because the test was negative. Devices"
         " that were near yours withdraw their warnings after their next check.",
     ),
+    "not_reported": Text(
+        "The server took none of this device's keys, so no one is warned: {reasons}. Ask the"
+        " authority whether the code states the right dates.",
+        "Máy chủ không nhận khóa nào của thiết bị này nên không ai được cảnh báo: {reasons}. Hãy"
+        " hỏi cơ quan y tế xem mã có đúng ngày hay không.",
+    ),
+    "not_taken_back": Text(
+        "The server has none of the keys that were to be taken back, so nothing was changed.",
+        "Máy chủ không có khóa nào trong số các khóa cần thu hồi nên không có gì thay đổi.",
+    ),
+    "left_out": Text(
+        "The server left out {count} keys: {reasons}.",
+        "Máy chủ đã bỏ qua {count} khóa: {reasons}.",
+        one="The server left out 1 key: {reasons}.",
+    ),
+    "left_out_far_from_onset": Text(
+        "{count} too far from the start of the symptoms or the test",
+        "{count} khóa cách quá xa ngày có triệu chứng hoặc ngày xét nghiệm",
+    ),
+    "left_out_too_old": Text("{count} too old", "{count} khóa quá cũ"),
+    "left_out_future": Text(
+        "{count} dated in the future, so check this device's clock",
+        "{count} khóa có ngày ở tương lai, hãy kiểm tra đồng hồ của thiết bị",
+    ),
+    "left_out_overlap": Text(
+        "{count} used at the same time as another key",
+        "{count} khóa trùng thời gian với khóa khác",
+    ),
+    "left_out_other": Text(
+        "{count} that the server cannot use", "{count} khóa mà máy chủ không dùng được"
+    ),
     "error_no_keys": Text(
         "this device has sent nothing in the last 14 days, so there is nothing to report",
         "trong 14 ngày qua thiết bị chưa phát tín hiệu nào nên không có gì để khai báo",

@@ -146,7 +146,9 @@ def delete_old(db: Database, now: float) -> int:
     """
     oldest = int(now) - RETENTION_SECONDS
     report = REPORT.get(db)
-    if report and max(report.get("reported_at", 0), report.get("verified_at", 0)) < oldest:
+    if report and oldest > max(
+        report.get("attempted_at", 0), report.get("verified_at", 0), report.get("reported_at", 0)
+    ):
         REPORT.clear(db)
     _forget_days(db, datetime.datetime.fromtimestamp(oldest, datetime.UTC).date().isoformat())
     damage = DAMAGE.get(db)

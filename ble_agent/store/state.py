@@ -193,6 +193,9 @@ class ReportState(TypedDict, total=False):
     starts: list[int]
     """First intervals of the keys that the certificate is for."""
     certified_at: int
+    attempt_secret: str
+    """Secret by which the server repeats answers that were lost, in URL base64."""
+    attempted_at: int
     revision_token: str
     reported_at: int
     taken_back: int

@@ -122,4 +122,5 @@ def create_app(
         When the home folder was never initialised, or cannot be used.
     """
     routes = _routes(settings, shortest_pause_seconds)
-    return Application(routes, Server.open(settings, clock), ClientLimits(settings, clock))
+    server = Server.open(settings, clock)
+    return Application(routes, server, ClientLimits(settings, clock, server.counters))

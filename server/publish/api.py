@@ -24,7 +24,7 @@ def _publish(
     server: CurrentServer, body: Body, is_chaff: Chaff, limits: Limits, address: Address
 ) -> JSONResponse:
     """Publish the keys of a person who tested positive, with a certificate of the test."""
-    limits.count_request(address)
+    limits.count_request(address, is_cover=is_chaff)
     settings, now = server.settings, server.clock.now()
     key = server.keys.certificate_key()
     request = request_of(

@@ -6,9 +6,8 @@ would keep all of them from warning anyone. A rule about the whole upload refuse
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from server.config import Settings
@@ -19,7 +18,7 @@ from tracing_core.http.publish_request import PublishRequest
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.protocol.interval import interval_number, interval_start, utc_day
 
-__all__ = ["RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
+__all__ = ["REASONS", "RULES", "Candidate", "Rule", "Upload", "apply_rules", "truncated"]
 
 _DAY_SECONDS = 86_400
 _FARTHEST_EAST_INTERVALS = 14 * 6
@@ -128,12 +127,19 @@ def keys_are_of_the_protocol(upload: Upload) -> None:
 
 
 def keys_are_distinct(upload: Upload) -> None:
-    """Drop a key that appears a second time in the upload."""
+    """Drop a key whose bytes appear before it in the upload."""
+    # A true duplicate loses nothing, and Google's clients take any reported drop for a failure.
+    distinct: dict[tuple[bytes, int, int], Candidate] = {}
+    for each in upload.keys:
+        key = each.key
+        same = (key.key_data, key.rolling_start_interval_number, key.rolling_period)
+        distinct.setdefault(same, each)
+    upload.keys = list(distinct.values())
     seen: set[bytes] = set()
 
     def reason(each: Candidate) -> str | None:
         if each.key.key_data in seen:
-            return "cannot be accepted: the upload has the key twice"
+            return "cannot be accepted: the upload has the key with another start or period"
         seen.add(each.key.key_data)
         return None
 
@@ -202,17 +208,39 @@ def keys_are_near_the_onset(upload: Upload) -> None:
 
 
 def only_keys_of_one_start_overlap(upload: Upload) -> None:
-    """Refuse keys that overlap, unless they start together, as after a reset of the device."""
-    ordered = sorted(
-        (each.key for each in upload.keys),
-        key=lambda key: (key.rolling_start_interval_number, key.rolling_period),
-    )
-    for before, after in itertools.pairwise(ordered):
-        starts_together = (
-            before.rolling_start_interval_number == after.rolling_start_interval_number
+    """Drop as few keys as possible, so that the others overlap only if they start together."""
+    # Keys start together after a reset of the device. For any other overlap Google's key server
+    # refuses the whole upload (exposure-notifications-server#705).
+    kept = _most_without_overlap([each.key for each in upload.keys])
+
+    def reason(each: Candidate) -> str | None:
+        is_kept = each.key.rolling_start_interval_number in kept
+        return None if is_kept else "cannot be accepted: it overlaps a key with another start"
+
+    _keep(upload, only_keys_of_one_start_overlap, reason, into=upload.dropped)
+
+
+def _most_without_overlap(keys: Sequence[DiagnosisKey]) -> frozenset[int]:
+    """Return the starts of the largest set of keys of which none overlaps one with another start.
+
+    Of equally many keys, those are chosen that cover more time, then those that end earlier. This
+    is weighted interval scheduling, with the keys of one start as one interval.
+    """
+    ends: dict[int, int] = {}
+    counts: Counter[int] = Counter()
+    for key in keys:
+        start = key.rolling_start_interval_number
+        ends[start] = max(ends.get(start, 0), key.end_interval_number)
+        counts[start] += 1
+    # The best choice among the keys that end by each end, as keys, intervals and starts.
+    best: list[tuple[int, tuple[int, int], frozenset[int]]] = [(0, (0, 0), frozenset())]
+    for start, end in sorted(ends.items(), key=lambda item: item[1]):
+        _, (number, covered), chosen = max(
+            (each for each in best if each[0] <= start), key=lambda each: each[1]
         )
-        if not starts_together and after.rolling_start_interval_number < before.end_interval_number:
-            raise _refuse("two keys overlap that do not start together")
+        value = (number + counts[start], covered + end - start)
+        best.append((end, value, chosen | {start}))
+    return max(best, key=lambda each: each[1])[2]
 
 
 def not_too_many_keys_begin_together(upload: Upload) -> None:
@@ -244,6 +272,16 @@ def keys_in_use_are_held_back(upload: Upload) -> None:
         for each in upload.keys
     ]
 
+
+REASONS: Mapping[str, str] = {
+    "keys_are_of_the_protocol": "invalid",
+    "keys_are_distinct": "invalid",
+    "keys_are_not_too_old": "too_old",
+    "keys_are_not_of_the_future": "future",
+    "keys_are_near_the_onset": "far_from_onset",
+    "only_keys_of_one_start_overlap": "overlap",
+}
+"""The word that a device is told for each rule that leaves out keys; see `LeftOut.reason`."""
 
 RULES: tuple[Rule, ...] = (
     has_a_key,

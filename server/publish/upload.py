@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -13,13 +14,18 @@ from server.config import Settings
 from server.context import Server
 from server.export.store import closed_until
 from server.publish.revision import RevisableKey, open_token, seal_token
-from server.publish.rules import Candidate, Upload, apply_rules
+from server.publish.rules import REASONS, Candidate, Upload, apply_rules
 from server.store.database import kept_if
 from server.store.diagnosis_keys import NewKey, StoredKey, find_keys, insert_keys, revise_key
 from server.store.known_time import note_witness
 from server.verification.certificate import Claims
 from tracing_core.errors import InvalidValue, PublishRejected, StoreError
-from tracing_core.http.publish_request import PublishedKey, PublishRequest, PublishResponse
+from tracing_core.http.publish_request import (
+    LeftOut,
+    PublishedKey,
+    PublishRequest,
+    PublishResponse,
+)
 from tracing_core.protocol.diagnosis_key import ReportType, is_allowed_transition
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, utc_day
 from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
@@ -93,7 +99,10 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> b
     return True
 
 
-def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list[NewKey]:
+def _store(
+    conn: Connection, region: str, upload: Upload, right: _Right
+) -> tuple[list[NewKey], int]:
+    """Store the keys; return those that are new, and how many keys are now stored as stated."""
     # A window that has left accepts no more keys, even if the clock was set back.
     open_since = closed_until(conn, region)
     if open_since > upload.now + _LONGEST_WAIT_SECONDS:
@@ -104,20 +113,23 @@ def _store(conn: Connection, region: str, upload: Upload, right: _Right) -> list
         )
     existing = find_keys(conn, [each.key.key_data for each in upload.keys])
     inserted: list[NewKey] = []
+    accepted = 0
     for each in upload.keys:
         created_at = max(each.created_at, open_since)
         old = existing.get(each.key.key_data)
         if old is None:
             # A negative test warns no one, and there is no key to revoke.
-            if each.key.report_type is not ReportType.REVOKED:
-                inserted.append(NewKey(each.key, created_at))
+            if each.key.report_type is ReportType.REVOKED:
+                continue
+            inserted.append(NewKey(each.key, created_at))
         elif _is_revision(old, each, right, upload.now):
             # A key that is still held back must not leave early by being revised.
             revise_key(conn, each.key, max(created_at, old.created_at))
+        accepted += 1
     insert_keys(conn, region, inserted)
     if inserted and right.is_token_needed:
         note_witness(conn, max(new.key.rolling_start_interval_number for new in inserted))
-    return inserted
+    return inserted, accepted
 
 
 def likely_upload(settings: Settings, now: float) -> PublishRequest:
@@ -176,7 +188,7 @@ def take_upload(
     if not by_operator:
         right = _right(server, region, request.revision_token)
     with server.database.begin() as conn, kept_if(conn, not is_cover):
-        inserted = _store(conn, region, upload, right)
+        inserted, accepted = _store(conn, region, upload, right)
     server.counters.keys_published.inc(0 if is_cover else len(inserted))
     return PublishResponse(
         revision_token=seal_token(
@@ -190,4 +202,13 @@ def take_upload(
         error="; ".join(upload.dropped),
         code="partial_failure" if upload.dropped else "",
         warnings=tuple(upload.warnings),
+        accepted_exposures=accepted,
+        left_out=_left_out(upload),
     )
+
+
+def _left_out(upload: Upload) -> tuple[LeftOut, ...]:
+    counts: Counter[str] = Counter()
+    for rule, number in upload.lost.items():
+        counts[REASONS[rule]] += number
+    return tuple(LeftOut(reason, number) for reason, number in sorted(counts.items()))

@@ -40,6 +40,7 @@ from tracing_core.http.verification import (
     VerifyRequest,
     VerifyResponse,
 )
+from tracing_core.http.verification_code import plain_code
 
 __all__ = ["verification_router"]
 
@@ -62,7 +63,7 @@ def _verify(
     attempt: IdempotencyKey,
 ) -> JSONResponse:
     """Exchange a code for a token."""
-    limits.check(address)
+    limits.count_request(address, is_cover=is_chaff)
     request = request_of(
         VerifyRequest,
         body,
@@ -70,13 +71,15 @@ def _verify(
         is_chaff=is_chaff,
         longest_list=_MOST_TEST_TYPES,
     )
+    code = plain_code(request.code)
+    limits.check_code(address, "" if is_chaff else code)
 
     def exchange() -> dict[str, Any]:
         try:
             subject, token = exchange_code(server, request, attempt=attempt, is_cover=is_chaff)
         except Refused as error:
             if error.code in _WRONG_CODES:
-                limits.count_code(address, None if is_chaff else False)
+                limits.count_code(address, None if is_chaff else False, code)
             raise
         limits.count_code(address, None if is_chaff else True)
         return VerifyResponse(
@@ -95,7 +98,7 @@ def _certificate(
     attempt: IdempotencyKey,
 ) -> JSONResponse:
     """Exchange a token for a certificate for the keys behind a MAC."""
-    limits.check(address)
+    limits.count_request(address, is_cover=is_chaff)
     request = request_of(
         CertificateRequest, body, lambda: CertificateRequest("", ""), is_chaff=is_chaff
     )

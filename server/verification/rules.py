@@ -39,6 +39,7 @@ from server.verification.store import (
 from tracing_core.errors import InvalidValue, StoreError
 from tracing_core.http.publish_request import decode_base64
 from tracing_core.http.verification import CertificateRequest, IssueRequest, VerifyRequest
+from tracing_core.http.verification_code import plain_code
 
 __all__ = [
     "IssuedCode",
@@ -304,10 +305,10 @@ def exchange_code(
 ) -> tuple[Subject, str]:
     """Exchange a code for a token, once.
 
-    Spaces, hyphens and the case of letters in a code do not matter. A request that is refused, and
-    cover traffic, do the same work, and nothing of it is kept. With the secret with which the code
-    was exchanged, the same token is returned again while it is valid, since the answer may have
-    been lost.
+    Dashes, blanks, widths and the case of letters in a code do not matter. A request that is
+    refused, and cover traffic, do the same work, and nothing of it is kept. With the secret with
+    which the code was exchanged, the same token is returned again while it is valid, since the
+    answer may have been lost.
 
     Parameters
     ----------
@@ -329,7 +330,7 @@ def exchange_code(
     """
     accepted = _accepted(() if is_cover else request.accept)
     now = server.clock.now()
-    code = "".join(request.code.split()).replace("-", "").lower()
+    code = plain_code(request.code)
     code_hash = keyed_hash(server, "code", code)
     token = _token(server, code, attempt)
     token_hash = keyed_hash(server, "token", token)

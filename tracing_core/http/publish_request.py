@@ -14,6 +14,7 @@ from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH, TemporaryExposureKey
 
 __all__ = [
+    "LeftOut",
     "PublishRequest",
     "PublishResponse",
     "PublishedKey",
@@ -105,6 +106,17 @@ class PublishRequest(JSONBody):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut(JSONBody):
+    """The keys of an upload that were not taken for one reason."""
+
+    _ignores_unknown_fields: ClassVar[bool] = True
+
+    reason: Annotated[str, "reason"] = ""
+    """``invalid``, ``too_old``, ``future``, ``far_from_onset`` or ``overlap``."""
+    count: Annotated[int, "count"] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PublishResponse(JSONBody):
     """The answer to an upload; only a problem fills `error` and `code`."""
 
@@ -118,6 +130,12 @@ class PublishResponse(JSONBody):
     """The problem, as one stable word."""
     padding: Annotated[str, "padding"] = field(default="", repr=False)
     warnings: Annotated[tuple[str, ...], "warnings"] = ()
+    """One sentence per key that was left out through no fault of the device."""
+    accepted_exposures: Annotated[int, "acceptedExposures"] = -1
+    """Keys of the upload that the server now has as stated, whether or not it had them before; -1
+    if the server does not say. Not a field of Google's, whose clients ignore it."""
+    left_out: Annotated[tuple[LeftOut, ...], "leftOut"] = ()
+    """The other keys, by reason. Not a field of Google's either."""
 
 
 def key_hmac(

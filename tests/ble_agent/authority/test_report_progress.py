@@ -45,7 +45,7 @@ def test_what_older_versions_wrote_is_read_and_written_alike(state: ReportState)
 def test_each_step_keeps_the_rights_of_an_earlier_report() -> None:
     before = ReportProgress.from_json(RIGHTS)
     verified = before.verified("12345678", "T", "negative", 0, NOW)
-    certified = verified.certified("C", "c2VjcmV0", (2_999_808, 2_999_952), NOW)
+    certified = verified.certifying("c2VjcmV0", (2_999_808, 2_999_952)).certified("C", NOW)
     assert certified.right_to_revise(NOW) == "R"
     assert certified.published("S", NOW + 9).to_json() == {
         "revision_token": "S",
@@ -68,3 +68,25 @@ def test_what_was_granted_is_used_only_while_it_is_valid() -> None:
     assert not progress.has_token("12345678", NOW - 1)
     assert progress.has_certificate(NOW + 600)
     assert not progress.has_certificate(NOW + 601)
+
+
+def test_a_secret_lasts_from_the_first_code_to_the_end_of_the_report() -> None:
+    before = ReportProgress.from_json(RIGHTS).attempting(NOW)
+    again = ReportProgress.from_json(before.to_json()).attempting(NOW + 60)
+    assert before.attempt_secret == again.attempt_secret
+    keys = {
+        each.attempt_key(step, code)
+        for each in (before, again)
+        for step in ("/api/verify", "/api/certificate")
+        for code in ("12345678", "87654321")
+    }
+    assert len(keys) == 4
+    # A code typed wrong in between changes nothing.
+    other = again.verified("87654321", "T", "confirmed", 0, NOW)
+    assert other.attempt_secret == before.attempt_secret
+    assert before.attempt_secret not in repr(other)
+    ended = other.certifying("c2VjcmV0", (2_999_808,)).certified("C", NOW)
+    for done in (ended.published("S", NOW), ended.revoked("S"), ended.ended()):
+        assert "attempt_secret" not in done.to_json()
+    assert ended.ended().to_json() == RIGHTS
+    assert ReportProgress().attempting(NOW).attempt_secret != before.attempt_secret

@@ -14,7 +14,7 @@ from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
 from tracing_core.clock import ManualClock
 from tracing_core.errors import PublishRejected, StoreError
-from tracing_core.http.publish_request import PublishedKey, PublishResponse
+from tracing_core.http.publish_request import LeftOut, PublishedKey, PublishResponse
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
 
 CONFIRMED, LIKELY, SELF, NEGATIVE = (ReportType(number) for number in (1, 2, 3, 5))
@@ -74,6 +74,76 @@ def test_dropped_keys_make_a_partial_failure(server: Server) -> None:
     assert response.code == "partial_failure"
     assert response.inserted_exposures == 1
     assert response.error.startswith("key 1 cannot be accepted")
+
+
+def test_an_answer_says_what_was_taken_and_why_the_rest_was_not(server: Server) -> None:
+    """exposure-notifications-verification-server PR 925: every key is far from the onset."""
+    keys = days_of_keys(3)
+    far = upload_of(*keys, symptom_onset_interval=TODAY - 144 * 28)
+    response = take_upload(server, "VN", far, Claims(CONFIRMED))
+    assert (response.accepted_exposures, response.inserted_exposures) == (0, 0)
+    assert response.left_out == (LeftOut("far_from_onset", 3),)
+    assert len(response.warnings) == 3
+
+    mixed = [*keys, key(TODAY - 144 * 20), key(TODAY + 144), key(period=0), key(TODAY)]
+    response = publish(server, CONFIRMED, *mixed)
+    assert (response.accepted_exposures, response.inserted_exposures) == (4, 4)
+    assert response.left_out == tuple(LeftOut(name, 1) for name in ("future", "invalid", "too_old"))
+    # exposure-notifications-server#905: "already there" is not "none taken".
+    again = publish(server, CONFIRMED, *keys)
+    assert (again.accepted_exposures, again.inserted_exposures, again.left_out) == (3, 0, ())
+
+
+def test_a_revision_counts_the_keys_that_the_server_has(server: Server) -> None:
+    one, unknown = key(), key(TODAY - 288)
+    token = publish(server, LIKELY, one).revision_token
+    assert publish(server, NEGATIVE, one, unknown, token=token).accepted_exposures == 1
+    assert publish(server, NEGATIVE, unknown).accepted_exposures == 0
+
+
+def test_a_true_duplicate_is_dropped_silently(server: Server) -> None:
+    """peers-live.md, B12: Google's Go client takes any `error` for a failure."""
+    one = key()
+    response = publish(server, CONFIRMED, one, one, key(TODAY - 288))
+    assert (response.error, response.code, response.left_out) == ("", "", ())
+    assert response.accepted_exposures == 2
+    other = replace(one, rolling_period=100)
+    response = publish(server, CONFIRMED, one, other)
+    assert response.code == "partial_failure"
+    assert "another start or period" in response.error
+
+
+def test_one_key_that_overlaps_does_not_take_the_others_with_it(server: Server) -> None:
+    """exposure-notifications-server#705, where all were refused."""
+    keys = [key(TODAY - 144 * ago) for ago in range(10)]
+    odd = key(TODAY - 100)
+    response = publish(server, CONFIRMED, *keys[:4], odd, *keys[4:])
+    assert (response.accepted_exposures, response.code) == (10, "partial_failure")
+    assert response.error == "key 4 cannot be accepted: it overlaps a key with another start"
+    assert response.left_out == (LeftOut("overlap", 1),)
+    assert stored(server, odd) is None
+    assert all(stored(server, each) for each in keys)
+
+
+@pytest.mark.parametrize(
+    ("spans", "kept"),
+    [
+        # Of two, the one that covers more; of equals, the earlier.
+        ([(-144, 144), (-10, 10)], [0]),
+        ([(-20, 20), (-144, 144)], [1]),
+        ([(-200, 144), (-150, 144)], [0]),
+        # Two of one start outweigh one; a long one gives way to the many that it covers.
+        ([(-144, 144), (-60, 10), (-60, 20)], [1, 2]),
+        ([(-500, 144), (-430, 40), (-380, 10)], [1, 2]),
+        ([(-300, 100), (-201, 10), (-191, 10)], [0, 2]),
+    ],
+)
+def test_as_few_keys_as_possible_are_dropped(
+    server: Server, spans: list[tuple[int, int]], kept: list[int]
+) -> None:
+    keys = [key(TODAY + start, period) for start, period in spans]
+    publish(server, CONFIRMED, *keys)
+    assert [at for at, each in enumerate(keys) if stored(server, each)] == kept
 
 
 def test_keys_are_counted_by_the_rule_that_took_them_away(server: Server) -> None:

@@ -12,6 +12,7 @@ from tracing_core.errors import InvalidKey, InvalidValue
 from tracing_core.http import publish_request, verification
 from tracing_core.http.json_body import JSONBody, _fields
 from tracing_core.http.publish_request import (
+    LeftOut,
     PublishedKey,
     PublishRequest,
     PublishResponse,
@@ -56,7 +57,9 @@ BODIES = {
         texts,
     ),
     PublishResponse: st.builds(
-        PublishResponse, texts, numbers, texts, texts, texts, st.lists(texts).map(tuple)
+        PublishResponse,
+        *(texts, numbers, texts, texts, texts, st.lists(texts).map(tuple), numbers),
+        st.lists(st.builds(LeftOut, texts, numbers), max_size=2).map(tuple),
     ),
     VerifyRequest: st.builds(VerifyRequest, texts, st.lists(texts).map(tuple), texts, texts),
     VerifyResponse: st.builds(VerifyResponse, texts, texts, texts, texts, texts, texts, texts),
@@ -83,7 +86,7 @@ def test_every_body_is_tried():
         for value in (getattr(module, name) for name in module.__all__)
         if isinstance(value, type) and issubclass(value, JSONBody)
     }
-    assert exported == {*BODIES, PublishedKey}
+    assert exported == {*BODIES, LeftOut, PublishedKey}
 
 
 @pytest.mark.parametrize("kind", BODIES)
@@ -176,7 +179,10 @@ def test_a_key_names_its_period_always() -> None:
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_missing_field_is_the_zero_of_its_type(kind):
     body = kind.from_json({})
-    assert not any(getattr(body, field.name) for field in dataclasses.fields(body))
+    values = {field.name: getattr(body, field.name) for field in dataclasses.fields(body)}
+    # None taken is not the same as a server that does not say.
+    assert values.pop("accepted_exposures", -1) == -1
+    assert not any(values.values())
 
 
 def test_what_is_missing_or_null():
