@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
@@ -46,14 +46,23 @@ def _config(server: CurrentServer, region: str, if_none_match: IfNoneMatch = Non
     return _tagged(Response(document, media_type=_JOSE, headers=_HEADERS), if_none_match)
 
 
-def _jwks(server: CurrentServer) -> JSONResponse:
-    """Return the keys that sign verification certificates (RFC 7517)."""
+def _certificate_keys(server: CurrentServer) -> list[dict[str, Any]]:
     from jwt.algorithms import ECAlgorithm
 
     key = server.keys.certificate_key()
     jwk = ECAlgorithm.to_jwk(key.private_key.public_key(), as_dict=True)
     jwk |= {"kid": key.key_id, "alg": "ES256", "use": "sig"}
-    return JSONResponse({"keys": [jwk]}, headers=_HEADERS)
+    return [jwk]
+
+
+def _jwks(server: CurrentServer) -> JSONResponse:
+    """Return the keys that sign verification certificates (RFC 7517)."""
+    return JSONResponse({"keys": _certificate_keys(server)}, headers=_HEADERS)
+
+
+def _jwks_array(server: CurrentServer) -> JSONResponse:
+    """Return the same keys as a bare array, which Google's key server reads."""
+    return JSONResponse(_certificate_keys(server), headers=_HEADERS)
 
 
 def trust_router() -> APIRouter:
@@ -77,4 +86,5 @@ def trust_router() -> APIRouter:
         },
     )
     router.add_api_route("/.well-known/jwks.json", _jwks, operation_id="jwks")
+    router.add_api_route("/jwks", _jwks_array, operation_id="jwks_array")
     return router

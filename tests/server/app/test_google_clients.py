@@ -8,6 +8,8 @@ without regard to case, so devices were tested with names in any case.
 import base64
 import json
 import secrets
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -252,3 +254,47 @@ async def test_a_field_given_twice_is_refused_not_passed_over(http: httpx2.Async
     response = await http.post("/api/verify", json={"code": "1", "Code": "2"})
     assert response.json()["errorCode"] == "unparsable_request"
     assert "code is given twice" in response.json()["error"]
+
+
+async def test_googles_key_server_reads_the_certificate_keys(http: httpx2.AsyncClient) -> None:
+    """peers-live.md, B10: it wants an array, and RFC 7517 an object."""
+    keys = (await http.get("/.well-known/jwks.json")).json()["keys"]
+    assert [key["alg"] for key in keys] == ["ES256"]
+    assert (await http.get("/jwks")).json() == keys
+
+
+@pytest.mark.parametrize("path", ["/v1/publish", "/api/verify", "/api/batch-issue"])
+@pytest.mark.parametrize("headers", [{}, {"X-Chaff": "1"}])
+async def test_little_of_a_hostile_body_is_read(
+    http: httpx2.AsyncClient, path: str, headers: dict[str, str]
+) -> None:
+    """attacks.md, T8: 21,000 empty keys cost 63 times as much as an honest upload."""
+    calls = 0
+
+    def count(_frame: object, kind: str, _argument: object) -> None:
+        nonlocal calls
+        calls += kind in ("call", "c_call")
+
+    async def cost(body: bytes) -> int:
+        nonlocal calls
+        kind = {"Content-Type": "application/json"}
+        await http.post(path, content=body, headers=kind | headers | OPERATOR)
+        calls = 0
+        threading.setprofile(count)
+        sys.setprofile(count)
+        try:
+            await http.post(path, content=body, headers=kind | headers | OPERATOR)
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)
+        return calls
+
+    honest = {
+        "/v1/publish": publish_body(days_of_keys(14), "", ""),
+        "/api/verify": {"code": "12345678", "accept": ["confirmed"], "padding": padding()},
+        "/api/batch-issue": {"codes": [issue_body()]},
+    }[path]
+    name = {"/v1/publish": "temporaryExposureKeys", "/api/verify": "accept"}.get(path, "codes")
+    item = b'""' if path == "/api/verify" else b"{}"
+    hostile = b'{"%s":[%s]}' % (name.encode(), b",".join([item] * 20_000))
+    assert await cost(hostile) <= 2 * await cost(json.dumps(honest).encode())
