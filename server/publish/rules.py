@@ -281,7 +281,7 @@ REASONS: Mapping[str, str] = {
     "keys_are_near_the_onset": "far_from_onset",
     "only_keys_of_one_start_overlap": "overlap",
 }
-"""The word that a device is told for each rule that leaves out keys; see `LeftOut.reason`."""
+"""The word in an answer for each rule that leaves out keys; see `LeftOut.reason`."""
 
 RULES: tuple[Rule, ...] = (
     has_a_key,

@@ -23,7 +23,7 @@ customer at most."""
 def networks_of(address: str) -> Sequence[str]:
     """Return the networks of an address, the smallest first, which is that of the client itself.
 
-    An IPv6 client is its network of 64 bits, one household's. Text that is no address is one
+    An IPv6 client is its network of 64 bits, one household's. Text without an address is one
     network.
     """
     try:

@@ -112,7 +112,8 @@ def header_names(seen: Connection) -> str:
     heads = re.findall(rb"POST [^\n]+\r\n(?:[A-Za-z-]+: [^\n]+\r\n)+\r\n", bytes(seen.sent))
     assert len(heads) == 3
     # The sizes are part of the head, so they are compared here too.
-    return b"".join(heads).decode()
+    # The secret by which a lost answer is repeated is random, and always as long.
+    return re.sub(r'"[\w-]{43}"', '"43 letters"', b"".join(heads).decode())
 
 
 def test_requests_follow_each_other_at_drawn_distances(
