@@ -163,13 +163,21 @@ def test_home_and_language_stand_before_or_after_a_command(
         ("http://192.168.1.1:80#" + "0" * 64, "https"),
         ("https://example.org", "copy all of it"),
         ("https://example.org#12", "64 hex digits"),
-        ("/nowhere/join.txt", "copy all of it"),
         ("https://example.org/" + "x" * 5000, "copy all of it"),
     ],
 )
 def test_a_wrong_line_is_refused_in_one(agent: AgentProcess, line: str, words: str) -> None:
     assert words in agent.refusal("join", line)
     assert "hãy sao chép lại toàn bộ dòng" in agent.refusal("join", line, lang="vi")
+    assert not agent.home.exists()
+
+
+def test_a_join_file_that_is_not_there_is_named(agent: AgentProcess) -> None:
+    assert agent.refusal("join", "/nowhere/join.txt").startswith(
+        "/nowhere/join.txt: there is no such file: give a join line"
+    )
+    said = agent.refusal("join", "/nowhere/join.txt", lang="vi")
+    assert said.startswith("/nowhere/join.txt: không có tệp này")
     assert not agent.home.exists()
 
 
