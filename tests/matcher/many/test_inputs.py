@@ -70,7 +70,7 @@ def test_every_kind_of_logs_gives_the_same(given: Callable[[Path], Any], tmp_pat
         ({"an": [7]}, InvalidValue, "a log is a path, a DataFrame, an Arrow table or Sighting"),
         (table(log_id=None), InvalidLog, "the table has no column log_id: add it"),
         (table(log_id=["an", None, "b"]), InvalidLog, "row 1 of the table: log_id must be text"),
-        (table(rssi_dbm=[-1, -2, 300]), InvalidLog, "row 2 of the table: rssi_dbm must be"),
+        (table(rssi_dbm=[-1, -2, -3.5]), InvalidLog, "row 2 of the table: rssi_dbm must be"),
     ],
 )
 def test_anything_else_is_one_line(logs: Any, error: type[Exception], said: str) -> None:
