@@ -35,6 +35,7 @@ from ble_agent.radio.protocol import Finding
 from ble_agent.store.database import has_database, make_home, open_store
 from ble_agent.store.home import is_own_file
 from ble_agent.store.importers import import_log as import_foreign_log
+from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.recovery import open_recovered
 from ble_agent.store.state import DAMAGE
 from tracing_core.clock import Clock
@@ -51,7 +52,8 @@ from tracing_core.errors import (
 from tracing_core.protocol.interval import INTERVAL_SECONDS, interval_start
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
-from tracing_core.store.sighting import select_sightings, write_json_lines
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import write_json_lines
 from tracing_core.trust.join_line import JoinLine
 
 __all__ = [
@@ -215,9 +217,10 @@ def export_log(config: AgentConfig, clock: Clock, file: Path, *, overwrite: bool
     if is_own_file(config.home, file):
         raise not_possible("own_file")
     with _store(config, clock) as db:
-        count = write_json_lines(file, select_sightings(db), overwrite=overwrite)
+        left_out = LeftOut()
+        count = write_json_lines(file, own_sightings(db, left_out), overwrite=overwrite)
     text = say("exported", config.lang, count=count, path=path_text(file))
-    return Outcome({"exported": count}, text)
+    return Outcome({"exported": count}, text, unreadable_fault(left_out))
 
 
 def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) -> Outcome:

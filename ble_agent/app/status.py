@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ble_agent.app.damage_note import damage_day, damage_note
@@ -20,11 +20,13 @@ from ble_agent.exposures.matched_keys import matched_keys
 from ble_agent.exposures.seen import has_unseen, note_seen
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import say
+from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.damage import DATABASE_NAME
 from ble_agent.store.database import has_database, open_store
 from ble_agent.store.kept_aside import drop_kept
+from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.recovery import open_recovered
 from ble_agent.store.state import DAMAGE, DamageState
 from ble_agent.store.tables import AGENT_TABLES
@@ -32,7 +34,8 @@ from matcher import SightingIndex
 from tracing_core.clock import Clock
 from tracing_core.errors import SchemaMismatch, StoreDamaged, StoreError
 from tracing_core.store.database import Database
-from tracing_core.store.sighting import SIGHTING_TABLE, select_sightings
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import SIGHTING_TABLE
 from tracing_core.store.sqlite import database_errors, open_readonly
 
 __all__ = ["status"]
@@ -57,7 +60,11 @@ class _Known:
     @classmethod
     def read(cls, db: Database, clock: Clock, language: str) -> _Known:
         facts = Facts.read(db, language)
-        exposures = _exposures(db, facts, clock)
+        left_out = LeftOut()
+        exposures = _exposures(db, facts, clock, left_out)
+        fault = unreadable_fault(left_out)
+        if facts.check_fault is None and fault is not None:
+            facts = replace(facts, check_fault=explain(fault, language))
         return cls(
             facts,
             exposures,
@@ -69,11 +76,13 @@ class _Known:
         )
 
 
-def _exposures(db: Database, facts: Facts, clock: Clock) -> Sequence[ExposureDay]:
+def _exposures(
+    db: Database, facts: Facts, clock: Clock, left_out: LeftOut
+) -> Sequence[ExposureDay]:
     # Most devices never match a key, and their log need not be read.
     if facts.membership is None or not matched_keys(db):
         return ()
-    sightings = SightingIndex(select_sightings(db))
+    sightings = SightingIndex(own_sightings(db, left_out))
     return assess_stored(db, sightings, facts.membership, clock)[0]
 
 

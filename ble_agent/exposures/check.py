@@ -19,13 +19,14 @@ from ble_agent.exposures.unusable_files import forget_unlisted
 from ble_agent.exposures.used_files import forget_old_files
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.store.database import additions, forget
+from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.state import LAST_CHECK
 from matcher import KeyMatch, SightingIndex, assess, match_keys
 from tracing_core.clock import Clock
 from tracing_core.errors import ServerUnreachable, TracingError
 from tracing_core.protocol.interval import utc_day
 from tracing_core.store.database import Database
-from tracing_core.store.sighting import select_sightings
+from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sqlite import transaction
 
 __all__ = ["CheckFault", "CheckResult", "ExposureDay", "assess_stored", "check", "recall"]
@@ -69,7 +70,8 @@ class CheckFault:
     error: TracingError
     """The fault, or the first of several of its kind."""
     key_files: int
-    """The number of key files that could not be used for it; 0 if it concerns the whole list."""
+    """The number of key files that could not be used for it; 0 if it concerns the whole list, or
+    this device's own log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class CheckResult:
     """Every kind of fault, gravest first; empty if nothing was passed over."""
     skipped_keys: int = 0
     """Number of keys in the new files that lie outside the protocol and were left out."""
+    unreadable_sightings: int = 0
+    """Number of this device's sightings that cannot be read and were left out."""
 
     @property
     def failure(self) -> TracingError | None:
@@ -97,6 +101,7 @@ class CheckResult:
         return {
             "batches": self.key_files,
             "skipped_keys": self.skipped_keys,
+            "unreadable_sightings": self.unreadable_sightings,
             "recorded": bool(self.days),
             "days": [day.to_json() for day in self.days],
             "level": self.level,
@@ -136,7 +141,8 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         # A clock that is hours or years off must not delete anything.
         if client.confirms_clock:
             forget(db, clock.now())
-    sightings = SightingIndex(select_sightings(db))
+    left_out = LeftOut()
+    sightings = SightingIndex(own_sightings(db, left_out))
     _note_listing(db, membership, listing, clock)
     download = Download(db, client, membership, listing, clock)
     count = skipped = 0
@@ -151,7 +157,8 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
             return None
         LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
     lists = [CheckFault(each, 0) for each in (freshness_fault(db), listing.fault) if each]
-    return CheckResult(count, days, level, (*lists, *_counted(download.errors)), skipped)
+    faults = (*lists, *_counted(download.errors), *_own_fault(left_out))
+    return CheckResult(count, days, level, faults, skipped, left_out.unreadable)
 
 
 def _note_listing(db: Database, membership: Membership, listing: Listing, clock: Clock) -> None:
@@ -172,11 +179,19 @@ def _counted(errors: Iterable[TracingError]) -> Iterator[CheckFault]:
         yield CheckFault(same[0], len(same))
 
 
+def _own_fault(left_out: LeftOut) -> Iterator[CheckFault]:
+    """Yield the fault of this device's own log, if it has one."""
+    if (fault := unreadable_fault(left_out)) is not None:
+        yield CheckFault(fault, 0)
+
+
 def recall(db: Database, clock: Clock, failure: TracingError) -> CheckResult:
     """Assess what earlier checks found, for when the server cannot be reached."""
-    sightings = SightingIndex(select_sightings(db))
+    left_out = LeftOut()
+    sightings = SightingIndex(own_sightings(db, left_out))
     days, level = assess_stored(db, sightings, load_membership(db), clock)
-    return CheckResult(0, days, level, (CheckFault(failure, 0),))
+    faults = (CheckFault(failure, 0), *_own_fault(left_out))
+    return CheckResult(0, days, level, faults, unreadable_sightings=left_out.unreadable)
 
 
 def _refreshed(

@@ -50,8 +50,15 @@ TEXTS: Mapping[str, Text] = {
     "level_medium": Text("medium", "trung bình"),
     "level_low": Text("low", "thấp"),
     "level_none": Text("below the warning threshold", "dưới ngưỡng cảnh báo"),
-    "also_wrong": Text(
-        "Also wrong with the key files: {fault}.", "Tệp khóa còn có lỗi khác: {fault}."
+    "also_wrong": Text("Also wrong: {fault}.", "Ngoài ra còn có lỗi: {fault}."),
+    "recordings_unreadable": Text(
+        "{count} recordings on this device cannot be read (the first: row {row}) and were left"
+        " out; the others were used. If there are more next time, check or replace the card",
+        "{count} lượt ghi nhận trên thiết bị này không đọc được (đầu tiên: dòng {row}) nên đã được"
+        " bỏ qua; những lượt còn lại vẫn được dùng. Nếu lần sau có nhiều hơn, hãy kiểm tra hoặc"
+        " thay thẻ nhớ",
+        one="1 recording on this device cannot be read (row {row}) and was left out; the others"
+        " were used. If there are more next time, check or replace the card",
     ),
     "what_to_do": Text("What to do: {advice}", "Bạn nên làm gì: {advice}"),
     "default_advice": Text(

@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.app.commands import export_log
+from ble_agent.app.status import status
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join, load_membership
+from ble_agent.config import AgentConfig
 from ble_agent.exposures.advice import owner_text
-from ble_agent.exposures.check import CheckResult, check
+from ble_agent.exposures.check import CheckResult, check, recall
 from ble_agent.exposures.key_files import KeyFile
 from ble_agent.exposures.matched_keys import find_matches, take_key_file, write_matches
+from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text
 from ble_agent.store.damage import DATABASE_NAME
 from ble_agent.store.database import open_store
@@ -62,6 +66,12 @@ def met(db: Database, *, scans: int = 4, rssi_dbm: int = -50, day: int = YESTERD
 def stranger() -> DiagnosisKey:
     tek = TemporaryExposureKey.generate(YESTERDAY // 600)
     return DiagnosisKey(tek.key_data, tek.rolling_start_interval_number)
+
+
+def spoil_a_row(db: Database) -> None:
+    with transaction(db):
+        insert_sightings(db, [Sighting(bytes(16), bytes(4), (-50,), YESTERDAY)])
+        db.execute("UPDATE sighting SET previous_scan_at = -1 WHERE id = last_insert_rowid()")
 
 
 def checked(db: Database, server: FakeServer) -> CheckResult:
@@ -154,6 +164,50 @@ def test_one_key_that_cannot_be_used_does_not_keep_the_others_from_the_owner(
     )
     assert "1 khóa mới của cơ quan y tế bị hỏng" in owner_text(result, membership, "vi")
     assert "damaged" not in owner_text(checked(db, server), membership, "en")
+
+
+def test_a_row_that_cannot_be_read_does_not_keep_an_exposure_from_the_owner(
+    db: Database, server: FakeServer
+) -> None:
+    # Issue 9, F11: one bad row never takes the good ones with it.
+    server.add_file("1-2-00001.zip", [met(db)])
+    spoil_a_row(db)
+    result = checked(db, server)
+    assert (result.level, result.unreadable_sightings) == ("high", 1)
+    assert result.to_json("")["unreadable_sightings"] == 1
+    assert result.failure is not None
+    assert "1 recording on this device cannot be read (row 5)" in explain(result.failure, "en")
+    assert "1 lượt ghi nhận trên thiết bị này không đọc được" in explain(result.failure, "vi")
+    again = recall(db, server.clock, ServerUnreachable("no answer"))
+    assert (again.level, again.unreadable_sightings) == ("high", 1)
+    text = owner_text(again, load_membership(db), "en")
+    assert "Also wrong: 1 recording on this device cannot be read" in text
+
+
+def test_the_status_and_an_export_name_a_row_that_cannot_be_read(
+    db: Database, server: FakeServer, tmp_path: Path
+) -> None:
+    server.add_file("1-2-00001.zip", [met(db)])
+    checked(db, server)
+    spoil_a_row(db)
+    config = AgentConfig(tmp_path, "en")
+    shown = status(config, server.clock)
+    (probe,) = [each for each in shown.facts["checks"] if each["name"] == "check"]
+    assert not probe["ok"]
+    assert "something was missing: 1 recording on this device cannot be read" in probe["text"]
+    assert len(shown.facts["days"]) == 1
+    exported = export_log(config, server.clock, tmp_path / "log.jsonl", overwrite=False)
+    assert exported.facts == {"exported": 4}
+    assert "(row 5)" in str(exported.failure)
+
+
+def test_a_log_without_a_readable_row_still_takes_new_key_files(
+    db: Database, server: FakeServer
+) -> None:
+    spoil_a_row(db)
+    server.add_file("1-2-00001.zip", [stranger()])
+    result = checked(db, server)
+    assert (result.key_files, result.unreadable_sightings, len(result.faults)) == (1, 1, 1)
 
 
 def test_a_level_of_the_authoritys_own_is_shown_as_it_names_it(

@@ -1,0 +1,37 @@
+"""The agent's own sightings, without the rows that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from ble_agent.messages.catalogue import say
+from tracing_core.errors import InvalidLog
+from tracing_core.store.database import Database
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import Sighting, select_sightings
+
+__all__ = ["own_sightings", "unreadable_fault"]
+
+
+def own_sightings(db: Database, left_out: LeftOut) -> Iterator[Sighting]:
+    """Yield the sightings, and count the rows that cannot be read, even if none can.
+
+    Raises
+    ------
+    StoreError
+        When the database is damaged.
+    """
+    with suppress(InvalidLog):
+        yield from select_sightings(db, left_out)
+
+
+def unreadable_fault(left_out: LeftOut) -> InvalidLog | None:
+    """Return the fault that names the rows left out; None without one."""
+    first = left_out.first_unreadable
+    if first is None:
+        return None
+    values = {"count": left_out.unreadable, "row": first.line}
+    error = InvalidLog(say("recordings_unreadable", "en", **values))
+    error.vi = say("recordings_unreadable", "vi", **values)
+    return error
