@@ -36,6 +36,7 @@ _NAME = re.compile(r"[A-Za-z0-9_~+=,@-][\w.~+=,@-]*(?:/[A-Za-z0-9_~+=,@-][\w.~+=
 _LONGEST_NAME = 1024
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _PREFIX_BYTES = 4096
+_BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 _MOST_NAMES = 3
 
 
@@ -175,10 +176,15 @@ def _is_key_file(path: Path) -> bool:
 
 
 def _others(folder: Path, used: Sequence[Path]) -> list[Path]:
-    """Return what is in a folder apart from its index, the files used and their signatures."""
+    """Return what is in a folder apart from its index, the files used and their signatures.
+
+    SQLite's files beside an open database come and go, so only the database itself is named.
+    """
     known = {folder / name for name in _INDICES} | set(used)
     known |= {file.with_suffix(".sig") for file in used if file.suffix.lower() != ".zip"}
-    return sorted(path for path in folder.iterdir() if path not in known)
+    there = set(folder.iterdir())
+    known |= {path.with_name(path.name + suffix) for path in there for suffix in _BESIDE_SQLITE}
+    return sorted(there - known)
 
 
 def _beginning(path: Path) -> bytes:

@@ -47,7 +47,7 @@ def mended(agent: AgentProcess, mend: Callable[[], None]) -> None:
 
 def heard(agent: AgentProcess, folder: Path) -> list[int]:
     """Return the moments of all that is in the agent's log."""
-    agent.answer("export", str(folder / "an.jsonl"))
+    agent.answer("export", "--force", str(folder / "an.jsonl"))
     return [row.seen_at for row in read_json_lines(folder / "an.jsonl")]
 
 
@@ -162,7 +162,7 @@ def test_a_first_start_on_a_card_that_can_only_be_read_is_waited_out(
     ):
         its.make_read_only()
         start_badly(an, radios["an"])
-        assert "run truyvet agent join first" in an.refusal("status")
+        assert "run truyvet agent join --home" in an.refusal("status")
         mended(an, its.make_writable)
         assert an.answer("status")["running"]
         assert an.stop() == 0

@@ -53,8 +53,9 @@ def capture_at(path: Path, moments: list[float]) -> Path:
 
 def test_nothing_works_before_joining_and_says_so(agent: AgentProcess, server: FakeServer) -> None:
     for command in (["status"], ["check"], ["report", "1", "--yes"], ["export", "x.jsonl"]):
-        assert "run truyvet agent join first" in agent.refusal(*command)
-        assert "hãy chạy truyvet agent join trước" in agent.refusal(*command, lang="vi")
+        join = f"truyvet agent join --home {agent.home}"
+        assert f"run {join} first" in agent.refusal(*command)
+        assert f"hãy chạy {join} trước" in agent.refusal(*command, lang="vi")
         assert not agent.home.exists()
     agent.command("import", "/dev/null")
     assert "not joined a health authority" in agent.refusal("check")

@@ -61,7 +61,11 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize(("beginning", "kind"), KINDS, ids=lambda value: str(value)[:40])
+# Not by their bytes, which differ between runs.
+_KIND_IDS = [f"{number} {kind.name.lower()}" for number, (_, kind) in enumerate(KINDS)]
+
+
+@pytest.mark.parametrize(("beginning", "kind"), KINDS, ids=_KIND_IDS)
 def test_kinds(beginning, kind):
     assert file_kind(beginning) is kind
 
@@ -72,7 +76,7 @@ def test_anything_else_is_unknown(beginning):
     assert advice_for_log(beginning) is advice_for_key_file(beginning) is None
 
 
-@pytest.mark.parametrize(("beginning", "kind"), KINDS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("beginning", "kind"), KINDS, ids=_KIND_IDS)
 def test_every_kind_has_advice_where_it_does_not_belong(beginning, kind):
     right = {FileKind.DATABASE, FileKind.LOG, FileKind.JSON}
     assert (advice_for_log(beginning) is None) == (kind in right)

@@ -3,6 +3,7 @@
 import base64
 import codecs
 import datetime
+import itertools
 
 import pytest
 from cryptography import x509
@@ -92,7 +93,7 @@ def test_every_form_gives_the_key(data):
         (codecs.BOM_UTF8 + b"\r\n262-v1,", ("262", "v1")),
     ],
 )
-@pytest.mark.parametrize("key", [LINE, LINE + b"\r\n", PEM])
+@pytest.mark.parametrize("key", [LINE, LINE + b"\r\n", PEM], ids=["line", "CRLF", "PEM"])
 def test_a_key_may_come_with_its_name(prefix, named, key):
     assert read_public_key(prefix + key, "key") == VerificationKey(PUBLIC_KEY, *named)
 
@@ -135,6 +136,8 @@ def private(encoding, key_format, encryption=None):
         ),
         (PEM + b"\n" * MAX_PUBLIC_KEY_BYTES, "too large"),
     ],
+    # Not by their bytes, which differ between runs.
+    ids=map(str, itertools.count()),
 )
 def test_anything_else_is_refused_in_one_line(data, words):
     with pytest.raises(InvalidKey, match=words) as caught:

@@ -240,7 +240,7 @@ def test_what_is_no_log_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"\x89PNG", LogFault.UNKNOWN),
+        (b"\x89XYZ", LogFault.UNKNOWN),
         (b"PK\x03\x04", LogFault.PACKED),
         (b'{"rpi": 1}\n', LogFault.LINE),
         (gzip.compress(bytes(100_000))[:-20], LogFault.DAMAGED),
