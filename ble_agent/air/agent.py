@@ -242,6 +242,7 @@ class Agent:
     async def _scan(self) -> None:
         began = self._clock.monotonic()
         scan = self._log.begin()
+        unmeasured = self._radio.without_rssi
         try:
             await self._unless_stopped(
                 self._radio.scan(
@@ -252,6 +253,7 @@ class Agent:
         finally:
             # Keep what was heard, whether the scan ended, failed or was stopped.
             self._schedule.scanned(began)
+            scan.note_unmeasured(max(0, self._radio.without_rssi - unmeasured))
             try:
                 self._log.commit(scan)
             except StoreError as error:

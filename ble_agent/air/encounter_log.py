@@ -27,10 +27,12 @@ from ble_agent.store.database import (
     truncate_log,
 )
 from ble_agent.store.kept_aside import drop_kept
-from ble_agent.store.state import SCAN, ScanState
+from ble_agent.store.state import SCAN, ScanState, SignalsState
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
+from tracing_core.protocol.interval import utc_day
+from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
 from tracing_core.store.database import Database
 from tracing_core.store.sighting import Sighting
 from tracing_core.store.sqlite import database_errors, path_of, transaction
@@ -109,6 +111,10 @@ class Scan:
         """How often the clock had jumped by then."""
         self.dropped_samples = 0
         """Number of samples beyond the bounds."""
+        self.signals = 0
+        """Number of packets with an identifier."""
+        self.unmeasured = 0
+        """Number of those without a measured strength."""
         self._heard: dict[Advertisement, tuple[int, array.array[int]]] = {}
         self._samples = 0
         # By whether an earlier scan heard them: identifiers that are kept, and how many there were.
@@ -125,6 +131,9 @@ class Scan:
 
     def hear(self, advertisement: Advertisement, rssi_dbm: int, heard_at: float) -> None:
         """Add one packet, with its signal strength and time (UTC Unix seconds)."""
+        self.signals += 1
+        if not WEAKEST_DBM <= rssi_dbm <= STRONGEST_DBM:
+            self.unmeasured += 1
         entry = self._heard.get(advertisement)
         if entry is None:
             if not self._make_room(advertisement):
@@ -137,6 +146,11 @@ class Scan:
             return
         entry[1].append(rssi_dbm)
         self._samples += 1
+
+    def note_unmeasured(self, count: int) -> None:
+        """Count packets that the radio did not deliver, as they came without a strength."""
+        self.signals += count
+        self.unmeasured += count
 
     def _make_room(self, advertisement: Advertisement) -> bool:
         is_known = advertisement in self._recent
@@ -291,12 +305,21 @@ class EncounterLog:
         self._dropped_samples += scan.dropped_samples
         self._dropped_samples += sum(len(sighting.rssi_dbm) for sighting in heard[room:])
         self._previous_scan_at = scan.at
+        if scan.signals:
+            self._state["signals"] = self._signals(scan)
         if not self._is_recording:
             self._state |= {"at": scan.at, "clock": self.watch.state}
         if self._db is None or self._day is None:
             raise StoreFull(say("error_store_full", "en"))
         self._write(self._db, self._day)
         return len(heard)
+
+    def _signals(self, scan: Scan) -> SignalsState:
+        day, before = utc_day(scan.at), self._state.get("signals")
+        if before is None or before["day"] != day:
+            return {"day": day, "heard": scan.signals, "unmeasured": scan.unmeasured}
+        heard, unmeasured = before["heard"] + scan.signals, before["unmeasured"] + scan.unmeasured
+        return {"day": day, "heard": heard, "unmeasured": unmeasured}
 
     def tidy(self) -> None:
         """Remove deleted rows from the files too, if that is due.

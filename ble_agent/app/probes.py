@@ -27,7 +27,15 @@ from ble_agent.store.state import LAST_CHECK, NOTIFY_FAULT, RADIO, SCAN
 from tracing_core.clock import Clock
 from tracing_core.store.database import Database
 
-__all__ = ["LEAST_FREE_BYTES", "Facts", "Probe", "ago_text", "minutes_ago", "probes"]
+__all__ = [
+    "LEAST_FREE_BYTES",
+    "Facts",
+    "Probe",
+    "ago_text",
+    "minutes_ago",
+    "probes",
+    "strength_text",
+]
 
 # Some radios scan only between two identifiers, up to 20 minutes apart.
 _LATE_SCAN_SECONDS = 1_500
@@ -43,8 +51,8 @@ class Probe:
     """The result of checking one part of the agent."""
 
     name: str
-    """``joined``, ``running``, ``radio``, ``scan``, ``check``, ``report``, ``notify``, ``disk`` or
-    ``clock``."""
+    """``joined``, ``running``, ``radio``, ``scan``, ``strength``, ``check``, ``report``,
+    ``notify``, ``disk`` or ``clock``."""
     ok: bool
     """Whether it was checked and is well."""
     text: str
@@ -101,6 +109,8 @@ def probes(
     scan = _scan(known.scan, clock, language)
     yield _radio(known.radio, language, is_used=runs or scan.ok)
     yield scan
+    if _lacks_strength(known.scan):
+        yield Probe("strength", False, strength_text(known.scan, language))
     yield _check(known, clock, language)
     if known.report.is_unfinished(clock.now()):
         yield Probe("report", False, say("status_report_unfinished", language))
@@ -143,6 +153,23 @@ def _scan(scan: Mapping[str, Any], clock: Clock, language: str) -> Probe:
         return Probe("scan", False, say("status_never_scan", language))
     text = say("status_last_scan", language, ago=ago_text(minutes, language))
     return Probe("scan", 60 * minutes <= _LATE_SCAN_SECONDS, text)
+
+
+def _lacks_strength(scan: Mapping[str, Any]) -> bool:
+    """Return whether half of the signals or more had no strength; a few are usual."""
+    signals = scan.get("signals")
+    return signals is not None and 2 * signals["unmeasured"] >= signals["heard"]
+
+
+def strength_text(scan: Mapping[str, Any], language: str) -> str:
+    """Return the line about signals without a measured strength; "" if all had one."""
+    signals = scan.get("signals")
+    if not signals or not signals["unmeasured"]:
+        return ""
+    values = {"count": signals["unmeasured"], "total": signals["heard"]}
+    date = date_text(datetime.date(1970, 1, 1) + datetime.timedelta(signals["day"]), language)
+    name = "status_no_strength" if _lacks_strength(scan) else "status_some_strength"
+    return say(name, language, date=date, **values)
 
 
 def _check(known: Facts, clock: Clock, language: str) -> Probe:

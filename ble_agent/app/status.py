@@ -11,7 +11,15 @@ from pathlib import Path
 from ble_agent.app.damage_note import damage_day, damage_note
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.pinned import pinned_lines
-from ble_agent.app.probes import LEAST_FREE_BYTES, Facts, Probe, ago_text, minutes_ago, probes
+from ble_agent.app.probes import (
+    LEAST_FREE_BYTES,
+    Facts,
+    Probe,
+    ago_text,
+    minutes_ago,
+    probes,
+    strength_text,
+)
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.advice import exposure_lines
 from ble_agent.exposures.check import ExposureDay, assess_stored
@@ -159,6 +167,7 @@ def status(
         "keys": known.keys,
         "identifiers_by_day": {day.isoformat(): count for day, count in known.heard.items()},
         "clock_suspect": not by_name["clock"],
+        "unmeasured_signals": facts.scan.get("signals", {}).get("unmeasured", 0),
         "dropped_samples": facts.scan.get("dropped_samples", 0),
         "recordings_damaged_on": damage_day(known.damage),
     }
@@ -211,5 +220,8 @@ def _working(found: list[Probe], known: _Known, language: str) -> Iterator[str]:
         yield say("status_heard", language)
     for day, count in known.heard_here.items():
         yield f"  {date_text(day, language)}: {count}"
+    strength = strength_text(facts.scan, language)
+    if strength and all(probe.name != "strength" for probe in found):
+        yield strength
     if facts.scan.get("dropped_samples"):
         yield say("status_dropped", language, count=facts.scan["dropped_samples"])

@@ -134,6 +134,19 @@ TEXTS: Mapping[str, Text] = {
         "Bluetooth has not been used yet. Try it with: truyvet agent self-test",
         "Chưa dùng Bluetooth lần nào. Hãy thử bằng lệnh: truyvet agent self-test",
     ),
+    "status_no_strength": Text(
+        "The Bluetooth adapter reported no signal strength for {count} of {total} signals on"
+        " {date} (UTC), so they cannot count as exposures: update its driver, or use another.",
+        "Bộ điều hợp Bluetooth không báo cường độ cho {count} trong số {total} tín hiệu ngày {date}"
+        " (giờ UTC) nên không thể tính là tiếp xúc gần: hãy cập nhật trình điều khiển hoặc dùng bộ"
+        " khác.",
+    ),
+    "status_some_strength": Text(
+        "Without a signal strength: {count} of {total} signals on {date} (UTC). They cannot count"
+        " as exposures.",
+        "Không có cường độ tín hiệu: {count} trong số {total} tín hiệu ngày {date} (giờ UTC). Những"
+        " tín hiệu này không thể tính là tiếp xúc gần.",
+    ),
     "status_dropped": Text(
         "Too many signals nearby at once: {count} were left out.",
         "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",

@@ -42,6 +42,7 @@ __all__ = [
     "ReportState",
     "ScanState",
     "SeenDay",
+    "SignalsState",
     "StateValue",
     "answer_value",
 ]
@@ -204,6 +205,17 @@ class ReportState(TypedDict, total=False):
     """First intervals of the keys of an upload that was not answered."""
 
 
+class SignalsState(TypedDict):
+    """The signals of the last UTC day on which any was heard."""
+
+    day: int
+    """The day, since the Unix epoch."""
+    heard: int
+    """Number of signals with an identifier."""
+    unmeasured: int
+    """Number of those without a measured strength."""
+
+
 class ScanState(TypedDict):
     """The encounter log's account of its scans."""
 
@@ -213,6 +225,8 @@ class ScanState(TypedDict):
     """`ble_agent.air.clock_watch.ClockWatch.state`; missing like ``at``."""
     dropped_samples: NotRequired[int]
     """Samples left out because there were too many at once."""
+    signals: NotRequired[SignalsState]
+    """Missing if an older version wrote the account."""
 
 
 MEMBERSHIP: StateValue[MembershipState | FileMembershipState] = StateValue("membership")

@@ -120,6 +120,38 @@ def test_what_was_long_ago_is_told_in_hours_and_days(
     assert f"Lần thu tín hiệu gần nhất: {vietnamese}" in checks(tmp_path, clock, "vi")[1]
 
 
+def hear(home: Path, clock: ManualClock, *strengths: int, undelivered: int = 0) -> None:
+    with open_store(home) as db:
+        log = EncounterLog(db, clock)
+        scan = log.begin()
+        for rssi_dbm in strengths:
+            scan.hear(Advertisement(bytes(16), bytes(4)), rssi_dbm, clock.now())
+        scan.note_unmeasured(undelivered)
+        log.commit(scan)
+
+
+def test_an_adapter_that_reports_no_strength_earns_no_tick(
+    tmp_path: Path, server: FakeServer, clock: ManualClock
+) -> None:
+    # Issue 9, F6: 127 and 0 are what adapters and hosts report for "unknown" (hbldh/bleak#181).
+    work(tmp_path, server, clock)
+    hear(tmp_path, clock, -60, -60, 0)
+    found, text = checks(tmp_path, clock)
+    assert "strength" not in found
+    assert "Without a signal strength: 1 of 4 signals on 15 January 2027 (UTC)." in text
+    hear(tmp_path, clock, undelivered=2)
+    found, text = checks(tmp_path, clock)
+    assert found["strength"] is False
+    assert "no signal strength for 3 of 6 signals" in text
+    assert "không báo cường độ cho 3 trong số 6 tín hiệu" in checks(tmp_path, clock, "vi")[1]
+    assert status(AgentConfig(tmp_path, "en"), clock).facts["unmeasured_signals"] == 3
+    clock.advance(86_400)
+    hear(tmp_path, clock)
+    assert checks(tmp_path, clock)[0]["strength"] is False
+    hear(tmp_path, clock, -60)
+    assert "signal strength" not in checks(tmp_path, clock)[1]
+
+
 def test_a_full_disk_is_told(tmp_path: Path, server: FakeServer, clock: ManualClock) -> None:
     work(tmp_path, server, clock)
     found, text = checks(tmp_path, clock, least_free_bytes=1 << 62)
