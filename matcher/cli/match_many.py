@@ -74,7 +74,9 @@ def match_many(
     # Imported here to keep --help fast.
     from matcher.many.matching import match_many as match_logs
     from matcher.many.result import check_new
+    from matcher.notes import counted
     from matcher.risk import load_configuration
+    from tracing_core.errors import InvalidLog
 
     if dask is not None and workers is not None:
         raise click.UsageError(HELP["dask or workers"].in_(language_of()))
@@ -98,6 +100,9 @@ def match_many(
         result.write(out)
     summary = result.to_json() | {"out": str(out)}
     click.echo(json.dumps(summary, indent=2) if as_json else f"{result}\nTables are in {out}")
+    if result.unusable_logs:
+        named = counted(len(result.unusable_logs), "log")
+        raise InvalidLog(f"{named} cannot be read and left out; first: {result.unusable_logs[0]}")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from matcher.definition import KeyMatch
 from matcher.many.result import empty_table, table_names
-from matcher.many.source import LogId, Tally
+from matcher.many.source import LogId, Tally, Unreadable
 from matcher.portable.join import Join
 from matcher.portable.sightings import SightingIndex
 from matcher.risk import RiskModel, RiskParameters, assess
@@ -109,6 +109,7 @@ def _matches(log: LogTask) -> list[KeyMatch]:
 def weighed_tables(
     log_ids: Sequence[LogId],
     tally: Tally,
+    unreadable: Mapping[LogId, Unreadable],
     weighed: Iterable[dict[str, pa.Table]],
     model: RiskModel[Any],
     *,
@@ -131,6 +132,9 @@ def weighed_tables(
         "log_id": log_ids,
         "sightings": tally.sightings,
         "suspect_sightings": tally.suspect_sightings,
+        "unreadable": [
+            unreadable[log_id].lines if log_id in unreadable else 0 for log_id in log_ids
+        ],
         "last_day": arrow.array(
             (tally.last_seen_at // 86400).astype("int32"), mask=tally.last_seen_at < 0
         ).cast(arrow.date32()),
@@ -139,7 +143,7 @@ def weighed_tables(
         columns[name] = np.zeros(len(log_ids), "int64")
     columns["level"] = np.full(len(log_ids), NO_LEVEL, object)
     columns["score"] = np.zeros(len(log_ids))
-    for name in matched.column_names[4:]:
+    for name in matched.column_names[5:]:
         columns[name][at] = matched.column(name).to_numpy()
     tables["logs"] = arrow.table(columns, schema=matched.schema)
     return tables

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.many.source import LoadedLogs, LogId, Tally
+from matcher.many.source import LoadedLogs, LogId, Tally, Unreadable
 from matcher.portable.sightings import is_database
-from tracing_core.errors import InvalidLog
+from tracing_core.errors import InvalidLog, StoreError
 from tracing_core.store.files import file_errors
+from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import Sighting
+
+if TYPE_CHECKING:
+    from matcher.columns.log import LogColumns
 
 __all__ = ["FolderPart", "check_all_parquet", "folder_parts"]
 
@@ -35,18 +40,37 @@ class FolderPart:
 
 
 class _LogFiles:
-    """Logs read whole, without their sightings under a suspect clock."""
+    """Logs read whole, without their sightings under a suspect clock and what cannot be read."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
+        self._logs: list[LogColumns] = []
+        self.log_ids: list[LogId] = []
+        self.unreadable: dict[LogId, Unreadable] = {}
+        for path in paths:
+            self._read(path)
+        self._starts = np.cumsum([0, *map(len, self._logs)])
+        self.log = np.repeat(np.arange(len(self._logs), dtype="int32"), np.diff(self._starts))
+        self.rpi = np.concatenate([np.empty((0, 16), "uint8"), *(log.rpi for log in self._logs)])
+        self.seen_at = np.concatenate([np.empty(0, "int64"), *(log.seen_at for log in self._logs)])
+        self.clock_suspect = np.zeros(len(self.rpi), "bool")
+
+    def _read(self, path: Path) -> None:
+        """Read a log; one that cannot be read never takes the others with it."""
         from matcher.columns.log import read_columns
 
-        self._logs = [read_columns(path) for path in paths]
-        self._starts = np.cumsum([0, *map(len, self._logs)])
-        self.log_ids: list[LogId] = [path.name for path in paths]
-        self.log = np.repeat(np.arange(len(paths), dtype="int32"), np.diff(self._starts))
-        self.rpi = np.concatenate([log.rpi for log in self._logs])
-        self.seen_at = np.concatenate([log.seen_at for log in self._logs])
-        self.clock_suspect = np.zeros(len(self.rpi), "bool")
+        left_out = LeftOut()
+        try:
+            log = read_columns(path, left_out)
+        except (InvalidLog, StoreError) as error:
+            count = max(1, left_out.unreadable)
+            self.unreadable[path.name] = Unreadable(count, _placed(path, error), True)
+            return
+        self._logs.append(log)
+        self.log_ids.append(path.name)
+        if (first := left_out.first_unreadable) is not None:
+            self.unreadable[path.name] = Unreadable(
+                left_out.unreadable, _placed(path, first), False
+            )
 
     def tally(self) -> Tally:
         """Return the totals of every log."""
@@ -65,6 +89,11 @@ class _LogFiles:
             of_log = rows[bounds[number] : bounds[number + 1]]
             found += log.sightings(of_log - self._starts[number])
         return found
+
+
+def _placed(path: Path, error: Exception) -> str:
+    text = str(error)
+    return text if str(path) in text else f"{path}: {text}"
 
 
 def folder_parts(folder: Path, memory: int, workers: int = 1) -> list[FolderPart]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.columns.shape import check_column
-from matcher.many.source import LATEST, LoadedLogs, LogId, Tally
+from matcher.many.source import LATEST, LoadedLogs, LogId, Tally, Unreadable
 from tracing_core.errors import InvalidValue
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
@@ -105,6 +105,11 @@ class ManyLogs:
     def read(self) -> LoadedLogs:
         """Return itself, since it is in memory."""
         return self
+
+    @property
+    def unreadable(self) -> Mapping[LogId, Unreadable]:
+        """Return nothing, since its columns were checked."""
+        return {}
 
     def tally(self) -> Tally:
         """Return the totals of every log."""

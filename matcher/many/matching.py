@@ -34,7 +34,7 @@ from matcher.many.result import ManyMatches, Provenance
 from matcher.many.search import LogFindings, PartFindings, search
 from matcher.many.source import BYTES_A_SIGHTING, LogId, LogSource
 from matcher.risk import RiskModel, RiskParameters, load_model
-from tracing_core.errors import InvalidValue, require
+from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.store.files import file_errors
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def match_many(
             findings = _search(parts, partial(search, keys=reachable, side=side), mapper, on_step)
         found = whole_logs(findings, parts, mapper)
         if isinstance(logs, ManyLogs):  # logs without a sighting are in no part
-            findings.append(PartFindings([*logs.log_ids], empty_tally(len(logs.log_ids)), {}))
+            findings.append(PartFindings([*logs.log_ids], empty_tally(len(logs.log_ids)), {}, {}))
         on_step(f"weighing {len(found)} logs")
         return _result(findings, found, keys, provenance, today, mapper)
 
@@ -162,7 +162,11 @@ def _result(
 ) -> ManyMatches:
     from matcher.many.assessment import LogTask, Weighing, weighed_tables
 
+    unreadable = {log_id: each for part in findings for log_id, each in part.unreadable.items()}
+    unusable = tuple(each.first for each in unreadable.values() if each.is_whole)
     log_ids, tally = added_tallies(findings)
+    if unusable and not log_ids:
+        raise InvalidLog(unusable[0])
     last_seen_at = dict(zip(log_ids, tally.last_seen_at.tolist(), strict=True))
     near = sorted({row for log in found.values() for row in log.key_rows})
     records = keys.records(keys.columns.key_data[near])
@@ -181,7 +185,7 @@ def _result(
     groups = [tasks[at : at + _LOGS_AT_ONCE] for at in range(0, len(tasks), _LOGS_AT_ONCE)]
     # To weigh a few takes less time than to send them.
     results = (map if len(groups) < 2 else mapper.map)(weighing.weigh, groups)
-    tables = weighed_tables(log_ids, tally, results, model, research=research)
+    tables = weighed_tables(log_ids, tally, unreadable, results, model, research=research)
     return ManyMatches(
         tables["logs"],
         tables["matches"],
@@ -190,5 +194,7 @@ def _result(
         diagnosis_keys=keys.count,
         skipped_keys=keys.skipped,
         passed_over=keys.passed_over,
+        unusable_logs=unusable,
+        first_unreadable=next((e.first for e in unreadable.values() if not e.is_whole), ""),
         provenance=provenance,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.many.source import LogId, Tally
+from matcher.many.source import LogId, Tally, Unreadable
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.paths import is_folder
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
@@ -214,6 +214,11 @@ class _ParquetRows:
             for name in log_ids.dictionary.take(used).to_pylist()
         ]
         return known[indices]
+
+    @property
+    def unreadable(self) -> Mapping[LogId, Unreadable]:
+        """Return nothing, since a row that cannot be read raises an error."""
+        return {}
 
     def tally(self) -> Tally:
         """Return the totals of every log."""

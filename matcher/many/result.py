@@ -103,6 +103,10 @@ class ManyMatches:
     """Number of keys in the files that lie outside the protocol and were left out."""
     passed_over: tuple[str, ...]
     """Files and subfolders of the folders of key files that are not used, by path."""
+    unusable_logs: tuple[str, ...]
+    """Logs of which nothing can be read, each with its path and the reason; in no table."""
+    first_unreadable: str
+    """The first line or row of another log that cannot be read, and why; "" without one."""
     provenance: Provenance
 
     def tables(self) -> dict[str, pa.Table]:
@@ -160,6 +164,9 @@ class ManyMatches:
             "logs": self.logs.num_rows,
             "sightings": sums["sightings"],
             "suspect_sightings": sums["suspect_sightings"],
+            "unreadable": sums["unreadable"],
+            "first_unreadable": self.first_unreadable or None,
+            "unusable_logs": list(self.unusable_logs),
             "diagnosis_keys": self.diagnosis_keys,
             "skipped_keys": self.skipped_keys,
             "passed_over": list(self.passed_over),
@@ -189,6 +196,15 @@ class ManyMatches:
         yield (
             f"Logs      {facts['logs']:,} with {counted(facts['sightings'], 'sighting')}{suspect}"
         )
+        if facts["unreadable"]:
+            lines = (
+                "1 line or row"
+                if facts["unreadable"] == 1
+                else (f"{facts['unreadable']:,} lines or rows")
+            )
+            yield f"Left out  {lines} that cannot be read; the first: {self.first_unreadable}"
+        for log in self.unusable_logs:
+            yield f"Left out  a whole log: {log}"
         skipped = skipped_text(self.skipped_keys)
         yield f"Keys      {self.diagnosis_keys:,} in {files}, signatures {checked}{skipped}"
         if self.passed_over:
@@ -214,7 +230,7 @@ class ManyMatches:
 
 def _sums(logs: Any) -> dict[str, int]:
     compute = require("pyarrow.compute", extra="arrow")
-    names = ("sightings", "suspect_sightings", "matched_sightings")
+    names = ("sightings", "suspect_sightings", "unreadable", "matched_sightings")
     return {name: compute.sum(logs.column(name)).as_py() or 0 for name in names}
 
 

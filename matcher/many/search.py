@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from matcher.kernels.choice import loaded_kernel
 from matcher.kernels.processor import KERNELS, Kernel, choose_kernel
 from matcher.many.keys import key_columns
 from matcher.many.logs import ManyLogs
-from matcher.many.source import LoadedLogs, LogId, LogSource, Tally
+from matcher.many.source import LoadedLogs, LogId, LogSource, Tally, Unreadable
 from tracing_core.store.sighting import Sighting
 
 __all__ = ["LogFindings", "PartFindings", "search", "search_again"]
@@ -34,6 +35,7 @@ class PartFindings(NamedTuple):
     log_ids: list[LogId]
     tally: Tally
     found: dict[LogId, LogFindings]
+    unreadable: Mapping[LogId, Unreadable]
 
 
 @cache  # a failed compilation takes long, so its result is kept too
@@ -71,7 +73,7 @@ def search(part: LogSource, keys: KeyColumns | Path, side: str | None) -> PartFi
     found = {
         log_id: LogFindings(tuple(sorted(rows)), heard[log_id]) for log_id, rows in key_rows.items()
     }
-    return PartFindings(log_ids, tally, found)
+    return PartFindings(log_ids, tally, found, logs.unreadable)
 
 
 def search_again(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 from tracing_core.store.sighting import Sighting
 
-__all__ = ["BYTES_A_SIGHTING", "LATEST", "LoadedLogs", "LogId", "LogSource", "Tally"]
+__all__ = ["BYTES_A_SIGHTING", "LATEST", "LoadedLogs", "LogId", "LogSource", "Tally", "Unreadable"]
 
 LogId = str | int
 """The id of a log: a file's name, or a value of the column ``log_id``."""
@@ -36,6 +36,17 @@ class Tally(NamedTuple):
         return f"<Tally of {len(self.sightings)} logs>"
 
 
+class Unreadable(NamedTuple):
+    """What of a log cannot be read."""
+
+    lines: int
+    """Number of lines or rows left out; the rest of a damaged file counts as one."""
+    first: str
+    """Where the first of them is, and why it cannot be read."""
+    is_whole: bool
+    """Whether nothing of the log can be read; then it is not among the logs."""
+
+
 class LoadedLogs(Protocol):
     """Some logs, or parts of logs, in memory; the rest of a row is read only if it matched."""
 
@@ -58,6 +69,10 @@ class LoadedLogs(Protocol):
     @property
     def clock_suspect(self) -> NDArray[np.bool_]:
         """Whether the device's clock had jumped back."""
+
+    @property
+    def unreadable(self) -> Mapping[LogId, Unreadable]:
+        """What cannot be read, by log."""
 
     def tally(self) -> Tally:
         """Return the totals of every log."""

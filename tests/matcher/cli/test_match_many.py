@@ -24,6 +24,7 @@ from tests.json_schemas import printed
 from tests.matcher.examples import START, heard, key
 from tests.matcher.many import examples as worlds
 from tracing_core.export_file import ExportFile, Signer, write_export
+from tracing_core.store.sighting import write_json_lines
 
 BIN = Path(sys.executable).parent
 TABLES = table_names(load_model())
@@ -89,6 +90,19 @@ def test_tables_and_lines_for_a_person(folder: Path) -> None:
     assert told["signatures_checked"]
     assert re.fullmatch("[0-9a-f]{64}", told["key_files"][0]["sha256"])
     assert told["diagnosis_keys"] == 2
+
+
+def test_a_log_that_cannot_be_read_is_named_after_the_results_of_the_others(folder: Path) -> None:
+    (folder / "logs").mkdir()
+    write_json_lines(folder / "logs" / "an.jsonl", NEAR)
+    (folder / "logs" / "bad.jsonl").write_text("{}\n")
+    done = run(folder, "logs", "keys.zip", "--out", "out", "--workers", "2", "--json")
+    assert done.returncode == 1
+    assert "1 log cannot be read" in done.stderr
+    assert "bad.jsonl, line 1: rpi is missing" in done.stderr
+    facts = printed("match-many", done.stdout)
+    assert (facts["logs"], facts["matched_logs"], len(facts["unusable_logs"])) == (1, 1, 1)
+    assert [row["log_id"] for row in tables(folder / "out")["logs"]] == ["an.jsonl"]
 
 
 def test_an_address_is_to_be_downloaded_first(folder: Path) -> None:

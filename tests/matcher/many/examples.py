@@ -77,6 +77,7 @@ def alone(
                 "log_id": log_id,
                 "sightings": result.sightings,
                 "suspect_sightings": result.suspect_sightings,
+                "unreadable": 0,
                 "last_day": max(trusted, default=None),
                 "matched_keys": told["matched_keys"],
                 "matched_identifiers": told["matched_identifiers"],

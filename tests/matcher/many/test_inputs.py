@@ -61,6 +61,28 @@ def test_every_kind_of_logs_gives_the_same(given: Callable[[Path], Any], tmp_pat
     assert [tuple(row.values()) for row in rows] == [("an", 2, 2), ("binh", 1, 0)]
 
 
+def test_a_line_or_a_log_that_cannot_be_read_keeps_the_others(tmp_path: Path) -> None:
+    # Issue 9, F11: one bad line never takes the good ones with it.
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with log_file(folder).open("a") as file:
+        file.write("{}\n")
+    (folder / "bad.jsonl").write_text("{}\n{}\n")
+    write_json_lines(folder / "binh.jsonl", LOGS["binh"])
+    for memory in (1, 1 << 20):
+        found = match_many(folder, FILE, workers=1, memory=memory)
+        rows = found.logs.select(["log_id", "sightings", "unreadable"]).to_pylist()
+        assert [tuple(row.values()) for row in rows] == [("an.jsonl", 2, 1), ("binh.jsonl", 1, 0)]
+        facts = found.to_json()
+        assert (facts["logs"], facts["unreadable"], facts["matched_logs"]) == (2, 1, 1)
+        assert facts["first_unreadable"] == f"{folder}/an.jsonl, line 3: rpi is missing"
+        assert facts["unusable_logs"] == [f"{folder}/bad.jsonl, line 1: rpi is missing"]
+        assert "1 line or row that cannot be read; the first: " in str(found)
+        assert f"Left out  a whole log: {folder}/bad.jsonl, line 1" in str(found)
+    with pytest.raises(InvalidLog, match=r"bad\.jsonl, line 1: rpi is missing"):
+        match_many(folder / "bad.jsonl", FILE, workers=1)
+
+
 @pytest.mark.parametrize(
     ("logs", "error", "said"),
     [
