@@ -242,6 +242,9 @@ def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) 
     for reason, count in report.refusals():
         why = say(f"refusal_{reason.value}", config.lang)
         lines.append(say("import_refused", config.lang, count=count, reason=why))
+    if (first := report.first_unreadable) is not None:
+        name = "import_first_unreadable" if first.line else "import_cut"
+        lines.append(say(name, config.lang, first=first, line=first.line))
     if dry_run:
         lines.append(say("dry_run", config.lang))
     return Outcome(report.to_json(), "\n".join(lines))

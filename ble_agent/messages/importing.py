@@ -16,6 +16,13 @@ TEXTS: Mapping[str, Text] = {
         " {known}; cũ hơn 14 ngày: {too_old}.",
     ),
     "import_refused": Text("Left out, {count}: {reason}.", "Bỏ qua, {count}: {reason}."),
+    "import_first_unreadable": Text(
+        "The first that cannot be read: {first}.", "Dòng đầu tiên không đọc được: dòng {line}."
+    ),
+    "import_cut": Text(
+        "{first}. Copy all of it, and import it again.",
+        "Tệp bị hỏng, phần sau không đọc được: hãy sao chép lại toàn bộ rồi nhập lại.",
+    ),
     "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
     "place_line": Text("{path}, line {line}", "{path}, dòng {line}"),
     "refusal_identifier": Text(
@@ -45,6 +52,7 @@ TEXTS: Mapping[str, Text] = {
     "refusal_future": Text(
         "the time is later than this device's clock", "muộn hơn giờ trên đồng hồ của thiết bị này"
     ),
+    "refusal_unreadable": Text("it cannot be read", "không đọc được"),
     "error_log_unknown": Text(
         "this is not a log that truyvet can import: see truyvet agent import --help",
         "đây không phải dữ liệu của ứng dụng nào có thể nhập: hãy xem truyvet agent import --help",

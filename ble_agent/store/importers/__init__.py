@@ -1,8 +1,9 @@
 """Import of other apps' logs into the agent's own: one reader per format, chosen by content.
 
-A log is added whole or not at all. Sightings that the agent's log has already are left alone, so
-importing the same log again, or a later copy of it, adds only what is new. Addresses, places and
-rows of other protocols are never read.
+A log is added whole or not at all, apart from single lines that cannot be read, which are counted.
+Sightings that the agent's log has already are left alone, so importing the same log again, or a
+later copy of it, adds only what is new. Addresses, places and rows of other protocols are never
+read.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class ImportReport(Tally):
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts by name."""
+        first = self.first_unreadable
         return {
+            **({} if first is None else {"first_unreadable": str(first)}),
             "format": self.format,
             "read": self.read,
             "kept": self.kept,
@@ -147,7 +150,7 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
 
 
 def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -> ImportReport:
-    """Add the log of another app or device, all of it or nothing.
+    """Add the log of another app or device: all that can be read of it, or nothing.
 
     The next check matches every key file again, since the log has grown.
 

@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ble_agent.store.importers.source import Tally
+from ble_agent.store.importers.source import Refusal, Tally
 from tracing_core.store.database import Database
+from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import (
     SIGHTING_TABLE,
     Sighting,
@@ -27,26 +28,39 @@ class OwnLog:
     name, title
         The identifier of the format, and its name in texts.
     read
-        Reads the log from its beginning.
+        Reads the log from its beginning, and counts what cannot be read.
     """
 
     is_one_per_moment = False
 
-    def __init__(self, name: str, title: str, read: Callable[[], Iterator[Sighting]]) -> None:
+    def __init__(
+        self, name: str, title: str, read: Callable[[LeftOut], Iterator[Sighting]]
+    ) -> None:
         self.name = name
         self.title = title
         self._read = read
 
     def sightings(self, tally: Tally) -> Iterator[Sighting]:
-        """Yield the log's sightings in order; the first line or row that cannot be read ends it."""
-        for sighting in self._read():
+        """Yield the log's sightings in order; lines and rows that cannot be read are counted.
+
+        Raises
+        ------
+        InvalidLog
+            At the end, if none can be read.
+        """
+        left_out = LeftOut()
+        for sighting in self._read(left_out):
             tally.read += 1
             yield sighting
+        if left_out.unreadable:
+            tally.read += left_out.unreadable
+            tally.refused[Refusal.UNREADABLE] += left_out.unreadable
+            tally.first_unreadable = left_out.first_unreadable
 
 
 def own_lines(path: Path) -> OwnLog:
     """Return a log of JSON Lines, gzipped or not."""
-    return OwnLog("json-lines", "JSON Lines", lambda: read_json_lines(path))
+    return OwnLog("json-lines", "JSON Lines", lambda left_out: read_json_lines(path, left_out))
 
 
 def own_database(path: Path, connection: sqlite3.Connection) -> OwnLog:
@@ -62,4 +76,4 @@ def own_database(path: Path, connection: sqlite3.Connection) -> OwnLog:
     connection.text_factory = str
     db = Database(connection)
     check_tables(db, [SIGHTING_TABLE], path)
-    return OwnLog("truyvet", "truyvet", lambda: select_sightings(db))
+    return OwnLog("truyvet", "truyvet", lambda left_out: select_sightings(db, left_out))

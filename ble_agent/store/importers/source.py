@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
+from tracing_core.errors import InvalidLog
 from tracing_core.store.sighting import Sighting
 
 __all__ = ["Refusal", "Source", "Tally"]
@@ -31,6 +32,8 @@ class Refusal(enum.Enum):
     """The row belongs to an identifier that the same address sent earlier."""
     FUTURE = "future"
     """The time is later than this device's clock."""
+    UNREADABLE = "unreadable"
+    """The line or row of a truyvet log cannot be read."""
 
 
 class Tally:
@@ -41,6 +44,8 @@ class Tally:
         """Rows read."""
         self.refused: Counter[Refusal] = Counter()
         """Rows left out, by reason."""
+        self.first_unreadable: InvalidLog | None = None
+        """The first of those that cannot be read; None without one."""
 
     def refuse(self, reason: Refusal) -> None:
         """Count a row that is left out."""

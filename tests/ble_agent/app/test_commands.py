@@ -247,6 +247,28 @@ def test_a_log_moves_to_another_device_and_back(
     assert "line 1" in agent.refusal("import", str(source))
 
 
+def test_a_line_that_cannot_be_read_keeps_no_other_from_being_imported(
+    agent: AgentProcess, tmp_path: Path
+) -> None:
+    # Issue 9, F11: one bad line never takes the good ones with it.
+    source = tmp_path / "in.jsonl"
+    write_json_lines(source, [ROW])
+    source.write_bytes(b"{}\n" + source.read_bytes())
+    facts = agent.answer("import", str(source), "--dry-run")
+    assert (facts["read"], facts["kept"], facts["refused"]) == (2, 1, {"unreadable": 1})
+    assert facts["first_unreadable"] == f"{source}, line 1: rpi is missing"
+    said = agent.command("import", str(source)).stdout
+    assert f"The first that cannot be read: {source}, line 1: rpi is missing." in said
+    said = agent.command("import", str(source), lang="vi").stdout
+    assert "Dòng đầu tiên không đọc được: dòng 1." in said
+    assert len(agent.sightings()) == 1
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(gzip.compress(source.read_bytes()[3:] * 2000)[:-9])
+    said = agent.command("import", str(cut), lang="vi").stdout
+    assert "Tệp bị hỏng, phần sau không đọc được" in said
+    assert "Bỏ qua, 1: không đọc được." in said
+
+
 def test_an_export_replaces_no_file_unless_it_must(agent: AgentProcess, tmp_path: Path) -> None:
     # ux.md section 2, 4: `agent export thesis.txt` overwrote the thesis.
     thesis, link = tmp_path / "thesis.txt", tmp_path / "link.txt"
