@@ -244,7 +244,9 @@ def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) 
         lines.append(say("import_refused", config.lang, count=count, reason=why))
     if (first := report.first_unreadable) is not None:
         name = "import_first_unreadable" if first.line else "import_cut"
-        lines.append(say(name, config.lang, first=first, line=first.line))
+        place = say("place_line", "vi", path=path_text(path), line=first.line)
+        said = place if config.lang == "vi" else first
+        lines.append(say(name, config.lang, first=said, path=path_text(path)))
     if dry_run:
         lines.append(say("dry_run", config.lang))
     return Outcome(report.to_json(), "\n".join(lines))

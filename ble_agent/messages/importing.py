@@ -17,11 +17,11 @@ TEXTS: Mapping[str, Text] = {
     ),
     "import_refused": Text("Left out, {count}: {reason}.", "Bỏ qua, {count}: {reason}."),
     "import_first_unreadable": Text(
-        "The first that cannot be read: {first}.", "Dòng đầu tiên không đọc được: dòng {line}."
+        "The first that cannot be read: {first}.", "Dòng đầu tiên không đọc được: {first}."
     ),
     "import_cut": Text(
-        "{first}. Copy all of it, and import it again.",
-        "Tệp bị hỏng, phần sau không đọc được: hãy sao chép lại toàn bộ rồi nhập lại.",
+        "The rest of {path} is damaged: copy all of it, and import it again.",
+        "Phần sau của {path} bị hỏng: hãy sao chép lại toàn bộ rồi nhập lại.",
     ),
     "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
     "place_line": Text("{path}, line {line}", "{path}, dòng {line}"),

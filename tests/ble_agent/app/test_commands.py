@@ -260,12 +260,12 @@ def test_a_line_that_cannot_be_read_keeps_no_other_from_being_imported(
     said = agent.command("import", str(source)).stdout
     assert f"The first that cannot be read: {source}, line 1: rpi is missing." in said
     said = agent.command("import", str(source), lang="vi").stdout
-    assert "Dòng đầu tiên không đọc được: dòng 1." in said
+    assert f"Dòng đầu tiên không đọc được: {source}, dòng 1." in said
     assert len(agent.sightings()) == 1
     cut = tmp_path / "cut.jsonl.gz"
     cut.write_bytes(gzip.compress(source.read_bytes()[3:] * 2000)[:-9])
     said = agent.command("import", str(cut), lang="vi").stdout
-    assert "Tệp bị hỏng, phần sau không đọc được" in said
+    assert f"Phần sau của {cut} bị hỏng" in said
     assert "Bỏ qua, 1: không đọc được." in said
 
 
