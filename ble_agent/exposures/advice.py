@@ -31,7 +31,10 @@ class _OwnerDay:
 
 def owner_text(result: CheckResult, membership: Membership, language: str) -> str:
     """Return what was recorded, what to do and whom to ask."""
-    lines = exposure_lines(result.days, membership, language)
+    if result.days or result.sightings:
+        lines = exposure_lines(result.days, membership, language)
+    else:
+        lines = [say("nothing_to_compare", language)]
     if result.skipped_keys:
         lines.append(say("keys_skipped", language, count=result.skipped_keys))
     # The command ends with the first fault; the others would go unsaid.

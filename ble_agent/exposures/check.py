@@ -90,6 +90,8 @@ class CheckResult:
     """Number of keys in the new files that lie outside the protocol and were left out."""
     unreadable_sightings: int = 0
     """Number of this device's sightings that cannot be read and were left out."""
+    sightings: int = 0
+    """Number of this device's sightings that were compared with the keys."""
 
     @property
     def failure(self) -> TracingError | None:
@@ -101,6 +103,7 @@ class CheckResult:
         return {
             "batches": self.key_files,
             "skipped_keys": self.skipped_keys,
+            "sightings": self.sightings,
             "unreadable_sightings": self.unreadable_sightings,
             "recorded": bool(self.days),
             "days": [day.to_json() for day in self.days],
@@ -158,7 +161,8 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
     lists = [CheckFault(each, 0) for each in (freshness_fault(db), listing.fault) if each]
     faults = (*lists, *_counted(download.errors), *_own_fault(left_out))
-    return CheckResult(count, days, level, faults, skipped, left_out.unreadable)
+    compared = sightings.count - sightings.suspect_count
+    return CheckResult(count, days, level, faults, skipped, left_out.unreadable, compared)
 
 
 def _note_listing(db: Database, membership: Membership, listing: Listing, clock: Clock) -> None:
@@ -191,7 +195,8 @@ def recall(db: Database, clock: Clock, failure: TracingError) -> CheckResult:
     sightings = SightingIndex(own_sightings(db, left_out))
     days, level = assess_stored(db, sightings, load_membership(db), clock)
     faults = (CheckFault(failure, 0), *_own_fault(left_out))
-    return CheckResult(0, days, level, faults, unreadable_sightings=left_out.unreadable)
+    compared = sightings.count - sightings.suspect_count
+    return CheckResult(0, days, level, faults, 0, left_out.unreadable, compared)
 
 
 def _refreshed(

@@ -21,6 +21,12 @@ TEXTS: Mapping[str, Text] = {
         " ghi nhận được những thiết bị đang bật và phát tín hiệu ở gần, nên bạn vẫn có thể đã bị"
         " phơi nhiễm.",
     ),
+    "nothing_to_compare": Text(
+        "This device has recorded no signal of another device in the last 14 days, so it cannot"
+        " find an exposure. To see why: truyvet agent status",
+        "Trong 14 ngày qua, thiết bị này chưa ghi nhận tín hiệu của thiết bị nào khác nên chưa thể"
+        " phát hiện tiếp xúc gần (phơi nhiễm). Để biết lý do: truyvet agent status",
+    ),
     "recorded": Text(
         "Exposure found: this device recorded that you were near a person who later reported a"
         " positive test or diagnosis:",

@@ -79,7 +79,19 @@ def checked(db: Database, server: FakeServer) -> CheckResult:
         return check(db, client, server.clock)
 
 
+def test_an_empty_log_is_named_and_does_not_pass_for_no_exposure(
+    db: Database, server: FakeServer
+) -> None:
+    server.add_file("1-2-00001.zip", [stranger()])
+    result = checked(db, server)
+    assert (result.key_files, result.sightings, result.days) == (1, 0, ())
+    text = owner_text(result, load_membership(db), "en")
+    assert text.startswith("This device has recorded no signal of another device")
+    assert "No exposure found" not in text
+
+
 def test_nothing_recorded_is_said_without_claiming_safety(db: Database, server: FakeServer) -> None:
+    met(db)
     server.add_file("1-2-00001.zip", [stranger(), stranger()])
     result = checked(db, server)
     assert (result.key_files, result.days, result.level) == (1, (), "none")
