@@ -105,7 +105,7 @@ def test_an_empty_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"PK\x03\x04", "give the log first"),
+        (b"PK\x03\x04", "unpack it first"),
         (b"hello", "neither an agent's database nor JSON Lines"),
         (b"\x1f\x8b\x08broken", "damaged"),
         (b"[1]\n", "neither"),
@@ -124,7 +124,7 @@ def test_what_is_no_log_is_said_in_a_line(tmp_path: Path, content: bytes, says: 
 def test_missing_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file"):
         read_log(tmp_path / "none")
-    with pytest.raises(StoreError, match="Is a directory"):
+    with pytest.raises(InvalidLog, match="it is a folder"):
         read_log(tmp_path)
     sqlite3.connect(tmp_path / "other.db").executescript("CREATE TABLE a (b)").connection.close()
     with pytest.raises(StoreError, match="not a truyvet database"):

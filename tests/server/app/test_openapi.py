@@ -46,6 +46,12 @@ def test_answers_are_as_described(
     @given(operation.as_strategy(generation_mode=mode))
     @settings(max_examples=15)
     def answer(case: schemathesis.Case) -> None:
-        case.call_and_validate(headers={"X-API-Key": OPERATOR_KEY}, checks=checks)
+        # Cover traffic is answered alike, whatever its body.
+        is_cover = bool(dict(case.headers or {}).get("x-chaff"))
+        left_out = [CHECKS.get_one("negative_data_rejection")] if is_cover else []
+        case.call_and_validate(
+            headers={"X-API-Key": OPERATOR_KEY},
+            checks=[check for check in checks if check not in left_out],
+        )
 
     answer()

@@ -1,5 +1,6 @@
 """Addresses of clients behind a proxy, as in every real service."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -34,10 +35,13 @@ def test_behind_a_proxy_every_client_is_counted_by_itself(tmp_path: Path) -> Non
         running.init()
         running.start()
 
+        codes = itertools.count()
+
         def status(forwarded_for: str) -> int:
             return httpx2.post(
                 f"{running.url}/api/verify",
-                json={"code": "00000000"},
+                # The same wrong code counts once.
+                json={"code": f"{next(codes):08}"},
                 headers={"X-Forwarded-For": forwarded_for},
             ).status_code
 
