@@ -9,10 +9,10 @@ import numpy as np
 
 from matcher.many.mapper import Mapper
 from matcher.many.search import LogFindings, PartFindings, search_again
-from matcher.many.source import LogId, LogSource, Tally
+from matcher.many.source import LogId, LogSource, Tally, Unreadable
 from tracing_core.errors import InvalidLog
 
-__all__ = ["added_tallies", "empty_tally", "whole_logs"]
+__all__ = ["added_tallies", "added_unreadable", "empty_tally", "whole_logs"]
 
 
 def whole_logs(
@@ -67,7 +67,16 @@ def _spread(
 def empty_tally(logs: int) -> Tally:
     """Return the tally of logs without a sighting."""
     zeros = np.zeros(logs, "int64")
-    return Tally(zeros, zeros.copy(), zeros - 1)
+    return Tally(zeros, zeros.copy(), zeros - 1, zeros.copy())
+
+
+def added_unreadable(findings: list[PartFindings]) -> dict[LogId | None, Unreadable]:
+    """Return what cannot be read of each log over all parts; None is for rows without a log."""
+    found: dict[LogId | None, Unreadable] = {}
+    for part in findings:
+        for log_id, more in part.unreadable.items():
+            found[log_id] = found[log_id].and_later(more) if log_id in found else more
+    return found
 
 
 def added_tallies(findings: list[PartFindings]) -> tuple[list[LogId], Tally]:
@@ -91,6 +100,7 @@ def added_tallies(findings: list[PartFindings]) -> tuple[list[LogId], Tally]:
             at = np.array([numbers[log_id] for log_id in part.log_ids], "int64")
             tally.sightings[at] += part.tally.sightings
             tally.suspect_sightings[at] += part.tally.suspect_sightings
+            tally.unmeasured_sightings[at] += part.tally.unmeasured_sightings
             tally.last_seen_at[at] = np.maximum(tally.last_seen_at[at], part.tally.last_seen_at)
     if len({type(log_id) for log_id in numbers}) > 1:
         raise InvalidLog("log_id is text in some files and a number in others: write them alike")

@@ -109,7 +109,7 @@ def _matches(log: LogTask) -> list[KeyMatch]:
 def weighed_tables(
     log_ids: Sequence[LogId],
     tally: Tally,
-    unreadable: Mapping[LogId, Unreadable],
+    unreadable: Mapping[LogId | None, Unreadable],
     weighed: Iterable[dict[str, pa.Table]],
     model: RiskModel[Any],
     *,
@@ -132,6 +132,7 @@ def weighed_tables(
         "log_id": log_ids,
         "sightings": tally.sightings,
         "suspect_sightings": tally.suspect_sightings,
+        "unmeasured_sightings": tally.unmeasured_sightings,
         "unreadable": [
             unreadable[log_id].lines if log_id in unreadable else 0 for log_id in log_ids
         ],
@@ -143,7 +144,7 @@ def weighed_tables(
         columns[name] = np.zeros(len(log_ids), "int64")
     columns["level"] = np.full(len(log_ids), NO_LEVEL, object)
     columns["score"] = np.zeros(len(log_ids))
-    for name in matched.column_names[5:]:
+    for name in matched.column_names[6:]:
         columns[name][at] = matched.column(name).to_numpy()
     tables["logs"] = arrow.table(columns, schema=matched.schema)
     return tables

@@ -45,7 +45,8 @@ class _LogFiles:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._logs: list[LogColumns] = []
         self.log_ids: list[LogId] = []
-        self.unreadable: dict[LogId, Unreadable] = {}
+        self.unreadable: dict[LogId | None, Unreadable] = {}
+        self._unmeasured: list[int] = []
         for path in paths:
             self._read(path)
         self._starts = np.cumsum([0, *map(len, self._logs)])
@@ -63,14 +64,13 @@ class _LogFiles:
             log = read_columns(path, left_out)
         except (InvalidLog, StoreError) as error:
             count = max(1, left_out.unreadable)
-            self.unreadable[path.name] = Unreadable(count, _placed(path, error), True)
+            self.unreadable[path.name] = Unreadable(count, _placed(path, error))
             return
         self._logs.append(log)
         self.log_ids.append(path.name)
+        self._unmeasured.append(left_out.unmeasured)
         if (first := left_out.first_unreadable) is not None:
-            self.unreadable[path.name] = Unreadable(
-                left_out.unreadable, _placed(path, first), False
-            )
+            self.unreadable[path.name] = Unreadable(left_out.unreadable, _placed(path, first))
 
     def tally(self) -> Tally:
         """Return the totals of every log."""
@@ -79,6 +79,7 @@ class _LogFiles:
             np.array([log.count for log in self._logs], "int64"),
             np.array([log.suspect_count for log in self._logs], "int64"),
             np.array([-1 if moment is None else moment for moment in last], "int64"),
+            np.array(self._unmeasured, "int64"),
         )
 
     def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from matcher.inputs import LogLike, as_log
 from matcher.many.logs import ManyLogs
-from matcher.many.source import LogId
+from matcher.many.source import LogId, Unreadable
 from matcher.portable.sightings import read_log
 from matcher.tables.sightings import ArrowTable, SightingTable, is_table
-from tracing_core.errors import InvalidLog, InvalidValue
+from tracing_core.errors import InvalidLog, InvalidValue, LogFault, StoreError
+from tracing_core.store.left_out import LeftOut
 
 if TYPE_CHECKING:
     from tracing_core.store.sighting import Sighting
@@ -40,31 +41,73 @@ def as_logs(logs: LogsLike) -> Path | ManyLogs:
     if isinstance(logs, ManyLogs):
         return logs
     if is_table(logs):
-        return ManyLogs.from_sightings(_by_log(logs))
+        return _by_log(logs)
     if isinstance(logs, Mapping):
         _check_ids(logs)
-        return ManyLogs.from_sightings({log_id: _sightings(log) for log_id, log in logs.items()})
+        unreadable: dict[LogId | None, Unreadable] = {}
+        return ManyLogs.from_sightings(
+            {log_id: _sightings(log_id, log, unreadable) for log_id, log in logs.items()},
+            unreadable,
+        )
     raise InvalidValue(
         "many logs are a path, ManyLogs, a table with a column log_id or a dict of logs by id, not"
         f" {type(logs).__name__}"
     )
 
 
-def _sightings(log: LogLike) -> Iterable[Sighting]:
-    found = as_log(log)
-    return read_log(found) if isinstance(found, Path) else found
+def _sightings(
+    log_id: LogId, log: LogLike, unreadable: dict[LogId | None, Unreadable]
+) -> Iterator[Sighting]:
+    left_out = LeftOut()
+    found = as_log(log, left_out)  # at once, so that a wrong argument is refused before others
+
+    def read() -> Iterator[Sighting]:
+        damage = 0
+        first: Exception | None = None
+        try:
+            yield from read_log(found, left_out) if isinstance(found, Path) else found
+        except (InvalidLog, StoreError) as error:
+            first = error
+            damage = int(error is not left_out.first_unreadable)
+        first = left_out.first_unreadable or first
+        if first is not None:
+            lines = left_out.unreadable + damage
+            unreadable[log_id] = Unreadable(lines, f"log {log_id}: {first}")
+
+    return read()
 
 
-def _by_log(given: ArrowTable) -> dict[LogId, list[Sighting]]:
-    table = SightingTable(given, others=("log_id",))
-    log_ids = table.others["log_id"]
+class _LeftOutByLog(LeftOut):
+    """Rows of a table that cannot be read, by the log that they are of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_ids: list[Any] = []
+        self.by_log: dict[LogId | None, Unreadable] = {}
+
+    def skip(self, error: InvalidLog, count: int = 1) -> None:
+        super().skip(error, count)
+        log_id = self.log_ids[error.line]
+        log_id = log_id if isinstance(log_id, str | int) else None
+        found = Unreadable(count, str(error) if log_id is None else f"log {log_id}: {error}")
+        before = self.by_log.get(log_id)
+        self.by_log[log_id] = found if before is None else before.and_later(found)
+
+
+def _by_log(given: ArrowTable) -> ManyLogs:
+    left_out = _LeftOutByLog()
+    table = SightingTable(given, others=("log_id",), left_out=left_out)
+    log_ids = left_out.log_ids = table.others["log_id"]
     logs: dict[LogId, list[Sighting]] = {}
-    for row, (log_id, sighting) in enumerate(zip(log_ids, table, strict=True)):
-        if not isinstance(log_id, str | int):
-            raise InvalidLog(f"row {row} of the table: log_id must be text or a whole number")
-        logs.setdefault(log_id, []).append(sighting)
+    for row, sighting in table.rows():
+        if isinstance(log_ids[row], str | int):
+            logs.setdefault(log_ids[row], []).append(sighting)
+        else:
+            text = f"row {row} of the table: log_id must be text or a whole number"
+            left_out.skip(InvalidLog(text, LogFault.LINE, line=row))
+    left_out.check(len(logs))
     _check_ids(logs)
-    return logs
+    return ManyLogs.from_sightings(logs, left_out.by_log)
 
 
 def _check_ids(log_ids: Iterable[LogId]) -> None:

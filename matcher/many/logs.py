@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from matcher.many.source import LATEST, LoadedLogs, LogId, Tally, Unreadable
 from tracing_core.errors import InvalidValue
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
+from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
 from tracing_core.store.sighting import Sighting
 
 __all__ = ["ManyLogs"]
@@ -49,6 +50,8 @@ class ManyLogs:
     """All samples, sighting by sighting."""
     rssi_end: NDArray[np.int64]
     """Where each sighting's samples begin and end in `rssi_dbm`, shape (n + 1)."""
+    unreadable: Mapping[LogId | None, Unreadable] = field(default_factory=dict)
+    """What was left out of each log; a log that was left out whole is not in `log_ids`."""
 
     def __post_init__(self) -> None:
         rows = len(self.rpi)
@@ -74,15 +77,25 @@ class ManyLogs:
         return len(self.rpi)
 
     @classmethod
-    def from_sightings(cls, logs: Mapping[LogId, Iterable[Sighting]]) -> ManyLogs:
-        """Make columns of logs of sighting objects."""
+    def from_sightings(
+        cls,
+        logs: Mapping[LogId, Iterable[Sighting]],
+        unreadable: Mapping[LogId | None, Unreadable] | None = None,
+    ) -> ManyLogs:
+        """Make columns of logs of sighting objects.
+
+        What was left out of them may be noted in `unreadable` until their last sighting is read.
+        """
+        left_out = {} if unreadable is None else unreadable
+        log_ids: list[LogId] = []
         # Arrays of machine numbers, because lists would take more memory than the columns.
         rpis, aems, suspects = bytearray(), bytearray(), bytearray()
         log, rssi = array.array("i"), array.array("b")
         seen_at, previous, ends = array.array("q"), array.array("q"), array.array("q", [0])
-        for number, sightings in enumerate(logs.values()):
+        for log_id, sightings in logs.items():
+            rows = len(log)
             for one in sightings:
-                log.append(number)
+                log.append(len(log_ids))
                 rpis += one.rpi
                 aems += one.aem
                 suspects.append(one.clock_suspect)
@@ -90,8 +103,10 @@ class ManyLogs:
                 ends.append(len(rssi))
                 seen_at.append(one.seen_at)
                 previous.append(_UNKNOWN if one.previous_scan_at is None else one.previous_scan_at)
+            if len(log) > rows or log_id not in left_out:
+                log_ids.append(log_id)
         return cls(
-            list(logs),
+            log_ids,
             np.frombuffer(log, "int32"),
             np.frombuffer(rpis, "uint8").reshape(len(log), RPI_LENGTH),
             np.frombuffer(aems, "uint8").reshape(len(log), AEM_LENGTH),
@@ -100,22 +115,28 @@ class ManyLogs:
             np.frombuffer(suspects, "bool"),
             np.frombuffer(rssi, "int8"),
             np.frombuffer(ends, "int64"),
+            left_out,
         )
 
     def read(self) -> LoadedLogs:
         """Return itself, since it is in memory."""
         return self
 
-    @property
-    def unreadable(self) -> Mapping[LogId, Unreadable]:
-        """Return nothing, since its columns were checked."""
-        return {}
-
     def tally(self) -> Tally:
         """Return the totals of every log."""
         from matcher.many.join import tally_logs
 
-        return Tally(*tally_logs(len(self.log_ids), self.log, self.seen_at, self.clock_suspect))
+        logs = len(self.log_ids)
+        totals = tally_logs(logs, self.log, self.seen_at, self.clock_suspect)
+        return Tally(*totals, np.bincount(self.log[self._unmeasured()], minlength=logs))
+
+    def _unmeasured(self) -> NDArray[np.int64]:
+        """Return the rows of unknown strength, without those under a suspect clock."""
+        known = (self.rssi_dbm >= WEAKEST_DBM) & (self.rssi_dbm <= STRONGEST_DBM)
+        if len(known) and known.all():
+            return np.empty(0, "int64")
+        before = np.concatenate([np.zeros(1, "int64"), np.cumsum(known)])
+        return np.flatnonzero((np.diff(before[self.rssi_end]) == 0) & ~self.clock_suspect)
 
     def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:
         """Return some rows as objects."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from matcher.columns.sighting_columns import MOST_SIGHTINGS
 from matcher.inputs import KeyFilesLike
 from matcher.kernels.choice import available_threads, require_numba
-from matcher.many.assembly import added_tallies, empty_tally, whole_logs
+from matcher.many.assembly import added_tallies, added_unreadable, empty_tally, whole_logs
 from matcher.many.folder import check_all_parquet, folder_parts
 from matcher.many.inputs import LogsLike, as_logs
 from matcher.many.keys import JobKeys
@@ -32,7 +32,7 @@ from matcher.many.logs import ManyLogs
 from matcher.many.mapper import Mapper, open_mapper
 from matcher.many.result import ManyMatches, Provenance
 from matcher.many.search import LogFindings, PartFindings, search
-from matcher.many.source import BYTES_A_SIGHTING, LogId, LogSource
+from matcher.many.source import BYTES_A_SIGHTING, LogId, LogSource, Unreadable
 from matcher.risk import RiskModel, RiskParameters, load_model
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.store.files import file_errors
@@ -107,9 +107,13 @@ def match_many(
             findings = _search(parts, partial(search, keys=reachable, side=side), mapper, on_step)
         found = whole_logs(findings, parts, mapper)
         if isinstance(logs, ManyLogs):  # logs without a sighting are in no part
-            findings.append(PartFindings([*logs.log_ids], empty_tally(len(logs.log_ids)), {}, {}))
+            findings.append(_of_all(logs))
         on_step(f"weighing {len(found)} logs")
         return _result(findings, found, keys, provenance, today, mapper)
+
+
+def _of_all(logs: ManyLogs) -> PartFindings:
+    return PartFindings([*logs.log_ids], empty_tally(len(logs.log_ids)), {}, logs.unreadable)
 
 
 def _search(
@@ -152,6 +156,10 @@ def _parts(logs: Path | ManyLogs, memory: int, workers: int) -> Sequence[LogSour
     return folder_parts(logs, memory, workers)
 
 
+def _without_log(rows: Unreadable) -> str:
+    return f"{rows.first}; {rows.lines - 1:,} more without a log"
+
+
 def _result(
     findings: list[PartFindings],
     found: dict[LogId, LogFindings],
@@ -162,9 +170,14 @@ def _result(
 ) -> ManyMatches:
     from matcher.many.assessment import LogTask, Weighing, weighed_tables
 
-    unreadable = {log_id: each for part in findings for log_id, each in part.unreadable.items()}
-    unusable = tuple(each.first for each in unreadable.values() if each.is_whole)
+    unreadable = added_unreadable(findings)
     log_ids, tally = added_tallies(findings)
+    usable = set(log_ids)
+    unusable = tuple(
+        each.first if log_id is not None or each.lines == 1 else _without_log(each)
+        for log_id, each in unreadable.items()
+        if log_id not in usable
+    )
     if unusable and not log_ids:
         raise InvalidLog(unusable[0])
     last_seen_at = dict(zip(log_ids, tally.last_seen_at.tolist(), strict=True))
@@ -195,6 +208,8 @@ def _result(
         skipped_keys=keys.skipped,
         passed_over=keys.passed_over,
         unusable_logs=unusable,
-        first_unreadable=next((e.first for e in unreadable.values() if not e.is_whole), ""),
+        first_unreadable=next(
+            (each.first for log_id, each in unreadable.items() if log_id in usable), ""
+        ),
         provenance=provenance,
     )

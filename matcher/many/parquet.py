@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.many.source import LogId, Tally, Unreadable
+from matcher.many.wrong_rows import MOMENTS, reason_of, unmeasured_rows, wrong_rows
 from tracing_core.errors import InvalidLog, InvalidValue, require
 from tracing_core.paths import is_folder
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
-from tracing_core.store.field_values import LATEST_MOMENT, moment
+from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
+from tracing_core.store.field_values import LATEST_MOMENT, sample
 from tracing_core.store.files import file_errors
 from tracing_core.store.sighting import Sighting
 from tracing_core.store.sqlite import beginning_of
@@ -29,7 +31,7 @@ LARGEST_ROW_GROUP = 1 << 24
 _LARGEST_GROUP_BYTES = 1 << 31
 _MAGIC = b"PAR1"
 _REQUIRED = ("log_id", "rpi", "aem", "rssi_dbm", "seen_at")
-_MOMENTS = ("seen_at", "previous_scan_at")
+_FIRST = ("log_id", "rpi", "seen_at", "clock_suspect")
 _REST = ("aem", "rssi_dbm", "previous_scan_at")
 
 
@@ -40,6 +42,8 @@ class ParquetPiece:
     path: Path
     group: int
     rows: int
+    is_usual: bool
+    """Whether the file's statistics show that nothing of a row's rest is unusual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,35 @@ def _pieces(path: Path) -> Iterator[ParquetPiece]:
                     f"{path}, row group {group}: more than {LARGEST_ROW_GROUP} rows or"
                     f" {_LARGEST_GROUP_BYTES} bytes: write it again with smaller row groups"
                 )
-            yield ParquetPiece(path, group, facts.num_rows)
+            yield ParquetPiece(path, group, facts.num_rows, _is_usual(facts))
+
+
+def _is_usual(group: Any) -> bool:
+    """Return whether a row group's statistics show that the rest of each row is as it should be.
+
+    Then it is decoded only where a row matched. Null and empty lists count as null.
+    """
+    columns = map(group.column, range(group.num_columns))
+    return all(
+        _is_within(name, column)
+        for column in columns
+        if (name := column.path_in_schema.partition(".")[0]) in _REST
+    )
+
+
+def _is_within(name: str, column: Any) -> bool:
+    facts = column.statistics
+    if facts is None or not facts.has_null_count:
+        return False
+    if name == "previous_scan_at":
+        if facts.null_count == column.num_values:
+            return True
+        low, high = 0, LATEST_MOMENT - 1
+    elif facts.null_count or name == "aem":
+        return not facts.null_count
+    else:
+        low, high = WEAKEST_DBM, STRONGEST_DBM
+    return bool(facts.has_min_max and low <= facts.min and facts.max <= high)
 
 
 @contextlib.contextmanager
@@ -170,35 +202,60 @@ class _ParquetRows:
 
     def __init__(self, pieces: Sequence[ParquetPiece]) -> None:
         self._pieces = pieces
-        self._starts = np.cumsum([0, *(piece.rows for piece in pieces)])
-        rows = int(self._starts[-1])
+        rows = sum(piece.rows for piece in pieces)
         self.log: NDArray[np.int32] = np.empty(rows, "int32")
         self.rpi: NDArray[np.uint8] = np.empty((rows, RPI_LENGTH), "uint8")
         self.seen_at: NDArray[np.int64] = np.empty(rows, "int64")
         self.clock_suspect: NDArray[np.bool_] = np.zeros(rows, "bool")
+        self.unreadable: dict[LogId | None, Unreadable] = {}
         self._numbers: dict[LogId, int] = {}
-        for piece, start in zip(pieces, self._starts.tolist(), strict=False):
-            self._read(piece, slice(start, start + piece.rows))
+        self._kept: list[NDArray[np.int64] | None] = []  # None for all rows of a piece
+        self._unmeasured = [np.empty(0, "int64")]
+        self._starts = np.zeros(len(pieces) + 1, "int64")
+        for number, piece in enumerate(pieces):
+            start = int(self._starts[number])
+            self._starts[number + 1] = start + self._read(piece, start)
+        rows = int(self._starts[-1])
+        self.log, self.rpi, self.seen_at = self.log[:rows], self.rpi[:rows], self.seen_at[:rows]
+        self.clock_suspect = self.clock_suspect[:rows]
         self.log_ids: list[LogId] = list(self._numbers)
 
-    def _read(self, piece: ParquetPiece, rows: slice) -> None:
-        columns = _columns(piece, ("log_id", "rpi", "seen_at", "clock_suspect"))
-        self.log[rows] = self._log_numbers(columns.pop("log_id"))
+    def _read(self, piece: ParquetPiece, start: int) -> int:
+        """Read a row group into the rows from `start` on; return how many of its rows are kept."""
+        columns = _columns(piece, _FIRST if piece.is_usual else (*_FIRST, *_REST))
+        wrong = wrong_rows(columns)
+        self._kept.append(None if wrong is None else np.flatnonzero(~wrong))
+        if wrong is not None:
+            self._leave_out(piece, columns, np.flatnonzero(wrong))
+            columns = {name: column.take(self._kept[-1]) for name, column in columns.items()}
         rpi = columns["rpi"]
+        rows = slice(start, start + len(rpi))
+        self.log[rows] = self._log_numbers(columns["log_id"])
         data = np.frombuffer(rpi.buffers()[1] or b"", "uint8")
-        start = RPI_LENGTH * rpi.offset
-        self.rpi[rows] = data[start : start + RPI_LENGTH * len(rpi)].reshape(-1, RPI_LENGTH)
+        first = RPI_LENGTH * rpi.offset
+        self.rpi[rows] = data[first : first + RPI_LENGTH * len(rpi)].reshape(-1, RPI_LENGTH)
         self.seen_at[rows] = columns["seen_at"].to_numpy()
         if "clock_suspect" in columns:
             self.clock_suspect[rows] = columns["clock_suspect"].to_numpy(zero_copy_only=False)
-        moments = self.seen_at[rows]
-        wrong = np.flatnonzero((moments < 0) | (moments >= LATEST_MOMENT))
-        if len(wrong):
-            place = f"{piece.path}, row group {piece.group}, row {wrong[0]}"
-            try:
-                moment("seen_at", int(moments[wrong[0]]))
-            except InvalidValue as error:
-                raise InvalidLog(f"{place}: {error}") from error
+        if not piece.is_usual:
+            unmeasured = unmeasured_rows(columns["rssi_dbm"]) & ~self.clock_suspect[rows]
+            self._unmeasured.append(start + np.flatnonzero(unmeasured))
+        return len(rpi)
+
+    def _leave_out(
+        self, piece: ParquetPiece, columns: dict[str, Any], rows: NDArray[np.int64]
+    ) -> None:
+        """Count some rows by their logs, and note where the first of each is."""
+        of_logs: dict[LogId | None, list[int]] = {}
+        log_ids = columns["log_id"].take(rows).to_pylist()
+        for log_id, row in zip(log_ids, rows.tolist(), strict=True):
+            of_logs.setdefault(log_id, []).append(row)
+        for log_id, wrong in of_logs.items():
+            log = "" if log_id is None else f", log {log_id}"
+            place = f"{piece.path}{log}, row group {piece.group}, row {wrong[0]}"
+            found = Unreadable(len(wrong), f"{place}: {reason_of(columns, wrong[0])}")
+            before = self.unreadable.get(log_id)
+            self.unreadable[log_id] = found if before is None else before.and_later(found)
 
     def _log_numbers(self, log_ids: Any) -> Any:
         types = require("pyarrow.types", extra="arrow")
@@ -215,16 +272,14 @@ class _ParquetRows:
         ]
         return known[indices]
 
-    @property
-    def unreadable(self) -> Mapping[LogId, Unreadable]:
-        """Return nothing, since a row that cannot be read raises an error."""
-        return {}
-
     def tally(self) -> Tally:
         """Return the totals of every log."""
         from matcher.many.join import tally_logs
 
-        return Tally(*tally_logs(len(self.log_ids), self.log, self.seen_at, self.clock_suspect))
+        logs = len(self.log_ids)
+        totals = tally_logs(logs, self.log, self.seen_at, self.clock_suspect)
+        unmeasured = self.log[np.concatenate(self._unmeasured)]
+        return Tally(*totals, np.bincount(unmeasured, minlength=logs))
 
     def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:
         """Return some rows; only the row groups that hold them are read."""
@@ -233,11 +288,12 @@ class _ParquetRows:
         for number, piece in enumerate(self._pieces):
             of_piece = rows[bounds[number] : bounds[number + 1]]
             if len(of_piece):
-                found += self._sightings(piece, self._starts[number], of_piece)
+                kept, places = self._kept[number], of_piece - self._starts[number]
+                found += self._sightings(piece, of_piece, places if kept is None else kept[places])
         return found
 
-    def _sightings(self, piece: ParquetPiece, start: int, rows: Any) -> Iterator[Sighting]:
-        taken = {name: column.take(rows - start) for name, column in _columns(piece, _REST).items()}
+    def _sightings(self, piece: ParquetPiece, rows: Any, places: Any) -> Iterator[Sighting]:
+        taken = {name: column.take(places) for name, column in _columns(piece, _REST).items()}
         previous = taken.get("previous_scan_at")
         samples = taken["rssi_dbm"].to_pylist()
         for number, row in enumerate(rows.tolist()):
@@ -246,16 +302,16 @@ class _ParquetRows:
                 yield Sighting(
                     self.rpi[row].tobytes(),
                     taken["aem"][number].as_py(),
-                    (heard,) if isinstance(heard, int) else tuple(heard),
+                    tuple(map(sample, heard if isinstance(heard, list) else [heard])),
                     int(self.seen_at[row]),
                     None if previous is None else previous[number].as_py(),
                     bool(self.clock_suspect[row]),
                 )
             except (InvalidValue, TypeError) as error:
-                reason = error if isinstance(error, InvalidValue) else "rssi_dbm has a null"
-                raise InvalidLog(
-                    f"{piece.path}, row group {piece.group}, row {row - start}: {reason}"
-                ) from error
+                # Only statistics that were wrong let such a row come so far.
+                reason = error if isinstance(error, InvalidValue) else "aem is missing"
+                place = f"{piece.path}, row group {piece.group}, row {places[number]}"
+                raise InvalidLog(f"{place}: {reason}") from error
 
 
 def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
@@ -270,11 +326,12 @@ def _columns(piece: ParquetPiece, names: Sequence[str]) -> dict[str, Any]:
         columns = {name: table.column(name).combine_chunks() for name in there}
         arrow = require("pyarrow", extra="arrow")
         for name, column in columns.items():
-            if name in _MOMENTS or (name == "log_id" and _is_number(column.type)):
+            if name in MOMENTS:
+                # An unsigned time that does not fit becomes negative, which is wrong too.
+                columns[name] = column.cast("int64", safe=False)
+            elif name == "log_id" and _is_number(column.type):
                 columns[name] = column.cast("int64")
             if isinstance(column, arrow.ChunkedArray):
                 # Arrow returns several chunks if one cannot hold them, as for text beyond 2 GB.
                 raise InvalidLog(f"{piece.path}, row group {piece.group}: too large a {name}")
-            if column.null_count and name != "previous_scan_at":
-                raise InvalidLog(f"{piece.path}, row group {piece.group}: column {name} has nulls")
     return columns

@@ -104,7 +104,8 @@ class ManyMatches:
     passed_over: tuple[str, ...]
     """Files and subfolders of the folders of key files that are not used, by path."""
     unusable_logs: tuple[str, ...]
-    """Logs of which nothing can be read, each with its path and the reason; in no table."""
+    """Logs of which nothing can be read, each with its path and the reason; in no table. Rows
+    without a log are one of them."""
     first_unreadable: str
     """The first line or row of another log that cannot be read, and why; "" without one."""
     provenance: Provenance
@@ -164,6 +165,7 @@ class ManyMatches:
             "logs": self.logs.num_rows,
             "sightings": sums["sightings"],
             "suspect_sightings": sums["suspect_sightings"],
+            "unmeasured_sightings": sums["unmeasured_sightings"],
             "unreadable": sums["unreadable"],
             "first_unreadable": self.first_unreadable or None,
             "unusable_logs": list(self.unusable_logs),
@@ -193,8 +195,11 @@ class ManyMatches:
         files = counted(len(self.provenance.key_files), "file")
         left_out = facts["suspect_sightings"]
         suspect = f", {left_out:,} under a suspect clock left out" if left_out else ""
+        unknown = facts["unmeasured_sightings"]
+        unmeasured = f", {unknown:,} of unknown strength" if unknown else ""
         yield (
-            f"Logs      {facts['logs']:,} with {counted(facts['sightings'], 'sighting')}{suspect}"
+            f"Logs      {facts['logs']:,} with {counted(facts['sightings'], 'sighting')}"
+            f"{suspect}{unmeasured}"
         )
         if facts["unreadable"]:
             lines = (
@@ -230,7 +235,13 @@ class ManyMatches:
 
 def _sums(logs: Any) -> dict[str, int]:
     compute = require("pyarrow.compute", extra="arrow")
-    names = ("sightings", "suspect_sightings", "unreadable", "matched_sightings")
+    names = (
+        "sightings",
+        "suspect_sightings",
+        "unmeasured_sightings",
+        "unreadable",
+        "matched_sightings",
+    )
     return {name: compute.sum(logs.column(name)).as_py() or 0 for name in names}
 
 

@@ -35,7 +35,7 @@ class PartFindings(NamedTuple):
     log_ids: list[LogId]
     tally: Tally
     found: dict[LogId, LogFindings]
-    unreadable: Mapping[LogId, Unreadable]
+    unreadable: Mapping[LogId | None, Unreadable]
 
 
 @cache  # a failed compilation takes long, so its result is kept too
@@ -64,6 +64,8 @@ def search(part: LogSource, keys: KeyColumns | Path, side: str | None) -> PartFi
         present = np.flatnonzero(tally.sightings)
         log_ids = [log_ids[number] for number in present.tolist()]
         tally = Tally(*(column[present] for column in tally))
+    # The job counts what was left out of in-memory columns, since no part has those rows.
+    unreadable = {} if isinstance(part, ManyLogs) else logs.unreadable
     key_rows: dict[LogId, set[int]] = {}
     matched = logs.log[pairs.sighting_row]
     for number, key_row in zip(matched.tolist(), pairs.key_row.tolist(), strict=True):
@@ -73,7 +75,7 @@ def search(part: LogSource, keys: KeyColumns | Path, side: str | None) -> PartFi
     found = {
         log_id: LogFindings(tuple(sorted(rows)), heard[log_id]) for log_id, rows in key_rows.items()
     }
-    return PartFindings(log_ids, tally, found, logs.unreadable)
+    return PartFindings(log_ids, tally, found, unreadable)
 
 
 def search_again(

@@ -31,20 +31,24 @@ class Tally(NamedTuple):
     """Number of those under a suspect clock."""
     last_seen_at: NDArray[np.int64]
     """Time of the last of the others (UTC Unix seconds); −1 if there is none."""
+    unmeasured_sightings: NDArray[np.int64]
+    """Number of the others whose strength is unknown."""
 
     def __repr__(self) -> str:
         return f"<Tally of {len(self.sightings)} logs>"
 
 
 class Unreadable(NamedTuple):
-    """What of a log cannot be read."""
+    """What of a log, or of rows without a log, cannot be read."""
 
     lines: int
     """Number of lines or rows left out; the rest of a damaged file counts as one."""
     first: str
     """Where the first of them is, and why it cannot be read."""
-    is_whole: bool
-    """Whether nothing of the log can be read; then it is not among the logs."""
+
+    def and_later(self, later: Unreadable) -> Unreadable:
+        """Return this with what cannot be read of a later part of the log."""
+        return Unreadable(self.lines + later.lines, self.first)
 
 
 class LoadedLogs(Protocol):
@@ -71,8 +75,11 @@ class LoadedLogs(Protocol):
         """Whether the device's clock had jumped back."""
 
     @property
-    def unreadable(self) -> Mapping[LogId, Unreadable]:
-        """What cannot be read, by log."""
+    def unreadable(self) -> Mapping[LogId | None, Unreadable]:
+        """What cannot be read, by log; None for rows without a log.
+
+        A log of which nothing can be read is not in `log_ids`.
+        """
 
     def tally(self) -> Tally:
         """Return the totals of every log."""

@@ -52,6 +52,7 @@ def _logs(arrow: Any) -> _Columns:
     return [
         ("sightings", whole),
         ("suspect_sightings", whole),
+        ("unmeasured_sightings", whole),
         ("unreadable", whole),
         ("last_day", arrow.date32()),
         ("matched_keys", whole),

@@ -77,6 +77,9 @@ def alone(
                 "log_id": log_id,
                 "sightings": result.sightings,
                 "suspect_sightings": result.suspect_sightings,
+                "unmeasured_sightings": sum(
+                    not one.is_measured for one in logs[log_id] if not one.clock_suspect
+                ),
                 "unreadable": 0,
                 "last_day": max(trusted, default=None),
                 "matched_keys": told["matched_keys"],

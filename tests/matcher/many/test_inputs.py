@@ -83,6 +83,73 @@ def test_a_line_or_a_log_that_cannot_be_read_keeps_the_others(tmp_path: Path) ->
         match_many(folder / "bad.jsonl", FILE, workers=1)
 
 
+def test_a_row_of_a_table_that_cannot_be_read_keeps_the_others() -> None:
+    # Issue 9, F11.
+    seen_at = [START * 600, START * 600_000, -1]
+    found = match_many(table(seen_at=seen_at), FILE, workers=1)
+    rows = found.logs.select(["log_id", "sightings", "unreadable"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [("an", 1, 1)]
+    where = "log an: row 1 of the table: seen_at is in milliseconds: divide it by 1000"
+    assert found.first_unreadable == where
+    reason = "log binh: row 2 of the table: seen_at must be UTC Unix seconds"
+    assert found.to_json()["unusable_logs"] == [reason]
+
+
+def test_rows_of_a_table_without_a_log_are_named() -> None:
+    found = match_many(table(log_id=["an", None, "binh"]), FILE, workers=1)
+    assert found.logs.column("sightings").to_pylist() == [1, 1]
+    said = "row 1 of the table: log_id must be text or a whole number"
+    assert found.unusable_logs == (said,)
+    found = match_many(table(log_id=["an", None, None]), FILE, workers=1)
+    assert found.unusable_logs == (f"{said}; 1 more without a log",)
+
+
+def test_a_row_or_a_log_of_a_dict_that_cannot_be_read_keeps_the_others(tmp_path: Path) -> None:
+    def columns(*seen_at: int) -> Any:
+        return table(seen_at=[*seen_at], log_id=None)
+
+    with log_file(tmp_path).open("a") as file:
+        file.write("{}\n")
+    given: dict[Any, Any] = {
+        "bad": columns(-1, -1, -1),
+        "an": columns(START * 600, -1, START * 600),
+        "binh": tmp_path / "an.jsonl",
+        "chi": [],
+        "missing": tmp_path / "none.jsonl",
+        "dung": LOGS["an"],
+    }
+    for workers in (1, 2):
+        found = match_many(given, FILE, workers=workers)
+        rows = found.logs.select(["log_id", "sightings", "unreadable"]).to_pylist()
+        wanted = [("an", 2, 1), ("binh", 2, 1), ("chi", 0, 0), ("dung", 2, 0)]
+        assert [tuple(row.values()) for row in rows] == wanted
+        assert found.first_unreadable.startswith("log an: row 1 of the table: seen_at must be")
+        bad, missing = found.unusable_logs
+        assert bad.startswith("log bad: row 0 of the table: seen_at must be UTC")
+        assert missing.startswith("log missing: ")
+        assert found.to_json()["matched_sightings"] == 5
+
+
+def test_sightings_of_unknown_strength_are_counted_in_every_form(tmp_path: Path) -> None:
+    # Bluetooth-Devices/bleak-retry-connector#42: 0 is what hosts report for unknown.
+    logs = {
+        "an": [heard(key(), START, rssi=127), heard(key(), START + 1, rssi=(0, -60))],
+        "binh": [
+            heard(key(), START, rssi=(0, 0)),
+            heard(key(), START, rssi=0, suspect=True),
+            heard(key(), START + 1),
+        ],
+    }
+    for log_id, log in logs.items():
+        write_json_lines(tmp_path / log_id, log)
+    for given in (logs, ManyLogs.from_sightings(logs), tmp_path):
+        for memory in (1, 1 << 20):
+            found = match_many(given, FILE, workers=1, memory=memory)
+            assert found.logs.column("unmeasured_sightings").to_pylist() == [1, 1]
+            assert found.to_json()["unmeasured_sightings"] == 2
+            assert ", 2 of unknown strength" in str(found)
+
+
 @pytest.mark.parametrize(
     ("logs", "error", "said"),
     [
@@ -91,8 +158,10 @@ def test_a_line_or_a_log_that_cannot_be_read_keeps_the_others(tmp_path: Path) ->
         ({"an": [], 7: []}, InvalidValue, "ids of logs must be all text or all whole numbers"),
         ({"an": [7]}, InvalidValue, "a log is a path, a DataFrame, an Arrow table or Sighting"),
         (table(log_id=None), InvalidLog, "the table has no column log_id: add it"),
-        (table(log_id=["an", None, "b"]), InvalidLog, "row 1 of the table: log_id must be text"),
-        (table(rssi_dbm=[-1, -2, -3.5]), InvalidLog, "row 2 of the table: rssi_dbm must be"),
+        (table(log_id=[1.5, 2.5, 3.5]), InvalidLog, "row 0 of the table: log_id must be text"),
+        (table(rssi_dbm=[-1.5, -2.5, -3.5]), InvalidLog, "row 0 of the table: rssi_dbm must be"),
+        (table(seen_at=["a", "b", "c"]), InvalidLog, "column seen_at must hold UTC Unix seconds"),
+        ({"an": table(log_id=None, aem=None)}, InvalidLog, "the table has no column aem"),
     ],
 )
 def test_anything_else_is_one_line(logs: Any, error: type[Exception], said: str) -> None:

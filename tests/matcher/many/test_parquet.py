@@ -60,9 +60,94 @@ def test_an_optional_column_may_be_missing(tmp_path: Path, name: str) -> None:
     assert match_many(tmp_path / "a.parquet", [EXPORT], workers=1).matches.num_rows == len(LOGS)
 
 
-@pytest.mark.parametrize("name", ["log_id", "rpi", "aem", "rssi_dbm", "seen_at", "clock_suspect"])
-def test_a_null_is_refused(tmp_path: Path, name: str) -> None:
-    assert f"column {name} has nulls" in refusal(tmp_path / "a.parquet", with_null(name))
+def with_value(name: str, row: int, value: Any, table: pa.Table = TABLE) -> pa.Table:
+    values = table.column(name).to_pylist()
+    values[row] = value
+    kind = pa.list_(pa.int16()) if name == "rssi_dbm" else table.schema.field(name).type
+    at = table.schema.get_field_index(name)
+    return table.set_column(at, name, pa.array(values, kind))
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+@pytest.mark.parametrize("row_group_size", [3, 1 << 20])
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("rpi", None, "rpi is missing"),
+        ("aem", None, "aem is missing"),
+        ("rssi_dbm", [], "rssi_dbm must have at least one sample"),
+        ("seen_at", None, "seen_at is missing"),
+        ("seen_at", -1, "seen_at must be UTC Unix seconds"),
+        ("seen_at", 1629885600000, "seen_at is in milliseconds: divide it by 1000"),
+        ("previous_scan_at", -5, "previous_scan_at must be UTC Unix seconds"),
+        ("clock_suspect", None, "clock_suspect is missing"),
+    ],
+)
+def test_one_wrong_row_never_takes_the_others_with_it(
+    tmp_path: Path, name: str, value: Any, reason: str, row_group_size: int, statistics: bool
+) -> None:
+    # Issue 9, F11; milliseconds are those of DP-3T/dp3t-sdk-backend#212.
+    path = tmp_path / "a.parquet"
+    # Row 2 is the first of log-1, which met the key; row 5 is of log-2 and met none.
+    table = with_value(name, 5, value, with_value(name, 2, value))
+    pq.write_table(table, path, row_group_size=row_group_size, write_statistics=statistics)
+    for memory in (1, 1 << 20):
+        found = match_many(path, [EXPORT], workers=1, memory=memory)
+        rows = {row["log_id"]: row for row in found.logs.to_pylist()}
+        assert len(rows) == len(LOGS)
+        counts = {log_id: (row["sightings"], row["unreadable"]) for log_id, row in rows.items()}
+        assert counts == dict.fromkeys(LOGS, (2, 0)) | {"log-1": (1, 1), "log-2": (1, 1)}
+        assert {log_id for log_id, row in rows.items() if row["matched_keys"]} == {*LOGS} - {
+            "log-1"
+        }
+        facts = found.to_json()
+        place = f"{path}, log log-1, row group 0, row 2"
+        assert (facts["unreadable"], facts["first_unreadable"]) == (2, f"{place}: {reason}")
+        assert facts["unusable_logs"] == []
+        assert f"2 lines or rows that cannot be read; the first: {place}" in str(found)
+
+
+def test_a_log_that_is_wrong_in_every_row_is_named_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(with_value("seen_at", 1, -1, with_value("seen_at", 0, -1)), path)
+    for memory in (1, 1 << 20):
+        found = match_many(path, [EXPORT], workers=1, memory=memory)
+        assert found.logs.column("log_id").to_pylist() == sorted(LOGS)[1:]
+        place = f"{path}, log log-0, row group 0, row 0: seen_at must be UTC Unix seconds"
+        facts = found.to_json()
+        assert (facts["unreadable"], facts["unusable_logs"]) == (0, [place])
+
+
+def test_rows_without_a_log_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(with_null("log_id"), path)
+    found = match_many(path, [EXPORT], workers=1)
+    assert found.logs.num_rows == len(LOGS)
+    assert found.unusable_logs == (f"{path}, row group 0, row 0: log_id is missing",)
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_sightings_of_unknown_strength_are_counted(tmp_path: Path, statistics: bool) -> None:
+    # Bluetooth-Devices/bleak-retry-connector#42: 0 is what hosts report for unknown.
+    path = tmp_path / "a.parquet"
+    table = TABLE
+    for row, samples in ((0, [127]), (1, [0]), (2, None), (3, [None, 300]), (4, [127, -60])):
+        table = with_value("rssi_dbm", row, samples, table)
+    for number, wanted in enumerate((table, with_value("clock_suspect", 1, True, table))):
+        pq.write_table(wanted, path, write_statistics=statistics)
+        found = match_many(path, [EXPORT], workers=1)
+        counts = [row["unmeasured_sightings"] for row in found.logs.to_pylist()]
+        assert (counts[0], sum(counts)) == (2 - number, 4 - number)
+        assert found.to_json()["unmeasured_sightings"] == 4 - number
+        assert found.to_json()["unreadable"] == 0
+        assert f", {4 - number} of unknown strength" in str(found)
+
+
+def test_one_sample_of_unknown_strength_each(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    samples = [127, 0, None] + [-60] * (len(TABLE) - 3)
+    pq.write_table(replaced("rssi_dbm", pa.array(samples, pa.int8())), path)
+    assert match_many(path, [EXPORT], workers=1).to_json()["unmeasured_sightings"] == 3
 
 
 @pytest.mark.parametrize(
@@ -117,10 +202,10 @@ def test_names_that_no_row_has_are_no_logs(tmp_path: Path) -> None:
     assert found.column("log_id").to_pylist() == sorted(LOGS)
 
 
-@pytest.mark.parametrize("samples", [[], [None], None])
-def test_samples_outside_the_protocol_are_refused(tmp_path: Path, samples: Any) -> None:
-    column = pa.array([samples] * len(TABLE), pa.list_(pa.int8()))
-    assert "rssi_dbm" in refusal(tmp_path / "a.parquet", replaced("rssi_dbm", column))
+def test_rows_without_a_sample_are_refused(tmp_path: Path) -> None:
+    column = pa.array([[]] * len(TABLE), pa.list_(pa.int8()))
+    said = refusal(tmp_path / "a.parquet", replaced("rssi_dbm", column))
+    assert "row 0: rssi_dbm must have at least one sample" in said
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.large_list(pa.int16())])
