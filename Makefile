@@ -38,11 +38,11 @@ test: .venv/installed ## run the tests; TESTS="tests/matcher -k revoked" runs so
 test-fast: .venv/installed ## run the tests that take under a minute
 	@HYPOTHESIS_PROFILE=quick $(PYTEST) -q -m "not slow" $(FAST)
 
-attack: .venv/installed ## attack this tree for a quarter of an hour: generated requests, kills, imports
+attack: .venv/installed ## attack this tree for 20 minutes: generated requests, kills, imports
 	@$(BIN)/python -m tests.server.request_attack --seconds 300
 	@CRASHES=200 $(BIN)/python -m pytest -q tests/server/app/test_crash.py
 	@$(BIN)/python -m tests.fuzz.imports --count 76000 --seconds 310
-	@$(BIN)/python -m tests.server.export.padding_attack
+	@$(BIN)/python -m tests.server.export.padding_attack --files 700
 
 test-bluez: .venv/installed ## run the radios on a real kernel, in a virtual machine built as root
 	@tests/bluez/run.sh .cache/bluez-vm $(MODES)
