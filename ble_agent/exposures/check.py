@@ -161,8 +161,9 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
     lists = [CheckFault(each, 0) for each in (freshness_fault(db), listing.fault) if each]
     faults = (*lists, *_counted(download.errors), *_own_fault(left_out))
-    compared = sightings.count - sightings.suspect_count
-    return CheckResult(count, days, level, faults, skipped, left_out.unreadable, compared)
+    return CheckResult(
+        count, days, level, faults, skipped, left_out.unreadable, sightings.kept_count
+    )
 
 
 def _note_listing(db: Database, membership: Membership, listing: Listing, clock: Clock) -> None:
@@ -195,8 +196,7 @@ def recall(db: Database, clock: Clock, failure: TracingError) -> CheckResult:
     sightings = SightingIndex(own_sightings(db, left_out))
     days, level = assess_stored(db, sightings, load_membership(db), clock)
     faults = (CheckFault(failure, 0), *_own_fault(left_out))
-    compared = sightings.count - sightings.suspect_count
-    return CheckResult(0, days, level, faults, 0, left_out.unreadable, compared)
+    return CheckResult(0, days, level, faults, 0, left_out.unreadable, sightings.kept_count)
 
 
 def _refreshed(

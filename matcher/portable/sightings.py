@@ -161,6 +161,11 @@ class SightingIndex:
         self._days = sorted({interval // TEK_ROLLING_PERIOD for interval in intervals})
 
     @property
+    def kept_count(self) -> int:
+        """Number of sightings that can match."""
+        return len(self._seen_at)
+
+    @property
     def last_seen_at(self) -> int | None:
         """Time of the last sighting that was kept (UTC Unix seconds); None without one."""
         return max(self._seen_at, default=None)
