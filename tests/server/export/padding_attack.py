@@ -73,24 +73,22 @@ def key_files(
     home: Path, *, files: int, warm_up_days: int, uploads_per_file: float, random: Random
 ) -> Iterator[KeyFile]:
     """Run a server with few uploads, and yield its key files after a warm-up, oldest first."""
-    clock = ManualClock(NOW // PERIOD * PERIOD)
+    begin = int(NOW) // PERIOD * PERIOD
+    clock = ManualClock(begin)
     server = open_server(home, clock)
     exporter.run_due(server, "VN", random=Random(random.random()))
     warm_up = warm_up_days * DAY // PERIOD
     real: set[bytes] = set()
     received: set[int] = set()
     for number in range(warm_up + files):
-        start = int(clock.now())
+        start = begin + number * PERIOD
         for _ in range(np.random.default_rng(random.randrange(2**32)).poisson(uploads_per_file)):
             # Later than the export of the window before, so that the upload is in this one.
             clock.jump(start + random.randrange(3_600, PERIOD - 60))
             real.update(report(server, clock, random))
             received.add(start)
-        clock.jump(start + PERIOD)
-        due = PERIOD + server.settings.export_min_window_age_seconds
-        clock.jump(start + due)
+        clock.jump(start + PERIOD + server.settings.export_min_window_age_seconds)
         names = exporter.run_due(server, "VN", random=Random(random.random()))
-        clock.jump(start + PERIOD)
         if number >= warm_up:
             for name in names:
                 export = read_export(home / "exports" / name)
@@ -140,7 +138,7 @@ def guessed(
             error = 1 / (1 + np.exp(-(x @ weights + bias))) - y
             weights -= 0.1 * (x.T @ error / len(y) + 0.03 * weights)
             bias -= 0.1 * error.mean()
-        # Only the order within a fold counts, so each fold's scores are compared by rank.
+        # Each fold has a fit of its own, so only differences within a fold count.
         raw = scaled[held_out] @ weights
         scores[held_out] = raw - raw.mean()
     return scores
