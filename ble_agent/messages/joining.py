@@ -85,7 +85,7 @@ TEXTS: Mapping[str, Text] = {
         " một trong hai",
     ),
     "join_file_absent": Text(
-        "there is no such file: give a join line (https://…#…) or a join file",
+        "this file does not exist: give a join line (https://…#…) or a join file",
         "không có tệp này: hãy dùng dòng kết nối (https://…#…) hoặc tệp kết nối",
     ),
     "join_file_too_large": Text(

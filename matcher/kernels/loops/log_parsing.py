@@ -207,6 +207,7 @@ def _is_measured(rssi: Any, room: Any, end: Any) -> Any:
     return measured
 
 
+# Longer than our limit by its columns: one line each in the signature, and their description.
 def parse_lines(
     text: Any,
     longest: Any,

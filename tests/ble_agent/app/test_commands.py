@@ -175,7 +175,7 @@ def test_a_wrong_line_is_refused_in_one(agent: AgentProcess, line: str, words: s
 
 def test_a_join_file_that_is_not_there_is_named(agent: AgentProcess) -> None:
     assert agent.refusal("join", "/nowhere/join.txt").startswith(
-        "/nowhere/join.txt: there is no such file: give a join line"
+        "/nowhere/join.txt: this file does not exist: give a join line"
     )
     said = agent.refusal("join", "/nowhere/join.txt", lang="vi")
     assert said.startswith("/nowhere/join.txt: không có tệp này")
