@@ -157,3 +157,13 @@ def test_the_wrapper_works_in_a_folder_that_is_closed_to_the_service(
     for name in ("StateDirectory", "StateDirectoryMode", "UMask", "LoadCredential"):
         assert f"--property={name}={found[name]}" in done.stdout.splitlines()
     assert done.stdout.splitlines()[-3:] == ["/opt/truyvet/bin/truyvet", "agent", "status"]
+
+
+def test_the_server_may_read_whether_its_clock_is_set() -> None:
+    """Of the C library's adjtimex(), the kernel sees either call."""
+    filters = [
+        value
+        for key, value in settings("server/truyvet-server.service")
+        if key == "SystemCallFilter"
+    ]
+    assert {"adjtimex", "clock_adjtime"} <= set(filters[-1].split())
