@@ -76,12 +76,15 @@ def _verify(
 
     def exchange() -> dict[str, Any]:
         try:
-            subject, token = exchange_code(server, request, attempt=attempt, is_cover=is_chaff)
+            subject, token, is_again = exchange_code(
+                server, request, attempt=attempt, is_cover=is_chaff
+            )
         except Refused as error:
             if error.code in _WRONG_CODES:
                 limits.count_code(address, None if is_chaff else False, code)
             raise
-        limits.count_code(address, None if is_chaff else True)
+        # An answer given again proves nothing new; else one code would forgive any guesses.
+        limits.count_code(address, None if is_chaff or is_again else True)
         return VerifyResponse(
             subject.test_type, subject.symptom_date or "", subject.test_date or "", token
         ).to_json()

@@ -9,6 +9,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
@@ -42,6 +43,7 @@ from tracing_core.http.verification import CertificateRequest, IssueRequest, Ver
 from tracing_core.http.verification_code import plain_code
 
 __all__ = [
+    "Exchanged",
     "IssuedCode",
     "check_operator_key",
     "code_status",
@@ -81,6 +83,15 @@ class IssuedCode:
     """The operator's handle for the code."""
     expires_at: int
     """When the code expires (UTC Unix seconds)."""
+
+
+class Exchanged(NamedTuple):
+    """What a code was exchanged for."""
+
+    subject: Subject
+    token: str
+    is_again: bool
+    """True if the same answer was given before."""
 
 
 def keyed_hash(server: Server, kind: str, secret: str) -> bytes:
@@ -302,7 +313,7 @@ def _token(server: Server, code: str, attempt: str) -> str:
 
 def exchange_code(
     server: Server, request: VerifyRequest, *, attempt: str = "", is_cover: bool = False
-) -> tuple[Subject, str]:
+) -> Exchanged:
     """Exchange a code for a token, once.
 
     Dashes, blanks, widths and the case of letters in a code do not matter. A request that is
@@ -352,7 +363,7 @@ def exchange_code(
             insert_token(conn, kept_hash, subject, expires_at)
     if refusal is not None:
         raise refusal
-    return subject, token
+    return Exchanged(subject, token, is_again)
 
 
 def exchange_token(

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import jwt
 import pytest
+from fastapi.testclient import TestClient
 
 from server.app.app import create_app
 from server.context import Server
@@ -40,10 +41,10 @@ def refusal_of(step: Callable[..., object], *arguments: object, attempt: str) ->
 def test_a_code_is_exchanged_again_for_the_same_token(opened: Server) -> None:
     code = VerifyRequest(issue_code(opened, LIKELY).code)
     first = exchange_code(opened, code, attempt=MINE)
-    assert exchange_code(opened, code, attempt=MINE) == first
+    assert exchange_code(opened, code, attempt=MINE) == first._replace(is_again=True)
     # The code has expired meanwhile, the token has not.
     opened.clock.advance(86_399)  # type: ignore[attr-defined]
-    assert exchange_code(opened, code, attempt=MINE) == first
+    assert exchange_code(opened, code, attempt=MINE) == first._replace(is_again=True)
     opened.clock.advance(1)  # type: ignore[attr-defined]
     assert refusal_of(exchange_code, opened, code, attempt=MINE) == "code_invalid"
 
@@ -71,7 +72,7 @@ def test_an_answer_again_is_only_for_who_can_handle_the_test(opened: Server) -> 
 
 def test_a_token_is_exchanged_again_for_the_same_keys_alone(opened: Server) -> None:
     code = VerifyRequest(issue_code(opened, LIKELY).code)
-    _, token = exchange_code(opened, code, attempt=MINE)
+    _, token, _ = exchange_code(opened, code, attempt=MINE)
     request = CertificateRequest(token, MAC)
     first = exchange_token(opened, request, attempt=MINE)
     opened.clock.advance(3_600)  # type: ignore[attr-defined]
@@ -91,7 +92,7 @@ def test_a_token_is_exchanged_again_for_the_same_keys_alone(opened: Server) -> N
 
 
 def test_a_secret_does_not_open_what_was_used_without_one(opened: Server) -> None:
-    _, token = exchange_code(opened, VerifyRequest(issue_code(opened, LIKELY).code))
+    _, token, _ = exchange_code(opened, VerifyRequest(issue_code(opened, LIKELY).code))
     request = CertificateRequest(token, MAC)
     exchange_token(opened, request)
     for attempt in ("", MINE):
@@ -100,14 +101,16 @@ def test_a_secret_does_not_open_what_was_used_without_one(opened: Server) -> Non
 
 def test_cover_traffic_with_a_secret_learns_and_changes_nothing(opened: Server) -> None:
     code = VerifyRequest(issue_code(opened, LIKELY).code)
-    _, token = exchange_code(opened, code, attempt=MINE)
+    _, token, _ = exchange_code(opened, code, attempt=MINE)
     assert exchange_code(opened, code, attempt=MINE, is_cover=True)[0].test_type == "confirmed"
     exchange_token(opened, CertificateRequest(token, MAC), attempt=MINE, is_cover=True)
     assert exchange_token(opened, CertificateRequest(token, OTHER_MAC), attempt=OTHERS)
 
 
 def test_the_secret_is_stored_nowhere(opened: Server) -> None:
-    _, token = exchange_code(opened, VerifyRequest(issue_code(opened, LIKELY).code), attempt=MINE)
+    _, token, _ = exchange_code(
+        opened, VerifyRequest(issue_code(opened, LIKELY).code), attempt=MINE
+    )
     exchange_token(opened, CertificateRequest(token, MAC), attempt=MINE)
     opened.close()
     data = b"".join(path.read_bytes() for path in opened.settings.home.glob("server.db*"))
@@ -134,3 +137,27 @@ async def test_the_secret_is_sent_as_the_draft_of_the_standard_writes_it(tmp_pat
                 "unparsable_request",
             )
     app.server.close()
+
+
+def test_an_answer_given_again_forgives_no_wrong_codes(tmp_path: Path) -> None:
+    """Else one code of one's own, sent again and again, would lift the ban on guessing."""
+    settings = {"max_consecutive_code_failures": 5, "verify_requests_per_minute": 1_000}
+    home = tmp_path / "home"
+    open_server(home).close()
+    app = create_app(make_settings(home, **settings), ManualClock(NOW))
+    code = issue_code(app.server, LIKELY).code
+    with TestClient(app) as client:
+
+        def status(code: str, secret: str = MINE) -> int:
+            return client.post(
+                "/api/verify",
+                json={"code": code, "accept": ["confirmed", "likely"]},
+                headers={"Idempotency-Key": secret},
+            ).status_code
+
+        assert status(code) == 200
+        answers = []
+        for number in range(8):
+            answers += [status(f"{number:08}"), status(code)]
+        assert answers[:9] == [*[400, 200] * 4, 400]
+        assert set(answers[9:]) == {429}
