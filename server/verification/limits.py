@@ -87,17 +87,6 @@ class ClientLimits:
         while len(counted) > self._settings.max_counted_clients:
             counted.popitem(last=False)
 
-    def check(self, address: str) -> None:
-        """Count a request with a code that could be guessed.
-
-        Raises
-        ------
-        Refused
-            When the client sent too many requests, or its network too many wrong codes.
-        """
-        self.check_code(address, "")
-        self.count_request(address)
-
     def check_code(self, address: str, code: str) -> None:
         """Check that a code may be tried.
 
