@@ -32,7 +32,7 @@ def networks_of(address: str) -> Sequence[str]:
         return [address]
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return [
-        str(ipaddress.ip_network((int(parsed), bits), strict=False))
+        f"{int(parsed) >> (parsed.max_prefixlen - bits)}/{bits}"
         for bits in _PREFIXES[parsed.version]
     ]
 
