@@ -98,8 +98,7 @@ def run_due(server: Server, region: str, *, random: Random | None = None) -> lis
             begin = _hold(server, conn, region, holder)
             if begin is None:
                 return []
-            if server.settings.database_url:
-                check_folder(conn, server.storage.place(), server.settings.home)
+            _check_folder(server, conn)
             # Inside the transaction, because an index may be staged in another one.
             server.storage.clear_staging()
         publish_index(server, region)
@@ -134,12 +133,19 @@ def publish_index(server: Server, region: str) -> None:
     Raises
     ------
     StoreError
-        When an index cannot be written, or a file cannot be deleted.
+        When an index cannot be written, a file cannot be deleted, or the key files are in another
+        folder.
     """
     index_name = f"{region}/{INDEX_NAME}"
+    with server.database.read() as conn:
+        listed = store.key_file_names(conn, region)
+    # Hashed before the transaction, which keeps uploads waiting.
+    for name in listed:
+        server.storage.digest(name)
     with server.database.begin() as conn:
         # Kept locked to the end, so that no other process publishes a file or an index in between.
         schedule.lock_schedule(conn, region)
+        _check_folder(server, conn)
         names = store.key_file_names(conn, region)
         index = write_index(names).encode("ascii")
         found = server.storage.read(index_name)
@@ -148,6 +154,12 @@ def publish_index(server: Server, region: str) -> None:
         refresh_signed_index(server, region, names, store.newest_window(conn, region))
         indexes = {index_name, f"{region}/{SIGNED_INDEX_NAME}"}
         server.storage.delete(server.storage.names(region) - {*indexes, *names})
+
+
+def _check_folder(server: Server, conn: Connection) -> None:
+    # A database inside the home folder goes where the folder goes.
+    if server.settings.database_url:
+        check_folder(conn, server.storage.place(), server.settings.home)
 
 
 def _hold(server: Server, conn: Connection, region: str, holder: str) -> int | None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from server.app.cli import server
 from server.config import load_settings
 from server.context import Server
-from server.export.exporter import run_due
+from server.export.exporter import publish_index, run_due
 from server.store.database import Database
 from tests.server.homes import NOW
 from tests.server.postgresql import running_postgresql
@@ -145,6 +145,10 @@ def test_a_folder_that_was_restored_is_adopted(tmp_path: Path, url: str) -> None
         process.terminate()
     assert invoke(restored, "export").exception is None
     assert "are in another folder" in str(invoke(first, "export").exception)
-    # The process that still runs there stops exporting too.
+    # The process that still runs there stops exporting too, and signs no index without the files.
     with pytest.raises(StoreError, match="are in another folder"):
         exported(first, 30)
+    opened = Server.open(load_settings(first, **FEW), ManualClock(NOW + 30 * 3_600))
+    with pytest.raises(StoreError, match="are in another folder"):
+        publish_index(opened, "VN")
+    opened.close()
