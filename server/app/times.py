@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_clock", "check_not_behind", "doubts", "local_time"]
 
-_NOTABLE_SECONDS = 3_600
-
 
 def local_time(moment: float) -> str:
     """Return a moment in the machine's zone and in UTC (UTC Unix seconds)."""
@@ -32,12 +30,12 @@ def local_time(moment: float) -> str:
 def doubts(time: KnownTime, home: Path) -> list[str]:
     """Return the lines that say why a clock is in doubt, and what to do; none if it is not."""
     confirm = f"if it is right, run 'truyvet server clock --is-right --home {home}'"
-    if time.behind_seconds > _NOTABLE_SECONDS:
+    if time.doubt == "behind":
         return [
             f"the clock shows less than {local_time(time.at)}, when it was last seen: set it right;"
             f" {confirm}"
         ]
-    if time.doubt_seconds > _NOTABLE_SECONDS:
+    if time.doubt == "ahead":
         return [
             f"the clock shows {local_time(time.now)}, but only {local_time(time.at)} is certain, so"
             f" keys that may be in use are held back: set it right; {confirm}"
@@ -69,5 +67,5 @@ def check_not_behind(server: Server) -> None:
     """
     with server.database.read() as conn:
         time = server.time.read(conn, server.clock)
-    if time.behind_seconds > _NOTABLE_SECONDS:
+    if time.doubt == "behind":
         raise StoreError(" ".join(doubts(time, server.settings.home)))

@@ -7,10 +7,7 @@ import logging
 from server.context import Server
 from server.store.known_time import KnownTime
 
-__all__ = ["NOTABLE_SECONDS", "ClockWatch"]
-
-NOTABLE_SECONDS = 3_600
-"""Least difference between the clock and the known time that is worth a line in the log."""
+__all__ = ["ClockWatch"]
 
 _SECONDS_BETWEEN_LINES = 3_600
 _log = logging.getLogger(__name__)
@@ -38,7 +35,7 @@ class ClockWatch:
         return time
 
     def _log(self, time: KnownTime, command: str) -> None:
-        state = _state(time)
+        state = "far ahead" if time.is_far_ahead else time.doubt or "right"
         passed = time.running_seconds - self._logged_at
         if state == self._state and (state == "right" or passed < _SECONDS_BETWEEN_LINES):
             return
@@ -61,14 +58,6 @@ class ClockWatch:
                 command,
             )
         self._state, self._logged_at = state, time.running_seconds
-
-
-def _state(time: KnownTime) -> str:
-    if time.is_far_ahead:
-        return "far ahead"
-    if time.doubt_seconds > NOTABLE_SECONDS:
-        return "ahead"
-    return "behind" if time.behind_seconds > NOTABLE_SECONDS else "right"
 
 
 def _length(seconds: float) -> str:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -54,6 +54,7 @@ _LARGE_DOUBT_SECONDS = 86_400
 # By such a clock every key that waits is too old, and the files that follow would leave it out.
 _HUGE_DOUBT_SECONDS = 14 * 86_400
 _TOLERATED_SECONDS = 60
+_NOTABLE_SECONDS = 3_600
 
 known_time = Table(
     "known_time",
@@ -107,6 +108,13 @@ class KnownTime:
     def behind_seconds(self) -> float:
         """How far the clock is behind a moment that has passed."""
         return max(0.0, self.at - self.now)
+
+    @property
+    def doubt(self) -> Literal["", "ahead", "behind"]:
+        """How the clock is wrong, if by so much that an operator should know."""
+        if self.doubt_seconds > _NOTABLE_SECONDS:
+            return "ahead"
+        return "behind" if self.behind_seconds > _NOTABLE_SECONDS else ""
 
     @property
     def certain(self) -> float:
