@@ -339,12 +339,10 @@ def _grouped(code: str) -> str:
 
 def _with_known_risks(request: PublishRequest) -> PublishRequest:
     """Return a request in which a transmission risk outside 0 to 8 is 0, as in key files."""
-    from tracing_core.protocol.diagnosis_key import MAX_TRANSMISSION_RISK
+    from tracing_core.protocol.diagnosis_key import known_risk
 
     keys = tuple(
-        key
-        if 0 <= key.transmission_risk_level <= MAX_TRANSMISSION_RISK
-        else replace(key, transmission_risk_level=0)
+        replace(key, transmission_risk_level=known_risk(key.transmission_risk_level))
         for key in request.keys
     )
     return replace(request, keys=keys)

@@ -39,7 +39,12 @@ from random import Random
 from typing import NamedTuple
 
 from server.export.windows import Window
-from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
+from tracing_core.protocol.diagnosis_key import (
+    MAX_TRANSMISSION_RISK,
+    DiagnosisKey,
+    ReportType,
+    is_allowed_transition,
+)
 from tracing_core.protocol.interval import (
     TEK_ROLLING_PERIOD,
     ENIntervalNumber,
@@ -62,7 +67,6 @@ _TODAY_CUT_SHORT = 0.1
 # Other clients may set a risk, start a key within a day, or end it early.
 _ODD_UPLOAD = 0.03
 _ODD_KEY = 0.01
-_MAX_TRANSMISSION_RISK = 8
 _ONSET_UNKNOWN = 0.3
 # Relative frequency of 0 … 28 days from onset to upload. Some people have a rapid test and report
 # on the same day or soon after, and without symptoms the day of the test counts as the onset. The
@@ -214,7 +218,7 @@ def _draw_upload(
             rolling_period=period,
             report_type=report_type,
             days_since_onset_of_symptoms=days_since_onset,
-            transmission_risk_level=random.randint(1, _MAX_TRANSMISSION_RISK)
+            transmission_risk_level=random.randint(1, MAX_TRANSMISSION_RISK)
             if shape.is_odd
             else risk,
         )

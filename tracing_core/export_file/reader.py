@@ -17,10 +17,10 @@ from tracing_core.export_file import archive, export_pb2, signature, wire
 from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFile, Signature
 from tracing_core.export_file.file_kind import advice_for_key_file
 from tracing_core.protocol.diagnosis_key import (
-    MAX_TRANSMISSION_RISK,
     DiagnosisKey,
     ReportType,
     VariantOfConcern,
+    known_risk,
 )
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
@@ -61,7 +61,7 @@ def _key(message: export_pb2.TemporaryExposureKey) -> DiagnosisKey:
         message.rolling_period,
         ReportType(message.report_type),
         message.days_since_onset_of_symptoms if dated else None,
-        risk if 0 <= risk <= MAX_TRANSMISSION_RISK else 0,
+        known_risk(risk),
         VariantOfConcern(message.variant_of_concern),
     )
 

@@ -16,6 +16,7 @@ __all__ = [
     "ReportType",
     "VariantOfConcern",
     "is_allowed_transition",
+    "known_risk",
 ]
 
 MAX_DAYS_SINCE_ONSET = 14
@@ -23,6 +24,11 @@ MAX_DAYS_SINCE_ONSET = 14
 
 MAX_TRANSMISSION_RISK = 8
 """Transmission risk levels range from 0, unset, to this."""
+
+
+def known_risk(level: int) -> int:
+    """Return a transmission risk level, or 0 (unset) for one outside 0 to 8."""
+    return level if 0 <= level <= MAX_TRANSMISSION_RISK else 0
 
 
 class ReportType(enum.IntEnum):
