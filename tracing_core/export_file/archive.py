@@ -55,6 +55,8 @@ def _open(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
     size = file.seek(0, io.SEEK_END)
     end = _checked_end(file, size, name)
     if end != size:
+        if end > MAX_EXPORT_BYTES:
+            raise MalformedExport(f"{name} is larger than {MAX_EXPORT_BYTES} bytes")
         # What follows the end is left out, so that zipfile cannot find another end in it.
         file.seek(0)
         data = bytearray(file.read(end))

@@ -170,7 +170,7 @@ def _is_key_file(path: Path) -> bool:
     if path.suffix.lower() in _SUFFIXES:
         return True
     try:
-        return path.is_file() and _beginning(path).startswith(HEADER)
+        return _beginning(path).startswith(HEADER)
     except (ExportFileError, OSError):
         return False
 
@@ -181,6 +181,7 @@ def _others(folder: Path, used: Sequence[Path]) -> list[Path]:
     SQLite's files beside an open database come and go, so only the database itself is named.
     """
     known = {folder / name for name in _INDICES} | set(used)
+    known |= {above for file in used for above in file.parents}
     known |= {file.with_suffix(".sig") for file in used if file.suffix.lower() != ".zip"}
     there = set(folder.iterdir())
     known |= {path.with_name(path.name + suffix) for path in there for suffix in _BESIDE_SQLITE}
@@ -188,7 +189,10 @@ def _others(folder: Path, used: Sequence[Path]) -> list[Path]:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return the first bytes of an ``export.bin``, packed or not."""
+    """Return the first bytes of an ``export.bin``, packed or not; none of a pipe."""
+    if not path.is_file():
+        # A pipe gives its bytes only once, and they are needed later.
+        return b""
     with path.open("rb") as file:
         beginning = file.read(_PREFIX_BYTES)
     return prefix(path, _PREFIX_BYTES) if beginning.startswith(b"PK") else beginning

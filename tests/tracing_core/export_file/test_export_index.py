@@ -1,6 +1,9 @@
 import dataclasses
+import os
 import re
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +13,10 @@ from tests.tracing_core.exports import EXAMPLE, SIGNER
 from tests.tracing_core.refusals import check_one_line
 from tracing_core.errors import ExportFileError, InvalidValue, MalformedExport
 from tracing_core.export_file import (
+    MAX_EXPORT_BYTES,
     MAX_INDEX_BYTES,
     find_exports,
+    read_export,
     read_index,
     search_exports,
     write_export,
@@ -173,6 +178,46 @@ def test_what_an_index_does_not_list_is_named(tmp_path):
     assert search_exports([tmp_path]).files == [listed]
     assert search_exports([tmp_path]).passed_over == [other]
     assert search_exports([tmp_path / "index.txt"]).passed_over == []
+
+
+def test_a_folder_whose_files_an_index_lists_is_used(tmp_path):
+    (tmp_path / "vn").mkdir()
+    listed = write(tmp_path / "vn" / "a.zip", 10)
+    (tmp_path / "index.txt").write_text("vn/a.zip")
+    found = search_exports([tmp_path])
+    assert (found.files, found.passed_over) == ([listed], [])
+
+
+def test_a_key_file_comes_whole_through_a_pipe(tmp_path):
+    data = write(tmp_path / "a.zip", 10).read_bytes()
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, data)
+        os.close(writer)
+        [path] = find_exports([Path(f"/dev/fd/{reader}")])
+        assert read_export(path).start_timestamp == 10
+    finally:
+        os.close(reader)
+
+
+def test_a_large_archive_beside_key_files_is_not_read_whole(tmp_path):
+    """An archive with a comment is opened without it, so its size must be bounded first."""
+    listed, other = write(tmp_path / "a.zip", 10), tmp_path / "photos.cbz"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.comment = b"a comment"
+        archive.writestr("photo.jpg", bytes(100))
+    end = other.read_bytes()
+    with other.open("wb") as file:
+        # Readers of zips count from the end, so there may be a hole before it.
+        file.write(end[:4])
+        file.seek(MAX_EXPORT_BYTES)
+        file.write(end)
+    tracemalloc.start()
+    found = search_exports([tmp_path])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found.files, found.passed_over) == ([listed], [other])
+    assert peak < 4 << 20
 
 
 def test_names_no_disk_has(tmp_path):
