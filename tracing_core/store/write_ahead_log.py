@@ -17,6 +17,7 @@ __all__ = ["lost_commits"]
 _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
 _MAGIC = 0x377F0682
+_PAGE_SIZES = tuple(1 << power for power in range(9, 17))
 _MOST_BYTES = 16 << 20
 _SUMS = tuple[int, int]
 
@@ -38,7 +39,7 @@ def lost_commits(log: Path) -> bool:
     magic, _, page_bytes, _, *salts, first, second = _HEADER.unpack_from(data)
     order = ">" if magic & 1 else "<"
     sums = _add(data[:24], (0, 0), order)
-    if magic & ~1 != _MAGIC or sums != (first, second):
+    if magic & ~1 != _MAGIC or sums != (first, second) or page_bytes not in _PAGE_SIZES:
         return _commits_without_header(data)
     lost, is_whole = 0, True
     for at, size, salt in _frames(data, page_bytes):
