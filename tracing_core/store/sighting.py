@@ -165,11 +165,11 @@ def select_sightings(db: Database, left_out: LeftOut | None = None) -> Iterator[
         "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
         " FROM sighting ORDER BY id",
     )
-    read = 0
+    read, path = 0, path_of(db)
     # Closed here, since the caller may close the database before the generator is collected.
     with contextlib.closing(rows):
         for row in rows:
-            sighting = read_row(row, path_of(db), left_out)
+            sighting = read_row(row, path, left_out)
             if sighting is not None:
                 read += 1
                 yield sighting
