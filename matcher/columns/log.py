@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from matcher.columns.days import distinct_days
 from matcher.columns.sighting_columns import SightingColumns
+from matcher.columns.strengths import unmeasured_rows
 from matcher.kernels.loops.log_parsing import LEAST_LINE_BYTES, NO_SCAN, parse_lines_function
 from matcher.portable.sightings import is_database, read_log
 from tracing_core.protocol.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
-from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
 from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.files import file_errors
 from tracing_core.store.left_out import LeftOut
@@ -107,12 +107,7 @@ class LogColumns:
 
     def unmeasured(self) -> NDArray[np.int64]:
         """Return the rows without a known strength."""
-        known = (self.rssi_dbm >= WEAKEST_DBM) & (self.rssi_dbm <= STRONGEST_DBM)
-        if known.all():
-            return np.empty(0, np.int64)
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(known)])
-        ends = before[self.rssi_end]
-        return np.flatnonzero(np.diff(ends, prepend=0) == 0)
+        return unmeasured_rows(self.rssi_dbm, self.rssi_end)
 
     @classmethod
     def from_sightings(cls, sightings: Iterable[Sighting]) -> LogColumns:

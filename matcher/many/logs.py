@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.columns.shape import check_column
+from matcher.columns.strengths import unmeasured_rows
 from matcher.many.source import LATEST, LoadedLogs, LogId, Tally, Unreadable
 from tracing_core.errors import InvalidValue
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
-from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
 from tracing_core.store.sighting import Sighting
 
 __all__ = ["ManyLogs"]
@@ -132,11 +132,8 @@ class ManyLogs:
 
     def _unmeasured(self) -> NDArray[np.int64]:
         """Return the rows of unknown strength, without those under a suspect clock."""
-        known = (self.rssi_dbm >= WEAKEST_DBM) & (self.rssi_dbm <= STRONGEST_DBM)
-        if len(known) and known.all():
-            return np.empty(0, "int64")
-        before = np.concatenate([np.zeros(1, "int64"), np.cumsum(known)])
-        return np.flatnonzero((np.diff(before[self.rssi_end]) == 0) & ~self.clock_suspect)
+        rows = unmeasured_rows(self.rssi_dbm, self.rssi_end[1:])
+        return rows[~self.clock_suspect[rows]]
 
     def sightings(self, rows: NDArray[np.int64]) -> list[Sighting]:
         """Return some rows as objects."""
