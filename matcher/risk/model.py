@@ -74,7 +74,7 @@ class Assessment:
     """The highest score of any day; 0 without a day."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Number of windows that count for no day, by reason: ``too_old``, ``too_weak`` (below the
-    least score) or ``report_type``."""
+    least score) or ``report_type``. Stated only if no day counts."""
 
 
 Parameters = TypeVar("Parameters", bound=RiskParameters, contravariant=True)

@@ -44,7 +44,8 @@ class Env2:
             days=days,
             level=worst([day.level for day in days], parameters.classifications),
             score=max((day.score for day in days), default=0.0),
-            left_out=windows_left_out(windows, parameters, today),
+            # Scored again only for the note that says why no day counts.
+            left_out={} if days else windows_left_out(windows, parameters, today),
         )
 
     def parameters(self, value: Any) -> ExposureConfiguration:
