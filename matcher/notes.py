@@ -17,12 +17,26 @@ from tracing_core.protocol.exposure_window import Infectiousness
 from tracing_core.protocol.interval import utc_day
 from tracing_core.store.left_out import LeftOut
 
-__all__ = ["DaySpan", "LogFacts", "Note", "Notes", "counted", "span_json", "span_of"]
+__all__ = [
+    "DaySpan",
+    "LogFacts",
+    "Note",
+    "Notes",
+    "counted",
+    "first_future_day",
+    "span_json",
+    "span_of",
+]
 
 _DAY_SECONDS = 86_400
 # A log in local time may be half a day ahead of UTC.
 _DAYS_AHEAD = 2
 _LARGEST_ZONE_SECONDS = 14 * 3600
+
+
+def first_future_day() -> int:
+    """Return the first UTC day that lies in the future by this machine's clock."""
+    return utc_day(clock_from_environment().now()) + _DAYS_AHEAD
 
 
 class DaySpan(NamedTuple):
@@ -96,7 +110,7 @@ class LogFacts:
         left_out: LeftOut,
     ) -> LogFacts:
         """Collect the facts of a log that was read; `heard_after` counts what is later."""
-        first_future = utc_day(clock_from_environment().now()) + _DAYS_AHEAD
+        first_future = first_future_day()
         known = [day for day in days if day < first_future]
         future = heard_after(first_future * _DAY_SECONDS - 1) if len(known) < len(days) else 0
         error = left_out.first_unreadable

@@ -67,7 +67,7 @@ def _spread(
 def empty_tally(logs: int) -> Tally:
     """Return the tally of logs without a sighting."""
     zeros = np.zeros(logs, "int64")
-    return Tally(zeros, zeros.copy(), zeros - 1, zeros.copy())
+    return Tally(zeros, zeros.copy(), zeros - 1, zeros - 1, zeros.copy())
 
 
 def added_unreadable(findings: list[PartFindings]) -> dict[LogId | None, Unreadable]:
@@ -102,6 +102,7 @@ def added_tallies(findings: list[PartFindings]) -> tuple[list[LogId], Tally]:
             tally.suspect_sightings[at] += part.tally.suspect_sightings
             tally.unmeasured_sightings[at] += part.tally.unmeasured_sightings
             tally.last_seen_at[at] = np.maximum(tally.last_seen_at[at], part.tally.last_seen_at)
+            tally.last_past_at[at] = np.maximum(tally.last_past_at[at], part.tally.last_past_at)
     if len({type(log_id) for log_id in numbers}) > 1:
         raise InvalidLog("log_id is text in some files and a number in others: write them alike")
     log_ids = sorted(numbers)

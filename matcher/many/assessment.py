@@ -35,7 +35,7 @@ class LogTask:
 
     log_id: LogId
     last_seen_at: int = field(repr=False)
-    """Time of its last sighting that is not suspect (UTC Unix seconds)."""
+    """Time of its last sighting that is neither suspect nor in the future (UTC Unix seconds)."""
     sightings: list[Sighting]
     """All sightings of the identifiers that met a key, in the log's order."""
     records: list[list[tuple[int, int, DiagnosisKey]]]

@@ -74,11 +74,14 @@ class _LogFiles:
 
     def tally(self) -> Tally:
         """Return the totals of every log."""
-        last = (log.last_seen_at for log in self._logs)
+        from matcher.many.join import tally_logs
+
+        *_, last, past = tally_logs(len(self._logs), self.log, self.seen_at, self.clock_suspect)
         return Tally(
             np.array([log.count for log in self._logs], "int64"),
             np.array([log.suspect_count for log in self._logs], "int64"),
-            np.array([-1 if moment is None else moment for moment in last], "int64"),
+            last,
+            past,
             np.array(self._unmeasured, "int64"),
         )
 

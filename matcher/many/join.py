@@ -35,6 +35,7 @@ from matcher.columns.sighting_columns import SightingColumns, check_count
 from matcher.definition import TOLERANCE_INTERVALS
 from matcher.kernels.layout import GROUP
 from matcher.kernels.processor import Kernel, choose_kernel
+from matcher.notes import first_future_day
 from tracing_core.protocol.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
 
 __all__ = [
@@ -215,8 +216,10 @@ def join_many_logs(
 
 def tally_logs(
     logs: int, log: NDArray[np.int32], seen_at: NDArray[np.int64], clock_suspect: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return each log's sightings, how many are suspect, and the last of the other times, or −1.
+
+    The fourth array has the last time that is not in the future.
 
     `log` is the number of each sighting's log, 0 to `logs` − 1.
     """
@@ -225,4 +228,9 @@ def tally_logs(
     counts, suspects = np.zeros(logs, np.int64), np.zeros(logs, np.int64)
     last = np.full(logs, -1, np.int64)
     tally_function()(log, seen_at, clock_suspect, counts, suspects, last)
-    return counts, suspects, last
+    past, limit = last.copy(), first_future_day() * 86_400
+    if (last >= limit).any():
+        past[:] = -1
+        fine = ~clock_suspect & (seen_at < limit)
+        np.maximum.at(past, log[fine], seen_at[fine])
+    return counts, suspects, last, past

@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from matcher.columns.sighting_columns import MOST_SIGHTINGS
 from matcher.inputs import KeyFilesLike
 from matcher.kernels.choice import available_threads, require_numba
@@ -180,7 +182,8 @@ def _result(
     )
     if unusable and not log_ids:
         raise InvalidLog(unusable[0])
-    last_seen_at = dict(zip(log_ids, tally.last_seen_at.tolist(), strict=True))
+    last = np.where(tally.last_past_at < 0, tally.last_seen_at, tally.last_past_at)
+    last_seen_at = dict(zip(log_ids, last.tolist(), strict=True))
     near = sorted({row for log in found.values() for row in log.key_rows})
     records = keys.records(keys.columns.key_data[near])
     tasks = [

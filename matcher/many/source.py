@@ -31,6 +31,8 @@ class Tally(NamedTuple):
     """Number of those under a suspect clock."""
     last_seen_at: NDArray[np.int64]
     """Time of the last of the others (UTC Unix seconds); −1 if there is none."""
+    last_past_at: NDArray[np.int64]
+    """The same without those in the future."""
     unmeasured_sightings: NDArray[np.int64]
     """Number of the others whose strength is unknown."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from matcher.many.inputs import as_logs
 from matcher.many.logs import ManyLogs
 from matcher.many.matching import match_many
+from matcher.matching import match
 from tests.matcher.examples import START, heard, key
 from tracing_core.errors import InvalidLog, InvalidValue
 from tracing_core.export_file import ExportFile
@@ -169,3 +172,21 @@ def test_anything_else_is_one_line(logs: Any, error: type[Exception], said: str)
         as_logs(logs)
     assert str(refused.value).startswith(said)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("form", ["objects", "table", "folder"])
+def test_a_time_in_the_future_does_not_make_the_others_old(tmp_path: Path, form: str) -> None:
+    """Else a log that `match` calls high would be called harmless."""
+    later = replace(heard(key("stranger"), START), seen_at=int(time.time()) + 40 * 86_400)
+    log = [*(heard(key(), START + number) for number in range(4)), later]
+    given: Any = {"an": log}
+    if form == "table":
+        given = ManyLogs.from_sightings(given)
+    elif form == "folder":
+        write_json_lines(tmp_path / "an", log)
+        given = tmp_path
+    result = match_many(given, FILE, workers=1)
+    [row] = result.logs.to_pylist()
+    assert row["level"] == match(log, FILE).assessment.level
+    assert row["matched_sightings"] == 4
+    assert result.days.num_rows == 1
