@@ -21,5 +21,6 @@ def header(page_bytes: int) -> bytes:
 @pytest.mark.parametrize("page_bytes", [0, 1, 4, 5, 511, 513, 2**17, 2**31])
 def test_a_size_that_no_page_has_is_no_traceback(tmp_path: Path, page_bytes: int) -> None:
     log = tmp_path / "agent.db-wal"
-    log.write_bytes(header(page_bytes) + bytes(5000))
+    frame = struct.pack(">6I", 1, 1, 1, 2, 0, 0) + bytes(page_bytes if page_bytes < 1000 else 0)
+    log.write_bytes(header(page_bytes) + 3 * frame)
     assert lost_commits(log) is False
