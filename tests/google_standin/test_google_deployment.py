@@ -225,4 +225,4 @@ def test_a_wrong_file_is_noticed_when_joining(google: GoogleStandIn, tmp_path: P
         said
         == f"{typo}, 'key_server': a join file has no such field: correct its name or remove it"
     )
-    assert "there is no such file" in agent.refusal("join", str(tmp_path / "none.toml"))
+    assert "this file does not exist" in agent.refusal("join", str(tmp_path / "none.toml"))
