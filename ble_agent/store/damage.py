@@ -85,8 +85,8 @@ def damage_noted(home: Path) -> Iterator[None]:
         yield
     except StoreDamaged as error:
         found = Path(error.path).resolve()
-        if found.parent != home.resolve() or not found.name.startswith(DATABASE_NAME):
-            # It is another file, such as a log to import.
+        if found != home.resolve() / DATABASE_NAME:
+            # It is another file, such as a log to import or a database that was kept aside.
             raise
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with contextlib.suppress(OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +28,7 @@ from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.working_folder import remove_left_folders
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.paths import is_folder, is_there
-from tracing_core.protocol.interval import INTERVAL_SECONDS
+from tracing_core.protocol.interval import INTERVAL_SECONDS, utc_date
 from tracing_core.store.compaction import empty_log, rewrite
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
@@ -150,7 +149,7 @@ def delete_old(db: Database, now: float) -> int:
         report.get("attempted_at", 0), report.get("verified_at", 0), report.get("reported_at", 0)
     ):
         REPORT.clear(db)
-    _forget_days(db, datetime.datetime.fromtimestamp(oldest, datetime.UTC).date().isoformat())
+    _forget_days(db, utc_date(oldest).isoformat())
     damage = DAMAGE.get(db)
     if damage and damage["at"] < oldest:
         DAMAGE.clear(db)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ble_agent.store.damage import DATABASE_NAME
+from tracing_core.protocol.interval import utc_date
 from tracing_core.store.files import destroy, file_errors
 
 __all__ = ["KEPT_FILES", "KEPT_SECONDS", "drop_kept", "kept_files", "kept_path"]
@@ -23,7 +24,7 @@ KEPT_FILES = f"{DATABASE_NAME}{_INFIX}*"
 
 def kept_path(home: Path, now: float, suffix: str) -> Path:
     """Return where to keep a file of a damaged database that is set aside now."""
-    day = datetime.datetime.fromtimestamp(max(0.0, now), datetime.UTC).date()
+    day = utc_date(max(0.0, now))
     return home / f"{DATABASE_NAME}{_INFIX}{day.isoformat()}{suffix}"
 
 

@@ -97,7 +97,8 @@ def start_over(home: Path, now: float) -> None:
                 _remove(fresh)
                 mark.unlink(missing_ok=True)
                 raise
-            _set_aside(home, path, now)
+        # Also after a recovery that was killed between the database and its log.
+        _set_aside(home, path, now)
         fresh.rename(path)
         sync_folder(home)
         mark.unlink()
@@ -132,7 +133,8 @@ def _write_fresh(home: Path, fresh: Path, now: float) -> None:
 
 def _set_aside(home: Path, path: Path, now: float) -> None:
     """Move the damaged database away; only the newest one is kept, and none that is very large."""
-    for kept in list(kept_files(home)):
+    # A database that is missing does not replace the one that is kept.
+    for kept in list(kept_files(home)) if is_there(path) else ():
         destroy(kept)
     for suffix in ("", *_COMPANIONS):
         file = Path(f"{path}{suffix}")

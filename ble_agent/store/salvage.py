@@ -27,6 +27,7 @@ _MAGIC = b"SQLite format 3\0"
 _LARGEST_ROW = (1 << 63) - 1
 _NOT_KEPT = frozenset({ADDITIONS.name, COMPACTED_AT.name, ROOM.name, DAMAGE.name})
 _DOCUMENT = "answer "
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +126,39 @@ def _check_version(connection: sqlite3.Connection, copy: Path) -> None:
 def _rows(connection: sqlite3.Connection, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a table in order, leaping over what is damaged."""
     query = f"SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid"  # noqa: S608
-    after, leap = -1, 1
+    after = -1
     while after < _LARGEST_ROW:
         try:
             for number, *row in connection.execute(query, [after]):
-                yield tuple(row)
-                after, leap = number, 1
+                # A page that was written to the wrong place repeats rows.
+                if number > after:
+                    yield tuple(row)
+                    after = number
             return
-        except (sqlite3.Error, UnicodeDecodeError, OverflowError):
-            # The damage may be one page of rows or many: leap farther each time.
-            after, leap = min(after + leap, _LARGEST_ROW), 2 * leap
+        except _UNREADABLE:
+            after = _past_damage(connection, query, after)
+
+
+def _past_damage(connection: sqlite3.Connection, query: str, after: int) -> int:
+    """Return the number from which reading goes on behind the damage."""
+    low, leap = after, 1
+    # The damage may be one page of rows or many: leap farther each time, then go back.
+    while not _reads(connection, query, high := min(after + leap, _LARGEST_ROW)):
+        low, leap = high, 2 * leap
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _reads(connection, query, middle) else (middle, high)
+    return high
+
+
+def _reads(connection: sqlite3.Connection, query: str, after: int) -> bool:
+    if after == _LARGEST_ROW:
+        return True
+    try:
+        connection.execute(query, [after]).fetchone()
+    except _UNREADABLE:
+        return False
+    return True
 
 
 def _salvage_keys(connection: sqlite3.Connection, fresh: Database, vault: Vault, now: float) -> int:

@@ -366,3 +366,92 @@ def test_the_owner_reads_of_it(tmp_path: Path, server: FakeServer) -> None:
         said = agent.command("status").stdout
         assert "found damaged or missing" in said
         assert "The health authority was lost too" not in said
+
+
+def leaves(path: Path) -> list[int]:
+    """Return the offsets of the pages of sightings, in the order of ids, as VACUUM leaves them."""
+    data = path.read_bytes()
+    return [
+        at
+        for at in range(0, len(data), 4096)
+        # A leaf of a table (sqlite.org/fileformat2.html, "B-tree Pages") with many rows.
+        if data[at] == 13 and int.from_bytes(data[at + 3 : at + 5]) > 20
+    ]
+
+
+def aged(home: Path) -> Path:
+    """Give the sightings the large ids of a device that has been in use for long."""
+    path = home / DATABASE_NAME
+    db = sqlite3.connect(path)
+    db.executescript(
+        "UPDATE sighting SET id = -id - 70000; UPDATE sighting SET id = -id; VACUUM;"
+        "PRAGMA wal_checkpoint(TRUNCATE)"
+    )
+    db.close()
+    return path
+
+
+def salvaged(home: Path) -> int:
+    (home / MARK_NAME).touch()
+    with open_recovered(home, NOW) as db:
+        found = list(select_sightings(db))
+        assert len(set(found)) == len(found)
+        return len(found)
+
+
+def test_one_bad_page_does_not_take_what_follows_large_numbers(home: Path) -> None:
+    path = aged(home)
+    overwrite(path, leaves(path)[0], b"\xa5" * 4096)
+    assert salvaged(home) >= ROWS - 200
+
+
+def test_a_page_written_to_the_wrong_place_ends_the_salvage(home: Path) -> None:
+    path = aged(home)
+    offsets = leaves(path)
+    data = path.read_bytes()[offsets[2] :][:4096]
+    overwrite(path, offsets[5], data)
+    overwrite(path, offsets[6], b"\xa5" * 4096)
+    assert salvaged(home) >= ROWS - 600
+
+
+def test_a_recovery_killed_before_the_log_was_moved_is_taken_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home / DATABASE_NAME
+    with open_store(home) as db:
+        with transaction(db):
+            insert_sightings(db, sightings()[:40])
+        log = Path(f"{path}-wal").read_bytes()
+    Path(f"{path}-wal").write_bytes(log)
+    rename = Path.rename
+
+    def dies(self: Path, target: Path) -> Path:
+        if self.name.endswith("-wal"):
+            raise OSError("killed here")
+        return rename(self, target)
+
+    (home / MARK_NAME).touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", dies)
+        with pytest.raises(StoreError):
+            start_over(home, NOW)
+    assert not path.exists()
+    start_over(home, NOW)
+    assert not Path(f"{path}-wal").exists()
+    with open_store(home) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert len(list(select_sightings(db))) >= ROWS
+
+
+def test_importing_what_was_kept_aside_does_not_condemn_the_database(home: Path) -> None:
+    path = aged(home)
+    overwrite(path, leaves(path)[3], b"\xa5" * 4096)
+    (home / MARK_NAME).touch()
+    with open_recovered(home, NOW):
+        (name,) = kept(home)
+    before = (home / name).read_bytes()
+    with AgentProcess(home, clock_at(NOW)) as agent:
+        assert agent.command("import", str(home / name)).returncode == 1
+    assert not (home / MARK_NAME).exists()
+    assert kept(home) == [name]
+    assert (home / name).read_bytes() == before
