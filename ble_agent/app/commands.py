@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,11 +22,11 @@ from ble_agent.authority.report import report as report_keys
 from ble_agent.authority.report import reportable_keys
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.advice import owner_text
-from ble_agent.exposures.check import ExposureDay, recall
 from ble_agent.exposures.check import check as check_exposures
+from ble_agent.exposures.check import recall
 from ble_agent.exposures.check_fault import note_check
 from ble_agent.exposures.local_days import local_date
-from ble_agent.exposures.seen import has_unseen, note_seen
+from ble_agent.exposures.seen import has_unseen, show_seen
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, path_text
@@ -45,7 +45,6 @@ from tracing_core.errors import (
     ServerError,
     ServerUnreachable,
     StoreDamaged,
-    StoreError,
     TracingError,
     TrustError,
 )
@@ -175,14 +174,8 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
         f"{text}\n{note}" if note else text,
         result.failure,
         needs_owner=unseen,
-        on_seen=lambda: _note_seen(config, clock, result.days),
+        on_seen=lambda: show_seen(config.home, result.days),
     )
-
-
-def _note_seen(config: AgentConfig, clock: Clock, days: Sequence[ExposureDay]) -> None:
-    # If that cannot be written, the exposure counts as not seen.
-    with suppress(StoreError), _store(config, clock) as db:
-        note_seen(db, days)
 
 
 def report_question(config: AgentConfig, clock: Clock) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
-
 from ble_agent.exposures.local_days import local_date
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import date_text
 from ble_agent.store.state import DamageState
+from tracing_core.protocol.interval import utc_date
 
 __all__ = ["damage_day", "damage_note"]
 
@@ -16,7 +15,7 @@ def damage_day(damage: DamageState | None) -> str | None:
     """Return the UTC day of the last recovery, for programs; None without one in 14 days."""
     if damage is None:
         return None
-    return datetime.datetime.fromtimestamp(damage["at"], datetime.UTC).date().isoformat()
+    return utc_date(damage["at"]).isoformat()
 
 
 def damage_note(damage: DamageState | None, language: str, *, is_joined: bool) -> str:

@@ -25,14 +25,14 @@ from ble_agent.exposures.advice import exposure_lines
 from ble_agent.exposures.check import ExposureDay, assess_stored
 from ble_agent.exposures.local_days import local_date
 from ble_agent.exposures.matched_keys import matched_keys
-from ble_agent.exposures.seen import has_unseen, note_seen
+from ble_agent.exposures.seen import has_unseen, show_seen
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.damage import DATABASE_NAME
-from ble_agent.store.database import has_database, open_store
+from ble_agent.store.database import has_database
 from ble_agent.store.kept_aside import drop_kept
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.recovery import open_recovered
@@ -41,6 +41,7 @@ from ble_agent.store.tables import AGENT_TABLES
 from matcher import SightingIndex
 from tracing_core.clock import Clock
 from tracing_core.errors import SchemaMismatch, StoreDamaged, StoreError
+from tracing_core.protocol.interval import utc_date
 from tracing_core.store.database import Database
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import SIGHTING_TABLE
@@ -153,7 +154,7 @@ def status(
     values = {
         "days": [day.to_json() for day in known.exposures],
         "unseen": known.has_unseen,
-        "reported_on": None if reported_at is None else _utc_date(reported_at).isoformat(),
+        "reported_on": None if reported_at is None else utc_date(reported_at).isoformat(),
         "ok": well,
         "checks": [probe.to_json() for probe in found],
         "joined": membership is not None,
@@ -175,18 +176,8 @@ def status(
         values,
         "\n".join(lines),
         needs_owner=known.has_unseen or not well,
-        on_seen=lambda: _note_seen(config.home, known.exposures),
+        on_seen=lambda: show_seen(config.home, known.exposures),
     )
-
-
-def _utc_date(moment: int) -> datetime.date:
-    return datetime.datetime.fromtimestamp(moment, datetime.UTC).date()
-
-
-def _note_seen(home: Path, exposures: Sequence[ExposureDay]) -> None:
-    # If that cannot be written, the exposures count as not seen.
-    with contextlib.suppress(StoreError), open_store(home) as db:
-        note_seen(db, exposures)
 
 
 def _found(known: _Known, found: list[Probe], clock: Clock, language: str) -> Iterator[str]:
@@ -202,7 +193,8 @@ def _found(known: _Known, found: list[Probe], clock: Clock, language: str) -> It
     is_checked = any(probe.name == "check" and probe.ok for probe in found)
     if not known.exposures and is_checked:
         minutes = minutes_ago(clock, facts.last_check["at"]) or 0
-        yield say("status_nothing_found", language, ago=ago_text(minutes, language))
+        name = "status_nothing_found" if known.heard else "status_nothing_heard"
+        yield say(name, language, ago=ago_text(minutes, language))
     if known.damage is not None:
         yield damage_note(known.damage, language, is_joined=facts.membership is not None)
 

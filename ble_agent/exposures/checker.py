@@ -123,6 +123,8 @@ class Checker:
             again = undelivered_days(db, result.days)
             new = unseen_days(db, result.days)
             again = [day for day in again if day not in new]
+            # Until the command has ended well, it counts as failed: this process may end first.
+            note_delivery(db, [*new, *again], self._link.clock)
             note_delivery(db, self._notifier.notify(new, again=again), self._link.clock)
 
     def _log(self, result: CheckResult) -> None:

@@ -6,14 +6,18 @@ A log line, a notification or `--json` shows nothing to anyone, so they do not c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from ble_agent.exposures.check import ExposureDay
+from ble_agent.store.database import open_store
 from ble_agent.store.state import SEEN, SeenDay
 from tracing_core.configuration.env2 import NO_LEVEL
+from tracing_core.errors import StoreError
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 
-__all__ = ["has_unseen", "note_seen"]
+__all__ = ["has_unseen", "note_seen", "show_seen"]
 
 
 def has_unseen(db: Database, days: Iterable[ExposureDay]) -> bool:
@@ -41,6 +45,12 @@ def note_seen(db: Database, days: Iterable[ExposureDay]) -> None:
     if now != (SEEN.get(db) or {}):
         with transaction(db):
             SEEN.set(db, now)
+
+
+def show_seen(home: Path, days: Iterable[ExposureDay]) -> None:
+    """Note what a terminal has just shown; if that cannot be written, it counts as not seen."""
+    with suppress(StoreError), open_store(home) as db:
+        note_seen(db, days)
 
 
 def _counting(days: Iterable[ExposureDay]) -> Iterable[ExposureDay]:

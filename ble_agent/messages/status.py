@@ -23,6 +23,12 @@ TEXTS: Mapping[str, Text] = {
         "Your report is not finished: run truyvet agent report again with the same code.",
         "Việc khai báo chưa hoàn tất: hãy chạy lại truyvet agent report với cùng mã đó.",
     ),
+    "status_nothing_heard": Text(
+        "No signal of another device was recorded in the last 14 days, so no exposure can be found"
+        " (last check: {ago}).",
+        "Trong 14 ngày qua chưa ghi nhận tín hiệu của thiết bị nào khác nên chưa thể phát hiện tiếp"
+        " xúc gần (lần kiểm tra gần nhất: {ago}).",
+    ),
     "status_nothing_found": Text(
         "No exposure recorded so far (last check: {ago}).",
         "Đến nay chưa ghi nhận tiếp xúc gần (kiểm tra lần cuối: {ago}).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import NewType
 
 from tracing_core.errors import InvalidInterval
@@ -14,6 +15,7 @@ __all__ = [
     "interval_number",
     "interval_start",
     "rolling_start",
+    "utc_date",
     "utc_day",
 ]
 
@@ -71,6 +73,11 @@ def interval_start(number: int) -> int:
 def rolling_start(number: int) -> ENIntervalNumber:
     """Return the first interval of the UTC day that an interval lies in."""
     return checked_interval(number // TEK_ROLLING_PERIOD * TEK_ROLLING_PERIOD)
+
+
+def utc_date(unix_seconds: float) -> datetime.date:
+    """Return the UTC date of a moment."""
+    return datetime.datetime.fromtimestamp(unix_seconds, datetime.UTC).date()
 
 
 def utc_day(unix_seconds: float) -> int:

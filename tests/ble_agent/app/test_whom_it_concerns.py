@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from ble_agent.air.persistence import note_radio
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import join
+from ble_agent.exposures.check import ExposureDay
+from ble_agent.exposures.checker import Checker
+from ble_agent.exposures.notifier import Notifier
 from ble_agent.store.database import make_home, open_store
 from ble_agent.store.state import NOTIFY_FAULT, REPORT
 from tests.ble_agent.agents import COMMAND, AgentProcess, clock_at, environment
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.json_schemas import printed
+from tracing_core.clock import ManualClock
 from tracing_core.protocol.associated_encrypted_metadata import Metadata, encrypt_aem
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.protocol.rolling_proximity_identifier import rpis_of
@@ -233,6 +240,11 @@ def test_no_tick_for_what_was_not_checked(agent: AgentProcess, server: FakeServe
     assert "✘ Bluetooth (hci:usb:0) is not in use now." in text
     agent.answer("check")
     assert "✔ Last check of published keys: just now" in agent.command("status").stdout
+    # An empty log is no reason to feel safe.
+    assert "no exposure can be found (last check: just now)" in agent.command("status").stdout
+    assert "No exposure recorded so far" not in agent.command("status").stdout
+    with open_store(agent.home) as db:
+        meet(db, int(NOW) - 86_400)
     assert "No exposure recorded so far" in agent.command("status").stdout
     server.files["broken.zip"] = b"PK"
     assert agent.command("check").returncode == 1
@@ -274,3 +286,41 @@ def test_a_notification_that_cannot_arrive_is_named(agent: AgentProcess) -> None
     with open_store(agent.home) as db, transaction(db):
         NOTIFY_FAULT.set(db, {"at": int(NOW) - 3600, "days": {"2021-08-26": "high"}})
     assert "✘ A notification did not reach you (60 minutes ago)" in agent.command("status").stdout
+
+
+def test_a_running_agent_shows_an_exposure_in_its_terminal_only(
+    agent: AgentProcess, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    exposed(agent, server, MIDNIGHT + 5 * HOUR)
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+    link = ServerLink(agent.home, ManualClock(NOW))
+    checker = Checker(link, Random(1), show=shown.append)
+    checker.check()
+    checker.check()
+    (text,) = shown
+    assert text.startswith("Exposure found")
+    assert "risk: high" in text
+    Checker(link, Random(1)).check()
+    assert "truyvet agent check" in caplog.text
+    assert "risk: high" not in caplog.text
+
+
+def test_a_notification_that_was_cut_off_counts_as_failed(
+    agent: AgentProcess, server: FakeServer
+) -> None:
+    exposed(agent, server, MIDNIGHT + 5 * HOUR)
+
+    class Stopped(Notifier):
+        def notify(self, *_: object, **__: object) -> list[ExposureDay]:
+            raise KeyboardInterrupt
+
+    checker = Checker(
+        ServerLink(agent.home, ManualClock(NOW)),
+        Random(1),
+        notifier=Stopped(["true"], is_desktop=False, language="en"),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        checker.check()
+    with open_store(agent.home) as db:
+        assert NOTIFY_FAULT.get(db) is not None
