@@ -16,16 +16,17 @@ from ble_agent.messages.language import dates_text
 from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.trust.signed_config import Contact
 
-__all__ = ["exposure_lines", "owner_text"]
+__all__ = ["OwnerDay", "exposure_lines", "level_text", "owner_days", "owner_text"]
 
 
 @dataclass(frozen=True, slots=True)
-class _OwnerDay:
+class OwnerDay:
     """An exposure as the owner reads it: UTC days that lie in the same local day are one."""
 
     dates: Dates
     minutes: int
     level: str
+    """The authority's name for the risk, or ``none``."""
     score_seconds: float
 
 
@@ -59,16 +60,14 @@ def exposure_lines(
     # Days below the authority's threshold were recorded, so they are named, but without alarm.
     counts = any(day.level != NO_LEVEL for day in exposures)
     lines = [say("recorded" if counts else "recorded_faint", language)]
-    days = _owner_days(exposures)
-    if gravest_first:
-        days.sort(key=lambda day: (day.score_seconds, day.dates), reverse=True)
+    days = owner_days(exposures, gravest_first=gravest_first)
     lines += [
         say(
             "recorded_day",
             language,
             date=dates_text(day.dates, language),
             count=day.minutes,
-            level=_level_text(day.level, language),
+            level=level_text(day.level, language),
         )
         for day in days
     ]
@@ -82,15 +81,18 @@ def exposure_lines(
     return lines
 
 
-def _owner_days(exposures: Sequence[ExposureDay]) -> list[_OwnerDay]:
-    days: list[_OwnerDay] = []
+def owner_days(exposures: Sequence[ExposureDay], *, gravest_first: bool = False) -> list[OwnerDay]:
+    """Return exposures by local day; by date if not gravest first."""
+    days: list[OwnerDay] = []
     for each in exposures:
-        day = _OwnerDay(each.owner_dates, each.minutes, each.level, each.score_seconds)
+        day = OwnerDay(each.owner_dates, each.minutes, each.level, each.score_seconds)
         if days and days[-1].dates == day.dates and len(day.dates) == 1:
             before = days.pop()
             gravest = max(before, day, key=lambda part: part.score_seconds)
             day = replace(gravest, minutes=before.minutes + day.minutes)
         days.append(day)
+    if gravest_first:
+        days.sort(key=lambda day: (day.score_seconds, day.dates), reverse=True)
     return days
 
 
@@ -104,6 +106,6 @@ def _contact_line(contact: Contact) -> str:
     return ", ".join(filter(None, (contact.name, contact.phone, contact.url)))
 
 
-def _level_text(level: str, language: str) -> str:
+def level_text(level: str, language: str) -> str:
     """Return a level as the owner reads it; an authority may call its levels anything."""
     return say(f"level_{level}", language) if f"level_{level}" in MESSAGES else level

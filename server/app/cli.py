@@ -207,10 +207,10 @@ def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> 
     import uvicorn
 
     from server.app.app import create_app
-    from server.app.connection import bounded_protocol
     from server.app.home import claim_folder
     from server.trust.config_document import current_config
     from tracing_core.clock import clock_from_environment
+    from tracing_core.http.connections import ConnectionLimits, bounded_protocol
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for name in ("uvicorn", "alembic"):
@@ -235,7 +235,11 @@ def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> 
         # Addresses are logged nowhere.
         access_log=False,
         log_config=None,
-        http=bounded_protocol(settings),
+        http=bounded_protocol(
+            ConnectionLimits(
+                settings.max_connections, settings.request_seconds, settings.answer_seconds
+            )
+        ),
         ws="none",
         server_header=False,
         # The application sends the time of its own clock.

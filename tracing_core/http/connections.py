@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server.config import Settings
+__all__ = ["ConnectionLimits", "bounded_protocol"]
 
-__all__ = ["bounded_protocol"]
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many clients are connected at once, and how long each may keep the server waiting."""
+
+    most: int
+    """Most connections."""
+    request_seconds: float
+    """For a request's head and body."""
+    answer_seconds: float
+    """For an answer that the client does not read."""
 
 
 class _Deadline:
@@ -36,7 +47,7 @@ class _Deadline:
             self._timer = None
 
 
-def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
+def bounded_protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """Make the protocol of connections that end when their client is too slow.
 
     On its own, the web server waits for ever for a request's head, for its body, and for a client
@@ -50,13 +61,13 @@ def bounded_protocol(settings: Settings) -> type[asyncio.Protocol]:
     class BoundedProtocol(_BoundedProtocol):
         pass
 
-    BoundedProtocol.settings = settings
+    BoundedProtocol.limits = limits
     BoundedProtocol.waiting = {}
     return BoundedProtocol
 
 
 class _BoundedProtocol(H11Protocol):
-    settings: ClassVar[Settings]
+    limits: ClassVar[ConnectionLimits]
     # The longest first.
     waiting: ClassVar[dict[_BoundedProtocol, None]]
 
@@ -64,8 +75,8 @@ class _BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         # So that writing counts as paused while anything is waiting to be sent.
         transport.set_write_buffer_limits(0)
-        self._request = _Deadline(self.settings.request_seconds, transport.close)
-        self._answer = _Deadline(self.settings.answer_seconds, transport.abort)
+        self._request = _Deadline(self.limits.request_seconds, transport.close)
+        self._answer = _Deadline(self.limits.answer_seconds, transport.abort)
         self._make_room()
         self._request.start()
         self._note()
@@ -103,7 +114,7 @@ class _BoundedProtocol(H11Protocol):
             self.waiting.pop(self, None)
 
     def _make_room(self) -> None:
-        most = self.settings.max_connections
+        most = self.limits.most
         while len(self.connections) > most and self.waiting:
             longest = next(iter(self.waiting))
             longest.transport.abort()

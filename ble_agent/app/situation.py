@@ -1,0 +1,153 @@
+"""What the device knows and what works, read at one moment: for `status` and the owner's page."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ble_agent.app.probes import LEAST_FREE_BYTES, Facts, Probe, probes
+from ble_agent.config import AgentConfig
+from ble_agent.exposures.check import ExposureDay, assess_stored
+from ble_agent.exposures.matched_keys import matched_keys
+from ble_agent.exposures.seen import has_unseen
+from ble_agent.messages.explanation import explain
+from ble_agent.messages.refusals import not_possible
+from ble_agent.store.damage import DATABASE_NAME
+from ble_agent.store.database import has_database
+from ble_agent.store.kept_aside import drop_kept
+from ble_agent.store.own_sightings import own_sightings, unreadable_fault
+from ble_agent.store.recovery import open_recovered
+from ble_agent.store.state import DAMAGE, DamageState
+from ble_agent.store.tables import AGENT_TABLES
+from matcher import SightingIndex
+from tracing_core.clock import Clock
+from tracing_core.errors import SchemaMismatch, StoreDamaged, StoreError
+from tracing_core.store.database import Database
+from tracing_core.store.left_out import LeftOut
+from tracing_core.store.sighting import SIGHTING_TABLE
+from tracing_core.store.sqlite import database_errors, open_readonly
+
+__all__ = ["Counts", "Situation"]
+
+Counts = Mapping[datetime.date, int]
+"""Different identifiers heard, by day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What was found, what works and what does not, at one moment."""
+
+    facts: Facts
+    exposures: Sequence[ExposureDay]
+    """What was found, by date; empty if nothing was recorded."""
+    has_unseen: bool
+    """Whether an exposure is new to the owner."""
+    damage: DamageState | None
+    """What was lost when the database was damaged; None if it never was."""
+    keys: int
+    """Number of this device's own keys."""
+    heard: Counts
+    """Different identifiers by UTC day."""
+    heard_here: Counts
+    """The same by local day."""
+    probes: Sequence[Probe] = ()
+    """What works and what does not."""
+
+    @classmethod
+    def read(
+        cls, config: AgentConfig, clock: Clock, *, least_free_bytes: int = LEAST_FREE_BYTES
+    ) -> Situation:
+        """Read the database and try each part of the agent.
+
+        Parameters
+        ----------
+        config
+            The agent's settings.
+        clock
+            The agent's clock.
+        least_free_bytes
+            Free space below which the disk counts as full.
+
+        Raises
+        ------
+        NotPossible
+            When there is no agent in the home folder (``no_home``).
+        StoreError
+            When its database cannot be read.
+        """
+        with _opened(config.home, clock.now()) as db:
+            known = cls._read(db, clock, config.lang)
+        found = tuple(probes(config, known.facts, clock, least_free_bytes))
+        return replace(known, probes=found)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether every probe went well."""
+        return all(probe.ok for probe in self.probes)
+
+    @property
+    def needs_owner(self) -> bool:
+        """Whether an exposure is new to the owner, or a probe failed."""
+        return self.has_unseen or not self.is_well
+
+    def works(self, name: str) -> bool:
+        """Return whether a probe was made and went well."""
+        return any(probe.name == name and probe.ok for probe in self.probes)
+
+    @classmethod
+    def _read(cls, db: Database, clock: Clock, language: str) -> Situation:
+        facts = Facts.read(db, language)
+        left_out = LeftOut()
+        exposures = _exposures(db, facts, clock, left_out)
+        fault = unreadable_fault(left_out)
+        if facts.check_fault is None and fault is not None:
+            facts = replace(facts, check_fault=explain(fault, language))
+        return cls(
+            facts,
+            exposures,
+            has_unseen(db, exposures),
+            DAMAGE.get(db),
+            db.table("own_key").count,
+            _heard(db, "date(seen_at, 'unixepoch')"),
+            _heard(db, "date(seen_at, 'unixepoch', 'localtime')"),
+        )
+
+
+def _exposures(
+    db: Database, facts: Facts, clock: Clock, left_out: LeftOut
+) -> Sequence[ExposureDay]:
+    # Most devices never match a key, and their log need not be read.
+    if facts.membership is None or not matched_keys(db):
+        return ()
+    sightings = SightingIndex(own_sightings(db, left_out))
+    return assess_stored(db, sightings, facts.membership, clock)[0]
+
+
+def _heard(db: Database, day: str) -> Counts:
+    rows = db.conn.execute(
+        f"SELECT {day}, count(DISTINCT rpi) FROM sighting GROUP BY 1 ORDER BY 1"  # noqa: S608
+    )
+    return {datetime.date.fromisoformat(date): count for date, count in rows if date}
+
+
+@contextlib.contextmanager
+def _opened(home: Path, now: float) -> Iterator[Database]:
+    """Open the database, read-only if the disk cannot be written to."""
+    path = home / DATABASE_NAME
+    if not has_database(home):
+        raise not_possible("no_home")
+    with contextlib.ExitStack() as stack:
+        try:
+            db = stack.enter_context(open_recovered(home, now))
+            drop_kept(home, now)
+        except (SchemaMismatch, StoreDamaged):
+            raise
+        except StoreError:
+            # On a read-only disk, SQLite only reports that it cannot open the file.
+            db = open_readonly(path, [SIGHTING_TABLE, AGENT_TABLES])
+            stack.callback(db.conn.close)
+        with database_errors(path):
+            yield db
