@@ -1,4 +1,4 @@
-"""Texts of faults in settings, and of missing extras."""
+"""Texts of faults in settings and units, and of missing extras."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from ble_agent.messages.language import Text
 __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
+    "error_bell": Text(
+        "the service manager passed something other than one listening Unix socket: install the"
+        " unit truyvet-agent-page.socket again",
+        "trình quản lý dịch vụ không trao đúng một socket Unix đang lắng nghe: hãy cài lại"
+        " truyvet-agent-page.socket",
+    ),
     "error_settings": Text(
         "this setting cannot be used: correct it", "cài đặt này không dùng được: hãy sửa lại"
     ),

@@ -91,6 +91,7 @@ ERRORS: list[TracingError] = [
     *(RadioError(reason, "x") for reason in RadioFault),
     *(not_possible(word) for word in ("not_joined", "no_home", "no_keys", "own_file", "running")),
     not_possible("server_by_file"),
+    not_possible("bell"),
     *(refused(word) for word in ("api_key", "file_region", "pinned_keys")),
     *(refused(word) for word in sorted({*REFUSALS.values(), *GOOGLE_REFUSALS.values()})),
 ]
