@@ -1,10 +1,11 @@
 """Compile the locks from pyproject.toml, or check that they agree with it.
 
-requirements.lock has everything; packaging/server/requirements.lock has what a key server needs, in
-the same versions. Each line has the hashes of all files of its version, so pip refuses any other
-file. The versions already locked are kept as long as pyproject.toml allows them, so the check does
-not depend on what the package index offers that day. The index is the one pip is configured for;
-its address is never written to a lock.
+requirements.lock has everything; packaging/server/requirements.lock has what a key server needs,
+and packaging/raspberry-pi/requirements.lock what an owner's device needs, in the same versions.
+Each line has the hashes of all files of its version, so pip refuses any other file. The versions
+already locked are kept as long as pyproject.toml allows them, so the check does not depend on what
+the package index offers that day. The index is the one pip is configured for; its address is never
+written to a lock.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ LOCKS = {
     "requirements.lock": ("--all-extras", "--group", "dev", "--group", "build"),
     "packaging/server/requirements.lock": (
         *("--extra", "server", "--extra", "postgres", "--group", "build"),
+        *("--constraints", "requirements.lock"),
+    ),
+    "packaging/raspberry-pi/requirements.lock": (
+        *("--extra", "agent", "--extra", "page", "--extra", "qr", "--group", "build"),
         *("--constraints", "requirements.lock"),
     ),
 }

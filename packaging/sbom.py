@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
     "truyvet": ROOT / "requirements.lock",
     "truyvet-server": ROOT / "packaging/server/requirements.lock",
+    "truyvet-agent": ROOT / "packaging/raspberry-pi/requirements.lock",
 }
 """The locks, by the name of their bill."""
 

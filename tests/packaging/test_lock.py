@@ -11,7 +11,13 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "packaging/server/requirements.lock")
+LOCKS = (
+    "requirements.lock",
+    "packaging/server/requirements.lock",
+    "packaging/raspberry-pi/requirements.lock",
+)
+
+BILLS = ("truyvet", "truyvet-server", "truyvet-agent")
 
 
 def module(name: str) -> ModuleType:
@@ -45,15 +51,19 @@ def test_every_version_has_hashes(lock: str) -> None:
         assert hashes, line
 
 
-def test_the_server_runs_what_is_tested() -> None:
-    everything, server = (
+def test_a_service_runs_what_is_tested() -> None:
+    everything, server, agent = (
         {line.partition(" ;")[0]: hashes for line, hashes in entries(lock).items()}
         for lock in LOCKS
     )
     assert server.items() <= everything.items()
+    assert agent.items() <= everything.items()
     names = {line.partition("==")[0] for line in server}
     assert {"fastapi", "psycopg", "sqlalchemy", "uvicorn"} <= names
     assert not {"bleak", "bumble", "numba", "pytest"} & names
+    names = {line.partition("==")[0] for line in agent}
+    assert {"bleak", "starlette", "zxing-cpp"} <= names
+    assert not {"bumble", "fastapi", "numba", "numpy", "pytest"} & names
 
 
 def test_what_installs_checks_the_hashes() -> None:
@@ -85,7 +95,7 @@ def test_the_bill_of_materials_names_every_package_and_is_the_same_each_time(
         subprocess.run(command, check=True, capture_output=True)
         made.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert made[0] == made[1]
-    bills = [json.loads(made[0][f"{name}.cdx.json"]) for name in ("truyvet", "truyvet-server")]
+    bills = [json.loads(made[0][f"{name}.cdx.json"]) for name in BILLS]
     for lock, bill in zip(LOCKS, bills, strict=True):
         assert (bill["bomFormat"], bill["specVersion"], bill["version"]) == ("CycloneDX", "1.6", 1)
         assert re.fullmatch(
