@@ -94,7 +94,7 @@ class Persistence:
             return self._key_ring
         make_home(self._home)
         if not self._is_locked:
-            self._stack.enter_context(exclusive_use(self._home))
+            self._stack.enter_context(exclusive_use(self._home, until_stopped=True))
             self._is_locked = True
             # A disk that refuses this refuses what follows too, with a better error.
             with contextlib.suppress(StoreError):

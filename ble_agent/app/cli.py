@@ -253,7 +253,7 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     from ble_agent.app.outcome import Outcome
     from ble_agent.config import default_home
     from ble_agent.messages.catalogue import say
-    from ble_agent.store.home import erase_home
+    from ble_agent.store.home import erase_home, is_running
 
     # Settings that cannot be read must not prevent erasing.
     home = ctx.obj.get("home") or default_home()
@@ -262,10 +262,14 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     except TracingError:
         lang = ctx.obj.get("lang") or language_of(ctx)
     if not yes:
-        _confirm(lang, say("erase_question", lang), otherwise="nothing_erased")
-    left = erase_home(home)
+        asked = [say("erase_running", lang)] if is_running(home) else []
+        asked.append(say("erase_question", lang))
+        _confirm(lang, " ".join(asked), otherwise="nothing_erased")
+    stops: list[str] = []
+    left = erase_home(home, on_stop=lambda: stops.append(say("erase_stopped", lang)))
     names = ", ".join(left[:_MOST_NAMES] + ["…"] * (len(left) > _MOST_NAMES))
     text = say("erased_but", lang, folder=home, names=names) if left else say("erased", lang)
+    text = "\n".join([text, *stops[:1]])
     _print(ctx, Outcome({"erased": True, "left": left}, text), as_json=as_json)
 
 

@@ -56,9 +56,11 @@ TEXTS: Mapping[str, Text] = {
     ),
     "help_erase": Text(
         "Delete everything recorded, the keys and settings.\n\n"
-        "Files in the folder that are not the agent's are kept and listed.",
+        "An agent that is running in the folder is stopped first. Files in the folder that are not"
+        " the agent's are kept and listed.",
         "Xóa mọi dữ liệu đã ghi nhận, các khóa và cài đặt.\n\n"
-        "Những tệp trong thư mục không thuộc chương trình vẫn còn và được liệt kê.",
+        "Nếu chương trình đang chạy trong thư mục đó, nó được dừng trước. Những tệp trong thư mục"
+        " không thuộc chương trình vẫn còn và được liệt kê.",
     ),
     "help_export": Text(
         "Write what was heard to FILE, as JSON Lines.\n\n"

@@ -26,6 +26,16 @@ TEXTS: Mapping[str, Text] = {
         "Thao tác này xóa vĩnh viễn mọi dữ liệu thiết bị đã ghi nhận, các khóa và cài đặt của thiết"
         " bị. Bạn có chắc muốn xóa không?",
     ),
+    "erase_running": Text(
+        "The agent is running; it is stopped first.",
+        "Chương trình đang chạy và sẽ được dừng trước khi xóa.",
+    ),
+    "erase_stopped": Text(
+        "The agent was stopped. It starts again, empty, when you start it or when its service is"
+        " started with this device.",
+        "Chương trình đã được dừng. Nó sẽ bắt đầu lại từ đầu khi bạn khởi động, hoặc khi dịch vụ"
+        " của nó khởi động cùng thiết bị.",
+    ),
     "erased": Text("Everything was deleted.", "Đã xóa toàn bộ."),
     "erased_but": Text(
         "What this device recorded, its keys and its settings were deleted. These files do not"
@@ -69,12 +79,25 @@ TEXTS: Mapping[str, Text] = {
         "đây là tệp của chính chương trình: hãy chọn tên khác hoặc thư mục khác",
     ),
     "error_importing": Text(
-        "a log is being imported into this folder: wait until that is done, then try again",
-        "đang nhập dữ liệu vào thư mục này: hãy chờ xong rồi thử lại",
+        "another command is at work in this folder: wait until it is done, then try again",
+        "một lệnh khác đang làm việc trong thư mục này: hãy chờ xong rồi thử lại",
     ),
     "error_running": Text(
         "the agent is running in this folder: stop it first",
         "chương trình đang chạy trong thư mục này: hãy dừng nó trước",
+    ),
+    "error_running_foreign": Text(
+        "the agent in this folder is run by another user: try again as that user, or with sudo",
+        "chương trình trong thư mục này do người dùng khác chạy: hãy thử lại dưới tên người dùng"
+        " đó hoặc bằng sudo",
+    ),
+    "running_hung": Text(
+        "the agent (process {pid}) was asked to stop and still runs after {seconds} seconds;"
+        " nothing was deleted: stop its service with sudo systemctl stop truyvet-agent, or end it"
+        " with kill -9 {pid}, then try again",
+        "đã yêu cầu chương trình (tiến trình {pid}) dừng nhưng sau {seconds} giây nó vẫn chạy; chưa"
+        " xóa gì: hãy dừng dịch vụ bằng sudo systemctl stop truyvet-agent, hoặc kết thúc tiến trình"
+        " bằng kill -9 {pid}, rồi thử lại",
     ),
 }
 """The texts by name."""

@@ -13,6 +13,12 @@ def refused(code: str) -> ServerRefused:
     return ServerRefused(code, say(f"error_{code}", "en"))
 
 
-def not_possible(code: str) -> NotPossible:
-    """Return the error for something that this device cannot do now."""
-    return NotPossible(code, say(f"error_{code}", "en"))
+def not_possible(code: str, **values: object) -> NotPossible:
+    """Return the error for something that this device cannot do now.
+
+    A text with placeholders has the name `code`, other texts the name ``error_`` and `code`.
+    """
+    name = code if values else f"error_{code}"
+    error = NotPossible(code, say(name, "en", **values))
+    error.vi = say(name, "vi", **values)
+    return error

@@ -8,7 +8,7 @@ import fcntl
 import fnmatch
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ble_agent.config import SETTINGS_FILE
@@ -18,8 +18,14 @@ from ble_agent.store.damage import DATABASE_NAME, FRESH_NAME, MARK_NAME, USE_NAM
 from ble_agent.store.kept_aside import KEPT_FILES
 from ble_agent.store.vault import KEY_FILE
 from ble_agent.store.working_folder import WORKING_FOLDERS, remove_left_folders
-from tracing_core.errors import StoreError
+from tracing_core.errors import NotPossible, StoreError
 from tracing_core.paths import is_folder
+from tracing_core.process.lock_holder import (
+    ask_to_end,
+    find_holder,
+    forget_holder,
+    note_holder,
+)
 from tracing_core.store.files import destroy, file_errors
 
 __all__ = ["LOCK_NAME", "PART_NAME", "erase_home", "exclusive_use", "is_own_file", "is_running"]
@@ -54,11 +60,22 @@ _UNFINISHED = (
 )
 _LOCK_TRIES = 5
 _LOCK_WAIT_SECONDS = 0.1
+# A command recovers a damaged database within this many times half a second.
+_ERASE_TRIES = 60
+# As long as the service's TimeoutStopSec.
+_STOP_SECONDS = 30.0
 
 
 @contextlib.contextmanager
-def exclusive_use(home: Path) -> Iterator[None]:
+def exclusive_use(home: Path, *, until_stopped: bool = False) -> Iterator[None]:
     """Hold a home folder's lock; two agents in one folder would send the same identifiers.
+
+    Parameters
+    ----------
+    home
+        The folder.
+    until_stopped
+        Whether this process holds the lock until SIGTERM, which then may be sent to it.
 
     Raises
     ------
@@ -67,20 +84,38 @@ def exclusive_use(home: Path) -> Iterator[None]:
     StoreError
         When the folder cannot be written to.
     """
-    path = home / LOCK_NAME
+    lock = _locked(home / LOCK_NAME)
+    try:
+        note_holder(lock, is_lasting=until_stopped)
+        yield
+    finally:
+        forget_holder(lock)
+        os.close(lock)
+
+
+def _locked(path: Path) -> int:
+    """Return the descriptor of the lock file, locked."""
+    while True:
+        with contextlib.ExitStack() as closing:
+            lock = _opened(path)
+            closing.callback(os.close, lock)
+            _lock(lock)
+            # A process that erased the home meanwhile has removed the file with it.
+            with file_errors(path), contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock), path.stat()):
+                    closing.pop_all()
+                    return lock
+
+
+def _opened(path: Path) -> int:
     with file_errors(path):
         try:
-            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             if error.errno != errno.EROFS or not path.exists():
                 raise
             # A lock needs no write access.
-            lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _lock(lock)
-        yield
-    finally:
-        os.close(lock)
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _lock(lock: int) -> None:
@@ -114,8 +149,24 @@ def is_own_file(home: Path, path: Path) -> bool:
     return is_ours and path.parent.resolve() == home.resolve()
 
 
-def erase_home(home: Path) -> list[str]:
+def erase_home(
+    home: Path,
+    *,
+    on_stop: Callable[[], None] = lambda: None,
+    stop_seconds: float = _STOP_SECONDS,
+) -> list[str]:
     """Overwrite and remove the agent's files, and the folder if nothing else is in it.
+
+    An agent that is running there is stopped first, and can start again only when all is gone.
+
+    Parameters
+    ----------
+    home
+        The folder.
+    on_stop
+        Called after an agent was stopped.
+    stop_seconds
+        How long to wait until it has stopped.
 
     Returns
     -------
@@ -125,14 +176,18 @@ def erase_home(home: Path) -> list[str]:
     Raises
     ------
     NotPossible
-        When an agent is running there (``running``), or importing a log (``importing``).
+        When an agent is running there and did not stop (``running_hung``), may not be stopped
+        (``running_foreign``) or cannot be found (``running``), or when a command is at work there
+        (``importing``).
     StoreError
         When a file cannot be removed.
     """
     with file_errors(home):
         if not is_folder(home):
             return []
-    with exclusive_use(home), file_errors(home):
+    with contextlib.ExitStack() as stack:
+        _enter_stopped(stack, home, on_stop, stop_seconds)
+        stack.enter_context(file_errors(home))
         remove_left_folders(home)
         if any(home.glob(WORKING_FOLDERS)):
             raise not_possible("importing")
@@ -151,3 +206,40 @@ def erase_home(home: Path) -> list[str]:
         text = f"{home} is empty but cannot be removed ({error.strerror}): check who owns it"
         raise StoreError(text, str(home)) from error
     return []
+
+
+def _enter_stopped(
+    stack: contextlib.ExitStack, home: Path, on_stop: Callable[[], None], seconds: float
+) -> None:
+    """Take the lock, after stopping the agent that holds it."""
+    for _ in range(_ERASE_TRIES):
+        try:
+            stack.enter_context(exclusive_use(home))
+            return
+        except NotPossible:
+            _stop(home, on_stop, seconds)
+    raise not_possible("importing")
+
+
+def _stop(home: Path, on_stop: Callable[[], None], seconds: float) -> None:
+    """Stop the agent that holds the lock; a command is left to finish."""
+    holder = find_holder(home / LOCK_NAME, _is_agent)
+    if holder is None:
+        if is_running(home):
+            raise not_possible("running")
+        return
+    if not holder.is_lasting or holder.pid == os.getpid():
+        return
+    try:
+        has_ended = ask_to_end(holder, seconds)
+    except PermissionError as error:
+        raise not_possible("running_foreign") from error
+    except OSError as error:
+        raise not_possible("running") from error
+    if not has_ended:
+        raise not_possible("running_hung", pid=holder.pid, seconds=round(seconds))
+    on_stop()
+
+
+def _is_agent(command_line: list[str]) -> bool:
+    return "agent" in command_line and "run" in command_line

@@ -62,9 +62,10 @@ class AgentProcess:
             check=False,
         )
 
-    def in_terminal(self, *arguments: str, lang: str = "en") -> tuple[int, str]:
+    def in_terminal(self, *arguments: str, lang: str = "en", typed: str = "") -> tuple[int, str]:
         """Run a command in a terminal; return its exit code and what the terminal shows."""
         master, slave = pty.openpty()
+        os.write(master, typed.encode())
         with subprocess.Popen(
             [*self.prefix, *COMMAND, "agent", "--home", str(self.home), "--lang", lang, *arguments],
             env=environment(self.clock, **self.variables),
