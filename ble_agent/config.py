@@ -142,7 +142,11 @@ def default_home(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def load_config(
-    home: Path, environment: Mapping[str, str] = os.environ, **said: Any
+    home: Path,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    usual_lang: str | None = None,
+    **said: Any,
 ) -> AgentConfig:
     """Read the settings of a home folder.
 
@@ -152,6 +156,8 @@ def load_config(
         The folder; it need not exist.
     environment
         Variables such as ``TRUYVET_LANG``.
+    usual_lang
+        Language if no setting names one; None for that of the locale.
     said
         Settings from the command line; None for those it does not set.
 
@@ -178,6 +184,8 @@ def load_config(
     for name, variable in _ENVIRONMENT.items():
         if environment.get(variable):
             settings[name] = environment[variable]
+    if usual_lang is not None:
+        settings.setdefault("lang", usual_lang)
     if isinstance(settings.get("notify_command"), list):
         settings["notify_command"] = tuple(settings["notify_command"])
     try:

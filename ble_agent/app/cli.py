@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ble_agent.messages.help import TEXTS
+from ble_agent.messages.commands.help import TEXTS
 from tracing_core.commands import Group, Option, language_of
 from tracing_core.errors import TracingError
 from tracing_core.process.output import takes_unicode
@@ -203,6 +203,28 @@ def run_(ctx: click.Context, radio: str | None, server: str | None, verbose: boo
     logging.getLogger("ble_agent").setLevel(logging.DEBUG if verbose else logging.INFO)
     config = _config(ctx, radio=radio, server=server)
     run(config, _clock(), named_home=home)
+
+
+@agent.command(help=TEXTS["help_page"])
+@click.option("--no-open", cls=Option, is_flag=True, help=TEXTS["help_no_open"])
+@click.pass_context
+def page(ctx: click.Context, no_open: bool) -> None:
+    """Serve the owner's page."""
+    from tracing_core.errors import require
+
+    for library in ("jinja2", "starlette", "uvicorn"):
+        require(library, extra="page")
+    from ble_agent.app.page.serving import serve
+    from ble_agent.config import default_home, load_config
+
+    home, said = ctx.obj.get("home") or default_home(), ctx.obj.get("lang")
+    try:
+        language = load_config(home, usual_lang="vi", lang=said).lang
+    except TracingError:
+        # Settings that cannot be read must not shut the owner out; the screens name them.
+        language = said or "vi"
+    ctx.obj["lang"] = language
+    serve(home, _clock(), language=language, named_home=_named_home(ctx), should_open=not no_open)
 
 
 @agent.command("status", help=TEXTS["help_status"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ble_agent.app.damage_note import damage_day, damage_note
@@ -20,6 +22,7 @@ from ble_agent.authority.membership import find_membership, join_by_file, load_m
 from ble_agent.authority.membership import join as join_server
 from ble_agent.authority.report import report as report_keys
 from ble_agent.authority.report import reportable_keys
+from ble_agent.authority.report_progress import ReportProgress
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import check as check_exposures
@@ -56,6 +59,7 @@ from tracing_core.store.sighting import write_json_lines
 from tracing_core.trust.join_line import JoinLine
 
 __all__ = [
+    "ReportPreview",
     "check",
     "export_log",
     "import_log",
@@ -63,6 +67,7 @@ __all__ = [
     "join_origin",
     "join_question",
     "report",
+    "report_preview",
     "report_question",
     "self_test",
 ]
@@ -178,23 +183,60 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
     )
 
 
-def report_question(config: AgentConfig, clock: Clock) -> str:
-    """Return what the owner consents to."""
+@dataclass(frozen=True, slots=True)
+class ReportPreview:
+    """What a report would send now."""
+
+    days: tuple[datetime.date, ...]
+    """The local days on which the keys were in use, in order."""
+    count: int
+    """Number of keys."""
+    url: str
+    """The server that they would be sent to."""
+    can_take_back: bool
+    """Whether an earlier report can still be taken back."""
+
+    def question(self, lang: str) -> str:
+        """Return what the owner consents to."""
+        return say(
+            "report_question",
+            lang,
+            count=self.count,
+            first=date_text(self.days[0], lang),
+            last=date_text(self.days[-1], lang),
+            url=self.url,
+        )
+
+
+def report_preview(config: AgentConfig, clock: Clock) -> ReportPreview:
+    """Return what a report would send.
+
+    Raises
+    ------
+    NotPossible
+        When this device has not joined a server (``not_joined``) or has no keys (``no_keys``).
+    """
+    now = clock.now()
     with _store(config, clock) as db:
         membership = load_membership(db)
-        keys = reportable_keys(db, clock.now())
+        keys = reportable_keys(db, now)
+        progress = ReportProgress.load(db)
     if not keys:
         raise not_possible("no_keys")
-    last = min(keys[-1].end_interval_number * INTERVAL_SECONDS - 1, clock.now())
-    days = [local_date(interval_start(keys[0].rolling_start_interval_number)), local_date(last)]
-    return say(
-        "report_question",
-        config.lang,
-        count=len(keys),
-        first=date_text(days[0], config.lang),
-        last=date_text(days[1], config.lang),
-        url=ServerLink(config.home, clock, config.server).url(membership),
+    last = min(keys[-1].end_interval_number * INTERVAL_SECONDS - 1, now)
+    first_day = local_date(interval_start(keys[0].rolling_start_interval_number))
+    days = (local_date(last) - first_day).days
+    return ReportPreview(
+        tuple(first_day + datetime.timedelta(day) for day in range(days + 1)),
+        len(keys),
+        ServerLink(config.home, clock, config.server).url(membership),
+        bool(progress.reported_at and progress.right_to_revise(now)),
     )
+
+
+def report_question(config: AgentConfig, clock: Clock) -> str:
+    """Return what the owner consents to."""
+    return report_preview(config, clock).question(config.lang)
 
 
 def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:

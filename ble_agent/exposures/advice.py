@@ -16,7 +16,7 @@ from ble_agent.messages.language import dates_text
 from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.trust.signed_config import Contact
 
-__all__ = ["OwnerDay", "exposure_lines", "level_text", "owner_days", "owner_text"]
+__all__ = ["OwnerDay", "days_cut_text", "exposure_lines", "level_text", "owner_days", "owner_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,7 @@ def exposure_lines(
         )
         for day in days
     ]
-    if shared_dates([day.owner_dates for day in exposures]):
-        lines.append(say("days_cut", language, time=_cut_time(exposures[-1])))
+    lines += filter(None, [days_cut_text(exposures, language)])
     if counts:
         advice = contact.advice if contact is not None else ""
         lines.append(say("what_to_do", language, advice=advice or say("default_advice", language)))
@@ -94,6 +93,13 @@ def owner_days(exposures: Sequence[ExposureDay], *, gravest_first: bool = False)
     if gravest_first:
         days.sort(key=lambda day: (day.score_seconds, day.dates), reverse=True)
     return days
+
+
+def days_cut_text(exposures: Sequence[ExposureDay], language: str) -> str:
+    """Return why one local day was weighed in two parts; "" if none was."""
+    if not shared_dates([day.owner_dates for day in exposures]):
+        return ""
+    return say("days_cut", language, time=_cut_time(exposures[-1]))
 
 
 def _cut_time(day: ExposureDay) -> str:

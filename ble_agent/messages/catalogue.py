@@ -6,19 +6,20 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from ble_agent.messages import (
+from ble_agent.messages import home, radio
+from ble_agent.messages.commands import (
     check,
     help,
-    home,
     importing,
     joining,
-    radio,
     report,
     running,
     status,
 )
 from ble_agent.messages.faults import server, settings, store
 from ble_agent.messages.language import Text
+from ble_agent.messages.page import frame, sending, today
+from ble_agent.messages.page import joining as page_joining
 
 __all__ = ["MESSAGES", "say", "with_home"]
 
@@ -29,6 +30,7 @@ MESSAGES: Mapping[str, Text] = {
     for subject in (
         *(check, help, home, importing, joining, radio, report, running, status),
         *(server, settings, store),
+        *(frame, page_joining, sending, today),
     )
     for name, text in subject.TEXTS.items()
 }

@@ -1,1 +1,1 @@
-"""The owner's page: a process of its own that is served on this device."""
+"""The owner's page: the agent's face in a browser, served by a process of its own."""

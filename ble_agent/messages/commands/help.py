@@ -31,6 +31,17 @@ TEXTS: Mapping[str, Text] = {
         "Send and record identifiers, and check, until stopped.",
         "Phát, ghi nhận và kiểm tra cho đến khi bị dừng.",
     ),
+    "help_page": Text(
+        "Open your page: what was found, and what you can do.\n\n"
+        "The page is served on this device alone and prints a link that opens it once. It closes"
+        " after 15 minutes without use; the agent runs on.",
+        "Mở trang của bạn: đã phát hiện gì, bạn có thể làm gì.\n\n"
+        "Trang chỉ phục vụ trên chính thiết bị này và in ra một liên kết dùng một lần. Trang tự"
+        " đóng sau 15 phút không sử dụng; chương trình vẫn tiếp tục chạy.",
+    ),
+    "help_no_open": Text(
+        "Print the link, and open no browser.", "In liên kết, không mở trình duyệt."
+    ),
     "help_status": Text(
         "Show what was found, what works, and how to fix the rest.\n\n"
         "Exit code 0: all is well. 1: something needs you: a probe failed, key files are missing or"

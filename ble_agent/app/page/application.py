@@ -1,0 +1,157 @@
+"""The page's application: the door, the static files, and the screens behind a session."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import anyio
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ble_agent.app.page.door import LinkRefused
+from ble_agent.app.page.guard import Guard
+from ble_agent.app.page.screens import SCREENS
+from ble_agent.app.page.visit import Page, Screen, Visit, read_form
+from ble_agent.messages.catalogue import say, with_home
+from ble_agent.messages.explanation import explain
+from tracing_core.errors import TracingError
+
+__all__ = ["create_application"]
+
+_COOKIE = "truyvet"
+
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_MOST_WAITING = 8
+_MOST_THREADS = 4
+
+_logger = logging.getLogger(__name__)
+
+
+def create_application(
+    page: Page, *, scheme: str, hosts: Sequence[str], screens: Sequence[Screen] = SCREENS
+) -> ASGIApp:
+    """Make the application.
+
+    Parameters
+    ----------
+    page
+        What all requests share.
+    scheme
+        ``http`` or ``https``.
+    hosts
+        Values of `Host` at which the page may be asked for.
+    screens
+        The screens behind a session.
+    """
+    threads = anyio.CapacityLimiter(_MOST_THREADS)
+    waiting = asyncio.Semaphore(_MOST_WAITING)
+
+    async def door(_: Request) -> Response:
+        return _door(page)
+
+    async def enter(request: Request) -> Response:
+        try:
+            form = read_form(await request.body())
+            session = page.door.enter(form.get("token", "").strip())
+        except (LinkRefused, ValueError):
+            if not waiting.locked():
+                async with waiting:
+                    await asyncio.sleep(page.door.wait_seconds)
+            return _door(page, 403)
+        answer = RedirectResponse(f"/{session.path}/today", 303)
+        answer.set_cookie(
+            _COOKIE,
+            session.cookie,
+            path=f"/{session.path}/",
+            secure=scheme == "https",
+            httponly=True,
+            samesite="strict",
+        )
+        return answer
+
+    routes = [
+        Route("/", door),
+        Route("/enter", enter, methods=["POST"]),
+        *(_static(path) for path in sorted(_STATIC.iterdir()) if path.suffix in _TYPES),
+        *(
+            Route(
+                f"/{{session}}/{screen.path}",
+                _behind_session(page, screen, threads),
+                methods=[screen.method],
+            )
+            for screen in screens
+        ),
+    ]
+
+    async def absent(_: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        return _door(page, status)
+
+    app = Starlette(routes=routes, exception_handlers={404: absent, 405: absent})
+    uploads = {screen.path.rsplit("/", 1)[-1] for screen in screens if screen.takes_file}
+    return Guard(app, scheme=scheme, hosts=hosts, uploads=uploads)
+
+
+def _door(page: Page, status: int = 200) -> Response:
+    command = with_home("truyvet agent page", page.named_home)
+    html = page.render("door.html", page.door.language, command=command, refused=status != 200)
+    return HTMLResponse(html, status)
+
+
+def _static(path: Path) -> Route:
+    content = path.read_bytes()
+
+    async def serve(_: Request) -> Response:
+        return Response(content, media_type=_TYPES[path.suffix])
+
+    return Route(f"/{path.name}", serve)
+
+
+def _behind_session(
+    page: Page, screen: Screen, threads: anyio.CapacityLimiter
+) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        path = request.path_params["session"]
+        session = page.door.find(path, request.cookies.get(_COOKIE, ""))
+        if session is None:
+            return _door(page, 403)
+        visit = Visit(page, session, request, screen)
+        try:
+            if screen.method == "POST" and not screen.takes_file:
+                visit.form = read_form(await request.body())
+                if not session.owns(visit.form.get("key", "")):
+                    return _door(page, 403)
+            return await _answer(visit, threads)
+        except (ClientDisconnect, ValueError):
+            return PlainTextResponse("form\n", 400)
+
+    return handle
+
+
+async def _answer(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
+    try:
+        if inspect.iscoroutinefunction(visit.screen.answer):
+            answered = await visit.screen.answer(visit)
+        else:
+            async with threads:
+                answered = await run_in_threadpool(visit.screen.answer, visit)
+    except TracingError as error:
+        text = explain(error, visit.language)
+    except Exception:
+        # The owner reads no traceback; the log holds it.
+        _logger.exception("the screen %s failed", visit.screen.path)
+        text = say("page_failed", visit.language)
+    else:
+        assert isinstance(answered, Response)
+        return answered
+    return visit.render("problem.html", 409, text=with_home(text, visit.page.named_home))

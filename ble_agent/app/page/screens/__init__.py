@@ -1,0 +1,19 @@
+"""The screens of the owner's page, one module each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ble_agent.app.page.screens import joining, more, sending, session, today
+from ble_agent.app.page.visit import Screen
+
+__all__ = ["SCREENS"]
+
+SCREENS: Sequence[Screen] = (
+    *today.SCREENS,
+    *joining.SCREENS,
+    *sending.SCREENS,
+    *more.SCREENS,
+    *session.SCREENS,
+)
+"""All screens."""

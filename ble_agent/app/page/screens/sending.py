@@ -1,0 +1,70 @@
+"""*Send a code*: report a test, or take a report back; what is sent is shown first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.responses import Response
+
+from ble_agent.app import commands
+from ble_agent.app.commands import ReportPreview
+from ble_agent.app.page.visit import Notice, Screen, Visit
+from ble_agent.messages.language import date_text
+
+__all__ = ["SCREENS"]
+
+_LONGEST_CODE = 100
+
+
+def _send(visit: Visit) -> Response:
+    preview = commands.report_preview(visit.config, visit.page.clock)
+    return visit.render("send.html", preview=preview, code="", fault="")
+
+
+def _preview(visit: Visit) -> Response:
+    preview = commands.report_preview(visit.config, visit.page.clock)
+    code = visit.field("code", _LONGEST_CODE)
+    if not code:
+        fault = visit.say("page_code_missing")
+        return visit.render("send.html", 400, preview=preview, code="", fault=fault)
+    return _show(visit, preview, code)
+
+
+def _show(visit: Visit, preview: ReportPreview, code: str, fault: str = "") -> Response:
+    days = [date_text(day, visit.language) for day in preview.days]
+    return visit.render(
+        "send_preview.html",
+        200 if not fault else 409,
+        preview=preview,
+        days=days,
+        code=code,
+        shown=_shown(preview),
+        fault=fault,
+    )
+
+
+def _shown(preview: ReportPreview) -> str:
+    """Return what the owner was shown, to compare it with what would be sent when he agrees."""
+    return f"{preview.count} {preview.days[0]} {preview.days[-1]} {preview.url}"
+
+
+def _confirm(visit: Visit) -> Response:
+    code = visit.field("code", _LONGEST_CODE)
+    preview = commands.report_preview(visit.config, visit.page.clock)
+    if visit.field("shown", 3_000) != _shown(preview):
+        return _show(visit, preview, code, visit.say("page_send_changed"))
+    outcome = commands.report(visit.config, visit.page.clock, code)
+    return visit.go("send/done", Notice(outcome.text, "bad" if outcome.needs_owner else "good"))
+
+
+def _done(visit: Visit) -> Response:
+    return visit.render("send_done.html")
+
+
+SCREENS: Sequence[Screen] = (
+    Screen("send", _send, tab="send"),
+    Screen("send/preview", _preview, "POST", tab="send"),
+    Screen("send/confirm", _confirm, "POST", tab="send"),
+    Screen("send/done", _done, tab="send"),
+)
+"""The screens."""

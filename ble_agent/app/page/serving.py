@@ -1,0 +1,147 @@
+"""The page's process: its socket, its link, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import uvicorn
+
+from ble_agent.app.page.application import create_application
+from ble_agent.app.page.door import Door
+from ble_agent.app.page.visit import Page
+from ble_agent.messages.catalogue import say
+from ble_agent.store.database import make_home
+from tracing_core.clock import Clock
+from tracing_core.http.connections import ConnectionLimits, bounded_protocol
+from tracing_core.store.files import destroy, file_errors
+
+__all__ = ["OPENER_NAME", "serve"]
+
+OPENER_NAME = ".page-"
+"""Beginning of the name of the file that opens the page in a browser."""
+
+_IDLE_SECONDS = 15 * 60.0
+_LOOK_SECONDS = 1.0
+_LIMITS = ConnectionLimits(most=32, request_seconds=120, answer_seconds=60)
+_GRACE_SECONDS = 5
+_HOSTS = ("127.0.0.1", "localhost", "truyvet.localhost")
+
+
+def serve(
+    home: Path, clock: Clock, *, language: str, named_home: str = "", should_open: bool = True
+) -> None:
+    """Serve the page until it was idle for 15 minutes, or until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    home
+        The agent's home folder; it is made if it does not exist.
+    clock
+        The agent's clock.
+    language
+        Language in which the page begins.
+    named_home
+        The home folder to name in commands that the owner is to type; "" for the usual one.
+    should_open
+        Whether to open the page in a browser, if there is one.
+
+    Raises
+    ------
+    StoreError
+        When the home folder cannot be made.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    make_home(home)
+    page = Page(home, clock, Door(clock, language=language, idle_seconds=_IDLE_SECONDS))
+    page.named_home = named_home
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        origin = f"http://127.0.0.1:{port}"
+
+        def link() -> str:
+            return f"{origin}/#{page.door.new_link()}"
+
+        page.make_link = link
+        application = create_application(
+            page, scheme="http", hosts=[f"{host}:{port}" for host in _HOSTS]
+        )
+        config = uvicorn.Config(
+            application,
+            loop="asyncio",
+            http=bounded_protocol(_LIMITS),
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        click.echo(say("page_link", language, link=link()))
+        sys.stdout.flush()
+        with contextlib.ExitStack() as stack:
+            if should_open and _has_browser():
+                stack.enter_context(_opened(home, link()))
+            asyncio.run(_serve(uvicorn.Server(config), listener, page))
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, page: Page) -> None:
+    watch = asyncio.create_task(_end(server, page))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watch.cancel()
+
+
+async def _end(server: uvicorn.Server, page: Page) -> None:
+    while not (page.is_ending or page.door.is_idle):  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_SECONDS)
+    server.should_exit = True
+
+
+def _has_browser() -> bool:
+    """Return whether a browser would open a window of its own, not take over the terminal."""
+    return sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+@contextlib.contextmanager
+def _opened(home: Path, link: str) -> Iterator[None]:
+    """Open a link in the browser.
+
+    Arguments of a process are visible to all users, so the browser is given a private file, which
+    leads to the link.
+    """
+    path = home / f"{OPENER_NAME}{secrets.token_hex(8)}.html"
+    text = (
+        '<!doctype html><meta charset="utf-8"><title>truyvet</title>'
+        f'<meta http-equiv="refresh" content="0;url={link}">'
+    )
+    try:
+        with file_errors(path):
+            opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(opened, "w", encoding="utf-8") as file:
+                file.write(text)
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(path.as_uri())
+        yield
+    finally:
+        destroy(path)
+
+
+def _stop(*_: object) -> NoReturn:
+    # The web server raises the signal again once it has stopped cleanly.
+    sys.exit(0)

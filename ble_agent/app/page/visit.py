@@ -1,0 +1,162 @@
+"""One request to the page: who sent it, in which language, with what form."""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+import urllib.parse
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from ble_agent.app.page.door import Door, Session
+from ble_agent.config import AgentConfig, load_config
+from ble_agent.messages.catalogue import say
+from ble_agent.messages.language import date_text
+from tracing_core.clock import Clock
+
+__all__ = ["Notice", "Page", "Screen", "Visit", "read_form"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_FIELDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a press of a button led to, shown once."""
+
+    text: str
+    """One or more lines."""
+    kind: str = "good"
+    """``good``, ``warn`` or ``bad``."""
+
+
+@dataclass(slots=True, eq=False)
+class Page:
+    """What all requests share."""
+
+    home: Path
+    clock: Clock
+    door: Door
+    named_home: str = ""
+    """The home folder to name in commands that the owner is to type; "" for the usual one."""
+    is_lan: bool = False
+    """Whether phones of the same network can open the page."""
+    make_link: Callable[[], str] | None = None
+    """Returns a new link for another browser; None if there can be no other."""
+    is_ending: bool = False
+    """Whether the process should end as soon as all is answered."""
+    templates: Environment = field(default_factory=lambda: _environment())
+
+    def config(self, language: str) -> AgentConfig:
+        """Return the settings as they are now.
+
+        Raises
+        ------
+        InvalidSetting
+            When one is wrong; the text names it.
+        """
+        return load_config(self.home, lang=language)
+
+    def render(self, template: str, language: str, **values: Any) -> str:
+        """Return a template's HTML in a language."""
+
+        def text(name: str, **filled: object) -> str:
+            return say(name, language, **filled)
+
+        def date(day: datetime.date) -> str:
+            return date_text(day, language)
+
+        shown = {"lang": language, "t": text, "date": date, "page": self, **values}
+        return self.templates.get_template(template).render(shown)
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Visit:
+    """One request of an open session."""
+
+    page: Page
+    session: Session
+    request: Request
+    screen: Screen
+    form: Mapping[str, str] = field(default_factory=dict)
+    """Fields as typed, in Unicode's composed form; empty unless a form was sent."""
+
+    @property
+    def language(self) -> str:
+        """The language that the session reads."""
+        return self.session.language
+
+    @property
+    def config(self) -> AgentConfig:
+        """The settings as they are now."""
+        return self.page.config(self.language)
+
+    def say(self, name: str, **values: object) -> str:
+        """Return a text of the catalogue in the session's language."""
+        return say(name, self.language, **values)
+
+    def field(self, name: str, most: int = 200) -> str:
+        """Return a field's text without surrounding space, cut to a length; "" if absent."""
+        return self.form.get(name, "").strip()[:most]
+
+    def render(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Answer with a screen."""
+        values.setdefault("notice", self.session.kept.pop("notice", None))
+        html = self.page.render(
+            template,
+            self.language,
+            screen=self.screen,
+            base=f"/{self.session.path}",
+            form_key=self.session.form_key,
+            **values,
+        )
+        return HTMLResponse(html, status)
+
+    def go(self, path: str, notice: Notice | None = None) -> Response:
+        """Answer with another screen, where a notice is shown."""
+        if notice is not None:
+            self.session.kept["notice"] = notice
+        return RedirectResponse(f"/{self.session.path}/{path}", 303)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A path below the session's, and what answers there."""
+
+    path: str
+    answer: Callable[[Visit], Response] | Callable[[Visit], Awaitable[Response]]
+    """Runs in a thread, unless it is a coroutine function."""
+    method: str = "GET"
+    tab: str = ""
+    """The tab that the screen belongs to: ``today``, ``send`` or ``more``."""
+    takes_file: bool = False
+    """Whether its form has a file; it then reads the body itself."""
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """Read an urlencoded form; of a repeated field, the last counts.
+
+    Raises
+    ------
+    ValueError
+        When it has too many fields.
+    """
+    text = body.decode("utf-8", "replace")
+    pairs = urllib.parse.parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    return {name: unicodedata.normalize("NFC", value) for name, value in pairs}

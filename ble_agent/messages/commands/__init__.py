@@ -1,0 +1,1 @@
+"""Texts of the commands of `truyvet agent`, one catalogue per subject."""

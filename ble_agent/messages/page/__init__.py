@@ -1,0 +1,1 @@
+"""Texts of the owner's page, one catalogue per screen."""
