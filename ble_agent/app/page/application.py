@@ -54,10 +54,35 @@ def create_application(
         The screens behind a session.
     """
     threads = anyio.CapacityLimiter(_MOST_THREADS)
-    waiting = asyncio.Semaphore(_MOST_WAITING)
 
     async def door(_: Request) -> Response:
         return _door(page)
+
+    async def absent(_: Request, error: Exception) -> Response:
+        return _door(page, error.status_code if isinstance(error, HTTPException) else 404)
+
+    routes = [
+        Route("/", door),
+        Route("/enter", _entrance(page, scheme), methods=["POST"]),
+        *(_static(path) for path in sorted(_STATIC.iterdir()) if path.suffix in _TYPES),
+        *(
+            Route(
+                f"/{{session}}/{screen.path}",
+                _behind_session(page, screen, threads),
+                methods=[screen.method],
+            )
+            for screen in screens
+        ),
+    ]
+
+    app = Starlette(routes=routes, exception_handlers={404: absent, 405: absent})
+    uploads = {screen.path.rsplit("/", 1)[-1] for screen in screens if screen.takes_file}
+    return Guard(app, scheme=scheme, hosts=hosts, uploads=uploads)
+
+
+def _entrance(page: Page, scheme: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers a link: a session, or after a while a refusal."""
+    waiting = asyncio.Semaphore(_MOST_WAITING)
 
     async def enter(request: Request) -> Response:
         try:
@@ -79,27 +104,7 @@ def create_application(
         )
         return answer
 
-    routes = [
-        Route("/", door),
-        Route("/enter", enter, methods=["POST"]),
-        *(_static(path) for path in sorted(_STATIC.iterdir()) if path.suffix in _TYPES),
-        *(
-            Route(
-                f"/{{session}}/{screen.path}",
-                _behind_session(page, screen, threads),
-                methods=[screen.method],
-            )
-            for screen in screens
-        ),
-    ]
-
-    async def absent(_: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 404
-        return _door(page, status)
-
-    app = Starlette(routes=routes, exception_handlers={404: absent, 405: absent})
-    uploads = {screen.path.rsplit("/", 1)[-1] for screen in screens if screen.takes_file}
-    return Guard(app, scheme=scheme, hosts=hosts, uploads=uploads)
+    return enter
 
 
 def _door(page: Page, status: int = 200) -> Response:

@@ -20,7 +20,7 @@ __all__ = ["Door", "LinkRefused", "Session"]
 
 _LINK_SECONDS = 300.0
 _TOKEN_BYTES = 24
-_MOST_LINKS = 4
+_MOST_LINKS = 8
 _MOST_SESSIONS = 8
 # The first wrong try waits this long, and each further one twice as long.
 _FIRST_WAIT_SECONDS = 0.05

@@ -11,13 +11,15 @@ import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import click
 import uvicorn
+from starlette.types import ASGIApp
 
+from ble_agent.app.page import bell
 from ble_agent.app.page.application import create_application
 from ble_agent.app.page.door import Door
 from ble_agent.app.page.visit import Page
@@ -62,6 +64,7 @@ def serve(
     StoreError
         When the home folder cannot be made.
     """
+    passed = bell.passed_bell()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -79,32 +82,48 @@ def serve(
         application = create_application(
             page, scheme="http", hosts=[f"{host}:{port}" for host in _HOSTS]
         )
-        config = uvicorn.Config(
-            application,
-            loop="asyncio",
-            http=bounded_protocol(_LIMITS),
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-        click.echo(say("page_link", language, link=link()))
-        sys.stdout.flush()
+
+        def text() -> str:
+            return say("page_link", language, link=link())
+
         with contextlib.ExitStack() as stack:
-            if should_open and _has_browser():
-                stack.enter_context(_opened(home, link()))
-            asyncio.run(_serve(uvicorn.Server(config), listener, page))
+            if passed is None:
+                click.echo(text())
+                sys.stdout.flush()
+                if should_open and _has_browser():
+                    stack.enter_context(_opened(home, link()))
+            asyncio.run(_serve(_web_server(application), listener, page, passed, text))
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, page: Page) -> None:
-    watch = asyncio.create_task(_end(server, page))
-    try:
+def _web_server(application: ASGIApp) -> uvicorn.Server:
+    config = uvicorn.Config(
+        application,
+        loop="asyncio",
+        http=bounded_protocol(_LIMITS),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+async def _serve(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    page: Page,
+    passed: socket.socket | None,
+    text: Callable[[], str],
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        watch = asyncio.create_task(_end(server, page))
+        stack.callback(watch.cancel)
+        if passed is not None:
+            await stack.enter_async_context(bell.answer(passed, text))
         await server.serve(sockets=[listener])
-    finally:
-        watch.cancel()
 
 
 async def _end(server: uvicorn.Server, page: Page) -> None:
