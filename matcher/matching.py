@@ -17,6 +17,7 @@ from matcher.portable.join import Join
 from matcher.portable.sightings import SightingIndex, estimated_sightings, read_log
 from matcher.result import MatchResult
 from matcher.risk import Assessment, RiskModel, RiskParameters, assess, load_model
+from matcher.risk.attenuation import measure
 from tracing_core.errors import InvalidValue
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import Sighting
@@ -42,10 +43,17 @@ class _Joined:
     revoked: int
     offset: ClockOffset | None
 
-    def notes(self, assessment: Assessment, parameters: RiskParameters) -> tuple[Note, ...]:
-        """Return the notes of the result."""
-        facts = (self.log, self.key_days, self.matches, assessment, parameters)
-        return Notes(*facts, self.offset, self.revoked).all()
+    def assess(
+        self, model: RiskModel[Any], parameters: RiskParameters, today: int, *, in_order: bool
+    ) -> tuple[Assessment, tuple[Note, ...]]:
+        """Weigh the matches, and return the notes of the result too."""
+        # Once for both, because each measurement decrypts metadata.
+        measured = [measure(each) for each in self.matches]
+        assessment = assess(
+            self.matches, parameters, today, model=model, in_order=in_order, measured=measured
+        )
+        facts = (self.log, self.key_days, self.matches, measured, assessment, parameters)
+        return assessment, Notes(*facts, self.offset, self.revoked).all()
 
 
 def match(
@@ -91,7 +99,7 @@ def match(
     model = model or load_model()
     configuration = configuration or model.default_parameters()
     today = (joined.log.last_day or 0) if today is None else today
-    assessment = assess(joined.matches, configuration, today, model=model, in_order=research)
+    assessment, notes = joined.assess(model, configuration, today, in_order=research)
     return MatchResult(
         log=joined.log,
         files=tuple(files.names),
@@ -106,7 +114,7 @@ def match(
         today=today,
         signatures_checked=bool(public_keys),
         research=research,
-        notes=joined.notes(assessment, configuration),
+        notes=notes,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from matcher.definition import KeyMatch
 from matcher.portable.clock_offset import ClockOffset
 from matcher.risk import Assessment, RiskParameters
-from matcher.risk.attenuation import measure
+from matcher.risk.attenuation import Measurement
 from matcher.risk.model import NO_LEVEL
 from matcher.tables.rows import day_text
 from tracing_core.clock import clock_from_environment
@@ -155,7 +155,7 @@ class Notes:
 
     Parameters
     ----------
-    log, key_days, matches, assessment, parameters
+    log, key_days, matches, measured, assessment, parameters
         The result.
     offset
         By how much the log's clock was off; None if unknown.
@@ -168,6 +168,7 @@ class Notes:
         log: LogFacts,
         key_days: Sequence[int],
         matches: Sequence[KeyMatch],
+        measured: Sequence[Measurement],
         assessment: Assessment,
         parameters: RiskParameters,
         offset: ClockOffset | None,
@@ -180,7 +181,6 @@ class Notes:
         self._parameters = parameters
         self._offset = offset
         self._revoked = revoked
-        measured = [measure(match) for match in matches]
         self._without_strength = sum(each.without_strength for each in measured)
         self._without_power = sum(each.without_power for each in measured)
         self._matched = sum(len(match.sightings) for match in matches)

@@ -47,8 +47,15 @@ class WindowMapping(Protocol):
         """Return how infectious the key's owner was; None for an unknown day of onset."""
 
 
-def exposure_windows(match: KeyMatch, configuration: WindowMapping) -> list[ExposureWindow]:
-    """Return the windows near one key, by time; none if the key is revoked or not infectious."""
+def exposure_windows(
+    match: KeyMatch,
+    configuration: WindowMapping,
+    measured: Sequence[MeasuredSighting] | None = None,
+) -> list[ExposureWindow]:
+    """Return the windows near one key, by time; none if the key is revoked or not infectious.
+
+    `measured` is what `measured_sightings` returns for the match, if that is known already.
+    """
     infectiousness = configuration.infectiousness(match.key.days_since_onset_of_symptoms)
     if infectiousness is Infectiousness.NONE or not is_matchable(match.key):
         return []
@@ -56,7 +63,7 @@ def exposure_windows(match: KeyMatch, configuration: WindowMapping) -> list[Expo
     if report_type is ReportType.UNKNOWN:
         report_type = configuration.report_type_when_missing
     windows = _runs(
-        measured_sightings(match),
+        measured_sightings(match) if measured is None else measured,
         lambda run, sighting: sighting.seen_at - run[0].seen_at < WINDOW_SECONDS,
     )
     return [

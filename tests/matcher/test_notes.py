@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from matcher import MatchResult, load_configuration, match
+from matcher.risk import attenuation
 from tests.matcher.examples import START, heard, key
 from tracing_core.export_file import ExportFile
-from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.protocol.associated_encrypted_metadata import Metadata, decrypt_aem
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.store.sighting import Sighting, write_json_lines
 
@@ -197,3 +198,17 @@ def test_no_note_shows_a_time_finer_than_a_day_or_an_identifier(tmp_path: Path) 
     said = text(match(path, export(key())))
     assert LOG[0].rpi.hex() not in said
     assert str(LOG[0].seen_at) not in said
+
+
+def test_metadata_is_decrypted_once_for_the_windows_and_the_notes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decrypted = []
+
+    def counting(aemk: bytes, rpi: bytes, aem: bytes) -> Metadata:
+        decrypted.append(rpi)
+        return decrypt_aem(aemk, rpi, aem)
+
+    monkeypatch.setattr(attenuation, "decrypt_aem", counting)
+    assert matched(LOG).assessment.level == "high"
+    assert len(decrypted) == len(LOG)
