@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tracing_core.export_file import INDEX_NAME
 from tracing_core.trust.join_line import JoinLine
 
 __all__ = ["KeyFileAddress", "ServerAddresses"]
@@ -93,6 +94,6 @@ class ServerAddresses:
         if self.key_files is not None:
             return [self.key_files, *map(KeyFileAddress, mirrors)]
         return [
-            KeyFileAddress(f"{url}/exports/{region}/index.txt")
+            KeyFileAddress(f"{url}/exports/{region}/{INDEX_NAME}")
             for url in (self.documents_url, *mirrors)
         ]

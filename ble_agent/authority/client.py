@@ -36,12 +36,17 @@ from tracing_core.errors import (
     ServerUnreachable,
     require,
 )
-from tracing_core.export_file import MAX_EXPORT_BYTES, MAX_INDEX_BYTES, read_index
+from tracing_core.export_file import (
+    MAX_EXPORT_BYTES,
+    MAX_INDEX_BYTES,
+    SIGNED_INDEX_NAME,
+    read_index,
+)
 from tracing_core.http.json_body import JSONBody
 from tracing_core.http.publish_request import PublishRequest
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.trust.signed_document import MAX_DOCUMENT_BYTES
-from tracing_core.trust.signed_index import MAX_SIGNED_INDEX_BYTES, SIGNED_INDEX_NAME
+from tracing_core.trust.signed_index import MAX_SIGNED_INDEX_BYTES
 
 if TYPE_CHECKING:
     import httpx2

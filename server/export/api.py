@@ -11,11 +11,11 @@ from fastapi.responses import Response, StreamingResponse
 
 from server.context import CurrentServer
 from server.errors import Refused
-from server.export.exporter import INDEX_NAME, publish_index
+from server.export.exporter import publish_index
 from server.export.store import is_published
 from server.http.answers import content_tag, matches_tag
 from server.store.storage import StoredFile
-from tracing_core.trust.signed_index import SIGNED_INDEX_NAME
+from tracing_core.export_file import INDEX_NAME, SIGNED_INDEX_NAME
 
 __all__ = ["export_router"]
 
@@ -137,7 +137,7 @@ def export_router() -> APIRouter:
     """Make the routes of the key files."""
     router = APIRouter(tags=["exports"])
     for path, route, name, media_type in (
-        ("/exports/{region}/index.txt", _index, "index", _TEXT),
+        (f"/exports/{{region}}/{INDEX_NAME}", _index, "index", _TEXT),
         (f"/exports/{{region}}/{SIGNED_INDEX_NAME}", _signed_index, "signed_index", _JOSE),
         ("/exports/{region}/{name}", _file, "export", _ZIP),
     ):

@@ -48,14 +48,17 @@ from server.export.signed_index import refresh_signed_index
 from server.export.windows import Window, due_windows, window_of
 from server.store import diagnosis_keys
 from server.store.owner import check_folder
-from tracing_core.export_file import ExportFile, Signer, write_export, write_index
+from tracing_core.export_file import (
+    INDEX_NAME,
+    SIGNED_INDEX_NAME,
+    ExportFile,
+    Signer,
+    write_export,
+    write_index,
+)
 from tracing_core.protocol.diagnosis_key import ReportType
-from tracing_core.trust.signed_index import SIGNED_INDEX_NAME
 
-__all__ = ["INDEX_NAME", "publish_index", "run_due"]
-
-INDEX_NAME = "index.txt"
-"""Name of the list of a region's key files, in the region's folder."""
+__all__ = ["publish_index", "run_due"]
 
 # Longer than the writing of a window takes; each step starts it again.
 _LEASE_SECONDS = 600

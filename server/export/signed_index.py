@@ -9,7 +9,8 @@ from dataclasses import replace
 from server.context import Server
 from server.export.windows import Window
 from tracing_core.errors import TrustError
-from tracing_core.trust.signed_index import SIGNED_INDEX_NAME, IndexedFile, SignedIndex
+from tracing_core.export_file import SIGNED_INDEX_NAME
+from tracing_core.trust.signed_index import IndexedFile, SignedIndex
 
 __all__ = ["refresh_signed_index"]
 

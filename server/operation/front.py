@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from server.context import CurrentServer
+from tracing_core.export_file import INDEX_NAME
 
 __all__ = ["front_router"]
 
@@ -17,7 +18,7 @@ def _front(server: CurrentServer) -> PlainTextResponse:
     return PlainTextResponse(
         f"truyvet {version('truyvet')}: a key server for the region {server.region}.\n"
         "Devices use it by themselves; there is nothing to do here.\n\n"
-        f"Published key files: /exports/{server.region}/index.txt\n"
+        f"Published key files: /exports/{server.region}/{INDEX_NAME}\n"
         "Is it working?       /healthz\n"
         "For programs:        /openapi.json\n"
     )

@@ -8,7 +8,9 @@ from tracing_core.export_file.contents import (
     SignatureInfo,
 )
 from tracing_core.export_file.index import (
+    INDEX_NAME,
     MAX_INDEX_BYTES,
+    SIGNED_INDEX_NAME,
     FoundExports,
     find_exports,
     read_index,
@@ -32,10 +34,12 @@ from tracing_core.export_file.signature import Signer
 from tracing_core.export_file.writer import write_export
 
 __all__ = [
+    "INDEX_NAME",
     "MAX_EXPORT_BYTES",
     "MAX_INDEX_BYTES",
     "MAX_PUBLIC_KEY_BYTES",
     "MAX_SIGNATURES",
+    "SIGNED_INDEX_NAME",
     "ExportFile",
     "FoundExports",
     "Signature",

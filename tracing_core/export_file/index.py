@@ -17,7 +17,9 @@ from tracing_core.export_file.wire import timestamps
 from tracing_core.paths import is_folder, is_there
 
 __all__ = [
+    "INDEX_NAME",
     "MAX_INDEX_BYTES",
+    "SIGNED_INDEX_NAME",
     "FoundExports",
     "find_exports",
     "read_index",
@@ -25,11 +27,16 @@ __all__ = [
     "write_index",
 ]
 
+INDEX_NAME = "index.txt"
+"""Name of the list of key files, in their folder."""
+
+SIGNED_INDEX_NAME = "index.jws"
+"""Name of the signed index, beside ``index.txt``."""
+
 MAX_INDEX_BYTES = 1 << 20
 """The largest index read."""
 
-_INDEX = "index.txt"
-_INDICES = (_INDEX, "index.jws")
+_INDICES = (INDEX_NAME, SIGNED_INDEX_NAME)
 _SUFFIXES = (".zip", ".bin")
 # Relative, and no part of it begins with a dot, so no name leaves the server's folder.
 _NAME = re.compile(r"[A-Za-z0-9_~+=,@-][\w.~+=,@-]*(?:/[A-Za-z0-9_~+=,@-][\w.~+=,@-]*)*", re.ASCII)
@@ -121,7 +128,7 @@ def search_exports(paths: Iterable[Path]) -> FoundExports:
     passed_over: list[Path] = []
     for path in paths:
         try:
-            index = path / _INDEX if is_folder(path) else path
+            index = path / INDEX_NAME if is_folder(path) else path
             if index.suffix == ".txt" and (index == path or is_there(index)):
                 listed = _listed(index)
                 found += [(True, file) for file in listed]

@@ -22,10 +22,7 @@ from tracing_core.export_file import MAX_EXPORT_BYTES, read_index
 from tracing_core.json_object import JSONObject, read_array
 from tracing_core.trust.signed_document import LATEST_SECONDS, open_document, sign_document
 
-__all__ = ["MAX_SIGNED_INDEX_BYTES", "SIGNED_INDEX_NAME", "IndexedFile", "SignedIndex"]
-
-SIGNED_INDEX_NAME = "index.jws"
-"""Name of the signed index, beside ``index.txt``."""
+__all__ = ["MAX_SIGNED_INDEX_BYTES", "IndexedFile", "SignedIndex"]
 
 MAX_SIGNED_INDEX_BYTES = 8 << 20
 """The largest signed index read; one of ``index.txt``'s largest size takes about 5 MB."""
