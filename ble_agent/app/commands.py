@@ -157,7 +157,7 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
             try:
                 result = check_exposures(db, client, clock)
             except TracingError as error:
-                note_check(db, error, clock)
+                note_check(db, error)
                 if not isinstance(error, ServerUnreachable):
                     raise
                 # Earlier findings, of which the owner was notified, can still be read.
@@ -165,7 +165,7 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
                 if not result.days:
                     raise
             else:
-                note_check(db, result.failure, clock)
+                note_check(db, result.failure)
         text = owner_text(result, load_membership(db), config.lang)
         unseen = has_unseen(db, result.days)
         damage = DAMAGE.get(db)

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from ble_agent.messages.explanation import explain
 from ble_agent.store.state import CHECK_FAULT
-from tracing_core.clock import Clock
 from tracing_core.errors import StoreError, TracingError
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
@@ -14,7 +13,7 @@ from tracing_core.store.sqlite import transaction
 __all__ = ["check_fault", "note_check"]
 
 
-def note_check(db: Database, fault: TracingError | None, clock: Clock) -> None:
+def note_check(db: Database, fault: TracingError | None) -> None:
     """Note how a check ended; None if nothing was passed over.
 
     A disk that cannot be written to has a line of its own in the status.
@@ -26,14 +25,7 @@ def note_check(db: Database, fault: TracingError | None, clock: Clock) -> None:
                     CHECK_FAULT.clear(db)
             return
         with transaction(db):
-            CHECK_FAULT.set(
-                db,
-                {
-                    "at": int(clock.now()),
-                    "en": explain(fault, "en"),
-                    "vi": explain(fault, "vi"),
-                },
-            )
+            CHECK_FAULT.set(db, {"en": explain(fault, "en"), "vi": explain(fault, "vi")})
 
 
 def check_fault(db: Database, language: str) -> str | None:

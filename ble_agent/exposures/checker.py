@@ -106,9 +106,9 @@ class Checker:
             result = check(db, client, self._link.clock)
         except TracingError as error:
             if not cancelled():
-                note_check(db, error, self._link.clock)
+                note_check(db, error)
             raise
-        note_check(db, result.failure, self._link.clock)
+        note_check(db, result.failure)
         return result
 
     def _inform(self, db: Database, result: CheckResult, membership: Membership) -> None:

@@ -15,7 +15,7 @@ from ble_agent.store.state import KEY_FILES, LAST_CHECK, KeyFilesState
 from tracing_core.errors import ServerRefused
 from tracing_core.store.database import Database
 
-__all__ = ["freshness_fault", "newest_end", "note_first_check", "note_newest_end"]
+__all__ = ["freshness_fault", "note_first_check", "note_newest_end"]
 
 _DAY_SECONDS = 86_400
 # A window's end must be this old before it is published, by the server's default.
@@ -23,12 +23,6 @@ _PUBLISHED_AFTER_SECONDS = 7_200
 # Google's server writes no file for a window without keys, so a quiet region looks like a freeze.
 _FEWEST_WINDOWS = 8
 _GAPS = 4
-
-
-def newest_end(db: Database) -> int | None:
-    """Return the newest end of a window that was signed for (UTC Unix seconds); None if none."""
-    known = KEY_FILES.get(db)
-    return None if known is None else known["newest_end"]
 
 
 def note_newest_end(db: Database, *, start: int, end: int) -> None:

@@ -120,8 +120,6 @@ class KeyFilesState(TypedDict):
 class CheckFaultState(TypedDict):
     """Why the last check failed, or was not complete."""
 
-    at: int
-    """Time of the check, in UTC Unix seconds."""
     en: str
     vi: str
     """The line for the owner in each language."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ble_agent.exposures.freshness import freshness_fault, newest_end, note_newest_end
+from ble_agent.exposures.freshness import freshness_fault, note_newest_end
 from ble_agent.exposures.key_files import KeyFile
 from ble_agent.exposures.used_files import note_used
 from ble_agent.messages.explanation import explain
@@ -32,13 +32,14 @@ def clock_of(server: FakeServer) -> ManualClock:
 
 def test_before_the_first_check_nothing_is_stale(db: Database) -> None:
     assert freshness_fault(db) is None
-    assert newest_end(db) is None
+    assert KEY_FILES.get(db) is None
 
 
 def test_a_list_that_stands_still_for_a_day_is_named(db: Database, server: FakeServer) -> None:
     server.add_file("1.zip", [stranger()])
     assert checked(db, server).faults == ()
-    assert newest_end(db) == NOW
+    assert (known := KEY_FILES.get(db)) is not None
+    assert known["newest_end"] == NOW
     clock_of(server).advance(24 * HOUR)
     assert checked(db, server).faults == ()
     clock_of(server).advance(1)
