@@ -16,6 +16,7 @@ TEXTS: Mapping[str, Text] = {
         "Khi bạn có kết quả dương tính, cơ quan y tế sẽ cấp cho bạn một mã. Với mã đó, bạn có thể"
         " cảnh báo những người từng ở gần mà không ai biết bạn là ai.",
     ),
+    "page_send_not_now": Text("Not possible at the moment", "Hiện chưa gửi được"),
     "page_code": Text("The code", "Mã"),
     "page_code_hint": Text(
         "From the authority's message or letter. No code? Ask the authority; its number is on the"

@@ -9,7 +9,9 @@ from starlette.responses import Response
 from ble_agent.app import commands
 from ble_agent.app.commands import ReportPreview
 from ble_agent.app.page.visit import Notice, Screen, Visit
+from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text
+from tracing_core.errors import NotPossible
 
 __all__ = ["SCREENS"]
 
@@ -17,7 +19,11 @@ _LONGEST_CODE = 100
 
 
 def _send(visit: Visit) -> Response:
-    preview = commands.report_preview(visit.config, visit.page.clock)
+    try:
+        preview = commands.report_preview(visit.config, visit.page.clock)
+    except NotPossible as error:
+        # Not joined, or nothing to send: the screen says so instead of offering the form.
+        return visit.render("send_nothing.html", reason=explain(error, visit.language))
     return visit.render("send.html", preview=preview, code="", fault="")
 
 
