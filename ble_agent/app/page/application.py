@@ -33,6 +33,7 @@ _STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _MOST_WAITING = 8
 _MOST_THREADS = 4
+_MOST_PRESSES = 16
 
 _logger = logging.getLogger(__name__)
 
@@ -136,11 +137,25 @@ def _behind_session(
                 visit.form = read_form(await request.body())
                 if not session.owns(visit.form.get("key", "")):
                     return _door(page, 403)
+                return await _once(visit, threads)
             return await _answer(visit, threads)
         except (ClientDisconnect, ValueError):
             return PlainTextResponse("form\n", 400)
 
     return handle
+
+
+async def _once(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
+    """Answer a form; one that was sent twice, as by a double click, gets the first answer."""
+    press = visit.form.get("press")
+    if not press:
+        return await _answer(visit, threads)
+    presses = visit.session.presses
+    if press not in presses:
+        while len(presses) >= _MOST_PRESSES:
+            del presses[next(iter(presses))]
+        presses[press] = asyncio.ensure_future(_answer(visit, threads))
+    return await asyncio.shield(presses[press])
 
 
 async def _answer(visit: Visit, threads: anyio.CapacityLimiter) -> Response:

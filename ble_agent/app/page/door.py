@@ -12,9 +12,14 @@ import hmac
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracing_core.clock import Clock
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from starlette.responses import Response
 
 __all__ = ["Door", "LinkRefused", "Session"]
 
@@ -47,6 +52,8 @@ class Session:
     """Hidden field of all its forms."""
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     """Name by which another session may end it; opens nothing."""
+    presses: dict[str, Future[Response]] = field(default_factory=dict, repr=False)
+    """Answers to forms that must act only once, by what each form was marked with."""
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     """What one screen leaves for the next, such as a result to show once."""
 

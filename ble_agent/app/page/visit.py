@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import secrets
 import unicodedata
 import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping
@@ -124,6 +125,7 @@ class Visit:
             screen=self.screen,
             base=f"/{self.session.path}",
             form_key=self.session.form_key,
+            press=secrets.token_hex(8),
             **values,
         )
         return HTMLResponse(html, status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from starlette.responses import HTMLResponse, Response
@@ -11,14 +12,14 @@ from ble_agent.messages.language import LANGUAGES
 
 __all__ = ["SCREENS"]
 
-_BACK = ("today", "join", "send", "more")
+_SCREEN = re.compile(r"[a-z]+(/[a-z-]+)*")
 
 
 def _language(visit: Visit) -> Response:
     if visit.field("lang") in LANGUAGES:
         visit.session.language = visit.field("lang")
     back = visit.field("back")
-    return visit.go(back if back in _BACK or back.startswith("more/") else "today")
+    return visit.go(back if _SCREEN.fullmatch(back) else "today")
 
 
 def _leave(visit: Visit) -> Response:

@@ -67,7 +67,8 @@ def _today(visit: Visit) -> Response:
         pinned=list(pinned_lines(situation.facts.membership, visit.language)),
     )
     # A prefetch of the browser shows nothing to anyone.
-    if visit.request.method == "GET" and "purpose" not in visit.request.headers:
+    is_prefetch = not {"purpose", "sec-purpose"}.isdisjoint(visit.request.headers)
+    if visit.request.method == "GET" and not is_prefetch:
         show_seen(visit.page.home, situation.exposures)
     return answer
 
