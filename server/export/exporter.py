@@ -211,7 +211,9 @@ def _export(
 
 def _padding(settings: Settings, window: Window, random: Random) -> Iterator[diagnosis_keys.NewKey]:
     count = draw_count(settings.export_padding_keys, settings.export_padding_spread, random)
-    return map(_stored, draw_padding(count, window, _model(settings), random))
+    covering = settings.export_padding_keys // 2
+    padding = draw_padding(count, window, _model(settings), random, covering=covering)
+    return map(_stored, padding)
 
 
 def _stored(padding: PaddingKey) -> diagnosis_keys.NewKey:

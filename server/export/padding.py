@@ -21,10 +21,14 @@
 #
 # Drawing alone is not enough, because the fields of a key are read together. A real upload with
 # an onset that few people have would be the only one of its kind in its file, although each of its
-# fields also appears in some padding. So up to half of the padding is one whole upload for each
-# report type and each delay from onset to upload, likeliest first. Then every key published on
-# time has a made-up twin: report type, onset, age, period and risk are equal. The other half is
-# drawn by likelihood, and gives the number of each kind its noise.
+# fields also appears in some padding. So a part of the padding is one whole upload for each report
+# type and each delay from onset to upload, likeliest first. Then every key published on time has
+# a made-up twin: report type, onset, age, period and risk are equal. That part is the same in every
+# window. If it grew with the number drawn, the rarest kind in a file would reveal that number.
+#
+# The rest is drawn as people report, and gives the number of each kind its noise. With the same
+# likelihoods in every window that noise is too small: the kinds would fluctuate less than one
+# upload adds, while an epidemic changes from hour to hour. So each window varies the likelihoods.
 #
 # Two things are not covered. A key that another client started or ended within a day has no twin,
 # and neither has every revised key. Also, uploads of many hours by the same people can be
@@ -36,7 +40,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from server.export.windows import Window
 from tracing_core.protocol.diagnosis_key import (
@@ -57,6 +61,8 @@ from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
 
 __all__ = ["PaddingKey", "UploadModel", "draw_count", "draw_padding"]
 
+_Choice = TypeVar("_Choice")
+
 _DAY_SECONDS = 86_400
 
 # The shape of an upload. Devices keep 14 past days; most people have had the app for longer.
@@ -70,8 +76,10 @@ _ODD_KEY = 0.01
 _ONSET_UNKNOWN = 0.3
 # Relative frequency of 0 … 28 days from onset to upload. Some people have a rapid test and report
 # on the same day or soon after, and without symptoms the day of the test counts as the onset. The
-# others seek a test after some days. The tail covers everything the server accepts.
+# others seek a test after some days. The tail covers everything the server accepts. In each window
+# these are multiplied by draws from a gamma distribution of mean 1 and this shape.
 _ONSET_DELAY = (13, 14, 15, 11, 11, 10, 8, 5, 4, 3, 2, 2, 1, 1, 1) + (0.1,) * 14
+_ONSET_DELAY_SHAPE = 2.0
 _REVISED = 0.5
 _REVISION_DELAY_SECONDS = (_DAY_SECONDS, 4 * _DAY_SECONDS)
 _REVISED_TO = {
@@ -140,9 +148,18 @@ def draw_count(mean: int, spread: float, random: Random) -> int:
 
 
 def draw_padding(
-    count: int, window: Window, model: UploadModel, random: Random
+    count: int, window: Window, model: UploadModel, random: Random, *, covering: int
 ) -> list[PaddingKey]:
     """Invent uploads that arrived in a window.
+
+    Parameters
+    ----------
+    count
+        The number of keys, as drawn.
+    window, model, random
+        The window, what shapes an upload, and the source of chance.
+    covering
+        At most so many keys are one upload of each kind; the same for every window.
 
     Returns
     -------
@@ -152,7 +169,7 @@ def draw_padding(
     """
     padding: list[PaddingKey] = []
     missing = count
-    for upload in _draw_uploads(count, window, model, random):
+    for upload in _draw_uploads(covering, window, model, random):
         here = [each for each in upload if each.created_at < window.end]
         # The last upload is cut to its newest days: the device of someone new to the app.
         here = here[-missing:]
@@ -165,10 +182,9 @@ def draw_padding(
 
 
 def _draw_uploads(
-    count: int, window: Window, model: UploadModel, random: Random
+    covering: int, window: Window, model: UploadModel, random: Random
 ) -> Iterator[list[PaddingKey]]:
     """Draw uploads without end: one of each kind first, then as people report."""
-    covering = count // 2
     for report_type, onset_delay in _kinds(model):
         arrival = random.randrange(window.start, window.end)
         days = _all_days(interval_number(arrival))
@@ -178,12 +194,16 @@ def _draw_uploads(
         if covering < 0:
             break
         yield upload
+    delays = {
+        delay: weight * random.gammavariate(_ONSET_DELAY_SHAPE, 1 / _ONSET_DELAY_SHAPE)
+        for delay, weight in enumerate(_onset_delays(model))
+    }
     while True:
         arrival = random.randrange(window.start, window.end)
         shape = _Shape(
             arrival,
             _choose(model.report_types, random),
-            _draw_onset_delay(model, random),
+            _choose(delays, random),
             _draw_days(interval_number(arrival), random),
             is_odd=random.random() < _ODD_UPLOAD,
         )
@@ -256,10 +276,12 @@ def _draw_days(now: ENIntervalNumber, random: Random) -> Iterator[tuple[int, int
         yield today, now - today if cut_short else TEK_ROLLING_PERIOD
 
 
-def _draw_onset_delay(model: UploadModel, random: Random) -> int:
-    if random.random() < _ONSET_UNKNOWN:
-        return model.default_onset_days
-    return random.choices(range(len(_ONSET_DELAY)), _ONSET_DELAY)[0]
+def _onset_delays(model: UploadModel) -> list[float]:
+    """Return the relative frequency of each number of days from onset to upload."""
+    known = (1 - _ONSET_UNKNOWN) / sum(_ONSET_DELAY)
+    weights = [weight * known for weight in _ONSET_DELAY]
+    weights[model.default_onset_days] += _ONSET_UNKNOWN
+    return weights
 
 
 def _draw_revision(
@@ -276,7 +298,7 @@ def _draw_revision(
     return _choose(allowed, random), _cut(arrival + delay, model)
 
 
-def _choose(weights: Mapping[ReportType, float], random: Random) -> ReportType:
+def _choose(weights: Mapping[_Choice, float], random: Random) -> _Choice:
     return random.choices(list(weights), list(weights.values()))[0]
 
 

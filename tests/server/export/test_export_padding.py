@@ -1,5 +1,6 @@
 """Padding: its number, and that nothing distinguishes it from real keys."""
 
+import statistics
 from collections import Counter, defaultdict
 from random import Random
 
@@ -51,7 +52,7 @@ def test_one_upload_hardly_changes_the_odds_of_a_size():
 def test_as_many_as_asked_for_leave_in_the_window_and_none_while_in_use(count, period, seed):
     start = 1_750_032_000 // period * period
     window = Window(start, start + period)
-    padding = draw_padding(count, window, MODEL, Random(seed))
+    padding = draw_padding(count, window, MODEL, Random(seed), covering=count // 2)
     here = [each for each in padding if each.created_at < window.end]
     assert len(here) == count
     assert len({each.key.key_data for each in padding}) == len(padding)
@@ -66,6 +67,12 @@ def test_as_many_as_asked_for_leave_in_the_window_and_none_while_in_use(count, p
             assert is_allowed_transition(each.key.report_type, each.revised.report_type)
             assert each.revised_at is not None
             assert each.revised_at > window.start
+
+
+def onset_delay(each, start):
+    """Return the days from onset to an upload in a window that begins at `start`."""
+    age = (start // 600 - each.rolling_start_interval_number) // 144
+    return each.days_since_onset_of_symptoms + age
 
 
 def report_like_people(server, clock, people, random):
@@ -231,12 +238,33 @@ def test_every_real_key_has_a_made_up_twin(tmp_path, seed):
 
 
 def test_a_small_number_of_padding_keys_is_half_drawn_as_people_report():
-    padding = draw_padding(100, WINDOW, MODEL, Random(4))
+    padding = draw_padding(100, WINDOW, MODEL, Random(4), covering=50)
     here = [each.key for each in padding if each.created_at < WINDOW.end]
-    delays = Counter(
-        each.days_since_onset_of_symptoms
-        + (WINDOW.start // 600 - each.rolling_start_interval_number) // 144
-        for each in here
-    )
+    delays = Counter(onset_delay(each, WINDOW.start) for each in here)
     assert len(here) == 100
     assert 3 <= len(delays) <= 9
+
+
+def test_the_kinds_in_a_file_do_not_reveal_the_number_drawn(tmp_path):
+    """The rarest kind once showed how many keys were made up, and the size how many were not."""
+    clock = ManualClock(NOW)
+    server = open_server(tmp_path / "home", clock, export_padding_spread=300)
+    exporter.run_due(server, "VN")
+    clock.advance(86_400)
+    exporter.run_due(server, "VN", random=Random(3))
+    files = [export for _, export in exported(server)]
+    assert min(len(file.keys) for file in files) < 1_100
+    for file in files:
+        kinds = {(each.report_type, onset_delay(each, file.start_timestamp)) for each in file.keys}
+        assert len(kinds) >= 58
+    server.close()
+
+
+def test_no_kind_is_so_steady_that_one_upload_shows():
+    counts = []
+    for seed in range(60):
+        padding = draw_padding(1_500, WINDOW, MODEL, Random(seed), covering=750)
+        here = [each.key for each in padding if each.created_at < WINDOW.end]
+        counts.append(sum(onset_delay(each, WINDOW.start) == 2 for each in here))
+    # An upload has at most 15 keys.
+    assert statistics.stdev(counts) > 2 * 15
