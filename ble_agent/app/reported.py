@@ -23,7 +23,9 @@ def report_outcome(reported: Reported, lang: str) -> Outcome:
         facts["left_out_keys"] = {each.reason: each.count for each in reported.left_out}
     reasons = "; ".join(_reasons(reported, lang))
     if not count:
-        name = "not_taken_back" if reported.is_taken_back else "not_reported"
+        name = "not_reported"
+        if reported.is_taken_back:
+            name = "none_taken_back" if reported.left_out else "not_taken_back"
         text = say(name, lang, reasons=reasons or "?")
         return Outcome(facts, text, needs_owner=True)
     text = say("taken_back" if reported.is_taken_back else "reported", lang, count=count)

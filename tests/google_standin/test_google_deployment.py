@@ -61,8 +61,12 @@ def new(home: Path) -> AgentProcess:
     return AgentProcess(home)
 
 
+def days_ago(days: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - days * DAY))
+
+
 def two_days_ago() -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY))
+    return days_ago(2)
 
 
 def test_from_joining_to_a_revision_and_a_warning(google: GoogleStandIn, tmp_path: Path) -> None:
@@ -226,3 +230,82 @@ def test_a_wrong_file_is_noticed_when_joining(google: GoogleStandIn, tmp_path: P
         == f"{typo}, 'key_server': a join file has no such field: correct its name or remove it"
     )
     assert "this file does not exist" in agent.refusal("join", str(tmp_path / "none.toml"))
+
+
+def thanked_for_nothing(agent: AgentProcess, code: str, *, lang: str = "en") -> str:
+    done = agent.command("report", code, "--yes", lang=lang)
+    assert done.returncode == 1
+    assert "Thank you" not in done.stdout
+    assert "Cảm ơn" not in done.stdout
+    return done.stdout
+
+
+def test_a_report_answered_with_warnings_only_is_not_thanked_for(
+    google: GoogleStandIn, tmp_path: Path
+) -> None:
+    """exposure-notifications-verification-server PR 925: an onset 28 days ago."""
+    agent = joined(used(tmp_path / "agent"), google.join_file(tmp_path / "join.toml"))
+    said = thanked_for_nothing(agent, google.issue("likely", days_ago(28)))
+    assert "took none of this device's keys" in said
+    assert "3 too far from the start of the symptoms" in said
+    said = thanked_for_nothing(agent, google.issue("likely", days_ago(28)), lang="vi")
+    assert "không nhận khóa nào" in said
+    assert not google.control("keys")
+    # Nothing stands in the way of a code with the right dates.
+    assert agent.answer("report", google.issue("likely", days_ago(2)), "--yes") == {
+        "reported_keys": 3
+    }
+    assert len(google.control("keys")) == 3
+
+
+def test_a_report_of_which_some_is_too_far_says_so(google: GoogleStandIn, tmp_path: Path) -> None:
+    agent = joined(used(tmp_path / "agent"), google.join_file(tmp_path / "join.toml"))
+    # The keys are of one, two and three days ago, and the first is 15 days from the onset.
+    told = agent.answer("report", google.issue("likely", days_ago(16)), "--yes")
+    assert told == {"reported_keys": 2, "left_out_keys": {"far_from_onset": 1}}
+    assert len(google.control("keys")) == 2
+
+
+def test_a_negative_test_takes_back_a_likely_one(google: GoogleStandIn, tmp_path: Path) -> None:
+    file = google.join_file(tmp_path / "join.toml")
+    well, near = joined(used(tmp_path / "well"), file), joined(new(tmp_path / "near"), file)
+    met(near, well)
+    assert well.answer("report", google.issue("likely", two_days_ago()), "--yes")
+    google.control("export")
+    assert near.answer("check")["recorded"]
+    told = well.answer("report", google.issue("negative", two_days_ago()), "--yes")
+    assert told == {"reported_keys": 0, "taken_back_keys": 3}
+    stored = google.control("keys")
+    assert [(key["report_type"], key["revised"]) for key in stored] == [("likely", "negative")] * 3
+    google.control("export")
+    told = near.answer("check")
+    assert (told["batches"], told["recorded"], told["level"]) == (1, False, "none")
+    # What was taken back cannot be sent again.
+    said = well.refusal("report", google.issue("confirmed", two_days_ago()), "--yes")
+    assert "nothing to report" in said
+
+
+def test_a_negative_test_of_which_nothing_was_taken_says_that_the_warnings_stand(
+    google: GoogleStandIn, tmp_path: Path
+) -> None:
+    agent = joined(used(tmp_path / "agent"), google.join_file(tmp_path / "join.toml"))
+    assert agent.answer("report", google.issue("likely", two_days_ago()), "--yes")
+    said = thanked_for_nothing(agent, google.issue("negative", days_ago(28)))
+    assert "took back none of this device's keys" in said
+    assert "3 too far from the start of the symptoms" in said
+    said = thanked_for_nothing(agent, google.issue("negative", days_ago(28)), lang="vi")
+    assert "không thu hồi khóa nào" in said
+    assert {key["revised"] for key in google.control("keys")} == {""}
+    # The right to take them back is kept for a code with the right dates.
+    told = agent.answer("report", google.issue("negative", two_days_ago()), "--yes")
+    assert told["taken_back_keys"] == 3
+
+
+def test_a_lost_answer_to_a_negative_test(google: GoogleStandIn, tmp_path: Path) -> None:
+    agent = joined(used(tmp_path / "agent"), google.join_file(tmp_path / "join.toml"))
+    assert agent.answer("report", google.issue("likely", two_days_ago()), "--yes")
+    code = google.issue("negative", two_days_ago())
+    google.control("lose", path="/v1/publish")
+    assert "does not answer" in agent.refusal("report", code, "--yes")
+    assert {key["revised"] for key in google.control("keys")} == {"negative"}
+    assert agent.answer("report", code, "--yes")["taken_back_keys"] == 3

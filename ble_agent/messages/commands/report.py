@@ -46,6 +46,12 @@ TEXTS: Mapping[str, Text] = {
         "The server has none of the keys that were to be taken back, so nothing was changed.",
         "Máy chủ không có khóa nào trong số các khóa cần thu hồi nên không có gì thay đổi.",
     ),
+    "none_taken_back": Text(
+        "The server took back none of this device's keys, so the warnings stand: {reasons}. Ask the"
+        " authority whether the code states the right dates.",
+        "Máy chủ không thu hồi khóa nào của thiết bị này nên các cảnh báo vẫn còn: {reasons}. Hãy"
+        " hỏi cơ quan y tế xem mã có đúng ngày hay không.",
+    ),
     "left_out": Text(
         "The server left out {count} keys: {reasons}.",
         "Máy chủ đã bỏ qua {count} khóa: {reasons}.",
