@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ble_agent.air.heard_days import heard_by_day, local_day, utc_day_of
 from ble_agent.app.probes import LEAST_FREE_BYTES, Facts, Probe, probes
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.check import ExposureDay, assess_stored
@@ -49,16 +50,21 @@ class Situation:
     """What was lost when the database was damaged; None if it never was."""
     keys: int
     """Number of this device's own keys."""
-    heard: Counts
-    """Different identifiers by UTC day."""
     heard_here: Counts
-    """The same by local day."""
+    """Different identifiers by local day."""
+    heard: Counts | None
+    """The same by UTC day; None unless asked for, since counting takes time."""
     probes: Sequence[Probe] = ()
     """What works and what does not."""
 
     @classmethod
     def read(
-        cls, config: AgentConfig, clock: Clock, *, least_free_bytes: int = LEAST_FREE_BYTES
+        cls,
+        config: AgentConfig,
+        clock: Clock,
+        *,
+        least_free_bytes: int = LEAST_FREE_BYTES,
+        by_utc: bool = False,
     ) -> Situation:
         """Read the database and try each part of the agent.
 
@@ -70,6 +76,8 @@ class Situation:
             The agent's clock.
         least_free_bytes
             Free space below which the disk counts as full.
+        by_utc
+            Whether to count what was heard by UTC day too.
 
         Raises
         ------
@@ -79,7 +87,7 @@ class Situation:
             When its database cannot be read.
         """
         with _opened(config.home, clock.now()) as db:
-            known = cls._read(db, clock, config.lang)
+            known = cls._read(db, clock, config.lang, by_utc=by_utc)
         found = tuple(probes(config, known.facts, clock, least_free_bytes))
         return replace(known, probes=found)
 
@@ -98,7 +106,7 @@ class Situation:
         return any(probe.name == name and probe.ok for probe in self.probes)
 
     @classmethod
-    def _read(cls, db: Database, clock: Clock, language: str) -> Situation:
+    def _read(cls, db: Database, clock: Clock, language: str, *, by_utc: bool) -> Situation:
         facts = Facts.read(db, language)
         left_out = LeftOut()
         exposures = _exposures(db, facts, clock, left_out)
@@ -111,8 +119,8 @@ class Situation:
             has_unseen(db, exposures),
             DAMAGE.get(db),
             db.table("own_key").count,
-            _heard(db, "date(seen_at, 'unixepoch')"),
-            _heard(db, "date(seen_at, 'unixepoch', 'localtime')"),
+            heard_by_day(db, local_day, clock.now()),
+            heard_by_day(db, utc_day_of, clock.now()) if by_utc else None,
         )
 
 
@@ -124,13 +132,6 @@ def _exposures(
         return ()
     sightings = SightingIndex(own_sightings(db, left_out))
     return assess_stored(db, sightings, facts.membership, clock)[0]
-
-
-def _heard(db: Database, day: str) -> Counts:
-    rows = db.conn.execute(
-        f"SELECT {day}, count(DISTINCT rpi) FROM sighting GROUP BY 1 ORDER BY 1"  # noqa: S608
-    )
-    return {datetime.date.fromisoformat(date): count for date, count in rows if date}
 
 
 @contextlib.contextmanager

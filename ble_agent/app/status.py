@@ -43,7 +43,7 @@ def status(
     StoreError
         When its database cannot be read.
     """
-    known = Situation.read(config, clock, least_free_bytes=least_free_bytes)
+    known = Situation.read(config, clock, least_free_bytes=least_free_bytes, by_utc=True)
     facts, membership = known.facts, known.facts.membership
     reported_at = facts.report.reported_at
     lines = [*_found(known, clock, config.lang), *_working(known, config.lang)]
@@ -62,7 +62,9 @@ def status(
         "last_check_minutes_ago": minutes_ago(clock, facts.last_check.get("at")),
         "level": facts.last_check.get("level"),
         "keys": known.keys,
-        "identifiers_by_day": {day.isoformat(): count for day, count in known.heard.items()},
+        "identifiers_by_day": {
+            day.isoformat(): count for day, count in (known.heard or {}).items()
+        },
         "clock_suspect": not known.works("clock"),
         "unmeasured_signals": facts.scan.get("signals", {}).get("unmeasured", 0),
         "dropped_samples": facts.scan.get("dropped_samples", 0),
@@ -88,7 +90,7 @@ def _found(known: Situation, clock: Clock, language: str) -> Iterator[str]:
     # Only a check that was complete and recent lets anyone say so.
     if not known.exposures and known.works("check"):
         minutes = minutes_ago(clock, facts.last_check["at"]) or 0
-        name = "status_nothing_found" if known.heard else "status_nothing_heard"
+        name = "status_nothing_found" if known.heard_here else "status_nothing_heard"
         yield say(name, language, ago=ago_text(minutes, language))
     if known.damage is not None:
         yield damage_note(known.damage, language, is_joined=facts.membership is not None)

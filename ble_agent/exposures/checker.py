@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from random import Random
 
+from ble_agent.air.heard_days import keep_counts
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import Membership, find_membership, load_membership
@@ -82,6 +83,7 @@ class Checker:
         seconds = _UNJOINED_SECONDS
         try:
             with open_store(self._link.home) as db:
+                keep_counts(db, self._link.clock.now())
                 membership = find_membership(db)
                 if membership is None:
                     fault = explain(not_possible("not_joined"), self._language)

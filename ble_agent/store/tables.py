@@ -64,6 +64,12 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "variant_of_concern": "Number of the `VariantOfConcern`.",
         "revised": "1 if a later key file revised the key.",
     },
+    "heard_day": {
+        "": "Counts of past days, in which nothing was heard or deleted since they were made.",
+        "starts_at": "First second of the day, by UTC or by a local calendar (UTC Unix seconds).",
+        "ends_at": "First second after the day.",
+        "identifiers": "Number of different identifiers heard in it.",
+    },
 }
 """What each table and column holds, by their names; "" stands for the table itself."""
 
@@ -134,3 +140,23 @@ def m004_signed_header(db: Database) -> None:
         " tried_at INTEGER NOT NULL"
         ") STRICT"
     )
+
+
+@AGENT_TABLES()
+def m005_heard_day(db: Database) -> None:
+    """Create the table of counts per day, and what removes a count that may have become wrong."""
+    db.execute(
+        "CREATE TABLE heard_day ("
+        " starts_at INTEGER NOT NULL,"
+        " ends_at INTEGER NOT NULL,"
+        " identifiers INTEGER NOT NULL,"
+        " PRIMARY KEY (starts_at, ends_at)"
+        ") STRICT"
+    )
+    # Triggers also see what other programs and older versions write.
+    for event, rows in (("INSERT", ["NEW"]), ("DELETE", ["OLD"]), ("UPDATE", ["OLD", "NEW"])):
+        of_row = " OR ".join(f"{row}.seen_at BETWEEN starts_at AND ends_at - 1" for row in rows)
+        db.execute(
+            f"CREATE TRIGGER heard_day_{event.lower()} AFTER {event} ON sighting"  # noqa: S608
+            f" BEGIN DELETE FROM heard_day WHERE {of_row}; END"
+        )

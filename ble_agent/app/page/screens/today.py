@@ -81,7 +81,7 @@ def _state(situation: Situation) -> str:
         return "faint"
     if not situation.works("check"):
         return "unknown"
-    return "none" if situation.heard else "nothing_heard"
+    return "none" if situation.heard_here else "nothing_heard"
 
 
 def _checked_ago(situation: Situation, visit: Visit) -> str:
