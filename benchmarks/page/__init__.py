@@ -1,0 +1,1 @@
+"""Benchmarks of what an owner reads, on the full log of a busy place."""
