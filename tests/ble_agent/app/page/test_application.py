@@ -143,6 +143,14 @@ def test_the_language_is_one_press_away_on_every_screen(tmp_path: Path) -> None:
         assert '<html lang="vi">' in page.get("more").text
 
 
+def test_the_other_language_leads_back_to_a_screen_that_can_be_asked_for(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        answer = page.post("join/preview", key=form_key(page.get("join")), line="no line")
+        assert answer.status_code == 400
+        assert 'name="back" value="today"' in answer.text
+        assert 'name="back" value="join"' in page.get("join").text
+
+
 def test_leaving_ends_the_session_and_the_page(tmp_path: Path) -> None:
     with served(tmp_path) as page:
         key = form_key(page.get("more"))
