@@ -1,44 +1,41 @@
 """The definition of a match, written for clarity; every faster path is tested against it.
 
-A sighting matches a published key when, for one of the intervals the key was used in,
+A sighting matches a published key when, for one of the key's slots,
 
-- the key's identifier of that interval is the one that was heard;
-- the interval it was heard in is at most 12 away from that interval, before or after;
-- it was heard at most 1200 seconds after that identifier was first heard at all;
+- the slot's identifier is the one that was heard;
+- it was heard in the slot's time;
+- it was not heard later, after that identifier was first heard at all, than its protocol allows.
 
-and when the receiver's clock was not suspect, and the key is neither revoked nor recursive.
-The metadata sent with the identifier does not matter: anyone who relays it can change it.
+The slots are the protocol's (`tracing_core.protocol.slots`). In Exposure Notification a key has one
+per interval of its use. It lasts from 12 intervals before that interval to the end of the 12th
+after it, and an identifier counts for 1200 seconds after it was first heard.
+
+There, besides, the receiver's clock must not have been suspect, and the key is neither revoked nor
+recursive. The metadata sent with the identifier does not matter: anyone who relays it can change
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, is_allowed_transition
-from tracing_core.protocol.interval import ENIntervalNumber, interval_number
-from tracing_core.protocol.rolling_proximity_identifier import derive_rpi
-from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.protocol.gaen import GAEN, MAX_SECONDS_HEARD, TOLERANCE_INTERVALS
+from tracing_core.protocol.interval import ENIntervalNumber
+from tracing_core.protocol.slots import Slot, slots
 from tracing_core.store.sighting import Sighting
 
 __all__ = [
     "MAX_SECONDS_HEARD",
     "TOLERANCE_INTERVALS",
     "KeyMatch",
+    "counting",
     "is_matchable",
-    "is_within_tolerance",
     "keys_in_force",
     "matches",
     "revised",
 ]
-
-TOLERANCE_INTERVALS = 12
-"""Intervals that the clocks of sender and receiver may differ by, either way: two hours
-(``tkMatchingClockDriftRollingPeriods`` of Google's published internals)."""
-
-MAX_SECONDS_HEARD = 1200
-"""Seconds for which an identifier counts after it was first heard: two intervals. A device sends an
-identifier for at most 20 minutes, so a later sighting is a replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +66,6 @@ def is_matchable(key: DiagnosisKey) -> bool:
     False
     """
     return key.report_type not in (ReportType.REVOKED, ReportType.RECURSIVE)
-
-
-def is_within_tolerance(heard_in: int, derived_for: int) -> bool:
-    """Return whether an identifier of one interval counts when heard in another.
-
-    >>> is_within_tolerance(2650044, 2650032), is_within_tolerance(2650045, 2650032)
-    (True, False)
-    """
-    return -TOLERANCE_INTERVALS <= heard_in - derived_for <= TOLERANCE_INTERVALS
 
 
 def revised(key: DiagnosisKey, later: DiagnosisKey) -> DiagnosisKey | None:
@@ -117,32 +105,57 @@ def keys_in_force(published: Iterable[DiagnosisKey]) -> list[DiagnosisKey]:
     return list(standing.values())
 
 
+def counting(
+    slots: Iterable[Slot], log: Sequence[tuple[bytes, int]], max_seconds_heard: int | None
+) -> list[tuple[int, int]]:
+    """Return what of a log matches some slots.
+
+    Parameters
+    ----------
+    slots
+        The slots of one key.
+    log
+        The identifiers that were heard, each with its time (UTC Unix seconds).
+    max_seconds_heard
+        Seconds for which an identifier counts after it was first heard; None for no such rule.
+
+    Returns
+    -------
+    list of tuple
+        The place in the log and the number of the slot, both from 0, by time, then by place.
+    """
+    found = []
+    for number, slot in enumerate(slots):
+        heard = [
+            (seen_at, place)
+            for place, (identifier, seen_at) in enumerate(log)
+            if identifier == slot.identifier
+        ]
+        first_heard = min((seen_at for seen_at, _ in heard), default=0)
+        found += [
+            (seen_at, place, number)
+            for seen_at, place in heard
+            if slot.counts(seen_at)
+            and (max_seconds_heard is None or seen_at - first_heard <= max_seconds_heard)
+        ]
+    return [(place, number) for _, place, number in sorted(found)]
+
+
 def matches(log: Iterable[Sighting], published: Iterable[DiagnosisKey]) -> list[KeyMatch]:
     """Return the keys that were near, in the order of first appearance.
 
     `KeyMatch.file_number` and `KeyMatch.key_index` stay 0 here.
     """
-    trusted = [entry for entry in enumerate(log) if not entry[1].clock_suspect]
+    trusted = [sighting for sighting in log if not sighting.clock_suspect]
+    heard = [(sighting.rpi, sighting.seen_at) for sighting in trusted]
     found = []
     for key in keys_in_force(published):
         if not is_matchable(key):
             continue
-        tek = TemporaryExposureKey(
-            key.key_data, ENIntervalNumber(key.rolling_start_interval_number), key.rolling_period
-        )
-        counting = []
-        for derived_for in range(key.rolling_start_interval_number, key.end_interval_number):
-            rpi = derive_rpi(tek, derived_for)
-            heard = [(place, sighting) for place, sighting in trusted if sighting.rpi == rpi]
-            first_heard = min((sighting.seen_at for _, sighting in heard), default=0)
-            counting += [
-                (sighting.seen_at, place, sighting, ENIntervalNumber(derived_for))
-                for place, sighting in heard
-                if is_within_tolerance(interval_number(sighting.seen_at), derived_for)
-                and sighting.seen_at - first_heard <= MAX_SECONDS_HEARD
-            ]
-        if counting:
-            counting.sort(key=lambda entry: entry[:2])
-            _, _, sightings, intervals = zip(*counting, strict=True)
+        pairs = counting(slots(GAEN, key), heard, GAEN.max_seconds_heard)
+        if pairs:
+            start = key.rolling_start_interval_number
+            sightings = tuple(trusted[place] for place, _ in pairs)
+            intervals = tuple(ENIntervalNumber(start + number) for _, number in pairs)
             found.append(KeyMatch(key, sightings, intervals))
     return found

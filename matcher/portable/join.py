@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from matcher.definition import (
-    MAX_SECONDS_HEARD,
-    TOLERANCE_INTERVALS,
-    KeyMatch,
-    is_matchable,
-    is_within_tolerance,
-    revised,
-)
+from matcher.definition import TOLERANCE_INTERVALS, KeyMatch, is_matchable, revised
 from matcher.portable.clock_offset import (
     MOST_KEYS_TRIED,
     ClockOffset,
@@ -20,7 +13,9 @@ from matcher.portable.clock_offset import (
 )
 from matcher.portable.derivation import derive_identifiers
 from matcher.portable.sightings import SightingIndex
+from matcher.portable.slots import heard_in
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.gaen import GAEN, gaen_run
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, ENIntervalNumber
 from tracing_core.store.sighting import Sighting
 
@@ -95,37 +90,19 @@ class Join:
         end = key.end_interval_number + TOLERANCE_INTERVALS
         if not is_matchable(key) or not self._log.heard_between(first, end):
             return
-        rpis = derive_identifiers(key)
-        heard = self._log.heard(rpis)
-        if not heard:
+        rpis, start = derive_identifiers(key), key.rolling_start_interval_number
+        # Nearly every key ends here.
+        if not self._log.heard(rpis):
             return
-        pairs = []
-        for derived_for, rpi in enumerate(rpis, start=key.rolling_start_interval_number):
-            if rpi not in heard:
-                continue
-            pairs += [(position, derived_for, rpi) for position in self._counting(rpi, derived_for)]
-        if not pairs:
-            return
-        pairs.sort(key=lambda pair: (self._log.seen_at(pair[0]), pair[0]))
-        self._found[key.key_data] = KeyMatch(
-            key,
-            tuple(self._log.sighting(rpi, position) for position, _, rpi in pairs),
-            tuple(ENIntervalNumber(derived_for) for _, derived_for, _ in pairs),
-            file_number=self._files,
-            key_index=index,
-        )
-
-    def _counting(self, rpi: bytes, derived_for: int) -> list[int]:
-        positions = self._log.positions(rpi)
-        if not positions:
-            return []
-        last = min(map(self._log.seen_at, positions)) + MAX_SECONDS_HEARD
-        return [
-            position
-            for position in positions
-            if self._log.seen_at(position) <= last
-            and is_within_tolerance(self._log.interval(position), derived_for)
-        ]
+        pairs = heard_in(gaen_run(rpis, start), self._log, GAEN.max_seconds_heard)
+        if pairs:
+            self._found[key.key_data] = KeyMatch(
+                key,
+                tuple(self._log.sighting(rpis[number], position) for position, number in pairs),
+                tuple(ENIntervalNumber(start + number) for _, number in pairs),
+                file_number=self._files,
+                key_index=index,
+            )
 
     def _revise(self, later: DiagnosisKey, index: int) -> None:
         known = self._found[later.key_data]

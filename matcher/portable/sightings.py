@@ -11,7 +11,7 @@ from tracing_core.errors import ExportFileError, InvalidLog, LogFault
 from tracing_core.export_file import find_exports
 from tracing_core.export_file.file_kind import FileKind, advice_for_log, file_kind
 from tracing_core.paths import is_folder, is_there
-from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, ENIntervalNumber, interval_number
+from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, interval_number
 from tracing_core.store.files import file_errors
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import (
@@ -215,10 +215,6 @@ class SightingIndex:
     def seen_at(self, position: int) -> int:
         """Return when the sighting at `position` was heard (UTC Unix seconds)."""
         return self._seen_at[position]
-
-    def interval(self, position: int) -> ENIntervalNumber:
-        """Return the interval in which the sighting at `position` was heard."""
-        return interval_number(self._seen_at[position])
 
     def sighting(self, rpi: bytes, position: int) -> Sighting:
         """Return the sighting at `position` as it was logged."""
