@@ -16,7 +16,7 @@ from ble_agent.messages.commands import (
     running,
     status,
 )
-from ble_agent.messages.faults import server, settings, store
+from ble_agent.messages.faults import server, settings, store, upload
 from ble_agent.messages.language import Text
 from ble_agent.messages.page import frame, sending, today
 from ble_agent.messages.page import joining as page_joining
@@ -29,7 +29,7 @@ MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
         *(check, help, home, importing, joining, radio, report, running, status),
-        *(server, settings, store),
+        *(server, settings, store, upload),
         *(frame, page_joining, sending, today),
     )
     for name, text in subject.TEXTS.items()
