@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import heapq
 import itertools
 import math
@@ -12,7 +13,7 @@ import time
 
 from tracing_core.errors import InvalidValue
 
-__all__ = ["Clock", "ManualClock", "ScaledClock", "clock_from_environment"]
+__all__ = ["Clock", "ManualClock", "ScaledClock", "clock_from_environment", "local_date"]
 
 _VARIABLE = "TRUYVET_CLOCK"
 _LATEST_SECONDS = 2e11
@@ -148,3 +149,8 @@ def clock_from_environment() -> Clock:
     if not 0 <= clock.now() <= _LATEST_SECONDS:
         raise InvalidValue(f"{_VARIABLE} must name a moment from 1970 to 8307")
     return clock
+
+
+def local_date(moment: float) -> datetime.date:
+    """Return the day of a time (UTC Unix seconds) in this device's time zone."""
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).astimezone().date()

@@ -15,8 +15,9 @@ from ble_agent.app.outcome import Outcome
 from ble_agent.app.reported import report_outcome
 from ble_agent.app.running import chosen_radio
 from ble_agent.authority.client import ServerClient
-from ble_agent.authority.cover import send_cover_report
+from ble_agent.authority.cover import note_cover, send_cover_report
 from ble_agent.authority.join_file import JoinFile, join_file_fault
+from ble_agent.authority.ledger_notes import LOG, note
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import find_membership, join_by_file, load_membership
 from ble_agent.authority.membership import join as join_server
@@ -48,6 +49,7 @@ from tracing_core.errors import (
     ServerError,
     ServerUnreachable,
     StoreDamaged,
+    StoreError,
     TracingError,
     TrustError,
 )
@@ -56,6 +58,7 @@ from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import write_json_lines
+from tracing_core.store.sqlite import transaction
 from tracing_core.trust.join_line import JoinLine
 
 __all__ = [
@@ -141,6 +144,8 @@ def _join_by_file(config: AgentConfig, clock: Clock, file: JoinFile) -> Outcome:
     lines = [say("joined_by_file", config.lang, region=file.region)]
     try:
         with ServerClient(file.addresses, clock, is_cover=True) as client:
+            with open_store(config.home) as db:
+                note_cover(db, client, clock)
             send_cover_report(client, clock, file.health_authority_id)
     except ServerError as error:
         # A device that cannot report can still warn its owner.
@@ -254,6 +259,9 @@ def export_log(config: AgentConfig, clock: Clock, file: Path, *, overwrite: bool
     with _store(config, clock) as db:
         left_out = LeftOut()
         count = write_json_lines(file, own_sightings(db, left_out), overwrite=overwrite)
+        # A full disk must not keep the owner from what was written elsewhere.
+        with suppress(StoreError), transaction(db):
+            note(db, clock.now(), LOG, items=count)
     text = say("exported", config.lang, count=count, path=path_text(file))
     return Outcome({"exported": count}, text, unreadable_fault(left_out))
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import urlsplit
 
 from ble_agent.authority.addresses import KeyFileAddress, ServerAddresses
 from ble_agent.authority.caching import FileMark, is_from_cache, sent_at
@@ -157,6 +158,10 @@ class ServerClient:
         traceback: TracebackType | None,
     ) -> None:
         self._transport.close()
+
+    def upload_host(self, path: str) -> str:
+        """Return the host, with its port if it has one, that a request of a report goes to."""
+        return urlsplit(self._server.upload_url(path)).netloc
 
     def trust_documents(self) -> list[str]:
         """Fetch the server's trust documents, oldest first, not yet verified.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from random import Random
 
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.ledger_notes import COVER, note
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import find_membership
 from ble_agent.authority.report import ACCEPTED_TESTS
@@ -25,8 +26,16 @@ from tracing_core.http.publish_request import PublishedKey, PublishRequest, key_
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.protocol.interval import ENIntervalNumber, interval_number, rolling_start
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 
-__all__ = ["COVER_REPORTS_PER_DAY", "CoverTraffic", "pause_seconds", "send_cover_report"]
+__all__ = [
+    "COVER_REPORTS_PER_DAY",
+    "CoverTraffic",
+    "note_cover",
+    "pause_seconds",
+    "send_cover_report",
+]
 
 COVER_REPORTS_PER_DAY = 0.5
 """Google's own app sends as many (every 4 h with a chance of 1 in 12); DP-3T proposed 0.2. A person
@@ -89,6 +98,12 @@ def send_cover_report(client: ServerClient, clock: Clock, health_authority_id: s
     )
 
 
+def note_cover(db: Database, client: ServerClient, clock: Clock) -> None:
+    """Note in the ledger that a cover report is about to be sent."""
+    with transaction(db):
+        note(db, clock.now(), COVER, client.upload_host(PUBLISH.path))
+
+
 def pause_seconds(random: Random) -> float:
     """Draw the time until the next cover report."""
     return random.expovariate(COVER_REPORTS_PER_DAY / _DAY)
@@ -128,6 +143,8 @@ class CoverTraffic:
                 return
             authority = membership.config.health_authority_id
             with self._link.upload_client(membership, is_cover=True, cancelled=cancelled) as client:
+                with open_store(self._link.home) as db:
+                    note_cover(db, client, self._link.clock)
                 send_cover_report(client, self._link.clock, authority)
         except TracingError as error:
             # The owner is not waiting for a cover report, so a failure is not worth a warning.

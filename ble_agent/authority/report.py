@@ -12,6 +12,14 @@ from typing import NamedTuple
 
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.ledger_notes import (
+    CODE,
+    REPORT,
+    TAKEN_BACK,
+    note,
+    note_answered,
+    note_upload,
+)
 from ble_agent.authority.membership import load_membership
 from ble_agent.authority.report_progress import ReportProgress
 from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
@@ -31,6 +39,7 @@ from tracing_core.http.verification_code import plain_code
 from tracing_core.protocol.interval import interval_number
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
 from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 
 __all__ = ["ACCEPTED_TESTS", "Reported", "report", "reportable_keys"]
 
@@ -101,15 +110,19 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
         symptom_onset_interval=progress.onset,
         revision_token=progress.right_to_revise(clock.now()),
     )
-    progress, response = _uploaded(db, client, progress, request)
+    progress, response = _uploaded(db, client, clock, progress, request)
     number, left_out = _taken(response, len(published))
     if not number:
-        progress = progress.ended()
-    elif is_negative:
-        progress = progress.revoked(response.revision_token)
+        progress.ended().save(db)
+        return Reported(0, is_negative, left_out)
+    if is_negative:
+        kind, progress = TAKEN_BACK, progress.revoked(response.revision_token)
     else:
-        progress = progress.published(response.revision_token, clock.now())
-    progress.save(db)
+        kind, progress = REPORT, progress.published(response.revision_token, clock.now())
+    with transaction(db):
+        progress.put(db)
+        place = client.upload_host(PUBLISH.path)
+        note_answered(db, clock.now(), kind, place, len(published))
     return Reported(number, is_negative, left_out)
 
 
@@ -149,7 +162,9 @@ def _with_token(
     reserve_room(db)
     # Stored before the code is sent: an answer that is lost can be asked for again, even if the
     # process ends meanwhile.
-    progress = progress.attempting(clock.now()).save(db)
+    with transaction(db):
+        progress = progress.attempting(clock.now()).put(db)
+        note(db, clock.now(), CODE, client.upload_host(VERIFY.path))
     attempt = progress.attempt_key(VERIFY.path, code)
     response = client.post(VERIFY, VerifyRequest(code, accept=accepted), attempt)
     if not response.token or response.test_type not in accepted:
@@ -182,7 +197,11 @@ def _with_certificate(
 
 
 def _uploaded(
-    db: Database, client: ServerClient, progress: ReportProgress, request: PublishRequest
+    db: Database,
+    client: ServerClient,
+    clock: Clock,
+    progress: ReportProgress,
+    request: PublishRequest,
 ) -> tuple[ReportProgress, PublishResponse]:
     """Upload the keys, or find out that an upload whose answer was lost has arrived.
 
@@ -190,7 +209,9 @@ def _uploaded(
     """
     before = progress.sent
     has_arrived = before == progress.starts
-    progress = progress.sending().save(db)
+    with transaction(db):
+        progress = progress.sending().put(db)
+        note_upload(db, clock.now(), client.upload_host(PUBLISH.path), len(request.keys))
     try:
         return progress, client.post(PUBLISH, request)
     except ServerRefused as error:

@@ -60,12 +60,16 @@ class ReportProgress:
 
     def save(self, db: Database) -> Self:
         """Store the progress in a transaction of its own, and return it."""
-        state = self.to_json()
         with transaction(db):
-            if state:
-                REPORT.set(db, state)
-            else:
-                REPORT.clear(db)
+            return self.put(db)
+
+    def put(self, db: Database) -> Self:
+        """Store the progress in the caller's transaction, and return it."""
+        state = self.to_json()
+        if state:
+            REPORT.set(db, state)
+        else:
+            REPORT.clear(db)
         return self
 
     @classmethod

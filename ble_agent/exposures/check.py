@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ble_agent.authority.client import ServerClient
+from ble_agent.authority.ledger_notes import CHECK, note
 from ble_agent.authority.listing import Listing, fetch_listing
 from ble_agent.authority.membership import Membership, load_membership, refresh
 from ble_agent.exposures.download import Download
@@ -170,6 +171,7 @@ def _note_listing(db: Database, membership: Membership, listing: Listing, clock:
     forget_old_files(db, listing.names, clock)
     forget_unlisted(db, listing)
     with transaction(db):
+        note(db, clock.now(), CHECK)
         note_first_check(db, clock.now(), every_window=membership.trust is not None)
         if (end := listing.newest_end) is not None:
             note_newest_end(db, start=end - listing.window_seconds, end=end)

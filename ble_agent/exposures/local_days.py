@@ -11,17 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from matcher import KeyMatch
+from tracing_core.clock import local_date
 from tracing_core.protocol.interval import utc_day
 
 __all__ = ["Dates", "local_date", "local_dates", "shared_dates"]
 
 Dates = tuple[datetime.date, ...]
 """Local days in order: one, or the two that a UTC day lies in."""
-
-
-def local_date(moment: float) -> datetime.date:
-    """Return the day of a time (UTC Unix seconds) in this device's time zone."""
-    return datetime.datetime.fromtimestamp(moment, datetime.UTC).astimezone().date()
 
 
 def local_dates(matches: Iterable[KeyMatch]) -> Mapping[int, Dates]:

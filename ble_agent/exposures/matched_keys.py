@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ble_agent.authority.ledger_notes import DOWNLOAD, note
 from ble_agent.exposures.freshness import note_newest_end
 from ble_agent.exposures.key_files import KeyFile
 from ble_agent.exposures.used_files import note_used
@@ -93,6 +94,7 @@ def write_matches(
         # Another process may have been quicker, with this file or with a later one.
         if note_used(db, file, clock):
             export = file.export
+            note(db, clock.now(), DOWNLOAD, items=1)
             _write_changes(db, export, found)
             note_newest_end(db, start=export.start_timestamp, end=export.end_timestamp)
     return True

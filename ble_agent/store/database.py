@@ -16,6 +16,7 @@ from ble_agent.store.state import (
     ADDITIONS,
     COMPACTED_AT,
     DAMAGE,
+    LEDGER,
     NOTIFIED,
     NOTIFY_FAULT,
     REPORT,
@@ -163,12 +164,20 @@ def delete_old(db: Database, now: float) -> int:
 
 
 def _forget_days(db: Database, oldest: str) -> None:
-    """Forget what was noted about exposures before a date (YYYY-MM-DD)."""
+    """Forget what was noted about exposures, and what left the device, before a YYYY-MM-DD."""
     _forget_dates(db, NOTIFIED, oldest)
     _forget_dates(db, SEEN, oldest)
+    _forget_ledger(db, oldest)
     fault = NOTIFY_FAULT.get(db)
     if fault is not None and not any(date >= oldest for date in fault["days"]):
         NOTIFY_FAULT.clear(db)
+
+
+def _forget_ledger(db: Database, oldest: str) -> None:
+    entries = LEDGER.get(db) or ()
+    kept = [entry for entry in entries if entry["date"] >= oldest]
+    if len(kept) < len(entries):
+        LEDGER.set(db, kept)
 
 
 def _forget_dates(db: Database, value: StateValue[dict[str, _Noted]], oldest: str) -> None:

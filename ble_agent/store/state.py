@@ -20,6 +20,7 @@ __all__ = [
     "INDEX",
     "KEY_FILES",
     "LAST_CHECK",
+    "LEDGER",
     "MEMBERSHIP",
     "NOTIFIED",
     "NOTIFY_FAULT",
@@ -36,6 +37,7 @@ __all__ = [
     "IndexState",
     "KeyFilesState",
     "LastCheckState",
+    "LedgerEntry",
     "MembershipState",
     "NotifyFaultState",
     "RadioState",
@@ -134,6 +136,20 @@ class LastCheckState(TypedDict):
     """The highest level of any day, or ``none``."""
     days: int
     """Number of days with an exposure."""
+
+
+class LedgerEntry(TypedDict):
+    """What left the device on one day, of one kind and to one place."""
+
+    date: str
+    """Local day (YYYY-MM-DD)."""
+    kind: str
+    """One of the kinds of `ble_agent.authority.ledger_notes`."""
+    place: str
+    """Host; "" for none."""
+    times: int
+    items: int
+    """Number of keys, key files or sightings in all."""
 
 
 @final
@@ -244,6 +260,9 @@ DAMAGE: StateValue[DamageState] = StateValue("damage")
 
 LAST_CHECK: StateValue[LastCheckState] = StateValue("last_check")
 """Written by `ble_agent.exposures.check`; read by the status."""
+
+LEDGER: StateValue[Sequence[LedgerEntry]] = StateValue("ledger")
+"""What left the device in the last 14 days; `ble_agent.authority.ledger_notes`."""
 
 NOTIFIED: StateValue[dict[str, str]] = StateValue("notified")
 """Levels by date (YYYY-MM-DD) that the owner was notified of; `ble_agent.exposures.notifier`."""
