@@ -31,7 +31,7 @@ from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import SIGHTING_TABLE
 from tracing_core.store.sqlite import database_errors, open_readonly
 
-__all__ = ["Counts", "Situation"]
+__all__ = ["Counts", "Situation", "opened_to_read"]
 
 Counts = Mapping[datetime.date, int]
 """Different identifiers heard, by day."""
@@ -86,7 +86,7 @@ class Situation:
         StoreError
             When its database cannot be read.
         """
-        with _opened(config.home, clock.now()) as db:
+        with opened_to_read(config.home, clock.now()) as db:
             known = cls._read(db, clock, config.lang, by_utc=by_utc)
         found = tuple(probes(config, known.facts, clock, least_free_bytes))
         return replace(known, probes=found)
@@ -135,8 +135,16 @@ def _exposures(
 
 
 @contextlib.contextmanager
-def _opened(home: Path, now: float) -> Iterator[Database]:
-    """Open the database, read-only if the disk cannot be written to."""
+def opened_to_read(home: Path, now: float) -> Iterator[Database]:
+    """Open the database, read-only if the disk cannot be written to.
+
+    Raises
+    ------
+    NotPossible
+        When there is no agent in the home folder (``no_home``).
+    StoreError
+        When it cannot be read.
+    """
     path = home / DATABASE_NAME
     if not has_database(home):
         raise not_possible("no_home")

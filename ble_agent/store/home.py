@@ -28,13 +28,24 @@ from tracing_core.process.lock_holder import (
 )
 from tracing_core.store.files import destroy, file_errors
 
-__all__ = ["LOCK_NAME", "PART_NAME", "erase_home", "exclusive_use", "is_own_file", "is_running"]
+__all__ = [
+    "LOCK_NAME",
+    "OPENER_NAME",
+    "PART_NAME",
+    "erase_home",
+    "exclusive_use",
+    "is_own_file",
+    "is_running",
+]
 
 LOCK_NAME = "agent.lock"
 """The file that a running agent holds locked."""
 
 PART_NAME = "download.part"
 """The file that holds the beginning of a key file whose download broke off."""
+
+OPENER_NAME = ".page-"
+"""Beginning of the name of the file that opens the owner's page in a browser."""
 
 # The key to all secrets is removed first; without it, the rest cannot be read.
 _OURS = (
@@ -57,6 +68,7 @@ _UNFINISHED = (
     ".probe-*",
     f"{FRESH_NAME}*",
     KEPT_FILES,
+    f"{OPENER_NAME}*",
 )
 _LOCK_TRIES = 5
 _LOCK_WAIT_SECONDS = 0.1

@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tracing_core.clock import Clock
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-__all__ = ["Door", "LinkRefused", "Session"]
+__all__ = ["Closing", "Door", "LinkRefused", "Session"]
 
 _LINK_SECONDS = 300.0
 _TOKEN_BYTES = 24
@@ -30,6 +30,13 @@ _MOST_SESSIONS = 8
 # The first wrong try waits this long, and each further one twice as long.
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 4.0
+
+
+class Closing(Protocol):
+    """What must be closed when its session ends, such as an uploaded file."""
+
+    def close(self) -> None:
+        """Close it; again does nothing."""
 
 
 class LinkRefused(Exception):
@@ -56,6 +63,26 @@ class Session:
     """Answers to forms that must act only once, by what each form was marked with."""
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     """What one screen leaves for the next, such as a result to show once."""
+    _open: dict[str, Closing] = field(default_factory=dict, repr=False)
+
+    def hold(self, name: str, thing: Closing) -> None:
+        """Keep something until it is released or the session ends; close what had the name."""
+        self.release(name)
+        self._open[name] = thing
+
+    def held(self, name: str) -> Any:
+        """Return what is kept by a name; None if nothing is."""
+        return self._open.get(name)
+
+    def release(self, name: str) -> None:
+        """Close what is kept by a name, if anything is."""
+        if (thing := self._open.pop(name, None)) is not None:
+            thing.close()
+
+    def close(self) -> None:
+        """Close all that is kept."""
+        for name in list(self._open):
+            self.release(name)
 
     def owns(self, form_key: str) -> bool:
         """Return whether a form came from a screen of this session."""
@@ -112,7 +139,7 @@ class Door:
         self._last_used = now
         session = Session(self.language, self._clock.now(), now)
         while len(self._sessions) >= _MOST_SESSIONS:
-            del self._sessions[min(self._sessions.values(), key=lambda each: each.last_used).path]
+            self._end(min(self._sessions.values(), key=lambda each: each.last_used))
         self._sessions[session.path] = session
         return session
 
@@ -129,7 +156,7 @@ class Door:
             return None
         now = self._clock.monotonic()
         if now - session.last_used > self._idle_seconds:
-            del self._sessions[path]
+            self._end(session)
             return None
         session.last_used = self._last_used = now
         return session
@@ -145,7 +172,28 @@ class Door:
         """End the session of a name, if there is one."""
         for session in list(self._sessions.values()):
             if session.name == name:
-                del self._sessions[session.path]
+                self._end(session)
+
+    def end_idle(self) -> None:
+        """End the sessions that were not used for too long, so that nothing they hold stays."""
+        now = self._clock.monotonic()
+        for session in list(self._sessions.values()):
+            if now - session.last_used > self._idle_seconds:
+                self._end(session)
+
+    def close(self) -> None:
+        """End all sessions."""
+        for session in list(self._sessions.values()):
+            self._end(session)
+
+    def release_all(self) -> None:
+        """Close what the sessions hold, and leave them open."""
+        for session in list(self._sessions.values()):
+            session.close()
+
+    def _end(self, session: Session) -> None:
+        self._sessions.pop(session.path, None)
+        session.close()
 
     @property
     def is_idle(self) -> bool:

@@ -25,14 +25,12 @@ from ble_agent.app.page.door import Door
 from ble_agent.app.page.visit import Page
 from ble_agent.messages.catalogue import say
 from ble_agent.store.database import make_home
+from ble_agent.store.home import OPENER_NAME
 from tracing_core.clock import Clock
 from tracing_core.http.connections import ConnectionLimits, bounded_protocol
 from tracing_core.store.files import destroy, file_errors
 
-__all__ = ["OPENER_NAME", "serve"]
-
-OPENER_NAME = ".page-"
-"""Beginning of the name of the file that opens the page in a browser."""
+__all__ = ["serve"]
 
 _IDLE_SECONDS = 15 * 60.0
 _LOOK_SECONDS = 1.0
@@ -87,6 +85,7 @@ def serve(
             return say("page_link", language, link=link())
 
         with contextlib.ExitStack() as stack:
+            stack.callback(page.door.close)
             if passed is None:
                 click.echo(text())
                 sys.stdout.flush()
@@ -127,8 +126,10 @@ async def _serve(
 
 
 async def _end(server: uvicorn.Server, page: Page) -> None:
-    while not (page.is_ending or page.door.is_idle):  # noqa: ASYNC110
+    while not (page.is_ending or page.door.is_idle):
         await asyncio.sleep(_LOOK_SECONDS)
+        # Overwriting a large file takes a moment.
+        await asyncio.to_thread(page.door.end_idle)
     server.should_exit = True
 
 

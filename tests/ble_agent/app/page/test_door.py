@@ -119,3 +119,39 @@ def test_no_secret_is_shown(door: Door) -> None:
     for secret in (session.path, session.cookie, session.form_key):
         assert len(secret) >= 32
         assert secret not in repr(session)
+
+
+class Held:
+    """Something that a session keeps until it ends."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_what_a_session_holds_is_closed_with_it(door: Door, clock: ManualClock) -> None:
+    first, second = (door.enter(door.new_link()) for _ in range(2))
+    held = [Held() for _ in range(6)]
+    first.hold("file", held[0])
+    first.hold("file", held[1])
+    assert (held[0].closed, held[1].closed) == (1, 0)
+    assert first.held("file") is held[1]
+    first.release("file")
+    assert first.held("file") is None
+    first.hold("file", held[2])
+    door.end(first.name)
+    assert [each.closed for each in held[:3]] == [1, 1, 1]
+    second.hold("file", held[3])
+    door.release_all()
+    assert held[3].closed == 1
+    second.hold("file", held[4])
+    clock.advance(901)
+    door.end_idle()
+    assert held[4].closed == 1
+    third = door.enter(door.new_link())
+    third.hold("file", held[5])
+    door.close()
+    assert held[5].closed == 1
+    assert not list(door.sessions())
