@@ -28,6 +28,8 @@ _KINDS = {
     "bool": "setting_bool",
     "tuple[str, ...]": "setting_texts",
 }
+_MOMENT = r"([01]?[0-9]|2[0-3]):([0-5][0-9])"
+_QUIET_HOURS = re.compile(rf"{_MOMENT} *[-–] *{_MOMENT}")
 _ENVIRONMENT = {"lang": "TRUYVET_LANG", "radio": "TRUYVET_RADIO", "server": "TRUYVET_SERVER"}
 
 
@@ -70,6 +72,9 @@ class AgentConfig:
     it fails, it is started again after the next check. Empty: none."""
     notify_desktop: bool = True
     """Show a notification on the desktop, where there is one."""
+    quiet_hours: str = ""
+    """Hours without notifications, such as ``22:00-07:00``, in the device's time zone. Those held
+    back come when the hours end. Empty: none."""
     cover_traffic: bool = True
     """Send cover reports of random bytes at random moments, so that an observer of the network
     cannot recognise a real one."""
@@ -89,6 +94,21 @@ class AgentConfig:
             raise _invalid("scan_seconds", "setting_range", least=1, most=60)
         if not 60 <= self.least_scan_gap_seconds <= self.most_scan_gap_seconds <= 540:
             raise _invalid("least_scan_gap_seconds", "setting_gaps")
+        if self.quiet_hours and self.quiet_minutes is None:
+            raise _invalid("quiet_hours", "setting_quiet_hours")
+
+    @property
+    def quiet_minutes(self) -> tuple[int, int] | None:
+        """The quiet hours' first minute and the first after them, of the local day; None for none.
+
+        If they cross midnight, the second is the smaller one.
+        """
+        match = _QUIET_HOURS.fullmatch(self.quiet_hours)
+        if match is None:
+            return None
+        first, first_minute, last, last_minute = map(int, match.groups())
+        starts_at, ends_at = 60 * first + first_minute, 60 * last + last_minute
+        return None if starts_at == ends_at else (starts_at, ends_at)
 
 
 def _invalid(place: str, name: str, **values: object) -> InvalidSetting:

@@ -113,6 +113,7 @@ def _services(
         is_desktop=config.notify_desktop,
         language=config.lang,
         home=named_home,
+        quiet_minutes=config.quiet_minutes,
     )
     checker = Checker(
         link,

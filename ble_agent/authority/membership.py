@@ -11,6 +11,7 @@ from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import forget_key_files
 from ble_agent.store.state import (
     CHECK_FAULT,
+    HELD_BACK,
     INDEX,
     KEY_FILES,
     LAST_CHECK,
@@ -209,7 +210,7 @@ def _replace(db: Database, membership: Membership, *, same: bool) -> None:
             forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")
             checks = (INDEX, KEY_FILES, LAST_CHECK, CHECK_FAULT)
-            for value in (REPORT, *checks, NOTIFIED, NOTIFY_FAULT, SEEN):
+            for value in (REPORT, *checks, NOTIFIED, NOTIFY_FAULT, HELD_BACK, SEEN):
                 value.clear(db)
         # Other keys may verify what these did not.
         db.conn.execute("DELETE FROM unusable_file")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 from ble_agent.air.heard_days import keep_counts
@@ -15,7 +17,9 @@ from ble_agent.exposures.check import CheckResult, check
 from ble_agent.exposures.check_fault import note_check
 from ble_agent.exposures.notifier import (
     Notifier,
+    held_days,
     note_delivery,
+    note_late_delivery,
     undelivered_days,
     unseen_days,
 )
@@ -34,6 +38,8 @@ _UNJOINED_SECONDS = 4 * 3600.0
 _RETRY_SECONDS = 1800.0
 _FIRST_CHECK_SECONDS = (30.0, 300.0)
 _JITTER = (0.8, 1.2)
+_SOON_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 900.0
 
 
 class Checker:
@@ -69,6 +75,8 @@ class Checker:
         self._notifier = notifier
         self._show = show
         self._shown = ""
+        self._check_at = -math.inf
+        self._is_holding_back = False
 
     async def run(self) -> None:
         """Check until cancelled."""
@@ -76,13 +84,27 @@ class Checker:
         await repeat(self._link.clock, first, self._check_and_pause)
 
     def _check_and_pause(self, cancelled: Callable[[], bool]) -> float:
-        return self.check(cancelled) * self._random.uniform(*_JITTER)
+        """Check if that is due, else deliver what was held back; return when to call again."""
+        clock = self._link.clock
+        if clock.monotonic() >= self._check_at:
+            pause = self.check(cancelled) * self._random.uniform(*_JITTER)
+            self._check_at = clock.monotonic() + pause
+        else:
+            with suppress(TracingError), open_store(self._link.home) as db:
+                self._deliver_held_back(db)
+        pause = max(0.0, self._check_at - clock.monotonic())
+        if self._notifier is not None and self._is_holding_back:
+            # The clock may be set meanwhile, and a sleep goes on while the device is suspended.
+            quiet = max(_SOON_SECONDS, self._notifier.quiet_seconds(clock.now()))
+            return min(pause, quiet, _LOOK_AGAIN_SECONDS)
+        return pause
 
     def check(self, cancelled: Callable[[], bool] = lambda: False) -> float:
         """Check once, and return after how many seconds to check again, without jitter."""
         seconds = _UNJOINED_SECONDS
         try:
             with open_store(self._link.home) as db:
+                self._deliver_held_back(db)
                 keep_counts(db, self._link.clock.now())
                 membership = find_membership(db)
                 if membership is None:
@@ -122,12 +144,27 @@ class Checker:
                 self._show(text)
             self._shown = text
         if self._notifier is not None:
+            if self._notifier.quiet_seconds(self._link.clock.now()):
+                unseen_days(db, result.days, hold_back=True)
+                self._is_holding_back = bool(held_days(db))
+                return
             again = undelivered_days(db, result.days)
             new = unseen_days(db, result.days)
             again = [day for day in again if day not in new]
             # Until the command has ended well, it counts as failed: this process may end first.
             note_delivery(db, [*new, *again], self._link.clock)
             note_delivery(db, self._notifier.notify(new, again=again), self._link.clock)
+
+    def _deliver_held_back(self, db: Database) -> None:
+        """Notify of what was held back, unless the quiet hours go on."""
+        if self._notifier is None:
+            return
+        held = held_days(db)
+        if held and not self._notifier.quiet_seconds(self._link.clock.now()):
+            # It is noted only afterwards: if this process ends first, it is delivered again.
+            note_late_delivery(db, self._notifier.notify(held), self._link.clock)
+            held = []
+        self._is_holding_back = bool(held)
 
     def _log(self, result: CheckResult) -> None:
         for each in result.faults:

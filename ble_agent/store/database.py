@@ -16,6 +16,7 @@ from ble_agent.store.state import (
     ADDITIONS,
     COMPACTED_AT,
     DAMAGE,
+    HELD_BACK,
     LEDGER,
     NOTIFIED,
     NOTIFY_FAULT,
@@ -168,6 +169,7 @@ def _forget_days(db: Database, oldest: str) -> None:
     _forget_dates(db, NOTIFIED, oldest)
     _forget_dates(db, SEEN, oldest)
     _forget_ledger(db, oldest)
+    _forget_dates(db, HELD_BACK, oldest)
     fault = NOTIFY_FAULT.get(db)
     if fault is not None and not any(date >= oldest for date in fault["days"]):
         NOTIFY_FAULT.clear(db)

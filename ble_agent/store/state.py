@@ -17,6 +17,7 @@ __all__ = [
     "CHECK_FAULT",
     "COMPACTED_AT",
     "DAMAGE",
+    "HELD_BACK",
     "INDEX",
     "KEY_FILES",
     "LAST_CHECK",
@@ -34,6 +35,7 @@ __all__ = [
     "CheckFaultState",
     "DamageState",
     "FileMembershipState",
+    "HeldDayState",
     "IndexState",
     "KeyFilesState",
     "LastCheckState",
@@ -178,6 +180,14 @@ class NotifyFaultState(TypedDict):
     """Levels by date (YYYY-MM-DD)."""
 
 
+class HeldDayState(TypedDict):
+    """A notification that waits for the end of the quiet hours."""
+
+    level: str
+    local_date: str
+    """The day in the device's time zone (YYYY-MM-DD)."""
+
+
 class SeenDay(TypedDict):
     """An exposure as the owner saw it."""
 
@@ -269,6 +279,10 @@ NOTIFIED: StateValue[dict[str, str]] = StateValue("notified")
 
 NOTIFY_FAULT: StateValue[NotifyFaultState] = StateValue("notify_fault")
 """Set while ``notify_command`` fails; `ble_agent.exposures.notifier`, read by the status."""
+
+HELD_BACK: StateValue[dict[str, HeldDayState]] = StateValue("held_back")
+"""Notifications by UTC date (YYYY-MM-DD) that wait for the end of the quiet hours, if any do;
+`ble_agent.exposures.notifier`."""
 
 SEEN: StateValue[dict[str, SeenDay]] = StateValue("seen")
 """Exposures by UTC date (YYYY-MM-DD) that a terminal showed; `ble_agent.exposures.seen`."""

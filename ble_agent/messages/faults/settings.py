@@ -38,6 +38,11 @@ TEXTS: Mapping[str, Text] = {
         "must be at least 60, and most_scan_gap_seconds no shorter and at most 540",
         "phải từ 60 trở lên; most_scan_gap_seconds không nhỏ hơn và tối đa là 540",
     ),
+    "setting_quiet_hours": Text(
+        'must be two different times of day such as "22:00-07:00", or "" for no quiet hours',
+        'phải là hai giờ khác nhau trong ngày, ví dụ "22:00-07:00", hoặc "" nếu không cần giờ yên'
+        " tĩnh",
+    ),
     "setting_not_toml": Text(
         "this is not TOML ({fault})", "tệp không đúng định dạng TOML ({fault})"
     ),
