@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matcher.definition import KeyMatch
     from matcher.matching import match
+    from matcher.others.matching import match_bluezone
     from matcher.portable.join import match_keys
     from matcher.portable.sightings import SightingIndex, read_log
     from matcher.result import MatchResult
@@ -34,6 +35,7 @@ __all__ = [
     "assess",
     "load_configuration",
     "match",
+    "match_bluezone",
     "match_keys",
     "preset_names",
     "read_log",
@@ -46,6 +48,7 @@ _HOMES = {
     "MatchResult": "result",
     "SightingIndex": "portable.sightings",
     "match": "matching",
+    "match_bluezone": "others.matching",
     "match_keys": "portable.join",
     "read_log": "portable.sightings",
 }

@@ -48,6 +48,16 @@ HELP: Mapping[str, Text] = {
         "Also show which keys matched, and when. Keep this output private.",
         "Cho biết thêm những khóa nào khớp và khớp lúc nào. Hãy giữ kín kết quả này.",
     ),
+    "--protocol": Text(
+        "The protocol of the log: gaen (Exposure Notification), or bluezone. With bluezone, EXPORT"
+        " is a list of keys in JSON as Bluezone published it.",
+        "Giao thức của nhật ký: gaen (Exposure Notification) hoặc bluezone. Với bluezone, EXPORT là"
+        " danh sách khóa dạng JSON như Bluezone đã công bố.",
+    ),
+    "only with gaen": Text(
+        "{option} has no meaning with --protocol bluezone: leave it out",
+        "{option} không dùng được với --protocol bluezone: hãy bỏ đi",
+    ),
     "--threads": Text(
         "Threads for a large job. [default: one per CPU]",
         "Số luồng xử lý khi khối lượng lớn. [mặc định: mỗi CPU một luồng]",

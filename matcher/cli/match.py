@@ -15,9 +15,12 @@ from matcher.cli.options import (
     result_options,
     shown_progress,
 )
-from tracing_core.commands import Command, Option
+from tracing_core.commands import Command, Option, language_of
 
 __all__ = ["match"]
+
+# Written out here to keep --help fast.
+_GAEN, _BLUEZONE = "gaen", "bluezone"
 
 
 def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -42,6 +45,14 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 @matching_options("match")
 @result_options("match")
 @click.option(
+    "--protocol",
+    cls=Option,
+    type=click.Choice([_GAEN, _BLUEZONE]),
+    default=_GAEN,
+    show_default=True,
+    help=HELP["--protocol"],
+)
+@click.option(
     "--threads",
     cls=Option,
     metavar="N",
@@ -65,9 +76,23 @@ def match(
     today: int | None,
     as_json: bool,
     research: bool,
+    protocol: str,
     threads: int | None,
 ) -> None:
     """Match a log."""
+    if protocol == _BLUEZONE:
+        without = {
+            "--public-key": public_keys or None,
+            "--risk": risk,
+            "--today": today,
+            "--threads": threads,
+        }
+        for option, value in without.items():
+            if value is not None:
+                text = HELP["only with gaen"].filled(language_of(), option=option)
+                raise click.UsageError(text)
+        _match_bluezone(log, exports, as_json=as_json, research=research)
+        return
     # Imported here to keep --help fast.
     from matcher.matching import match as match_files
     from matcher.risk import load_configuration
@@ -85,4 +110,11 @@ def match(
             threads=threads,
             progress=progress,
         )
+    click.echo(json.dumps(result.to_json(), indent=2) if as_json else str(result))
+
+
+def _match_bluezone(log: Path, lists: tuple[Path, ...], *, as_json: bool, research: bool) -> None:
+    from matcher.others.matching import match_bluezone
+
+    result = match_bluezone(log, lists, research=research)
     click.echo(json.dumps(result.to_json(), indent=2) if as_json else str(result))

@@ -23,15 +23,9 @@ from matcher.portable.sightings import is_database, read_log
 from tracing_core.protocol.interval import INTERVAL_SECONDS, TEK_ROLLING_PERIOD
 from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.files import file_errors
+from tracing_core.store.json_lines import BYTE_ORDER_MARK, LONGEST_LINE
 from tracing_core.store.left_out import LeftOut
-from tracing_core.store.sighting import (
-    BYTE_ORDER_MARK,
-    LONGEST_LINE,
-    SIGHTING_TABLE,
-    LineReader,
-    Sighting,
-    read_row,
-)
+from tracing_core.store.sighting import SIGHTING_TABLE, LineReader, Sighting, read_row
 from tracing_core.store.sqlite import database_errors, open_readonly, path_of
 
 __all__ = ["BLOCK_BYTES", "BLOCK_ROWS", "LogColumns", "read_columns"]

@@ -13,14 +13,9 @@ from tracing_core.export_file.file_kind import FileKind, advice_for_log, file_ki
 from tracing_core.paths import is_folder, is_there
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD, interval_number
 from tracing_core.store.files import file_errors
+from tracing_core.store.json_lines import BYTE_ORDER_MARK
 from tracing_core.store.left_out import LeftOut
-from tracing_core.store.sighting import (
-    BYTE_ORDER_MARK,
-    SIGHTING_TABLE,
-    Sighting,
-    read_json_lines,
-    select_sightings,
-)
+from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, read_json_lines, select_sightings
 from tracing_core.store.sqlite import beginning_of, database_errors, open_readonly
 
 __all__ = ["SightingIndex", "estimated_sightings", "is_database", "read_log"]

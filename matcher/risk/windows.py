@@ -18,6 +18,7 @@ __all__ = [
     "WINDOW_SECONDS",
     "WindowMapping",
     "exposure_windows",
+    "seconds_since_last_scan",
 ]
 
 WINDOW_SECONDS = 1800
@@ -103,13 +104,20 @@ def _scan_instance(scan: _Run) -> ScanInstance:
         # The mean rounded half up, in whole numbers.
         typical_attenuation_db=(2 * sum(samples) + len(samples)) // (2 * len(samples)),
         min_attenuation_db=min(samples),
-        seconds_since_last_scan=_seconds_since_last_scan(scan[0]),
+        seconds_since_last_scan=seconds_since_last_scan(scan[0].seen_at, scan[0].previous_scan_at),
     )
 
 
-def _seconds_since_last_scan(sighting: MeasuredSighting) -> int:
-    if not sighting.previous_scan_at:
+def seconds_since_last_scan(seen_at: int, previous_scan_at: int | None) -> int:
+    """Return the time that a scan stands for: whole minutes since the previous one, 0 to 300 s.
+
+    Parameters
+    ----------
+    seen_at, previous_scan_at
+        When the scan and the one before it were (UTC Unix seconds); None or 0 if unknown.
+    """
+    if not previous_scan_at:
         return DEFAULT_SECONDS_SINCE_LAST_SCAN
-    minutes = sighting.seen_at // 60 - sighting.previous_scan_at // 60
+    minutes = seen_at // 60 - previous_scan_at // 60
     # A previous scan in the future means that the clock was set back; it adds no time.
     return 60 * max(0, min(MAX_MINUTES_SINCE_LAST_SCAN, minutes))

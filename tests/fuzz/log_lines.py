@@ -13,7 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-import tracing_core.store.sighting
+import tracing_core.store.json_lines
 from matcher.columns import log as log_columns
 from matcher.columns.log import LogColumns, read_columns
 from matcher.portable.sightings import read_log
@@ -105,7 +105,7 @@ def check(text: bytes) -> str:
         patch.object(log_columns, "LineReader", Noted),
         # Short lines may be too long, and blocks end within them, but not in every file.
         patch.object(log_columns, "LONGEST_LINE", _LONGEST),
-        patch.object(tracing_core.store.sighting, "LONGEST_LINE", _LONGEST),
+        patch.object(tracing_core.store.json_lines, "LONGEST_LINE", _LONGEST),
         patch.object(log_columns, "BLOCK_BYTES", 50 if len(text) % 2 else 1 << 20),
     ):
         if same_either_way(path) is None:

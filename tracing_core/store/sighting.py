@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import array
 import contextlib
-import gzip
-import io
 import json
-import os
-import secrets
-import zlib
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +16,12 @@ from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.protocol.signal_strength import measured_samples
 from tracing_core.store.database import Database
 from tracing_core.store.field_values import flag, hex_bytes, moment, optional_moment, sample
-from tracing_core.store.files import file_errors, move_to_new, refuse_existing
+from tracing_core.store.json_lines import ObjectReader, read_objects, write_objects
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.migrations import Migrations
 from tracing_core.store.sqlite import database_errors, path_of
 
 __all__ = [
-    "BYTE_ORDER_MARK",
-    "LONGEST_LINE",
     "SIGHTING_TABLE",
     "LineReader",
     "Sighting",
@@ -40,12 +33,6 @@ __all__ = [
     "sighting_of_row",
     "write_json_lines",
 ]
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-"""What some editors and spreadsheets write before the first line."""
-
-LONGEST_LINE = 1 << 20
-"""The most bytes that a line of a log may have."""
 
 _LATEST = 2**32 * 600
 _REQUIRED = ("rpi", "aem", "rssi_dbm", "seen_at")
@@ -261,7 +248,7 @@ def _to_json(sighting: Sighting) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-class LineReader:
+class LineReader(ObjectReader[Sighting]):
     """Reader of the lines of one log.
 
     Parameters
@@ -273,53 +260,7 @@ class LineReader:
     """
 
     def __init__(self, path: Path, left_out: LeftOut | None) -> None:
-        self._path = path
-        self._left_out = left_out
-
-    def read(self, line: bytes, number: int) -> Sighting | None:
-        """Return the sighting of a line, counted from 1; None if it is blank or left out.
-
-        Raises
-        ------
-        InvalidLog
-            When the line cannot be read, unless such lines are counted.
-        """
-        text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-        if not text or (text.isspace() and len(line) <= LONGEST_LINE):
-            return None
-        try:
-            if len(line) > LONGEST_LINE:
-                raise InvalidValue(f"longer than {LONGEST_LINE} bytes")
-            sighting = _from_json(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            reason = error if isinstance(error, InvalidValue) else _not_json(line)
-            self._refuse(f", line {number}: {reason}", LogFault.LINE, number, error)
-            return None
-        if self._left_out is not None:
-            note_strength(self._left_out, sighting, f"line {number}")
-        return sighting
-
-    def end_early(self, last: int, error: Exception) -> None:
-        """Leave out the rest of a damaged file, after so many lines.
-
-        Raises
-        ------
-        InvalidLog
-            Unless what cannot be read is counted.
-        """
-        self._refuse(f" is damaged after line {last}: {error}", LogFault.DAMAGED, 0, error)
-
-    def _refuse(self, text: str, fault: LogFault, line: int, cause: Exception) -> None:
-        refused = InvalidLog(f"{self._path}{text}", fault, path=self._path, line=line)
-        if self._left_out is None:
-            raise refused from cause
-        refused.__cause__ = cause
-        self._left_out.skip(refused)
-
-
-def _not_json(line: bytes) -> str:
-    whole = line.endswith(b"\n") or not line.lstrip().startswith(b"{")
-    return "not JSON" if whole else "not JSON, as the line is cut off"
+        super().__init__(path, left_out, _from_json, note_strength)
 
 
 def read_json_lines(path: Path, left_out: LeftOut | None = None) -> Iterator[Sighting]:
@@ -340,88 +281,9 @@ def read_json_lines(path: Path, left_out: LeftOut | None = None) -> Iterator[Sig
     StoreError
         When the file cannot be read.
     """
-    reader = LineReader(path, left_out)
-    read = number = 0
-    with file_errors(path), path.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        lines: io.BufferedIOBase = gzip.GzipFile(fileobj=raw) if zipped else raw
-        while True:
-            try:
-                line = _next_line(lines)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                reader.end_early(number, error)
-                break
-            if not line:
-                break
-            number += 1
-            sighting = reader.read(line, number)
-            if sighting is not None:
-                read += 1
-                yield sighting
-    if left_out is not None:
-        left_out.check(read)
-
-
-def _next_line(lines: io.BufferedIOBase) -> bytes:
-    """Return the next line; of one that is too long, only enough to see that."""
-    line = lines.readline(LONGEST_LINE + 1)
-    rest = line
-    while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
-        rest = lines.readline(LONGEST_LINE + 1)
-    return line
+    yield from read_objects(path, LineReader(path, left_out), left_out)
 
 
 def write_json_lines(path: Path, sightings: Iterable[Sighting], *, overwrite: bool = True) -> int:
-    """Write a log, gzipped if the name ends in ``.gz``; the file appears whole or not at all.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sightings
-        The log.
-    overwrite
-        Whether to replace a file of that name.
-
-    Returns
-    -------
-    int
-        How many sightings were written.
-
-    Raises
-    ------
-    FileIsThere
-        When there is such a file and `overwrite` is False.
-    StoreError
-        When the file cannot be written.
-    """
-    if not overwrite:
-        refuse_existing(path)
-    count = 0
-    # A file that another program or user has there is neither written into nor deleted.
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    with file_errors(path):
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as raw:
-                # With a fixed mtime the same log gives the same bytes.
-                zipped = path.suffix == ".gz"
-                with (
-                    gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)
-                    if zipped
-                    else contextlib.nullcontext(raw)
-                ) as out:
-                    for sighting in sightings:
-                        out.write(_to_json(sighting).encode() + b"\n")
-                        count += 1
-                raw.flush()
-                os.fsync(raw.fileno())
-            if overwrite:
-                partial.replace(path)
-            else:
-                move_to_new(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-    return count
+    """Write a log as `write_objects` does, and return how many sightings were written."""
+    return write_objects(path, map(_to_json, sightings), overwrite=overwrite)

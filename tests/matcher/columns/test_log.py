@@ -15,7 +15,8 @@ from matcher.columns import log as log_columns
 from matcher.columns.log import LogColumns, read_columns
 from tests.fuzz.log_lines import same_either_way
 from tests.matcher.examples import START, heard, key, shuffled_logs, write_database
-from tracing_core.store.sighting import LONGEST_LINE, Sighting, write_json_lines
+from tracing_core.store.json_lines import LONGEST_LINE
+from tracing_core.store.sighting import Sighting, write_json_lines
 
 LINE = (
     '{"rpi": "00112233445566778899aabbccddeeff", "aem": "01234567", "rssi_dbm": [-61, -63],'

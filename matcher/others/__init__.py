@@ -1,0 +1,1 @@
+"""Matching of logs of other protocols, as far as their slots go."""
