@@ -25,11 +25,11 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_state_none": Text("No exposure recorded", "Chưa ghi nhận tiếp xúc gần"),
     "page_about_none": Text(
-        "In the last 14 days this device recorded no one nearby who later reported a positive test."
-        " It records only devices that were switched on and sending nearby, so you may still have"
-        " been exposed.",
+        "In the last 14 days this device recorded no one nearby who later reported a positive"
+        " test.\nIt records only devices that were switched on and sending nearby, so you may still"
+        " have been exposed.",
         "Trong 14 ngày qua, thiết bị này chưa ghi nhận lần nào bạn ở gần người mà sau đó khai báo"
-        " có kết quả dương tính. Thiết bị chỉ ghi nhận được những thiết bị đang bật và phát tín"
+        " có kết quả dương tính.\nThiết bị chỉ ghi nhận được những thiết bị đang bật và phát tín"
         " hiệu ở gần, nên bạn vẫn có thể đã tiếp xúc gần với người nhiễm bệnh.",
     ),
     "page_doubtful": Text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -12,7 +12,7 @@ from ble_agent.app import commands
 from ble_agent.app.damage_note import damage_note
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.pinned import pinned_lines
-from ble_agent.app.probes import ago_text, minutes_ago, strength_text
+from ble_agent.app.probes import Probe, ago_text, minutes_ago, strength_text
 from ble_agent.app.situation import Situation
 from ble_agent.exposures.advice import days_cut_text, level_text, owner_days
 from ble_agent.exposures.local_days import local_date
@@ -27,6 +27,9 @@ __all__ = ["SCREENS"]
 
 # The widest bar, in the units of its drawing.
 _BAR_WIDTH = 100
+
+# Probes of what does not keep the device from recording.
+_NOT_RECORDING = ("report", "notify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,15 @@ def _today(visit: Visit) -> Response:
     answer = visit.render(
         "today.html",
         state=(state := _state(situation)),
-        # Nothing found is a good message only from a device that is recording.
-        doubtful=state == "none" and not situation.is_well,
+        doubts=_doubts(situation, state, visit),
         ago=_checked_ago(situation, visit),
         days=_days(situation, visit.language),
         days_cut=days_cut_text(situation.exposures, visit.language),
         contact=_contact(situation, visit.language),
         advice=_advice(situation, visit),
         report=_report(situation, visit),
-        probes=sorted(situation.probes, key=lambda probe: probe.ok),
+        is_unfinished=situation.facts.report.is_unfinished(visit.page.clock.now()),
+        probes=_probes(situation),
         heard=_heard(situation, visit.language),
         keys=situation.keys,
         notes=_notes(situation, visit),
@@ -82,6 +85,25 @@ def _state(situation: Situation) -> str:
     if not situation.works("check"):
         return "unknown"
     return "none" if situation.heard_here else "nothing_heard"
+
+
+def _doubts(situation: Situation, state: str, visit: Visit) -> list[str]:
+    """Return why the screen's first words may not hold; nothing found is no news without them."""
+    doubts = []
+    if situation.damage is not None:
+        doubts.append(damage_note(situation.damage, visit.language, is_joined=True))
+    records = all(probe.ok or probe.name in _NOT_RECORDING for probe in situation.probes)
+    if state == "none" and not records:
+        doubts.append(visit.say("page_doubtful"))
+    return doubts
+
+
+def _probes(situation: Situation) -> list[Probe]:
+    """Return the probes, those that failed first, each as a sentence."""
+    return [
+        replace(probe, text=probe.text[:1].upper() + probe.text[1:])
+        for probe in sorted(situation.probes, key=lambda probe: probe.ok)
+    ]
 
 
 def _checked_ago(situation: Situation, visit: Visit) -> str:
@@ -138,9 +160,7 @@ def _notes(situation: Situation, visit: Visit) -> list[str]:
     if any(probe.name == "strength" for probe in situation.probes):
         strength = ""
     dropped = facts.scan.get("dropped_samples") or 0
-    damage = situation.damage
     notes = (
-        damage_note(damage, language, is_joined=True) if damage is not None else "",
         weighing,
         strength,
         visit.say("status_dropped", count=dropped) if dropped else "",

@@ -61,7 +61,7 @@ class Device:
         """Hear strangers every day, the last a minute ago."""
         with self.store() as db:
             for day in range(9):
-                meet(db, MIDNIGHT + DAY - day * DAY + 2 * HOUR, minutes=30 + 37 * day % 130)
+                meet(db, MIDNIGHT + 2 * DAY - day * DAY + 2 * HOUR, minutes=30 + 37 * day % 130)
             note_radio(db, "hci:usb:0", None)
             with transaction(db):
                 SCAN.set(db, {"at": int(NOW) - 60})
@@ -187,8 +187,10 @@ def _joined_by_file(device: Device) -> None:
 def _newer(device: Device) -> None:
     """A database that a later version made."""
     _well(device)
-    with device.store() as db:
-        db.conn.execute("PRAGMA user_version = 9999")
+    with device.store() as db, transaction(db):
+        db.conn.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name) VALUES ('agent', 'm999')"
+        )
 
 
 STATES: Mapping[str, State] = {
@@ -217,6 +219,7 @@ def in_state(state: State, home: Path, server: FakeServer) -> Iterator[Device]:
     shutil.rmtree(home, ignore_errors=True)
     make_home(home)
     server.files.clear()
+    server.asked.clear()
     device = Device(home, server)
     state(device)
     with contextlib.ExitStack() as stack:
