@@ -32,7 +32,8 @@ test: .venv/installed ## run the tests; TESTS="tests/matcher -k revoked" runs so
 	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler \
 		dbus-daemon=dbus-daemon systemd-analyze=systemd qemu-aarch64=qemu-user \
 		aarch64-linux-gnu-gcc="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" \
-		pg_lsclusters=postgresql varnishd=varnish faketime=faketime
+		pg_lsclusters=postgresql varnishd=varnish faketime=faketime \
+		chromium=chromium
 	@$(PYTEST) $(TESTS)
 
 test-fast: .venv/installed ## run the tests that take under a minute

@@ -77,14 +77,22 @@ class Page:
         return self.templates.get_template(template).render(shown)
 
 
+def _sentence(text: str) -> str:
+    """Return a line of an error as a sentence of its own."""
+    end = "" if text.endswith((".", "!", "?", ":")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}"
+
+
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["sentence"] = _sentence
+    return environment
 
 
 @dataclass(slots=True, eq=False)

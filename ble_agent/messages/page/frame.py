@@ -28,8 +28,8 @@ TEXTS: Mapping[str, Text] = {
         " không có ai sử dụng.",
     ),
     "page_door_how": Text(
-        "To get a new link, run this in a terminal: {command}",
-        "Để có liên kết mới, hãy chạy lệnh này ở terminal: {command}",
+        "To get a new link, run this in a terminal:",
+        "Để có liên kết mới, hãy chạy lệnh này ở terminal:",
     ),
     "page_door_token": Text("Or paste the end of the link", "Hoặc dán phần cuối của liên kết"),
     "page_door_hint": Text("Everything after the # sign.", "Toàn bộ phần đứng sau dấu #."),

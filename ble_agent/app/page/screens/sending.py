@@ -23,7 +23,11 @@ def _send(visit: Visit) -> Response:
         preview = commands.report_preview(visit.config, visit.page.clock)
     except NotPossible as error:
         # Not joined, or nothing to send: the screen says so instead of offering the form.
-        return visit.render("send_nothing.html", reason=explain(error, visit.language))
+        return visit.render(
+            "send_nothing.html",
+            reason=explain(error, visit.language),
+            must_join=error.code in ("no_home", "not_joined"),
+        )
     return visit.render("send.html", preview=preview, code="", fault="")
 
 

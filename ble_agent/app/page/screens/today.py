@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -12,7 +12,7 @@ from ble_agent.app import commands
 from ble_agent.app.damage_note import damage_note
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.pinned import pinned_lines
-from ble_agent.app.probes import Probe, ago_text, minutes_ago, strength_text
+from ble_agent.app.probes import ago_text, minutes_ago, strength_text
 from ble_agent.app.situation import Situation
 from ble_agent.exposures.advice import days_cut_text, level_text, owner_days
 from ble_agent.exposures.local_days import local_date
@@ -63,7 +63,7 @@ def _today(visit: Visit) -> Response:
         advice=_advice(situation, visit),
         report=_report(situation, visit),
         is_unfinished=situation.facts.report.is_unfinished(visit.page.clock.now()),
-        probes=_probes(situation),
+        probes=sorted(situation.probes, key=lambda probe: probe.ok),
         heard=_heard(situation, visit.language),
         keys=situation.keys,
         notes=_notes(situation, visit),
@@ -88,7 +88,7 @@ def _state(situation: Situation) -> str:
 
 
 def _doubts(situation: Situation, state: str, visit: Visit) -> list[str]:
-    """Return why the screen's first words may not hold; nothing found is no news without them."""
+    """Return why the screen's first words may not hold."""
     doubts = []
     if situation.damage is not None:
         doubts.append(damage_note(situation.damage, visit.language, is_joined=True))
@@ -96,14 +96,6 @@ def _doubts(situation: Situation, state: str, visit: Visit) -> list[str]:
     if state == "none" and not records:
         doubts.append(visit.say("page_doubtful"))
     return doubts
-
-
-def _probes(situation: Situation) -> list[Probe]:
-    """Return the probes, those that failed first, each as a sentence."""
-    return [
-        replace(probe, text=probe.text[:1].upper() + probe.text[1:])
-        for probe in sorted(situation.probes, key=lambda probe: probe.ok)
-    ]
 
 
 def _checked_ago(situation: Situation, visit: Visit) -> str:
