@@ -16,7 +16,15 @@ from ble_agent.messages.language import LANGUAGES, Text, default_language
 from tracing_core.errors import InvalidSetting
 from tracing_core.store.files import file_errors
 
-__all__ = ["SETTINGS_FILE", "AgentConfig", "default_home", "load_config"]
+__all__ = [
+    "SETTINGS_FILE",
+    "AgentConfig",
+    "default_home",
+    "environment_names",
+    "load_config",
+    "parse_settings",
+    "setting_fault",
+]
 
 SETTINGS_FILE = "agent.toml"
 """Name of the settings file in the home folder; it may be absent."""
@@ -83,19 +91,19 @@ class AgentConfig:
         for part in fields(self)[1:]:
             value = getattr(self, part.name)
             if not _has_type(value, str(part.type)):
-                raise _invalid(part.name, _KINDS[str(part.type)])
+                raise setting_fault(part.name, _KINDS[str(part.type)])
         if self.lang not in LANGUAGES:
             names = Text(" or ".join(LANGUAGES), " hoặc ".join(LANGUAGES))
-            raise _invalid("lang", "setting_lang", languages=names, value=f"{self.lang!r:.20}")
+            raise setting_fault("lang", "setting_lang", languages=names, value=f"{self.lang!r:.20}")
         # Receivers accept no other transmit power (GAEN: -50 to +20 dB).
         if not -50 <= self.transmit_power_dbm <= 20:
-            raise _invalid("transmit_power_dbm", "setting_range", least=-50, most=20)
+            raise setting_fault("transmit_power_dbm", "setting_range", least=-50, most=20)
         if not 1 <= self.scan_seconds <= 60:
-            raise _invalid("scan_seconds", "setting_range", least=1, most=60)
+            raise setting_fault("scan_seconds", "setting_range", least=1, most=60)
         if not 60 <= self.least_scan_gap_seconds <= self.most_scan_gap_seconds <= 540:
-            raise _invalid("least_scan_gap_seconds", "setting_gaps")
+            raise setting_fault("least_scan_gap_seconds", "setting_gaps")
         if self.quiet_hours and self.quiet_minutes is None:
-            raise _invalid("quiet_hours", "setting_quiet_hours")
+            raise setting_fault("quiet_hours", "setting_quiet_hours")
 
     @property
     def quiet_minutes(self) -> tuple[int, int] | None:
@@ -111,7 +119,7 @@ class AgentConfig:
         return None if starts_at == ends_at else (starts_at, ends_at)
 
 
-def _invalid(place: str, name: str, **values: object) -> InvalidSetting:
+def setting_fault(place: str, name: str, **values: object) -> InvalidSetting:
     """Return the error for a setting, with a text of the catalogue in both languages."""
     what = {
         language: say(
@@ -129,13 +137,6 @@ def _invalid(place: str, name: str, **values: object) -> InvalidSetting:
     return error
 
 
-def _moved(error: InvalidSetting, place: str) -> InvalidSetting:
-    """Return the same error with the place where the owner finds the setting."""
-    moved = InvalidSetting(place, error.what)
-    moved.vi = place + error.vi.removeprefix(error.place)
-    return moved
-
-
 def _not_toml(path: Path, error: ValueError) -> InvalidSetting:
     at = re.search(r"line (\d+), column (\d+)", str(error))
     if isinstance(error, UnicodeDecodeError):
@@ -144,7 +145,7 @@ def _not_toml(path: Path, error: ValueError) -> InvalidSetting:
         fault = say("toml_end", "vi")
     else:
         fault = say("toml_place", "vi", line=at[1], column=at[2])
-    return _invalid(str(path), "setting_not_toml", fault=Text(str(error), fault))
+    return setting_fault(str(path), "setting_not_toml", fault=Text(str(error), fault))
 
 
 def _has_type(value: Any, kind: str) -> bool:
@@ -159,6 +160,40 @@ def default_home(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the home folder to use if none is named."""
     named = environment.get("TRUYVET_HOME")
     return Path(named) if named else Path.home() / ".local" / "share" / "truyvet" / "agent"
+
+
+def environment_names(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are set, by the setting that each comes before."""
+    return {name: each for name, each in _ENVIRONMENT.items() if environment.get(each)}
+
+
+def parse_settings(path: Path, data: bytes) -> dict[str, Any]:
+    """Return the values of a settings file by name, as `AgentConfig` takes them.
+
+    Parameters
+    ----------
+    path
+        The file, for errors.
+    data
+        Its bytes.
+
+    Raises
+    ------
+    InvalidSetting
+        When it is not TOML, or names an unknown setting. Values are not checked.
+    """
+    try:
+        settings: dict[str, Any] = tomllib.loads(data.decode())
+    except ValueError as error:
+        raise _not_toml(path, error) from error
+    known = {part.name for part in fields(AgentConfig)} - {"home"}
+    for name in settings:
+        if name not in known:
+            shown = name if name.isidentifier() else repr(name)
+            raise setting_fault(f"{path}, {shown:.40}", "setting_unknown")
+    if isinstance(settings.get("notify_command"), list):
+        settings["notify_command"] = tuple(settings["notify_command"])
+    return settings
 
 
 def load_config(
@@ -189,29 +224,16 @@ def load_config(
         When the file cannot be read.
     """
     path = home / SETTINGS_FILE
-    known = {part.name for part in fields(AgentConfig)} - {"home"}
-    text = b""
+    data = b""
     with file_errors(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        text = path.read_bytes()
-    try:
-        settings: dict[str, Any] = tomllib.loads(text.decode())
-    except ValueError as error:
-        raise _not_toml(path, error) from error
-    for name in settings:
-        if name not in known:
-            shown = name if name.isidentifier() else repr(name)
-            raise _invalid(f"{path}, {shown:.40}", "setting_unknown")
-    for name, variable in _ENVIRONMENT.items():
-        if environment.get(variable):
-            settings[name] = environment[variable]
+        data = path.read_bytes()
+    settings = parse_settings(path, data)
+    variables = environment_names(environment)
+    settings |= {name: environment[variable] for name, variable in variables.items()}
     if usual_lang is not None:
         settings.setdefault("lang", usual_lang)
-    if isinstance(settings.get("notify_command"), list):
-        settings["notify_command"] = tuple(settings["notify_command"])
     try:
         config = AgentConfig(home, **settings)
     except InvalidSetting as error:
-        variable = _ENVIRONMENT.get(error.place, "")
-        place = variable if environment.get(variable) else f"{path}, {error.place}"
-        raise _moved(error, place) from error
+        raise error.at(variables.get(error.place) or f"{path}, {error.place}") from error
     return replace(config, **{name: value for name, value in said.items() if value is not None})

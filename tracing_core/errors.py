@@ -173,6 +173,12 @@ class InvalidSetting(InvalidValue):
         self.place = place
         self.what = what
 
+    def at(self, place: str) -> InvalidSetting:
+        """Return the same error with another place, where the owner finds the setting."""
+        moved = InvalidSetting(place, self.what)
+        moved.vi = place + self.vi.removeprefix(self.place)
+        return moved
+
 
 class ExportFileError(TracingError):
     """A key file must not be used."""

@@ -60,12 +60,13 @@ _OURS = (
     USE_NAME,
     LOCK_NAME,
 )
-# Left by a process that is killed while it makes a key, tests the disk or recovers a damaged
-# database, and the database that a recovery set aside.
+# Left by a process that is killed while it makes a key, changes the settings, tests the disk or
+# recovers a damaged database, and the database that a recovery set aside.
 _UNFINISHED = (
     f".{KEY_FILE}.*",
     f"{KEY_FILE}.*.part",
     ".probe-*",
+    f".{SETTINGS_FILE}.*",
     f"{FRESH_NAME}*",
     KEPT_FILES,
     f"{OPENER_NAME}*",

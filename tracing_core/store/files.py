@@ -124,8 +124,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+def write_durably(
+    path: Path, data: bytes, *, mode: int = 0o600, owner: tuple[int, int] | None = None
+) -> None:
     """Replace a file in one step; after a crash it holds the old bytes or the new.
+
+    Parameters
+    ----------
+    path
+        The file.
+    data
+        What it is to hold.
+    mode
+        Its mode, from which the process's mask is taken away unless an owner is named.
+    owner
+        Numbers of the user and group to whom it is to belong; None for those of this process.
 
     Raises
     ------
@@ -139,6 +152,9 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
                 temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode
             )
             with open(descriptor, "wb") as file:
+                if owner is not None:
+                    os.fchown(descriptor, *owner)
+                    os.fchmod(descriptor, mode)
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)

@@ -49,6 +49,22 @@ TEXTS: Mapping[str, Text] = {
     "toml_place": Text("at line {line}, column {column}", "ở dòng {line}, cột {column}"),
     "toml_end": Text("at the end of the document", "ở cuối tệp"),
     "toml_not_text": Text("it is not text in UTF-8", "tệp không phải văn bản UTF-8"),
+    "setting_for_hand": Text(
+        "this setting can only be changed by hand, in the file",
+        "chỉ có thể tự tay sửa cài đặt này trong tệp",
+    ),
+    "error_settings_changed": Text(
+        "the settings have been changed meanwhile: look at them again, then change them",
+        "trong lúc đó cài đặt đã được thay đổi: hãy xem lại rồi sửa",
+    ),
+    "error_settings_elsewhere": Text(
+        "agent.toml is a link to another folder: change the settings there by hand",
+        "agent.toml là liên kết tới thư mục khác: hãy tự tay sửa cài đặt ở đó",
+    ),
+    "error_settings_by_hand": Text(
+        "agent.toml is written in a way that would not stay as it is: change it by hand",
+        "không thể sửa agent.toml mà giữ nguyên phần còn lại: hãy tự tay sửa tệp",
+    ),
     "setting_unknown": Text(
         "the agent has no such setting", "chương trình không có cài đặt nào tên như vậy"
     ),
