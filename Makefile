@@ -5,12 +5,14 @@
 #   TESTS="tests/matcher -k revoked"    the tests that `test` and `cov` run
 #   DEMO="--out story --seed 7"         options of the demo
 #   MUTATE="matcher/definition.py"      files and options of `mutate`
+#   SUITES=trixie                       the Debian that `test-install` installs in
 #   MODES=legacy                        one kind of virtual machine; MODES=cut cuts its power
 #                                       ten times while an agent writes
 
 SHELL := /bin/sh
 BIN := .venv/bin
 WORKERS ?= 2
+SUITES ?= bookworm trixie
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 # Fast tests start no process, compile no kernel and send nothing through the virtual air.
 FAST := tests/test_house.py tests/test_words.py tests/tracing_core tests/matcher/portable \
@@ -20,7 +22,7 @@ FAST := tests/test_house.py tests/test_words.py tests/tracing_core tests/matcher
 	tests/server/publish/test_publish_rules.py tests/server/publish/test_revision_token.py
 export PYTHON
 
-.PHONY: help demo test test-fast attack test-bluez cov mutate check docs bench lock sbom generate clean
+.PHONY: help demo test test-fast attack test-bluez deb test-install cov mutate check docs bench lock sbom generate clean
 
 help: ## list these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,7 +32,7 @@ demo: .venv/installed ## play the whole story on this machine
 
 test: .venv/installed ## run the tests; TESTS="tests/matcher -k revoked" runs some
 	@packaging/system-packages.sh unzip=unzip openssl=openssl protoc=protobuf-compiler \
-		dbus-daemon=dbus-daemon systemd-analyze=systemd qemu-aarch64=qemu-user \
+		dbus-daemon=dbus-daemon shellcheck=shellcheck systemd-analyze=systemd qemu-aarch64=qemu-user \
 		aarch64-linux-gnu-gcc="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" \
 		pg_lsclusters=postgresql varnishd=varnish faketime=faketime \
 		chromium=chromium
@@ -47,6 +49,13 @@ attack: .venv/installed ## attack this tree for 20 minutes: generated requests, 
 
 test-bluez: .venv/installed ## run the radios on a real kernel, in a virtual machine built as root
 	@tests/bluez/run.sh .cache/bluez-vm $(MODES)
+
+deb: ## build the package of the agent for this machine's architecture in dist
+	@packaging/deb/build.sh dist
+
+test-install: ## install the agent by both ways in fresh roots of Debian, made as root
+	@for suite in $(SUITES); do \
+		AS_ROOT=1 packaging/fresh-debian.sh $$suite tests/packaging/install.sh || exit 1; done
 
 cov: .venv/installed ## report which lines the tests run (Numba's kernels are not measured)
 	@$(BIN)/coverage erase

@@ -120,8 +120,7 @@ def test_the_drop_in_gives_one_capability_and_no_more(tmp_path: Path) -> None:
     assert granted == ["CAP_NET_ADMIN"]
 
 
-# The command of the page is not there yet.
-@pytest.mark.parametrize(("name", "words"), [item for item in UNITS.items() if item[0] != PAGE])
+@pytest.mark.parametrize(("name", "words"), UNITS.items())
 def test_what_is_started_is_a_command(name: str, words: list[str]) -> None:
     found = dict(settings(name))
     program, *arguments = found["ExecStart"].split()
