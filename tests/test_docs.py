@@ -27,7 +27,7 @@ DOCUMENTS = sorted(
 )
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 # What a console block may show besides commands of ours.
-OTHER_COMMANDS = {"pip", "git", "cd", "sudo", "bash", "python3", ".", "systemd-analyze"}
+OTHER_COMMANDS = {"pip", "git", "cd", "sudo", "bash", "python3", ".", "ssh", "systemd-analyze"}
 
 
 def short(path: Path) -> str:
