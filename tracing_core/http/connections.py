@@ -12,6 +12,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["ConnectionLimits", "bounded_protocol"]
 
+# As in uvicorn.
+_MOST_HEAD_BYTES = 64 << 10
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
@@ -81,6 +84,15 @@ class _BoundedProtocol(H11Protocol):
         self._request.start()
         self._note()
 
+    def data_received(self, data: bytes) -> None:
+        # The limit of a head counts only while the head is incomplete, and as much as four limits
+        # may come at once.
+        most = self.config.h11_max_incomplete_event_size or _MOST_HEAD_BYTES
+        for start in range(0, len(data), most):
+            if self.transport.is_closing():
+                break
+            super().data_received(data[start : start + most])
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._request.stop()
         self._answer.stop()
@@ -95,6 +107,18 @@ class _BoundedProtocol(H11Protocol):
         else:
             self._request.stop()
         self._note()
+
+    def send_400_response(self, msg: str) -> None:
+        # The web server's own leaves what answers the request to answer, too, which is a fault
+        # that it logs with a traceback. Any client could fill the log.
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.close()
+                return
+        super().send_400_response(msg)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
 import anyio
@@ -27,8 +27,6 @@ from tracing_core.errors import TracingError
 
 __all__ = ["create_application"]
 
-_COOKIE = "truyvet"
-
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _MOST_WAITING = 8
@@ -39,7 +37,7 @@ _logger = logging.getLogger(__name__)
 
 
 def create_application(
-    page: Page, *, scheme: str, hosts: Sequence[str], screens: Sequence[Screen] = SCREENS
+    page: Page, *, origins: Collection[str], screens: Sequence[Screen] = SCREENS
 ) -> ASGIApp:
     """Make the application.
 
@@ -47,10 +45,8 @@ def create_application(
     ----------
     page
         What all requests share.
-    scheme
-        ``http`` or ``https``.
-    hosts
-        Values of `Host` at which the page may be asked for.
+    origins
+        Scheme, host and port of each address at which the page may be asked for.
     screens
         The screens behind a session.
     """
@@ -64,7 +60,7 @@ def create_application(
 
     routes = [
         Route("/", door),
-        Route("/enter", _entrance(page, scheme), methods=["POST"]),
+        Route("/enter", _entrance(page), methods=["POST"]),
         *(_static(path) for path in sorted(_STATIC.iterdir()) if path.suffix in _TYPES),
         *(
             Route(
@@ -78,10 +74,10 @@ def create_application(
 
     app = Starlette(routes=routes, exception_handlers={404: absent, 405: absent})
     uploads = {screen.path.rsplit("/", 1)[-1] for screen in screens if screen.takes_file}
-    return Guard(app, scheme=scheme, hosts=hosts, uploads=uploads)
+    return Guard(app, origins=origins, uploads=uploads)
 
 
-def _entrance(page: Page, scheme: str) -> Callable[[Request], Awaitable[Response]]:
+def _entrance(page: Page) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers a link: a session, or after a while a refusal."""
     waiting = asyncio.Semaphore(_MOST_WAITING)
 
@@ -89,17 +85,17 @@ def _entrance(page: Page, scheme: str) -> Callable[[Request], Awaitable[Response
         try:
             form = read_form(await request.body())
             session = page.door.enter(form.get("token", "").strip())
-        except (LinkRefused, ValueError):
+        except (ClientDisconnect, LinkRefused, ValueError):
             if not waiting.locked():
                 async with waiting:
                     await asyncio.sleep(page.door.wait_seconds)
             return _door(page, 403)
         answer = RedirectResponse(f"/{session.path}/today", 303)
         answer.set_cookie(
-            _COOKIE,
+            session.cookie_name,
             session.cookie,
             path=f"/{session.path}/",
-            secure=scheme == "https",
+            secure=request.url.scheme == "https",
             httponly=True,
             samesite="strict",
         )
@@ -128,7 +124,7 @@ def _behind_session(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         path = request.path_params["session"]
-        session = page.door.find(path, request.cookies.get(_COOKIE, ""))
+        session = page.door.find(path, request.cookies)
         if session is None:
             return _door(page, 403)
         visit = Visit(page, session, request, screen)

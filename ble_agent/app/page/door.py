@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,6 +84,11 @@ class Session:
         for name in list(self._open):
             self.release(name)
 
+    @property
+    def cookie_name(self) -> str:
+        """Name of the cookie; a page on another port cannot set one that hides it."""
+        return f"truyvet-{self.name}"
+
     def owns(self, form_key: str) -> bool:
         """Return whether a form came from a screen of this session."""
         return hmac.compare_digest(self.form_key.encode(), form_key.encode())
@@ -149,10 +154,13 @@ class Door:
         tries = max(0, min(self._wrong_tries - 1, 16))
         return min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0**tries)
 
-    def find(self, path: str, cookie: str) -> Session | None:
+    def find(self, path: str, cookies: Mapping[str, str]) -> Session | None:
         """Return the session that a request belongs to, and count it as used; None if none is."""
         session = self._sessions.get(path)
-        if session is None or not hmac.compare_digest(session.cookie.encode(), cookie.encode()):
+        if session is None:
+            return None
+        cookie = cookies.get(session.cookie_name, "")
+        if not hmac.compare_digest(session.cookie.encode(), cookie.encode()):
             return None
         now = self._clock.monotonic()
         if now - session.last_used > self._idle_seconds:

@@ -9,7 +9,7 @@ Cookies and `SameSite` ignore ports, so a form on another port's page would be a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,20 +54,15 @@ class Guard:
     ----------
     app
         What answers the other requests.
-    scheme
-        ``http`` or ``https``.
-    hosts
-        Values of `Host` that are ours, in lower case.
+    origins
+        Scheme, host and port of each address at which the page is ours, in lower case.
     uploads
         Last parts of the paths whose forms have a file.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, scheme: str, hosts: Collection[str], uploads: Collection[str]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, origins: Collection[str], uploads: Collection[str]) -> None:
         self._app = app
-        self._scheme = scheme
-        self._hosts = frozenset(hosts)
+        self._origins = frozenset(origins)
         self._uploads = frozenset(uploads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,17 +86,18 @@ class Guard:
         if any(counts[name] > 1 for name in _SINGLE):
             return 400, "repeated"
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        host = headers.get(b"host", "").lower()
-        if host not in self._hosts:
+        origin = f"{scope['scheme']}://{headers.get(b'host', '').lower()}"
+        if origin not in self._origins:
             return 421, "host"
         if scope["method"] not in _METHODS:
             return 405, "method"
         length = headers.get(b"content-length")
         if scope["method"] != "POST":
-            is_empty = length in (None, "0") and b"transfer-encoding" not in headers
-            return None if is_empty else (400, "body")
+            if length not in (None, "0") or b"transfer-encoding" in headers:
+                return 400, "body"
+            return None if _is_asked_by_owner(scope["path"], headers) else (403, "site")
         # Browsers send it with every form; no other page can forge it.
-        if headers.get(b"origin", "").lower() != f"{self._scheme}://{host}":
+        if headers.get(b"origin", "").lower() != origin:
             return 403, "origin"
         if headers.get(b"sec-fetch-site", "same-origin") != "same-origin":
             return 403, "site"
@@ -112,6 +108,16 @@ class Guard:
         if not (length.isascii() and length.isdigit() and len(length) < 20):
             return 400, "length"
         return None if int(length) <= most else (413, "size")
+
+
+def _is_asked_by_owner(path: str, headers: Mapping[bytes, str]) -> bool:
+    """Return whether no other page asks: for a screen, or to see whether a file is there.
+
+    Only the door itself may be opened from elsewhere, such as from a mail with the link.
+    """
+    if headers.get(b"sec-fetch-site", "none") in ("none", "same-origin"):
+        return True
+    return path == "/" and headers.get(b"sec-fetch-dest", "document") == "document"
 
 
 async def _refuse(send: Send, status: int, word: str) -> None:

@@ -36,6 +36,7 @@ _IDLE_SECONDS = 15 * 60.0
 _LOOK_SECONDS = 1.0
 _LIMITS = ConnectionLimits(most=32, request_seconds=120, answer_seconds=60)
 _GRACE_SECONDS = 5
+_MOST_HEAD_BYTES = 16 << 10
 _HOSTS = ("127.0.0.1", "localhost", "truyvet.localhost")
 
 
@@ -65,7 +66,8 @@ def serve(
     passed = bell.passed_bell()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Its warnings are about requests, and anybody could fill the log with them.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     make_home(home)
     page = Page(home, clock, Door(clock, language=language, idle_seconds=_IDLE_SECONDS))
     page.named_home = named_home
@@ -77,9 +79,7 @@ def serve(
             return f"{origin}/#{page.door.new_link()}"
 
         page.make_link = link
-        application = create_application(
-            page, scheme="http", hosts=[f"{host}:{port}" for host in _HOSTS]
-        )
+        application = create_application(page, origins=[f"http://{host}:{port}" for host in _HOSTS])
 
         def text() -> str:
             return say("page_link", language, link=link())
@@ -105,6 +105,7 @@ def _web_server(application: ASGIApp) -> uvicorn.Server:
         log_config=None,
         proxy_headers=False,
         server_header=False,
+        h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     return uvicorn.Server(config)

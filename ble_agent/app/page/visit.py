@@ -104,7 +104,7 @@ class Visit:
     request: Request
     screen: Screen
     form: Mapping[str, str] = field(default_factory=dict)
-    """Fields as typed, in Unicode's composed form; empty unless a form was sent."""
+    """Fields as `read_form` returns them; empty unless a form was sent."""
 
     @property
     def language(self) -> str:
@@ -162,6 +162,9 @@ class Screen:
 def read_form(body: bytes) -> dict[str, str]:
     """Read an urlencoded form; of a repeated field, the last counts.
 
+    The text is in Unicode's composed form, without the invisible characters that a copied text may
+    bring along. They would make a code wrong, or turn the text around them.
+
     Raises
     ------
     ValueError
@@ -169,4 +172,13 @@ def read_form(body: bytes) -> dict[str, str]:
     """
     text = body.decode("utf-8", "replace")
     pairs = urllib.parse.parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    return {name: unicodedata.normalize("NFC", value) for name, value in pairs}
+    return {name: _visible(value) for name, value in pairs}
+
+
+def _visible(text: str) -> str:
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(
+        each
+        for each in composed
+        if each in "\n\t" or unicodedata.category(each) not in ("Cc", "Cf")
+    )

@@ -30,7 +30,7 @@ class Served:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.origin = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         host = self.origin.removeprefix("http://")
-        application = create_application(page, scheme="http", hosts=[host], screens=screens)
+        application = create_application(page, origins=[f"http://{host}"], screens=screens)
         config = uvicorn.Config(
             application, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None
         )

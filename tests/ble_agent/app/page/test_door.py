@@ -19,7 +19,7 @@ def door(clock: ManualClock) -> Door:
 
 
 def found(door: Door, session: Session) -> bool:
-    return door.find(session.path, session.cookie) is session
+    return door.find(session.path, {session.cookie_name: session.cookie}) is session
 
 
 def test_a_link_opens_one_session(door: Door) -> None:
@@ -69,7 +69,8 @@ def test_neither_path_nor_cookie_alone_is_enough(door: Door) -> None:
         ("", one.cookie),
         ("today", one.cookie),
     ):
-        assert door.find(path, cookie) is None
+        for name in (one.cookie_name, other.cookie_name):
+            assert door.find(path, {name: cookie}) is None
     assert found(door, one)
     assert found(door, other)
 
@@ -85,14 +86,14 @@ def test_a_session_ends_when_idle(door: Door, clock: ManualClock) -> None:
     assert not list(door.sessions())
     assert not found(door, session)
     # Time that went back must not revive it.
-    assert door.find(session.path, session.cookie) is None
+    assert not found(door, session)
 
 
 def test_a_wrong_request_keeps_nothing_open(door: Door, clock: ManualClock) -> None:
     session = door.enter(door.new_link())
     for _ in range(10):
         clock.advance(100)
-        door.find(session.path, "wrong")
+        door.find(session.path, {session.cookie_name: "wrong"})
         with pytest.raises(LinkRefused):
             door.enter("wrong")
     assert door.is_idle
