@@ -34,6 +34,7 @@ from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.interval import utc_day
 from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
 from tracing_core.store.database import Database
+from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.sighting import Sighting
 from tracing_core.store.sqlite import database_errors, path_of, transaction
 
@@ -101,8 +102,7 @@ class Scan:
         clock_suspect: bool = False,
         clock_jumps: int = 0,
     ) -> None:
-        # A clock that was never set may even be before 1970.
-        self._started_at = max(0, int(started_at))
+        self._started_at = _moment(started_at)
         self._recent = recent
         self._random = random or SystemRandom()
         self.clock_suspect = clock_suspect
@@ -139,7 +139,7 @@ class Scan:
             if not self._make_room(advertisement):
                 self.dropped_samples += 1
                 return
-            entry = self._heard[advertisement] = (max(0, int(heard_at)), array.array("b"))
+            entry = self._heard[advertisement] = (_moment(heard_at), array.array("b"))
         is_full = len(entry[1]) >= MAX_SAMPLES_PER_IDENTIFIER
         if is_full or (self._samples >= _MAX_SAMPLES_PER_SCAN and entry[1]):
             self.dropped_samples += 1
@@ -367,3 +367,8 @@ class EncounterLog:
         latest = math.inf if self._is_recording else self._clock.now() - self._upkeep.late_seconds
         if any(sighting.seen_at < latest for sighting in self._unwritten):
             forget_key_files(db)
+
+
+def _moment(now: float) -> int:
+    # A clock that was never set may even be before 1970, and a damaged one beyond what a log holds.
+    return min(max(0, int(now)), LATEST_MOMENT - 1)

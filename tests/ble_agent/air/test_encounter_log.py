@@ -17,6 +17,7 @@ from tracing_core.clock import ManualClock
 from tracing_core.errors import StoreBusy, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.store.database import Database
+from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.sighting import select_sightings
 from tracing_core.store.sqlite import transaction
 
@@ -171,6 +172,21 @@ def test_a_clock_that_shows_a_time_before_april_2020_was_never_set(
     moment: int, suspect: bool
 ) -> None:
     assert ClockWatch(ManualClock(moment)).is_suspect() is suspect
+
+
+@pytest.mark.parametrize("moment", [LATEST_MOMENT, LATEST_MOMENT + 30 * DAY])
+def test_what_is_heard_by_an_impossible_clock_can_be_read_again(
+    tmp_path: Path, moment: int
+) -> None:
+    clock = ManualClock(START)
+    with open_store(tmp_path) as db:
+        log = EncounterLog(db, clock)
+        hear(log, clock, 1)
+        clock.jump(moment)
+        hear(log, clock, 2)
+        clock.jump(START + 300)
+        hear(log, clock, 3)
+        assert [row.rpi[-1] for row in select_sightings(db)] == [1, 2, 3]
 
 
 def test_what_is_older_than_fourteen_days_is_gone_from_the_files(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.tracing_core.refusals import may_refuse
 from tests.tracing_core.strategies import fixed, sightings
 from tracing_core.errors import FileIsThere, InvalidLog, InvalidValue, StoreError
+from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import (
     SIGHTING_TABLE,
@@ -377,14 +378,23 @@ def test_a_damaged_database_says_so(tmp_path):
     db.close()
 
 
-@given(fixed(16), fixed(4), st.integers(0, 2**40))
+@given(fixed(16), fixed(4), st.integers(0, LATEST_MOMENT - 1))
 def test_no_text_of_a_sighting_shows_identifier_or_time(rpi, aem, seen_at):
     text = repr(Sighting(rpi, aem, (-60,), seen_at))
     assert text == "Sighting(rssi_dbm=(-60,), clock_suspect=False)"
 
 
 @pytest.mark.parametrize(
-    "fields", [{"rpi": b"x"}, {"aem": b"x"}, {"rssi_dbm": ()}, {"seen_at": -1}]
+    "fields",
+    [
+        {"rpi": b"x"},
+        {"aem": b"x"},
+        {"rssi_dbm": ()},
+        {"seen_at": -1},
+        # Such a row could be written, but never read again.
+        {"seen_at": LATEST_MOMENT},
+        {"previous_scan_at": LATEST_MOMENT},
+    ],
 )
 def test_values_outside_the_protocol(fields):
     whole = {"rpi": bytes(16), "aem": bytes(4), "rssi_dbm": (-60,), "seen_at": 0}
