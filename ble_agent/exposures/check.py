@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ble_agent.air.future_rows import forget_future
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.ledger_notes import CHECK, note
 from ble_agent.authority.listing import Listing, fetch_listing
@@ -145,9 +146,11 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         # A clock that is hours or years off must not delete anything.
         if client.confirms_clock:
             forget(db, clock.now())
+    _note_listing(db, membership, listing, clock)
+    if client.confirms_clock and listing.fault is None:
+        forget_future(db, clock.now())
     left_out = LeftOut()
     sightings = SightingIndex(own_sightings(db, left_out))
-    _note_listing(db, membership, listing, clock)
     download = Download(db, client, membership, listing, clock)
     count = skipped = 0
     for file in download.new_files():

@@ -47,6 +47,7 @@ _Noted = TypeVar("_Noted")
 
 __all__ = [
     "DATABASE_NAME",
+    "DATED_ROWS",
     "RETENTION_SECONDS",
     "additions",
     "compact",
@@ -64,15 +65,17 @@ __all__ = [
 RETENTION_SECONDS = 14 * 86_400
 """Everything older is deleted, since the protocol has no use for it (GAEN: 14 days)."""
 
-_COMPACT_EVERY_SECONDS = 86_400
-
-_MOST_IN_MEMORY_BYTES = 24 << 20
-_ROOM_BYTES = 64 << 10
-_OLD_ROWS = (
+DATED_ROWS = (
     ("sighting", "seen_at"),
     ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
     ("matched_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
 )
+"""The tables whose rows have a date, and the expression for it (UTC Unix seconds)."""
+
+_COMPACT_EVERY_SECONDS = 86_400
+
+_MOST_IN_MEMORY_BYTES = 24 << 20
+_ROOM_BYTES = 64 << 10
 
 
 def make_home(home: Path) -> None:
@@ -157,7 +160,7 @@ def delete_old(db: Database, now: float) -> int:
         DAMAGE.clear(db)
     count = sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
-        for table, moment in _OLD_ROWS
+        for table, moment in DATED_ROWS
     )
     if count:
         note_deletion(db)

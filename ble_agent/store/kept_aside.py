@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ble_agent.store.damage import DATABASE_NAME
 from tracing_core.protocol.interval import utc_date
 from tracing_core.store.files import destroy, file_errors
 
-__all__ = ["KEPT_FILES", "KEPT_SECONDS", "drop_kept", "kept_files", "kept_path"]
+__all__ = [
+    "KEPT_FILES",
+    "KEPT_SECONDS",
+    "drop_kept",
+    "drop_kept_ahead",
+    "kept_files",
+    "kept_path",
+]
 
 KEPT_SECONDS = 14 * 86_400
 """How long a damaged database is kept, like what is in it."""
@@ -41,14 +48,33 @@ def drop_kept(home: Path, now: float) -> None:
     StoreError
         When a file cannot be removed; a later call tries again.
     """
+    # If the age of a file is unknown, it may be too old.
+    _destroy(home, lambda day: day is None or now - day > KEPT_SECONDS)
+
+
+def drop_kept_ahead(home: Path, latest: float) -> None:
+    """Overwrite and remove what was set aside by a clock that showed a later time.
+
+    Raises
+    ------
+    StoreError
+        When a file cannot be removed.
+    """
+    _destroy(home, lambda day: day is not None and day > latest)
+
+
+def _destroy(home: Path, is_meant: Callable[[float | None], bool]) -> None:
     with file_errors(home):
         for path in list(kept_files(home)):
-            written = path.name.partition(_INFIX)[2][:_DAY_LENGTH]
-            try:
-                day = datetime.datetime.fromisoformat(written).replace(tzinfo=datetime.UTC)
-            except ValueError:
-                # Its age is unknown, so it may be too old.
+            if is_meant(_day(path)):
                 destroy(path)
-                continue
-            if now - day.timestamp() > KEPT_SECONDS:
-                destroy(path)
+
+
+def _day(path: Path) -> float | None:
+    """Return the day on which a file was set aside (UTC Unix seconds); None if unknown."""
+    written = path.name.partition(_INFIX)[2][:_DAY_LENGTH]
+    try:
+        day = datetime.datetime.fromisoformat(written).replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return None
+    return day.timestamp()

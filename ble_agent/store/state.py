@@ -17,6 +17,7 @@ __all__ = [
     "CHECK_FAULT",
     "COMPACTED_AT",
     "DAMAGE",
+    "FUTURE_SINCE",
     "HELD_BACK",
     "INDEX",
     "KEY_FILES",
@@ -295,6 +296,10 @@ RADIO: StateValue[RadioState] = StateValue("radio")
 
 SCAN: StateValue[ScanState] = StateValue("scan")
 """Written by `ble_agent.air.encounter_log` with each scan; read by the status."""
+
+FUTURE_SINCE: StateValue[int] = StateValue("future_since")
+"""First confirmed time (UTC Unix seconds) at which rows were dated days ahead; missing without
+such rows. Written by `ble_agent.air.future_rows`."""
 
 COMPACTED_AT: StateValue[int] = StateValue("compacted_at")
 """Time (UTC Unix seconds) of the last compaction by `ble_agent.store.database.forget`."""

@@ -27,7 +27,7 @@ from ble_agent.store.importers import import_log
 from matcher import SightingIndex
 from tests.ble_agent.agents import COMMAND, clock_at, environment
 from tests.ble_agent.fake_server import Answer, FakeServer, fake_server, new_key
-from tracing_core.clock import ManualClock
+from tracing_core.clock import Clock, ManualClock
 from tracing_core.configuration.env2 import Classification, ExposureConfiguration
 from tracing_core.errors import InvalidSignature, ServerRefused, ServerUnreachable
 from tracing_core.export_file import ExportFile, Signer, export_pb2
@@ -74,9 +74,13 @@ def spoil_a_row(db: Database) -> None:
         db.execute("UPDATE sighting SET previous_scan_at = -1 WHERE id = last_insert_rowid()")
 
 
-def checked(db: Database, server: FakeServer) -> CheckResult:
-    with ServerClient(server.url, server.clock) as client:
-        return check(db, client, server.clock)
+def checked(
+    db: Database, server: FakeServer, clock: Clock | None = None, *, url: str = ""
+) -> CheckResult:
+    """Check by the server's clock, or by another one of the device."""
+    clock = clock or server.clock
+    with ServerClient(url or server.url, clock) as client:
+        return check(db, client, clock)
 
 
 def test_an_empty_log_is_named_and_does_not_pass_for_no_exposure(

@@ -1,0 +1,92 @@
+"""Rows dated in the future: what a clock that ran far ahead left behind."""
+
+# Retention deletes what is old, so a row of next year would stay for a year. But a row in the
+# future proves only that the clock was wrong then or is wrong now. If it is wrong now, those rows
+# are the last 14 days, and nothing brings them back. So they are deleted only if
+#
+# - the server's clock agrees with this device's, and its signed list of key files was accepted;
+# - no signature vouches for a later time than the clock shows;
+# - both held a day ago too. A server and a device that start with the same old time, as after a
+#   power cut, have time to be set right.
+#
+# The margin of two days leaves out every row that retention deletes soon, and today's own key.
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from ble_agent.store.database import DATED_ROWS, note_deletion, truncate_log
+from ble_agent.store.kept_aside import drop_kept_ahead
+from ble_agent.store.state import DAMAGE, FUTURE_SINCE, KEY_FILES
+from tracing_core.errors import StoreBusy, StoreFull
+from tracing_core.store.database import Database
+from tracing_core.store.sqlite import path_of, transaction
+
+__all__ = ["forget_future"]
+
+_MARGIN_SECONDS = 2 * 86_400
+_DOUBTED_SECONDS = 86_400
+
+
+def forget_future(db: Database, now: float) -> int:
+    """Delete what is dated days ahead, if it was so a day ago; return the number of rows.
+
+    Parameters
+    ----------
+    db
+        The agent's database.
+    now
+        A time (UTC Unix seconds) that the server confirms.
+
+    Raises
+    ------
+    StoreError
+        When the database cannot be written.
+    """
+    latest = int(now) + _MARGIN_SECONDS
+    with transaction(db):
+        if not _is_certain(db, now, latest):
+            return 0
+        count = sum(
+            db.conn.execute(f"DELETE FROM {table} WHERE {moment} > ?", [latest]).rowcount  # noqa: S608
+            for table, moment in DATED_ROWS
+        )
+        if count:
+            note_deletion(db)
+        damage = DAMAGE.get(db)
+        if damage and damage["at"] > latest:
+            DAMAGE.clear(db)
+    drop_kept_ahead(Path(path_of(db)).parent, latest)
+    # If another process reads, a later call makes up for it.
+    with contextlib.suppress(StoreBusy, StoreFull):
+        truncate_log(db)
+    return count
+
+
+def _is_certain(db: Database, now: float, latest: int) -> bool:
+    """Return whether rows of the future were there a day ago, by clocks that nothing contradicts.
+
+    If not, note since when they are there.
+    """
+    since, known = FUTURE_SINCE.get(db), KEY_FILES.get(db)
+    is_behind = known is not None and (known["newest_end"] or 0) > now
+    if is_behind or not _are_there(db, latest):
+        if since is not None:
+            FUTURE_SINCE.clear(db)
+        return False
+    if since is None or since > now:
+        FUTURE_SINCE.set(db, int(now))
+        return False
+    if now - since < _DOUBTED_SECONDS:
+        return False
+    FUTURE_SINCE.clear(db)
+    return True
+
+
+def _are_there(db: Database, latest: int) -> bool:
+    damage = DAMAGE.get(db)
+    return (damage is not None and damage["at"] > latest) or any(
+        db.conn.execute(f"SELECT 1 FROM {table} WHERE {moment} > ? LIMIT 1", [latest]).fetchone()  # noqa: S608
+        for table, moment in DATED_ROWS
+    )
