@@ -38,6 +38,7 @@ from ble_agent.messages.refusals import not_possible
 from ble_agent.radio.protocol import Finding
 from ble_agent.store.database import has_database, make_home, open_store
 from ble_agent.store.home import is_own_file
+from ble_agent.store.importers import ImportReport
 from ble_agent.store.importers import import_log as import_foreign_log
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.recovery import open_recovered
@@ -66,9 +67,11 @@ __all__ = [
     "check",
     "export_log",
     "import_log",
+    "import_report",
     "join",
     "join_origin",
     "join_question",
+    "left_out_lines",
     "report",
     "report_preview",
     "report_question",
@@ -266,11 +269,28 @@ def export_log(config: AgentConfig, clock: Clock, file: Path, *, overwrite: bool
     return Outcome({"exported": count}, text, unreadable_fault(left_out))
 
 
-def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) -> Outcome:
-    """Add the log of another app or device."""
+def import_report(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) -> ImportReport:
+    """Add the log of another app or device, and return what it held."""
     make_home(config.home)
     with open_recovered(config.home, clock.now()) as db:
-        report = import_foreign_log(db, path, clock.now(), dry_run=dry_run)
+        return import_foreign_log(db, path, clock.now(), dry_run=dry_run)
+
+
+def left_out_lines(report: ImportReport, path: Path, lang: str) -> Iterator[str]:
+    """Yield what an import leaves out, with the reason."""
+    for reason, count in report.refusals():
+        why = say(f"refusal_{reason.value}", lang)
+        yield say("import_refused", lang, count=count, reason=why)
+    if (first := report.first_unreadable) is not None:
+        name = "import_first_unreadable" if first.line else "import_cut"
+        place = say("place_line", "vi", path=path_text(path), line=first.line)
+        said = place if lang == "vi" else first
+        yield say(name, lang, first=said, path=path_text(path))
+
+
+def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) -> Outcome:
+    """Add the log of another app or device."""
+    report = import_report(config, clock, path, dry_run=dry_run)
     lines = [
         say(
             "imported",
@@ -282,14 +302,7 @@ def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) 
             too_old=report.too_old,
         )
     ]
-    for reason, count in report.refusals():
-        why = say(f"refusal_{reason.value}", config.lang)
-        lines.append(say("import_refused", config.lang, count=count, reason=why))
-    if (first := report.first_unreadable) is not None:
-        name = "import_first_unreadable" if first.line else "import_cut"
-        place = say("place_line", "vi", path=path_text(path), line=first.line)
-        said = place if config.lang == "vi" else first
-        lines.append(say(name, config.lang, first=said, path=path_text(path)))
+    lines += left_out_lines(report, path, config.lang)
     if dry_run:
         lines.append(say("dry_run", config.lang))
     return Outcome(report.to_json(), "\n".join(lines))

@@ -18,7 +18,8 @@ from ble_agent.messages.commands import (
 )
 from ble_agent.messages.faults import server, settings, store, upload
 from ble_agent.messages.language import Text
-from ble_agent.messages.page import frame, sending, today
+from ble_agent.messages.page import erasing, frame, ledger, sending, sessions, today
+from ble_agent.messages.page import importing as page_importing
 from ble_agent.messages.page import joining as page_joining
 
 __all__ = ["MESSAGES", "say", "with_home"]
@@ -30,7 +31,7 @@ MESSAGES: Mapping[str, Text] = {
     for subject in (
         *(check, help, home, importing, joining, radio, report, running, status),
         *(server, settings, store, upload),
-        *(frame, page_joining, sending, today),
+        *(erasing, frame, ledger, page_importing, page_joining, sending, sessions, today),
     )
     for name, text in subject.TEXTS.items()
 }

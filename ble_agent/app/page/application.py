@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from ble_agent.app.page.door import LinkRefused
 from ble_agent.app.page.guard import Guard
 from ble_agent.app.page.screens import SCREENS
+from ble_agent.app.page.upload import receive_upload
 from ble_agent.app.page.visit import Page, Screen, Visit, read_form
 from ble_agent.messages.catalogue import say, with_home
 from ble_agent.messages.explanation import explain
@@ -129,7 +130,9 @@ def _behind_session(
             return _door(page, 403)
         visit = Visit(page, session, request, screen)
         try:
-            if screen.method == "POST" and not screen.takes_file:
+            if screen.takes_file:
+                return await _with_file(visit, threads)
+            if screen.method == "POST":
                 visit.form = read_form(await request.body())
                 if not session.owns(visit.form.get("key", "")):
                     return _door(page, 403)
@@ -139,6 +142,26 @@ def _behind_session(
             return PlainTextResponse("form\n", 400)
 
     return handle
+
+
+async def _with_file(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
+    """Answer a form with a file, which is overwritten afterwards unless the screen kept it."""
+    request = visit.request
+    try:
+        visit.upload = await receive_upload(
+            visit.page.home, request.stream(), request.headers.get("content-type", "")
+        )
+        visit.form = visit.upload.fields
+    except TracingError as error:
+        # The screen says so beside its form. Nothing was taken, so nothing can be done.
+        visit.upload_fault = error
+    try:
+        if visit.upload is not None and not visit.session.owns(visit.form.get("key", "")):
+            return _door(visit.page, 403)
+        return await _answer(visit, threads)
+    finally:
+        if visit.upload is not None:
+            await asyncio.shield(asyncio.to_thread(visit.upload.close))
 
 
 async def _once(visit: Visit, threads: anyio.CapacityLimiter) -> Response:

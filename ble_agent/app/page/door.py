@@ -64,11 +64,14 @@ class Session:
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     """What one screen leaves for the next, such as a result to show once."""
     _open: dict[str, Closing] = field(default_factory=dict, repr=False)
+    _has_ended: bool = False
 
     def hold(self, name: str, thing: Closing) -> None:
         """Keep something until it is released or the session ends; close what had the name."""
         self.release(name)
         self._open[name] = thing
+        if self._has_ended:
+            self.release_all()
 
     def held(self, name: str) -> Any:
         """Return what is kept by a name; None if nothing is."""
@@ -79,7 +82,7 @@ class Session:
         if (thing := self._open.pop(name, None)) is not None:
             thing.close()
 
-    def close(self) -> None:
+    def release_all(self) -> None:
         """Close all that is kept."""
         for name in list(self._open):
             self.release(name)
@@ -88,6 +91,11 @@ class Session:
     def cookie_name(self) -> str:
         """Name of the cookie; a page on another port cannot set one that hides it."""
         return f"truyvet-{self.name}"
+
+    def end(self) -> None:
+        """Close all that is kept, and whatever is to be kept later."""
+        self._has_ended = True
+        self.release_all()
 
     def owns(self, form_key: str) -> bool:
         """Return whether a form came from a screen of this session."""
@@ -197,11 +205,11 @@ class Door:
     def release_all(self) -> None:
         """Close what the sessions hold, and leave them open."""
         for session in list(self._sessions.values()):
-            session.close()
+            session.release_all()
 
     def _end(self, session: Session) -> None:
         self._sessions.pop(session.path, None)
-        session.close()
+        session.end()
 
     @property
     def is_idle(self) -> bool:

@@ -16,10 +16,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ble_agent.app.page.door import Door, Session
+from ble_agent.app.page.upload import Upload
 from ble_agent.config import AgentConfig, load_config
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import date_text
 from tracing_core.clock import Clock
+from tracing_core.errors import TracingError
 
 __all__ = ["Notice", "Page", "Screen", "Visit", "read_form"]
 
@@ -105,6 +107,10 @@ class Visit:
     screen: Screen
     form: Mapping[str, str] = field(default_factory=dict)
     """Fields as `read_form` returns them; empty unless a form was sent."""
+    upload: Upload | None = None
+    """The file of a form that has one; closed after the answer, unless it was kept."""
+    upload_fault: TracingError | None = None
+    """Why there is no `upload`."""
 
     @property
     def language(self) -> str:
@@ -123,6 +129,24 @@ class Visit:
     def field(self, name: str, most: int = 200) -> str:
         """Return a field's text without surrounding space, cut to a length; "" if absent."""
         return self.form.get(name, "").strip()[:most]
+
+    def sent_file(self) -> Upload:
+        """Return the file that was sent.
+
+        Raises
+        ------
+        NotPossible, StoreError
+            When none was sent, or it could not be taken.
+        """
+        if self.upload_fault is not None:
+            raise self.upload_fault
+        assert self.upload is not None
+        return self.upload
+
+    def keep_file(self, name: str) -> None:
+        """Keep the file that was sent until the session releases it."""
+        self.session.hold(name, self.sent_file())
+        self.upload = None
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         """Answer with a screen."""
@@ -156,7 +180,7 @@ class Screen:
     tab: str = ""
     """The tab that the screen belongs to: ``today``, ``send`` or ``more``."""
     takes_file: bool = False
-    """Whether its form has a file; it then reads the body itself."""
+    """Whether its form has a file."""
 
 
 def read_form(body: bytes) -> dict[str, str]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ble_agent.app.page.screens import joining, more, sending, session, today
+from ble_agent.app.page.screens import (
+    browsers,
+    erasing,
+    importing,
+    joining,
+    ledger,
+    more,
+    sending,
+    session,
+    today,
+)
 from ble_agent.app.page.visit import Screen
 
 __all__ = ["SCREENS"]
@@ -14,6 +24,10 @@ SCREENS: Sequence[Screen] = (
     *joining.SCREENS,
     *sending.SCREENS,
     *more.SCREENS,
+    *importing.SCREENS,
+    *ledger.SCREENS,
+    *browsers.SCREENS,
+    *erasing.SCREENS,
     *session.SCREENS,
 )
 """All screens."""

@@ -11,7 +11,13 @@ from ble_agent.app.page.visit import Screen, Visit
 __all__ = ["SCREENS"]
 
 # Path and name of each screen that the list leads to.
-_LINKS = (("join", "join"),)
+_LINKS = (
+    ("join", "join"),
+    ("more/import", "import"),
+    ("more/ledger", "ledger"),
+    ("more/sessions", "sessions"),
+    ("more/erase", "erase"),
+)
 
 
 def _more(visit: Visit) -> Response:

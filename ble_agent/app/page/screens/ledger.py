@@ -1,0 +1,55 @@
+"""*What left this device*: the ledger, day by day."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from ble_agent.app.damage_note import damage_note
+from ble_agent.app.page.visit import Screen, Visit
+from ble_agent.app.situation import opened_to_read
+from ble_agent.authority.ledger_notes import DOWNLOAD, LOG, REPORT, TAKEN_BACK, UNCONFIRMED
+from ble_agent.owner.ledger import LedgerDay, read_ledger
+from ble_agent.store.database import has_database
+from ble_agent.store.state import DAMAGE
+
+__all__ = ["SCREENS"]
+
+# Kinds whose number is that of keys, key files or sightings; of the others it is how often.
+_OF_ITEMS = (REPORT, UNCONFIRMED, TAKEN_BACK, LOG, DOWNLOAD)
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    date: datetime.date
+    lines: Sequence[str]
+
+
+def _ledger(visit: Visit) -> Response:
+    days: list[_Day] = []
+    damage = ""
+    if has_database(visit.page.home):
+        with opened_to_read(visit.page.home, visit.page.clock.now()) as db:
+            days = [_day(day, visit) for day in read_ledger(db)]
+            if (lost := DAMAGE.get(db)) is not None:
+                damage = damage_note(lost, visit.language, is_joined=True)
+    return visit.render("more/ledger.html", days=days, damage=damage)
+
+
+def _day(day: LedgerDay, visit: Visit) -> _Day:
+    lines = [
+        visit.say(
+            f"page_ledger_{entry['kind']}",
+            count=entry["items" if entry["kind"] in _OF_ITEMS else "times"],
+            place=entry["place"],
+        )
+        for entry in day.entries
+    ]
+    return _Day(day.date, lines)
+
+
+SCREENS: Sequence[Screen] = (Screen("more/ledger", _ledger, tab="more"),)
+"""The screens."""

@@ -1,0 +1,63 @@
+"""Texts of the screens on which data of earlier apps is taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "page_link_import": Text("Data of an earlier app", "Dữ liệu của ứng dụng cũ"),
+    "page_link_import_hint": Text(
+        "Take over what another app or device recorded",
+        "Lấy lại những gì ứng dụng hoặc thiết bị khác đã ghi nhận",
+    ),
+    "page_import_why": Text(
+        "What another app or device recorded in the last 14 days can be compared with the"
+        " published keys too. Nothing has to be declared again.",
+        "Những gì ứng dụng hoặc thiết bị khác ghi nhận trong 14 ngày qua cũng có thể đối chiếu với"
+        " các khóa đã công bố. Bạn không phải khai lại gì.",
+    ),
+    "page_import_file": Text("The file", "Tệp dữ liệu"),
+    "page_import_hint": Text(
+        "The database of microG or RaMBLE, or an export of truyvet, up to 64 MB. A folder, such as"
+        " that of Play Services, is imported in a terminal: truyvet agent import",
+        "Cơ sở dữ liệu của microG hoặc RaMBLE, hoặc tệp do truyvet xuất ra, tối đa 64 MB. Thư mục,"
+        " chẳng hạn của Play Services, được nhập trong terminal: truyvet agent import",
+    ),
+    "page_import_see": Text("See what is in it", "Xem trong tệp có gì"),
+    "page_import_nothing_yet": Text("Nothing is added yet.", "Chưa có gì được thêm vào."),
+    "page_import_check": Text("What is in the file", "Nội dung của tệp"),
+    "page_import_name": Text("File", "Tệp"),
+    "page_import_format": Text("Written by", "Nguồn"),
+    "page_import_read": Text("Rows read", "Số dòng đã đọc"),
+    "page_import_kept": Text("Sightings that will be added", "Lượt ghi nhận sẽ được thêm"),
+    "page_import_known": Text("Already there", "Đã có sẵn"),
+    "page_import_too_old": Text("Older than 14 days, not added", "Cũ hơn 14 ngày, không thêm"),
+    "page_import_left_out": Text("Left out", "Bỏ qua"),
+    "page_import_none": Text("Nothing in this file can be added.", "Tệp này không có gì để thêm."),
+    "page_import_after": Text(
+        "In both cases the copy of the file on this device is overwritten.",
+        "Dù chọn cách nào, bản sao của tệp trên thiết bị này cũng sẽ bị ghi đè rồi xóa.",
+    ),
+    "page_import_yes": Text("Add to my recordings", "Thêm vào dữ liệu của tôi"),
+    "page_import_no": Text("Add nothing", "Không thêm"),
+    "page_import_gone": Text(
+        "The file is no longer here. Choose it again.", "Tệp không còn ở đây. Hãy chọn lại tệp."
+    ),
+    "page_imported": Text(
+        "{count} sightings were added. The next check compares them with the published keys; you"
+        " can start one on the screen Today.",
+        "Đã thêm {count} lượt ghi nhận. Lần kiểm tra tới sẽ đối chiếu với các khóa đã công bố; bạn"
+        " có thể kiểm tra ngay ở trang Hôm nay.",
+        one="1 sighting was added. The next check compares it with the published keys; you can"
+        " start one on the screen Today.",
+    ),
+    "page_import_discarded": Text(
+        "Nothing was added, and the copy of the file was deleted.",
+        "Không thêm gì và đã xóa bản sao của tệp.",
+    ),
+}
+"""The texts by name."""

@@ -1,0 +1,80 @@
+"""Texts of the screen that lists what left the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "page_link_ledger": Text("What left this device", "Những gì đã rời thiết bị"),
+    "page_link_ledger_hint": Text("Day by day, for 14 days", "Theo từng ngày, trong 14 ngày"),
+    "page_ledger_why": Text(
+        "Everything that this device sent, fetched or wrote for you in the last 14 days.",
+        "Tất cả những gì thiết bị đã gửi đi, đã hỏi hoặc đã ghi ra tệp cho bạn trong 14 ngày qua.",
+    ),
+    "page_ledger_empty": Text(
+        "Nothing is noted for the last 14 days.", "Trong 14 ngày qua chưa ghi lại mục nào."
+    ),
+    "page_ledger_report": Text(
+        "Your report: {count} random keys sent to {place}.",
+        "Khai báo của bạn: đã gửi {count} khóa ngẫu nhiên tới {place}.",
+        one="Your report: 1 random key sent to {place}.",
+    ),
+    "page_ledger_unconfirmed": Text(
+        "Your report: {count} random keys sent to {place}, but it did not confirm that it took"
+        " them.",
+        "Khai báo của bạn: đã gửi {count} khóa ngẫu nhiên tới {place} nhưng chưa được xác nhận.",
+        one="Your report: 1 random key sent to {place}, but it did not confirm that it took it.",
+    ),
+    "page_ledger_taken_back": Text(
+        "Your report was taken back: {count} keys named to {place}.",
+        "Đã thu hồi khai báo: đã báo cho {place} về {count} khóa.",
+        one="Your report was taken back: 1 key named to {place}.",
+    ),
+    "page_ledger_code": Text(
+        "A code sent to {place} to be checked, {count} times.",
+        "Đã gửi mã tới {place} để kiểm tra, {count} lần.",
+        one="A code sent to {place} to be checked.",
+    ),
+    "page_ledger_everything": Text(
+        "All your data taken away in a file, {count} times.",
+        "Đã tải toàn bộ dữ liệu của bạn về một tệp, {count} lần.",
+        one="All your data taken away in a file.",
+    ),
+    "page_ledger_log": Text(
+        "Your recordings written to a file: {count} sightings.",
+        "Đã ghi dữ liệu của bạn ra tệp: {count} lượt ghi nhận.",
+        one="Your recordings written to a file: 1 sighting.",
+    ),
+    "page_ledger_cover": Text(
+        "Cover reports sent to {place}: {count}. They are random; so nobody can tell when you"
+        " really report.",
+        "Khai báo ngụy trang gửi tới {place}: {count} lần. Nội dung là ngẫu nhiên, để không ai biết"
+        " khi nào bạn khai báo thật.",
+    ),
+    "page_ledger_check": Text(
+        "Asked for new key files, {count} times. This says nothing about you.",
+        "Đã hỏi tệp khóa mới, {count} lần. Việc này không cho biết gì về bạn.",
+        one="Asked for new key files, once. This says nothing about you.",
+    ),
+    "page_ledger_download": Text(
+        "Key files fetched: {count}.", "Đã tải {count} tệp khóa đã công bố."
+    ),
+    "page_ledger_radio": Text(
+        "Bluetooth sent random identifiers, a new one every 10 to 20 minutes.",
+        "Bluetooth đã phát các mã ngẫu nhiên, cứ 10 đến 20 phút lại đổi mã.",
+    ),
+    "page_ledger_address": Text(
+        "Whoever is asked over the internet sees the internet address of your connection, as every"
+        " website does.",
+        "Nơi được hỏi qua internet thấy địa chỉ internet của kết nối, giống như mọi trang web.",
+    ),
+    "page_ledger_since": Text(
+        "The list begins when this version of truyvet was installed.",
+        "Danh sách bắt đầu từ khi cài phiên bản truyvet này.",
+    ),
+}
+"""The texts by name."""

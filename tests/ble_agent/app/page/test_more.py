@@ -1,0 +1,174 @@
+"""The screens below *More*, over real connections and on real homes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from ble_agent.air.key_ring import KeyRing
+from ble_agent.authority.ledger_notes import COVER, REPORT, note
+from ble_agent.store.database import make_home, open_store
+from ble_agent.store.working_folder import WORKING_FOLDERS
+from tests.ble_agent.app.page.test_application import Served, form_key, served
+from tracing_core.clock import Clock
+from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.sqlite import transaction
+
+
+def upload(page: Served, screen: str, name: str, data: bytes, **fields: str) -> httpx2.Response:
+    key = form_key(page.get("more"))
+    return page.browser.post(
+        f"{page.path}/{screen}", data={"key": key, **fields}, files={"file": (name, data)}
+    )
+
+
+def press(page: Served, screen: str, **fields: str) -> httpx2.Response:
+    return page.post(screen, key=form_key(page.get("more")), **fields)
+
+
+def lines(*ages: float) -> bytes:
+    """A log with one sighting of each age in seconds."""
+    now = int(Clock().now())
+    return b"".join(
+        json.dumps(
+            {
+                "rpi": f"{number:032x}",
+                "aem": "00000000",
+                "rssi_dbm": [-60],
+                "seen_at": int(now - age),
+            }
+        ).encode()
+        + b"\n"
+        for number, age in enumerate(ages, 1)
+    )
+
+
+def sightings(home: Path) -> int:
+    with open_store(home) as db:
+        return db.table("sighting").count
+
+
+def working_files(home: Path) -> list[Path]:
+    return [path for folder in home.glob(WORKING_FOLDERS) for path in folder.iterdir()]
+
+
+def test_a_log_is_imported_after_a_look_at_what_it_would_add(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        sent = upload(page, "more/import/file", "cũ.jsonl", lines(60, 120, 30 * 86_400))
+        assert sent.headers["Location"] == f"{page.path}/more/import/preview"
+        shown = page.get("more/import/preview").text
+        assert "cũ.jsonl" in shown
+        assert str(tmp_path) not in shown
+        assert "<dd>2</dd>" in shown
+        assert sightings(tmp_path) == 0
+        assert len(working_files(tmp_path)) == 1
+        press(page, "more/import/confirm")
+        assert "2 sightings were added" in page.get("more/import").text
+        assert sightings(tmp_path) == 2
+        assert not working_files(tmp_path)
+        # The same form again finds no file.
+        press(page, "more/import/confirm")
+        assert "The file is no longer here" in page.get("more/import").text
+
+
+def test_an_import_that_is_not_wanted_leaves_nothing(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        upload(page, "more/import/file", "a.jsonl", lines(60))
+        press(page, "more/import/discard")
+        assert "Nothing was added" in page.get("more/import").text
+        assert not working_files(tmp_path)
+        for _ in range(2):
+            upload(page, "more/import/file", "a.jsonl", lines(60))
+            assert len(working_files(tmp_path)) == 1
+        press(page, "leave")
+        assert not working_files(tmp_path)
+        assert sightings(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "no file was chosen"),
+        (b"PK\x03\x04 archive", "archive"),
+        (b"\xff" * 1000, "not a log that truyvet can import"),
+        (lines(60) + b"{broken\n", "What is in the file"),
+    ],
+    ids=["empty", "archive", "unknown", "broken line"],
+)
+def test_a_file_that_cannot_be_imported_is_said_beside_the_field(
+    tmp_path: Path, data: bytes, said: str
+) -> None:
+    with served(tmp_path) as page:
+        answer = upload(page, "more/import/file", "x.bin" if data else "", data)
+        if answer.status_code == 303:
+            answer = page.get("more/import/preview")
+        assert said in answer.text
+        assert str(tmp_path) not in answer.text
+
+
+def test_a_file_without_the_form_key_is_overwritten_and_not_read(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        answer = upload(page, "more/import/file", "a.jsonl", lines(60), key="x")
+        assert answer.status_code == 403
+        assert not working_files(tmp_path)
+        assert page.get("more/import/preview").status_code == 303
+
+
+def test_what_left_the_device_is_listed_by_day(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        assert "Nothing is noted" in page.get("more/ledger").text
+        now = Clock().now()
+        with open_store(tmp_path) as db:
+            KeyRing(db).next_advertisement(now, Metadata(0))
+            with transaction(db):
+                note(db, now, REPORT, "keys.example.org", 12)
+                note(db, now, COVER, "keys.example.org")
+        shown = page.get("more/ledger").text
+        assert "12 random keys sent to keys.example.org" in shown
+        assert "Cover reports sent to keys.example.org: 1" in shown
+        assert "Bluetooth sent random identifiers" in shown
+
+
+def test_browsers_are_listed_and_ended(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        page.page.make_link = lambda: f"{page.origin}/#{page.page.door.new_link()}"
+        press(page, "more/sessions/link")
+        shown = page.get("more/sessions").text
+        token = shown.split("/#")[1].split("<")[0]
+        # A link is shown once.
+        assert token not in page.get("more/sessions").text
+        with httpx2.Client(base_url=page.origin, headers={"Origin": page.origin}) as other:
+            there = other.post("/enter", data={"token": token}).headers["Location"]
+            assert other.get(there.replace("today", "more")).status_code == 200
+            assert page.get("more/sessions").text.count("browser</strong>") == 2
+            (name,) = [
+                each.name for each in page.page.door.sessions() if each.path not in page.path
+            ]
+            press(page, "more/sessions/end", name=name)
+            assert "closed in that browser" in page.get("more/sessions").text
+            assert other.get(there.replace("today", "more")).status_code == 403
+            assert page.get("more").status_code == 200
+
+
+def test_everything_is_deleted_only_with_a_tick(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    make_home(home)
+    with served(home) as page:
+        upload(page, "more/import/file", "a.jsonl", lines(60))
+        (home / "notes.txt").write_text("of somebody else")
+        (home / ".page-12.html").write_text("link")
+        assert "Delete everything" in page.get("more/erase").text
+        answer = press(page, "more/erase/confirm")
+        assert answer.status_code == 400
+        assert "Tick the box first" in answer.text
+        assert (home / "agent.db").exists()
+        answer = press(page, "more/erase/confirm", sure="yes")
+        assert answer.status_code == 200
+        assert "Everything was deleted" in answer.text
+        assert "notes.txt" in answer.text
+        assert [path.name for path in home.iterdir()] == ["notes.txt"]
+        assert page.page.is_ending
+        assert page.get("more").status_code == 403
