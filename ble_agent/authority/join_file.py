@@ -74,8 +74,15 @@ class JoinFile:
     """Other addresses of the index."""
 
     @classmethod
-    def read(cls, path: Path) -> JoinFile:
+    def read(cls, path: Path, *, is_alone: bool = False) -> JoinFile:
         """Read a join file, and the files of keys and of a risk configuration that it names.
+
+        Parameters
+        ----------
+        path
+            The file.
+        is_alone
+            Whether it came without those files, so that it may name none.
 
         Raises
         ------
@@ -92,10 +99,12 @@ class JoinFile:
             fields = tomllib.loads(text.decode().removeprefix("\ufeff"))
         except ValueError as error:
             raise join_file_fault(path, "", "join_file_not_toml", fault=str(error)) from error
-        return cls.from_fields(fields, path)
+        return cls.from_fields(fields, path, is_alone=is_alone)
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, Any], path: Path) -> JoinFile:
+    def from_fields(
+        cls, fields: Mapping[str, Any], path: Path, *, is_alone: bool = False
+    ) -> JoinFile:
         """Read the fields of a join file, as a TOML or JSON parser returned them.
 
         Parameters
@@ -104,6 +113,8 @@ class JoinFile:
             The fields by name.
         path
             The file; errors name it, and the files that it names are relative to it.
+        is_alone
+            Whether it may name no files.
 
         Raises
         ------
@@ -116,7 +127,7 @@ class JoinFile:
         for name in _REQUIRED:
             if name not in fields:
                 raise join_file_fault(path, name, "join_file_missing")
-        return _Reader(fields, path).join_file()
+        return _Reader(fields, path, is_alone=is_alone).join_file()
 
     def to_fields(self) -> dict[str, Any]:
         """Return the fields as JSON holds them, which `from_fields` reads back."""
@@ -194,9 +205,10 @@ def key_name(key: ExportVerificationKey) -> str:
 class _Reader:
     """Reads the fields of one join file."""
 
-    def __init__(self, fields: Mapping[str, Any], path: Path) -> None:
+    def __init__(self, fields: Mapping[str, Any], path: Path, *, is_alone: bool) -> None:
         self._fields = fields
         self._path = path
+        self._is_alone = is_alone
 
     def join_file(self) -> JoinFile:
         return JoinFile(
@@ -276,7 +288,7 @@ class _Reader:
         try:
             if isinstance(risk, str):
                 is_preset = risk in preset_names()
-                return load_configuration(risk if is_preset else self._path.parent / risk)
+                return load_configuration(risk if is_preset else self._named_file("risk", risk))
             return ExposureConfiguration.from_json(risk)
         except InvalidValue as error:
             raise self._invalid("risk", error) from error
@@ -309,8 +321,13 @@ class _Reader:
             named[name] = fields.name(name, _LONGEST_ID) if said is None else said
         return ExportVerificationKey(str(named["id"]), str(named["version"]), known.public_key)
 
+    def _named_file(self, field_name: str, name: str) -> Path:
+        if self._is_alone:
+            raise join_file_fault(self._path, field_name, "join_file_names_file")
+        return self._path.parent / name
+
     def _key_file(self, name: str) -> bytes:
-        path = self._path.parent / name
+        path = self._named_file("export_keys", name)
         with file_errors(path), path.open("rb") as file:
             return file.read(MAX_PUBLIC_KEY_BYTES + 1)
 

@@ -19,6 +19,7 @@ from ble_agent.app.page.door import Door, Session
 from ble_agent.app.page.upload import Upload
 from ble_agent.config import AgentConfig, load_config
 from ble_agent.messages.catalogue import say
+from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text
 from tracing_core.clock import Clock
 from tracing_core.errors import TracingError
@@ -80,9 +81,10 @@ class Page:
 
 
 def _sentence(text: str) -> str:
-    """Return a line of an error as a sentence of its own."""
+    """Return a line of an error as a sentence of its own; a file's or setting's name stays."""
     end = "" if text.endswith((".", "!", "?", ":")) else "."
-    return f"{text[:1].upper()}{text[1:]}{end}"
+    is_name = any(sign in text.partition(" ")[0].rstrip(":,.") for sign in "./_")
+    return f"{text[:1] if is_name else text[:1].upper()}{text[1:]}{end}"
 
 
 def _environment() -> Environment:
@@ -142,6 +144,11 @@ class Visit:
             raise self.upload_fault
         assert self.upload is not None
         return self.upload
+
+    def explained(self, error: TracingError) -> str:
+        """Return what an error means, naming a file that was sent as its owner does."""
+        text = explain(error, self.language)
+        return text if self.upload is None else self.upload.named(text)
 
     def keep_file(self, name: str) -> None:
         """Keep the file that was sent until the session releases it."""

@@ -118,6 +118,12 @@ TEXTS: Mapping[str, Text] = {
         "this must be the key in quotes, without blanks, as the authority wrote it",
         "trường này phải là khóa trong dấu ngoặc kép, không có dấu cách, đúng như cơ quan y tế cấp",
     ),
+    "join_file_names_file": Text(
+        "this names another file, which was not sent along: run truyvet agent join with the file,"
+        " where both are",
+        "trường này dẫn tới một tệp khác không được gửi kèm: hãy chạy truyvet agent join với tệp"
+        " này ở nơi có cả hai tệp",
+    ),
     "join_file_interval": Text(
         "this must be a whole number of seconds from {least} to {most}",
         "trường này phải là số giây nguyên từ {least} đến {most}",

@@ -36,7 +36,6 @@ TEXTS: Mapping[str, Text] = {
     "page_import_kept": Text("Sightings that will be added", "Lượt ghi nhận sẽ được thêm"),
     "page_import_known": Text("Already there", "Đã có sẵn"),
     "page_import_too_old": Text("Older than 14 days, not added", "Cũ hơn 14 ngày, không thêm"),
-    "page_import_left_out": Text("Left out", "Bỏ qua"),
     "page_import_none": Text("Nothing in this file can be added.", "Tệp này không có gì để thêm."),
     "page_import_after": Text(
         "In both cases the copy of the file on this device is overwritten.",

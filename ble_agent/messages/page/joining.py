@@ -38,6 +38,35 @@ TEXTS: Mapping[str, Text] = {
         "Từ nay thiết bị lấy các khóa đã công bố, quy tắc và lời khuyên từ địa chỉ này. Việc kết"
         " nối không gửi đi thông tin nào về bạn.",
     ),
+    "page_join_photo": Text(
+        "Or a photo of the authority's QR code", "Hoặc ảnh chụp mã QR của cơ quan y tế"
+    ),
+    "page_photo_hint": Text(
+        "JPEG, PNG or WebP. The photo is read on this device and deleted at once.",
+        "JPEG, PNG hoặc WebP. Ảnh được đọc ngay trên thiết bị này rồi xóa.",
+    ),
+    "page_photo_read": Text("Read the photo", "Đọc ảnh"),
+    "page_photo_none": Text(
+        "Photos of codes cannot be read here: the library for it (zxing-cpp) is not installed on"
+        " this device. Type or paste instead.",
+        "Thiết bị này chưa cài thư viện đọc ảnh mã QR (zxing-cpp). Hãy nhập hoặc dán vào ô ở trên.",
+    ),
+    "page_join_file": Text("Or a join file", "Hoặc tệp kết nối"),
+    "page_join_file_hint": Text(
+        "A file in TOML that the authority publishes if it uses other servers than ours.",
+        "Tệp TOML do cơ quan y tế công bố nếu nơi đó không dùng máy chủ truyvet.",
+    ),
+    "page_join_region": Text("Region", "Khu vực"),
+    "page_join_index": Text("Published keys", "Nơi lấy các khóa đã công bố"),
+    "page_join_codes": Text("Codes are checked at", "Nơi kiểm tra mã"),
+    "page_join_reports": Text("Reports go to", "Nơi nhận khai báo"),
+    "page_join_keys": Text("Signed with", "Được ký bằng"),
+    "page_join_file_means": Text(
+        "Joining fetches the newest keys and sends one trial report of random bytes. It sends"
+        " nothing about you.",
+        "Khi kết nối, thiết bị tải các khóa mới nhất và gửi thử một khai báo ngẫu nhiên. Việc này"
+        " không gửi đi thông tin nào về bạn.",
+    ),
     "page_join_yes": Text("Join", "Kết nối"),
     "page_joined": Text(
         "This device has joined the health authority of {region}.",

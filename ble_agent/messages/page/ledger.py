@@ -50,8 +50,7 @@ TEXTS: Mapping[str, Text] = {
         one="Your recordings written to a file: 1 sighting.",
     ),
     "page_ledger_cover": Text(
-        "Cover reports sent to {place}: {count}. They are random; so nobody can tell when you"
-        " really report.",
+        "Cover reports sent to {place}: {count}. They are random, and hide when you really report.",
         "Khai báo ngụy trang gửi tới {place}: {count} lần. Nội dung là ngẫu nhiên, để không ai biết"
         " khi nào bạn khai báo thật.",
     ),
@@ -68,9 +67,9 @@ TEXTS: Mapping[str, Text] = {
         "Bluetooth đã phát các mã ngẫu nhiên, cứ 10 đến 20 phút lại đổi mã.",
     ),
     "page_ledger_address": Text(
-        "Whoever is asked over the internet sees the internet address of your connection, as every"
-        " website does.",
-        "Nơi được hỏi qua internet thấy địa chỉ internet của kết nối, giống như mọi trang web.",
+        "A server that is asked sees the internet address of your connection, as every website"
+        " does.",
+        "Máy chủ được hỏi sẽ thấy địa chỉ internet của kết nối, giống như mọi trang web.",
     ),
     "page_ledger_since": Text(
         "The list begins when this version of truyvet was installed.",

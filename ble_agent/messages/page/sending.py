@@ -24,6 +24,7 @@ TEXTS: Mapping[str, Text] = {
         "Mã nằm trong tin nhắn hoặc giấy của cơ quan y tế. Nếu chưa có mã, hãy hỏi cơ quan y tế; số"
         " điện thoại có ở trang Hôm nay.",
     ),
+    "page_code_photo": Text("Or a photo of the code", "Hoặc ảnh chụp mã"),
     "page_code_missing": Text("Type the code first.", "Hãy nhập mã trước."),
     "page_send_see": Text("See what will be sent", "Xem những gì sẽ gửi"),
     "page_send_nothing_yet": Text("Nothing is sent yet.", "Chưa có gì được gửi đi."),

@@ -21,8 +21,8 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_session_link": Text("For another browser", "Mở bằng trình duyệt khác"),
     "page_session_link_how": Text(
-        "A link opens this page in one more browser, once, within 5 minutes. Whoever has it sees"
-        " what you see.",
+        "A link opens this page in one more browser, once, within 5 minutes. Anyone who has it"
+        " sees what you see.",
         "Liên kết mở trang này trên một trình duyệt khác, một lần, trong vòng 5 phút. Ai có liên"
         " kết sẽ xem được mọi thứ như bạn.",
     ),

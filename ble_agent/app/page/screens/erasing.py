@@ -57,11 +57,11 @@ def _confirm(visit: Visit) -> Response:
         left = erase_home(page.home, on_stop=lambda: stops.append(None))
     except NotPossible as error:
         text = explain(error, visit.language)
-        said = "" if error.code == "running_hung" else f"{visit.say('nothing_erased')} "
+        said = "" if error.code == "running_hung" else f"{visit.say('nothing_erased')}\n"
         return _show(visit, said + text, 409)
     except StoreError as error:
         text = explain(error, visit.language)
-        return _show(visit, f"{visit.say('page_erase_partly')} {text}", 409)
+        return _show(visit, f"{visit.say('page_erase_partly')}\n{text}", 409)
     names = left[:_MOST_NAMES] + ["…"] * (len(left) > _MOST_NAMES)
     html = page.render(
         "more/erased.html",

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from ble_agent.app import commands
 from ble_agent.app.page.upload import Upload
 from ble_agent.app.page.visit import Notice, Screen, Visit
-from ble_agent.messages.explanation import explain
 from tracing_core.errors import TracingError
 
 __all__ = ["SCREENS"]
@@ -27,10 +26,7 @@ def _file(visit: Visit) -> Response:
         upload = visit.sent_file()
         report = commands.import_report(visit.config, visit.page.clock, upload.path, dry_run=True)
     except TracingError as error:
-        fault = explain(error, visit.language)
-        if visit.upload is not None:
-            fault = visit.upload.named(fault)
-        return visit.render("more/import.html", 400, fault=fault)
+        return visit.render("more/import.html", 400, fault=visit.explained(error))
     visit.keep_file(_FILE)
     visit.session.kept[_FILE] = report
     return visit.go("more/import/preview")

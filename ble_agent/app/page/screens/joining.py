@@ -1,4 +1,4 @@
-"""Joining a health authority with the line that it published."""
+"""Joining a health authority with what it published: a line, its QR code, or a join file."""
 
 from __future__ import annotations
 
@@ -7,20 +7,35 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from ble_agent.app import commands
+from ble_agent.app.page.photo import can_read_photos, read_join_photo
 from ble_agent.app.page.visit import Notice, Screen, Visit
+from ble_agent.authority.join_file import JoinFile, key_name
 from ble_agent.authority.membership import find_membership
-from ble_agent.messages.explanation import explain
 from ble_agent.store.database import has_database, open_store
-from tracing_core.errors import InvalidJoinLine
+from tracing_core.errors import InvalidJoinLine, TracingError
 from tracing_core.trust.join_line import JoinLine
 
 __all__ = ["SCREENS"]
 
 _LONGEST_LINE = 2_200
+_FILE = "join_file"
 
 
 def _join(visit: Visit) -> Response:
-    return visit.render("join.html", line="", fault="", region=_region(visit))
+    return _show(visit)
+
+
+def _show(visit: Visit, *, line: str = "", field: str = "", fault: str = "") -> Response:
+    """Show the ways to join, and the fault of one of their fields: line, photo or file."""
+    return visit.render(
+        "join.html",
+        400 if fault else 200,
+        line=line,
+        field=field,
+        fault=fault,
+        region=_region(visit),
+        can_read_photos=can_read_photos(),
+    )
 
 
 def _region(visit: Visit) -> str:
@@ -39,10 +54,43 @@ def _preview(visit: Visit) -> Response:
         # Never a path: a form must not make the agent read a file.
         origin = JoinLine.parse(line)
     except InvalidJoinLine as error:
-        fault = explain(error, visit.language)
-        return visit.render("join.html", 400, line=line, fault=fault, region=_region(visit))
+        return _show(visit, line=line, field="line", fault=visit.explained(error))
+    return _preview_of_line(visit, origin)
+
+
+def _preview_of_line(visit: Visit, origin: JoinLine) -> Response:
     question = commands.join_question(visit.config, origin)
-    return visit.render("join_preview.html", origin=origin, line=line, question=question)
+    return visit.render("join_preview.html", origin=origin, line=str(origin), question=question)
+
+
+def _photo(visit: Visit) -> Response:
+    try:
+        origin = read_join_photo(visit.sent_file().path)
+    except TracingError as error:
+        return _show(visit, field="photo", fault=visit.explained(error))
+    return _preview_of_line(visit, origin)
+
+
+def _file(visit: Visit) -> Response:
+    try:
+        file = JoinFile.read(visit.sent_file().path, is_alone=True)
+    except TracingError as error:
+        return _show(visit, field="file", fault=visit.explained(error))
+    visit.session.kept[_FILE] = file
+    return visit.go("join/file-preview")
+
+
+def _file_preview(visit: Visit) -> Response:
+    file: JoinFile | None = visit.session.kept.get(_FILE)
+    if file is None:
+        return visit.go("join")
+    return visit.render(
+        "join_file.html",
+        file=file,
+        contact=file.contact.get(visit.language),
+        keys=[key_name(key) for key in file.export_keys],
+        question=commands.join_question(visit.config, file),
+    )
 
 
 def _confirm(visit: Visit) -> Response:
@@ -52,9 +100,28 @@ def _confirm(visit: Visit) -> Response:
     return visit.go("today", Notice(text))
 
 
+def _file_confirm(visit: Visit) -> Response:
+    file: JoinFile | None = visit.session.kept.get(_FILE)
+    if file is None:
+        return visit.go("join")
+    outcome = commands.join(visit.config, visit.page.clock, file)
+    del visit.session.kept[_FILE]
+    text = visit.say("page_joined", region=outcome.facts["region"])
+    fault = outcome.facts["report_fault"]
+    if fault is None:
+        return visit.go("today", Notice(text))
+    # A device that cannot report can still warn its owner.
+    said = visit.say("joined_no_reports", fault=fault)
+    return visit.go("today", Notice(f"{text}\n{said}", "warn"))
+
+
 SCREENS: Sequence[Screen] = (
     Screen("join", _join, tab="today"),
     Screen("join/preview", _preview, "POST", tab="today"),
     Screen("join/confirm", _confirm, "POST", tab="today"),
+    Screen("join/photo", _photo, "POST", tab="today", takes_file=True),
+    Screen("join/file", _file, "POST", tab="today", takes_file=True),
+    Screen("join/file-preview", _file_preview, tab="today"),
+    Screen("join/file-confirm", _file_confirm, "POST", tab="today"),
 )
 """The screens."""

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from ble_agent.app import commands
 from ble_agent.app.commands import ReportPreview
+from ble_agent.app.page.photo import can_read_photos, read_code_photo
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text
-from tracing_core.errors import NotPossible
+from tracing_core.errors import NotPossible, TracingError
 
 __all__ = ["SCREENS"]
 
@@ -28,15 +29,35 @@ def _send(visit: Visit) -> Response:
             reason=explain(error, visit.language),
             must_join=error.code in ("no_home", "not_joined"),
         )
-    return visit.render("send.html", preview=preview, code="", fault="")
+    return _ask(visit, preview)
+
+
+def _ask(visit: Visit, preview: ReportPreview, *, field: str = "", fault: str = "") -> Response:
+    """Ask for the code, and show the fault of one of the fields: code or photo."""
+    return visit.render(
+        "send.html",
+        400 if fault else 200,
+        preview=preview,
+        field=field,
+        fault=fault,
+        can_read_photos=can_read_photos(),
+    )
+
+
+def _photo(visit: Visit) -> Response:
+    preview = commands.report_preview(visit.config, visit.page.clock)
+    try:
+        code = read_code_photo(visit.sent_file().path)
+    except TracingError as error:
+        return _ask(visit, preview, field="photo", fault=visit.explained(error))
+    return _show(visit, preview, code)
 
 
 def _preview(visit: Visit) -> Response:
     preview = commands.report_preview(visit.config, visit.page.clock)
     code = visit.field("code", _LONGEST_CODE)
     if not code:
-        fault = visit.say("page_code_missing")
-        return visit.render("send.html", 400, preview=preview, code="", fault=fault)
+        return _ask(visit, preview, field="code", fault=visit.say("page_code_missing"))
     return _show(visit, preview, code)
 
 
@@ -74,6 +95,7 @@ def _done(visit: Visit) -> Response:
 SCREENS: Sequence[Screen] = (
     Screen("send", _send, tab="send"),
     Screen("send/preview", _preview, "POST", tab="send"),
+    Screen("send/photo", _photo, "POST", tab="send", takes_file=True),
     Screen("send/confirm", _confirm, "POST", tab="send"),
     Screen("send/done", _done, tab="send"),
 )

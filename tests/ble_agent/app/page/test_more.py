@@ -91,7 +91,7 @@ def test_an_import_that_is_not_wanted_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "no file was chosen"),
+        (b"", "No file was chosen"),
         (b"PK\x03\x04 archive", "archive"),
         (b"\xff" * 1000, "not a log that truyvet can import"),
         (lines(60) + b"{broken\n", "What is in the file"),
