@@ -308,6 +308,19 @@ def export(ctx: click.Context, file: Path, force: bool, as_json: bool) -> None:
     _print(ctx, outcome, as_json=as_json)
 
 
+@agent.command("export-all", help=TEXTS["help_export_all"])
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path, readable=False))
+@click.option("--force", cls=Option, is_flag=True, help=TEXTS["help_force"])
+@_JSON
+@click.pass_context
+def export_all(ctx: click.Context, file: Path, force: bool, as_json: bool) -> None:
+    """Export all data."""
+    from ble_agent.app import all_data
+
+    outcome = all_data.export_all(_config(ctx), _clock(), file, overwrite=force)
+    _print(ctx, outcome, as_json=as_json)
+
+
 @agent.command("import", help=TEXTS["help_import"])
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--dry-run", cls=Option, is_flag=True, help=TEXTS["help_dry_run"])

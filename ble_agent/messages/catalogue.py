@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ble_agent.messages import home, radio
 from ble_agent.messages.commands import (
+    all_data,
     check,
     help,
     importing,
@@ -29,7 +30,7 @@ _COMMAND = re.compile(r"\btruyvet agent [a-z][a-z-]*(?![a-z-]| --home\b)")
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(check, help, home, importing, joining, radio, report, running, status),
+        *(all_data, check, help, home, importing, joining, radio, report, running, status),
         *(server, settings, store, upload),
         *(erasing, frame, ledger, page_importing, page_joining, sending, sessions, today),
     )

@@ -9,6 +9,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tracing_core.errors import FileIsThere, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 
@@ -22,6 +23,7 @@ __all__ = [
     "overwrite",
     "refuse_existing",
     "sync_folder",
+    "whole_file",
     "write_durably",
 ]
 
@@ -89,6 +91,44 @@ def move_to_new(partial: Path, path: Path) -> None:
         partial.replace(path)
         return
     partial.unlink()
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a private file for writing, which gets its name at the end: it appears whole or never.
+
+    Parameters
+    ----------
+    path
+        The file.
+    overwrite
+        Whether to replace a file of that name.
+
+    Raises
+    ------
+    FileIsThere
+        When there is such a file and `overwrite` is False.
+    StoreError
+        When the file cannot be written.
+    """
+    if not overwrite:
+        refuse_existing(path)
+    # A file that another program or user has there is neither written into nor deleted.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    with file_errors(path):
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                partial.replace(path)
+            else:
+                move_to_new(partial, path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
 
 def as_file_error(error: OSError, path: str | Path) -> StoreError:

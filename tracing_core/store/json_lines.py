@@ -6,15 +6,13 @@ import contextlib
 import gzip
 import io
 import json
-import os
-import secrets
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from tracing_core.errors import InvalidLog, InvalidValue, LogFault
-from tracing_core.store.files import file_errors, move_to_new, refuse_existing
+from tracing_core.store.files import file_errors, whole_file
 from tracing_core.store.left_out import LeftOut
 
 __all__ = ["BYTE_ORDER_MARK", "LONGEST_LINE", "ObjectReader", "read_objects", "write_objects"]
@@ -178,32 +176,16 @@ def write_objects(path: Path, lines: Iterable[str], *, overwrite: bool) -> int:
     StoreError
         When the file cannot be written.
     """
-    if not overwrite:
-        refuse_existing(path)
     count = 0
-    # A file that another program or user has there is neither written into nor deleted.
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    with file_errors(path):
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as raw:
-                # With a fixed mtime the same log gives the same bytes.
-                zipped = path.suffix == ".gz"
-                with (
-                    gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)
-                    if zipped
-                    else contextlib.nullcontext(raw)
-                ) as out:
-                    for line in lines:
-                        out.write(line.encode() + b"\n")
-                        count += 1
-                raw.flush()
-                os.fsync(raw.fileno())
-            if overwrite:
-                partial.replace(path)
-            else:
-                move_to_new(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+    with whole_file(path, overwrite=overwrite) as raw:
+        # With a fixed mtime the same log gives the same bytes.
+        zipped = path.suffix == ".gz"
+        with (
+            gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)
+            if zipped
+            else contextlib.nullcontext(raw)
+        ) as out:
+            for line in lines:
+                out.write(line.encode() + b"\n")
+                count += 1
     return count

@@ -31,6 +31,7 @@ __all__ = [
     "OtherSighting",
     "has_other_sightings",
     "insert_other_sightings",
+    "other_json_line",
     "other_sighting_of_row",
     "read_other_lines",
     "select_other_sightings",
@@ -218,7 +219,8 @@ def _from_json(fields: Any) -> OtherSighting:
     )
 
 
-def _to_json(sighting: OtherSighting) -> str:
+def other_json_line(sighting: OtherSighting) -> str:
+    """Return the line of a JSON Lines log, without its end."""
     fields = {
         "protocol": sighting.protocol,
         "identifier": sighting.identifier.hex(),
@@ -256,4 +258,4 @@ def write_other_lines(
     path: Path, sightings: Iterable[OtherSighting], *, overwrite: bool = True
 ) -> int:
     """Write sightings as `write_objects` does, and return how many were written."""
-    return write_objects(path, map(_to_json, sightings), overwrite=overwrite)
+    return write_objects(path, map(other_json_line, sightings), overwrite=overwrite)

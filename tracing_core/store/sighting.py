@@ -33,6 +33,7 @@ __all__ = [
     "LineReader",
     "Sighting",
     "insert_sightings",
+    "json_line",
     "note_strength",
     "read_json_lines",
     "read_row",
@@ -240,7 +241,8 @@ def _from_json(fields: Any) -> Sighting:
     )
 
 
-def _to_json(sighting: Sighting) -> str:
+def json_line(sighting: Sighting) -> str:
+    """Return the line of a JSON Lines log, without its end."""
     fields: dict[str, Any] = {
         "rpi": sighting.rpi.hex(),
         "aem": sighting.aem.hex(),
@@ -292,4 +294,4 @@ def read_json_lines(path: Path, left_out: LeftOut | None = None) -> Iterator[Sig
 
 def write_json_lines(path: Path, sightings: Iterable[Sighting], *, overwrite: bool = True) -> int:
     """Write a log as `write_objects` does, and return how many sightings were written."""
-    return write_objects(path, map(_to_json, sightings), overwrite=overwrite)
+    return write_objects(path, map(json_line, sightings), overwrite=overwrite)

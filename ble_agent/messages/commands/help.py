@@ -80,6 +80,14 @@ TEXTS: Mapping[str, Text] = {
         "Ghi những gì đã thu được vào FILE, ở dạng JSON Lines.\n\n"
         "Tệp được nén gzip nếu tên kết thúc bằng .gz. Tệp cùng tên chỉ bị ghi đè khi có --force.",
     ),
+    "help_export_all": Text(
+        "Write all data about you to FILE, a zip archive.\n\n"
+        "A README in it says what each file is, and what is left out. A file of that name is"
+        " replaced only with --force.",
+        "Ghi toàn bộ dữ liệu về bạn vào FILE, một tệp zip.\n\n"
+        "Tệp README trong đó cho biết từng tệp là gì và những gì không có. Tệp cùng tên chỉ bị ghi"
+        " đè khi có --force.",
+    ),
     "help_import": Text(
         "Add what another app or device heard, from FILE.\n\n"
         "FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the"
