@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import heapq
 import itertools
@@ -10,8 +9,12 @@ import math
 import os
 import re
 import time
+from typing import TYPE_CHECKING
 
 from tracing_core.errors import InvalidValue
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Clock", "ManualClock", "ScaledClock", "clock_from_environment", "local_date"]
 
@@ -34,6 +37,9 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait for a number of seconds of this clock."""
+        # Imported only by what waits: most commands do not.
+        import asyncio
+
         await asyncio.sleep(max(0.0, seconds))
 
 
@@ -113,6 +119,8 @@ class ManualClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         """Wait until `advance` has added that many seconds."""
+        import asyncio
+
         if seconds <= 0:
             await asyncio.sleep(0)
             return

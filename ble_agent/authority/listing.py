@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import Membership
 from ble_agent.messages.refusals import refused
 from ble_agent.store.state import INDEX
@@ -14,6 +14,9 @@ from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 from tracing_core.trust.signed_index import IndexedFile, SignedIndex
 from tracing_core.trust.trust_chain import TrustDocument
+
+if TYPE_CHECKING:
+    from ble_agent.authority.client import ServerClient
 
 __all__ = ["Listing", "fetch_listing"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ble_agent.authority.client import ServerClient
 from ble_agent.authority.join_file import JoinFile
 from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import forget_key_files
@@ -32,6 +32,9 @@ from tracing_core.trust.trust_chain import (
     TrustDocument,
     verify_trust_chain,
 )
+
+if TYPE_CHECKING:
+    from ble_agent.authority.client import ServerClient
 
 __all__ = [
     "Membership",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ble_agent.air.future_rows import forget_future
-from ble_agent.authority.client import ServerClient
 from ble_agent.authority.ledger_notes import CHECK, note
 from ble_agent.authority.listing import Listing, fetch_listing
 from ble_agent.authority.membership import Membership, load_membership, refresh
@@ -30,6 +29,9 @@ from tracing_core.protocol.interval import utc_day
 from tracing_core.store.database import Database
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sqlite import transaction
+
+if TYPE_CHECKING:
+    from ble_agent.authority.client import ServerClient
 
 __all__ = ["CheckFault", "CheckResult", "ExposureDay", "assess_stored", "check", "recall"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from ble_agent.authority.client import ServerClient
 from ble_agent.authority.listing import Listing
 from ble_agent.authority.membership import Membership
 from ble_agent.exposures.key_files import KeyFile, fault_word, fetch_key_file
@@ -19,6 +19,9 @@ from ble_agent.messages.refusals import refused
 from tracing_core.clock import Clock
 from tracing_core.errors import ExportFileError, InvalidSignature, ServerRefused, TracingError
 from tracing_core.store.database import Database
+
+if TYPE_CHECKING:
+    from ble_agent.authority.client import ServerClient
 
 __all__ = ["Download"]
 

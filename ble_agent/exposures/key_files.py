@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from ble_agent.authority.client import ServerClient
 from ble_agent.authority.listing import Listing
 from ble_agent.authority.membership import Membership
 from ble_agent.messages.refusals import refused
 from tracing_core.errors import ExportFileError, ServerRefused, TracingError, UnsupportedHeader
 from tracing_core.export_file import ExportFile, parse_export, verify_export_bytes
+
+if TYPE_CHECKING:
+    from ble_agent.authority.client import ServerClient
 
 __all__ = ["KeyFile", "fault_word", "fetch_key_file"]
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from ble_agent.authority.caching import FileMark
-from ble_agent.authority.client import ServerClient
 from ble_agent.authority.listing import Listing
 from ble_agent.authority.membership import Membership
 from tracing_core.clock import Clock
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
+
+if TYPE_CHECKING:
+    from ble_agent.authority.client import ServerClient
 
 __all__ = ["UnusableFile", "forget_unlisted", "is_due", "note_unusable", "unusable_files"]
 

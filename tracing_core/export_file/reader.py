@@ -7,13 +7,13 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from google.protobuf.message import DecodeError
 
 from tracing_core.errors import ExportFileError, MalformedExport, UnsupportedHeader
-from tracing_core.export_file import archive, export_pb2, signature, wire
+from tracing_core.export_file import archive, signature, wire
 from tracing_core.export_file.contents import HEADER, MAX_EXPORT_BYTES, ExportFile, Signature
 from tracing_core.export_file.file_kind import advice_for_key_file
 from tracing_core.protocol.diagnosis_key import (
@@ -24,6 +24,9 @@ from tracing_core.protocol.diagnosis_key import (
 )
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
 from tracing_core.protocol.temporary_exposure_key import KEY_LENGTH
+
+if TYPE_CHECKING:
+    from tracing_core.export_file import export_pb2
 
 __all__ = [
     "VerifiedExport",
@@ -135,6 +138,9 @@ def parse_export(verified: VerifiedExport) -> ExportFile:
     MalformedExport
         When the file is not protobuf, or its times lie outside the calendar.
     """
+    # Imported only where a key file is read or written.
+    from tracing_core.export_file import export_pb2
+
     name = verified.name
     fields, short = wire.checked_fields(verified.export_bin, len(HEADER), name)
     try:

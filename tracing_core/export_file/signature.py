@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -18,9 +19,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from google.protobuf.message import DecodeError
 
 from tracing_core.errors import InvalidKey, InvalidSignature, InvalidValue, MalformedExport
-from tracing_core.export_file import export_pb2
 from tracing_core.export_file.contents import MAX_SIGNATURES, ExportFile, Signature, SignatureInfo
 from tracing_core.export_file.wire import text
+
+if TYPE_CHECKING:
+    from tracing_core.export_file import export_pb2
 
 __all__ = [
     "Signer",
@@ -85,6 +88,9 @@ def read_signatures(export_sig: bytes, name: str) -> tuple[Signature, ...]:
     MalformedExport
         When `export_sig` is not a list of at most ten signatures.
     """
+    # Imported only where a key file is read or written.
+    from tracing_core.export_file import export_pb2
+
     try:
         message = export_pb2.TEKSignatureList.FromString(export_sig)
         if len(message.signatures) > MAX_SIGNATURES:
@@ -171,6 +177,9 @@ def write_signatures(export_bin: bytes, export: ExportFile, signers: Sequence[Si
     InvalidValue
         When there are more than ten signers.
     """
+    # Imported only where a key file is read or written.
+    from tracing_core.export_file import export_pb2
+
     if len(signers) > MAX_SIGNATURES:
         raise InvalidValue(f"a key file has at most {MAX_SIGNATURES} signatures")
     message = export_pb2.TEKSignatureList()

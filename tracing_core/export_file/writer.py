@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tracing_core.export_file import export_pb2
 from tracing_core.export_file.archive import pack
 from tracing_core.export_file.contents import HEADER, ExportFile
 from tracing_core.export_file.signature import Signer, write_info, write_signatures
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType, VariantOfConcern
 from tracing_core.protocol.interval import TEK_ROLLING_PERIOD
+
+if TYPE_CHECKING:
+    from tracing_core.export_file import export_pb2
 
 __all__ = ["write_export"]
 
@@ -40,6 +43,9 @@ def write_export(export: ExportFile, signers: Sequence[Signer]) -> bytes:
     InvalidValue
         When there are more than ten signers.
     """
+    # Imported only where a key file is read or written.
+    from tracing_core.export_file import export_pb2
+
     message = export_pb2.TemporaryExposureKeyExport(
         start_timestamp=export.start_timestamp,
         end_timestamp=export.end_timestamp,
