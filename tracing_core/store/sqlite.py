@@ -218,6 +218,8 @@ def open_database(
 def open_readonly(path: Path, migrations: Sequence[Migrations]) -> Database:
     """Open a database for reading, even on a read-only disk or while an agent writes to it.
 
+    Tables that an older version did not make yet are there for this connection, and empty.
+
     Raises
     ------
     SchemaMismatch
@@ -251,11 +253,30 @@ def _opened_readonly(path: Path, migrations: Sequence[Migrations], mode: str) ->
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS)
     try:
         db = Database(connection)
-        check_tables(db, migrations, path)
+        _check_schema(db, migrations, path)
+        if all(known.applied(db) for known in migrations):
+            _lend_tables(db, migrations)
+        else:
+            check_tables(db, migrations, path)
     except BaseException:
         connection.close()
         raise
     return db
+
+
+def _lend_tables(db: Database, migrations: Sequence[Migrations]) -> None:
+    """Make the tables of later steps in memory; steps that change a table are not made up for."""
+    if not any(known.pending(db) for known in migrations):
+        return
+    present = set(db.table_names())
+    db.conn.execute("PRAGMA temp_store = MEMORY")
+    with contextlib.closing(sqlite3.connect(":memory:")) as newest:
+        for known in migrations:
+            known.apply(Database(newest))
+        tables = newest.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+        for name, statement in tables:
+            if name not in present:
+                db.conn.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
 
 
 def check_tables(db: Database, migrations: Sequence[Migrations], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from ble_agent.store.database import open_store
 from ble_agent.store.home import exclusive_use
 from ble_agent.store.state import LAST_CHECK
 from tests.ble_agent.fake_server import FakeServer, fake_server
+from tests.fixtures import old_homes
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.errors import RadioFault, StoreFull
 from tracing_core.protocol.advertisement import Advertisement
@@ -185,6 +187,16 @@ def test_a_card_that_became_read_only_is_told_and_read(
     assert found["joined"] is True
     assert "cannot be written" in text
     assert "  15 January 2027: 1" in text.partition("Identifiers heard (not people")[2]
+
+
+def test_a_home_of_an_older_version_is_read_on_a_card_that_became_read_only(card: Path) -> None:
+    home = old_homes.unpack("sqlite/agent", card)
+    facts = json.loads((old_homes.FOLDER / "sqlite" / "facts.json").read_text())
+    subprocess.run(["mount", "-o", "remount,ro", str(card)], check=True)
+    outcome = status(AgentConfig(home, "en"), ManualClock(old_homes.NOW))
+    expected = facts["status"]["agent"]
+    for name in ("identifiers_by_day", "joined", "region", "keys"):
+        assert outcome.facts[name] == expected[name]
 
 
 def test_a_log_outlives_a_full_card_and_writes_again(
