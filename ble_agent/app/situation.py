@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ble_agent.air.heard_days import heard_by_day, local_day, utc_day_of
 from ble_agent.app.probes import LEAST_FREE_BYTES, Facts, Probe, probes
@@ -17,21 +18,28 @@ from ble_agent.exposures.seen import has_unseen
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.damage import DATABASE_NAME
-from ble_agent.store.database import has_database
+from ble_agent.store.database import additions, has_database
 from ble_agent.store.kept_aside import drop_kept
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.recovery import open_recovered
-from ble_agent.store.state import DAMAGE, DamageState
+from ble_agent.store.state import DAMAGE, MEMBERSHIP, DamageState
 from ble_agent.store.tables import AGENT_TABLES
 from matcher import SightingIndex
 from tracing_core.clock import Clock
 from tracing_core.errors import SchemaMismatch, StoreDamaged, StoreError
+from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import utc_day
+from tracing_core.protocol.rolling_proximity_identifier import derive_rpis
+from tracing_core.protocol.temporary_exposure_key import derive_rpik
 from tracing_core.store.database import Database
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.sighting import SIGHTING_TABLE
-from tracing_core.store.sqlite import database_errors, open_readonly
+from tracing_core.store.sqlite import database_errors, open_readonly, path_of
 
 __all__ = ["Counts", "Situation", "opened_to_read"]
+
+# A statement has at most 32,766 values.
+_MOST_KEYS = 200
 
 Counts = Mapping[datetime.date, int]
 """Different identifiers heard, by day."""
@@ -124,14 +132,57 @@ class Situation:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Assessed:
+    """What was found when the database was in some state."""
+
+    state: Sequence[Any]
+    days: Sequence[ExposureDay]
+    left_out: LeftOut
+
+
+# The page shows it again and again, and finding the sightings means to go through the whole log.
+_last: list[_Assessed] = []
+
+
 def _exposures(
     db: Database, facts: Facts, clock: Clock, left_out: LeftOut
 ) -> Sequence[ExposureDay]:
     # Most devices never match a key, and their log need not be read.
-    if facts.membership is None or not matched_keys(db):
+    keys = matched_keys(db)
+    if facts.membership is None or not keys:
         return ()
-    sightings = SightingIndex(own_sightings(db, left_out))
-    return assess_stored(db, sightings, facts.membership, clock)[0]
+    state = _state(db, keys, clock)
+    known = next((each for each in _last if each.state == state), None)
+    if known is None:
+        found = LeftOut()
+        sightings = SightingIndex(own_sightings(db, found, _identifiers(keys)))
+        known = _Assessed(state, assess_stored(db, sightings, facts.membership, clock)[0], found)
+        _last[:] = [known]
+    left_out.add(known.left_out)
+    return known.days
+
+
+def _state(db: Database, keys: Sequence[DiagnosisKey], clock: Clock) -> Sequence[Any]:
+    """Return all that the assessment depends on; rows are only added, and leave when too old."""
+    newest = db.conn.execute("SELECT max(id) FROM sighting").fetchone()[0]
+    return (
+        *(path_of(db), keys, MEMBERSHIP.get(db), DAMAGE.get(db)),
+        *(additions(db), newest, utc_day(clock.now())),
+    )
+
+
+def _identifiers(keys: Sequence[DiagnosisKey]) -> Sequence[bytes] | None:
+    """Return the identifiers of keys; None if there are so many that all rows are to be read."""
+    if len(keys) > _MOST_KEYS:
+        return None
+    return [
+        rpi
+        for key in keys
+        for rpi in derive_rpis(
+            derive_rpik(key.key_data), key.rolling_start_interval_number, key.rolling_period
+        )
+    ]
 
 
 @contextlib.contextmanager

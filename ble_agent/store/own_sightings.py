@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from ble_agent.messages.catalogue import say
@@ -14,8 +14,19 @@ from tracing_core.store.sighting import Sighting, select_sightings
 __all__ = ["own_sightings", "unreadable_fault"]
 
 
-def own_sightings(db: Database, left_out: LeftOut) -> Iterator[Sighting]:
+def own_sightings(
+    db: Database, left_out: LeftOut, rpis: Sequence[bytes] | None = None
+) -> Iterator[Sighting]:
     """Yield the sightings, and count the rows that cannot be read, even if none can.
+
+    Parameters
+    ----------
+    db
+        The agent's database.
+    left_out
+        Counts the rows.
+    rpis
+        The identifiers whose rows are read, at most 30,000; None for all rows.
 
     Raises
     ------
@@ -23,7 +34,7 @@ def own_sightings(db: Database, left_out: LeftOut) -> Iterator[Sighting]:
         When the database is damaged.
     """
     with suppress(InvalidLog):
-        yield from select_sightings(db, left_out)
+        yield from select_sightings(db, left_out, rpis)
 
 
 def unreadable_fault(left_out: LeftOut) -> InvalidLog | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import json
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,12 @@ def insert_sightings(db: Database, sightings: Iterable[Sighting]) -> None:
     )
 
 
-def select_sightings(db: Database, left_out: LeftOut | None = None) -> Iterator[Sighting]:
+_SELECT = "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect FROM sighting"
+
+
+def select_sightings(
+    db: Database, left_out: LeftOut | None = None, rpis: Sequence[bytes] | None = None
+) -> Iterator[Sighting]:
     """Read the log in the order it was written.
 
     Parameters
@@ -145,6 +150,8 @@ def select_sightings(db: Database, left_out: LeftOut | None = None) -> Iterator[
         The database.
     left_out
         Counts the rows that lie outside the protocol; None to raise an error at the first.
+    rpis
+        The identifiers whose rows are read, at most 30,000; None for all rows.
 
     Raises
     ------
@@ -154,10 +161,12 @@ def select_sightings(db: Database, left_out: LeftOut | None = None) -> Iterator[
     StoreError
         When the database is damaged.
     """
+    chosen = "" if rpis is None else f" WHERE rpi IN ({', '.join('?' * len(rpis))})"
     rows = _rows(
         db,
         "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
-        " FROM sighting ORDER BY id",
+        f" FROM sighting{chosen} ORDER BY id",
+        rpis or (),
     )
     read, path = 0, path_of(db)
     # Closed here, since the caller may close the database before the generator is collected.
@@ -194,9 +203,9 @@ def read_row(row: tuple[Any, ...], path: str, left_out: LeftOut | None) -> Sight
     return sighting
 
 
-def _rows(db: Database, query: str) -> Generator[tuple[Any, ...]]:
+def _rows(db: Database, query: str, values: Sequence[bytes]) -> Generator[tuple[Any, ...]]:
     with database_errors(path_of(db)):
-        yield from db.conn.execute(query)
+        yield from db.conn.execute(query, values)
 
 
 def sighting_of_row(
