@@ -164,8 +164,7 @@ def select_sightings(
     chosen = "" if rpis is None else f" WHERE rpi IN ({', '.join('?' * len(rpis))})"
     rows = _rows(
         db,
-        "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"
-        f" FROM sighting{chosen} ORDER BY id",
+        _SELECT + chosen + " ORDER BY id",
         rpis or (),
     )
     read, path = 0, path_of(db)

@@ -24,7 +24,7 @@ from ble_agent.app.page.upload import receive_upload
 from ble_agent.app.page.visit import Page, Screen, Visit, read_form
 from ble_agent.messages.catalogue import say, with_home
 from ble_agent.messages.explanation import explain
-from tracing_core.errors import TracingError
+from tracing_core.errors import StoreDamaged, TracingError
 
 __all__ = ["create_application"]
 
@@ -177,13 +177,25 @@ async def _once(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
     return await asyncio.shield(presses[press])
 
 
+async def _ask(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
+    """Let the screen answer; one that meets a damaged database is asked again, and recovers it."""
+    if inspect.iscoroutinefunction(visit.screen.answer):
+        answered = await visit.screen.answer(visit)
+    else:
+        async with threads:
+            try:
+                answered = await run_in_threadpool(visit.screen.answer, visit)
+            except StoreDamaged:
+                if visit.screen.method != "GET":
+                    raise
+                answered = await run_in_threadpool(visit.screen.answer, visit)
+    assert isinstance(answered, Response)
+    return answered
+
+
 async def _answer(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
     try:
-        if inspect.iscoroutinefunction(visit.screen.answer):
-            answered = await visit.screen.answer(visit)
-        else:
-            async with threads:
-                answered = await run_in_threadpool(visit.screen.answer, visit)
+        answered = await _ask(visit, threads)
     except TracingError as error:
         text = explain(error, visit.language)
     except Exception:
@@ -191,6 +203,5 @@ async def _answer(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
         _logger.exception("the screen %s failed", visit.screen.path)
         text = say("page_failed", visit.language)
     else:
-        assert isinstance(answered, Response)
         return answered
     return visit.render("problem.html", 409, text=with_home(text, visit.page.named_home))

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from ble_agent.app import commands
 from ble_agent.app.page.photo import can_read_photos, read_join_photo
 from ble_agent.app.page.visit import Notice, Screen, Visit
+from ble_agent.app.situation import opened_to_read
 from ble_agent.authority.join_file import JoinFile, key_name
 from ble_agent.authority.membership import find_membership
-from ble_agent.store.database import has_database, open_store
+from ble_agent.store.database import has_database
 from tracing_core.errors import InvalidJoinLine, TracingError
 from tracing_core.trust.join_line import JoinLine
 
@@ -42,7 +43,7 @@ def _region(visit: Visit) -> str:
     """Return the region that the device belongs to; "" if it belongs to none."""
     if not has_database(visit.page.home):
         return ""
-    with open_store(visit.page.home) as db:
+    with opened_to_read(visit.page.home, visit.page.clock.now()) as db:
         membership = find_membership(db)
     return "" if membership is None else membership.region
 
