@@ -13,6 +13,7 @@ from ble_agent.app.page.screens import (
     more,
     sending,
     session,
+    settings,
     today,
 )
 from ble_agent.app.page.visit import Screen
@@ -24,6 +25,7 @@ SCREENS: Sequence[Screen] = (
     *joining.SCREENS,
     *sending.SCREENS,
     *more.SCREENS,
+    *settings.SCREENS,
     *importing.SCREENS,
     *ledger.SCREENS,
     *browsers.SCREENS,

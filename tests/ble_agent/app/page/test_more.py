@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import httpx2
@@ -10,7 +11,9 @@ import pytest
 
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.authority.ledger_notes import COVER, REPORT, note
+from ble_agent.config import load_config
 from ble_agent.store.database import make_home, open_store
+from ble_agent.store.home import exclusive_use
 from ble_agent.store.working_folder import WORKING_FOLDERS
 from tests.ble_agent.app.page.test_application import Served, form_key, served
 from tracing_core.clock import Clock
@@ -172,3 +175,75 @@ def test_everything_is_deleted_only_with_a_tick(tmp_path: Path) -> None:
         assert [path.name for path in home.iterdir()] == ["notes.txt"]
         assert page.page.is_ending
         assert page.get("more").status_code == 403
+
+
+def settings_form(page: Served, **typed: str) -> dict[str, str]:
+    """The fields of the form as they are shown, with some of them typed over."""
+    shown = page.get("more/settings").text
+    fields = {"lang": "en", "radio": "auto", "notify_desktop": "yes", "cover_traffic": "yes"}
+    fields |= {
+        "quiet_from": "",
+        "quiet_to": "",
+        "digest": re.findall(r'digest" value="(.*?)"', shown)[0],
+    }
+    return {name: value for name, value in {**fields, **typed}.items() if value is not None}
+
+
+def test_settings_are_changed_and_what_a_hand_wrote_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TRUYVET_LANG", "TRUYVET_RADIO"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "agent.toml"
+    file.write_text('# của tôi\nlang = "en"\nscan_seconds = 5.0  # longer\n')
+    with served(tmp_path) as page:
+        press(page, "more/settings/save", **settings_form(page))
+        assert "Nothing has changed" in page.get("more/settings").text
+        typed = settings_form(page, quiet_from="22:00", quiet_to="07:00", cover_traffic="")
+        press(page, "more/settings/save", **typed)
+        shown = page.get("more/settings").text
+        assert "Saved: Quiet hours; Send cover reports at random moments" in shown
+        assert "only after a restart" not in shown
+        assert 'name="quiet_from" value="22:00"' in shown
+        config = load_config(tmp_path)
+        assert (config.quiet_hours, config.cover_traffic) == ("22:00-07:00", False)
+        assert file.read_text().startswith('# của tôi\nlang = "en"\nscan_seconds = 5.0  # longer\n')
+        with exclusive_use(tmp_path):
+            typed = settings_form(page, lang="vi", quiet_from="22:00", quiet_to="07:00")
+            press(page, "more/settings/save", **typed)
+            shown = page.get("more/settings").text
+        assert '<html lang="vi">' in shown
+        assert "chỉ áp dụng sau khi khởi động lại" in shown
+
+
+def test_a_wrong_setting_keeps_what_was_typed_and_names_the_field(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        for wrong in ({"quiet_from": "22:00"}, {"quiet_from": "9:99", "quiet_to": "07:00"}):
+            typed = settings_form(page, cover_traffic="", **wrong)
+            answer = press(page, "more/settings/save", **typed)
+            assert answer.status_code == 400
+            assert "Quiet hours: give two different times" in answer.text
+            assert f'name="quiet_from" value="{wrong["quiet_from"]}"' in answer.text
+            assert 'name="cover_traffic" value="yes" aria' in answer.text
+        answer = press(
+            page, "more/settings/save", **settings_form(page, radio="replay:/etc/passwd")
+        )
+        assert answer.status_code == 400
+        assert "choose one of the list" in answer.text
+        typed = settings_form(page, radio="bluez")
+        (tmp_path / "agent.toml").write_text("scan_seconds = 5.0\n")
+        answer = press(page, "more/settings/save", **typed)
+        assert "The settings have been changed meanwhile" in answer.text
+        assert '<option value="bluez" selected>' in answer.text
+        (tmp_path / "agent.toml").write_text("scan_seconds = ?\n")
+        answer = page.get("more/settings")
+        assert answer.status_code == 409
+        assert "not TOML" in answer.text
+
+
+def test_a_setting_of_the_environment_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUYVET_RADIO", "mgmt")
+    with served(tmp_path) as page:
+        assert "TRUYVET_RADIO is set for this device" in page.get("more/settings").text
