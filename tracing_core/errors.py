@@ -126,6 +126,10 @@ class LogFault(enum.Enum):
     MISSING = "a file of its folder is missing"
     OWN = "it is the log that it would be added to"
     JOURNAL = "its journal names another file"
+    FIXED = "its identifiers never change"
+    SEALED = "its identifiers can be read by their authority only"
+    ADDRESSES = "it holds addresses in place of identifiers"
+    PLACES = "it holds places in place of sightings"
 
 
 class InvalidLog(InvalidValue):

@@ -67,6 +67,7 @@ _COUNTS, _LEDGER, _DEVICE = "counts.json", "left-this-device.json", "device.json
 HELD: Mapping[str, str] = {
     "sighting": _SIGHTINGS,
     "other_sighting": _OTHERS,
+    "import": _COUNTS,
     "own_key": _COUNTS,
     "heard_day": _COUNTS,
     "matched_key": _FOUND,
@@ -91,6 +92,7 @@ HELD: Mapping[str, str] = {
     # Marks of the database's own upkeep.
     "additions": "",
     "compacted_at": "",
+    "future_since": "",
     "room": "",
     "to_compact": "",
 }
@@ -275,6 +277,12 @@ def _counts(db: Database, clock: Clock) -> dict[str, Any]:
     return {
         "identifiers_by_day": {day.isoformat(): count for day, count in heard.items()},
         "days_with_own_key": [_day_of(start) for (start,) in rows],
+        "imports": [
+            {"format": form, "date": _date(at), **json.loads(counts)}
+            for form, at, counts in db.conn.execute(
+                "SELECT format, imported_at, counts FROM import ORDER BY id"
+            )
+        ],
     }
 
 

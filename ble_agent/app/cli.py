@@ -298,13 +298,25 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
 @agent.command("export", help=TEXTS["help_export"])
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path, readable=False))
 @click.option("--force", cls=Option, is_flag=True, help=TEXTS["help_force"])
+@click.option(
+    "--protocol",
+    cls=Option,
+    type=click.Choice(["gaen", "bluezone", "dp3t"]),
+    default="gaen",
+    show_default=True,
+    help=TEXTS["help_export_protocol"],
+)
 @_JSON
 @click.pass_context
-def export(ctx: click.Context, file: Path, force: bool, as_json: bool) -> None:
+def export(ctx: click.Context, file: Path, force: bool, protocol: str, as_json: bool) -> None:
     """Export the log."""
     from ble_agent.app import commands
 
-    outcome = commands.export_log(_config(ctx), _clock(), file, overwrite=force)
+    config = _config(ctx)
+    if protocol == "gaen":
+        outcome = commands.export_log(config, _clock(), file, overwrite=force)
+    else:
+        outcome = commands.export_others(config, _clock(), file, protocol, overwrite=force)
     _print(ctx, outcome, as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ble_agent.app.damage_note import damage_day, damage_note
 from ble_agent.app.outcome import Outcome
@@ -40,7 +41,7 @@ from ble_agent.store.database import has_database, make_home, open_store
 from ble_agent.store.home import is_own_file
 from ble_agent.store.importers import ImportReport
 from ble_agent.store.importers import import_log as import_foreign_log
-from ble_agent.store.own_sightings import own_sightings, unreadable_fault
+from ble_agent.store.own_sightings import other_sightings, own_sightings, unreadable_fault
 from ble_agent.store.recovery import open_recovered
 from ble_agent.store.state import DAMAGE
 from tracing_core.clock import Clock
@@ -58,6 +59,7 @@ from tracing_core.protocol.interval import INTERVAL_SECONDS, interval_start
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.store.left_out import LeftOut
+from tracing_core.store.other_sighting import count_other_sightings, write_other_lines
 from tracing_core.store.sighting import write_json_lines
 from tracing_core.store.sqlite import transaction
 from tracing_core.trust.join_line import JoinLine
@@ -66,6 +68,7 @@ __all__ = [
     "ReportPreview",
     "check",
     "export_log",
+    "export_others",
     "import_log",
     "import_report",
     "join",
@@ -262,9 +265,36 @@ def export_log(config: AgentConfig, clock: Clock, file: Path, *, overwrite: bool
     with _store(config, clock) as db:
         left_out = LeftOut()
         count = write_json_lines(file, own_sightings(db, left_out), overwrite=overwrite)
-        # A full disk must not keep the owner from what was written elsewhere.
-        with suppress(StoreError), transaction(db):
-            note(db, clock.now(), LOG, items=count)
+        others = count_other_sightings(db)
+        _note_log(db, clock, count)
+    facts: dict[str, Any] = {"exported": count}
+    lines = [say("exported", config.lang, count=count, path=path_text(file))]
+    if others:
+        facts["other_protocols"] = others
+        lines += [
+            say("export_others", config.lang, count=number, protocol=protocol)
+            for protocol, number in others.items()
+        ]
+    return Outcome(facts, "\n".join(lines), unreadable_fault(left_out))
+
+
+def _note_log(db: Database, clock: Clock, count: int) -> None:
+    # A full disk must not keep the owner from what was written elsewhere.
+    with suppress(StoreError), transaction(db):
+        note(db, clock.now(), LOG, items=count)
+
+
+def export_others(
+    config: AgentConfig, clock: Clock, file: Path, protocol: str, *, overwrite: bool
+) -> Outcome:
+    """Write what was imported of another protocol to a file, as `export_log` does."""
+    if is_own_file(config.home, file):
+        raise not_possible("own_file")
+    with _store(config, clock) as db:
+        left_out = LeftOut()
+        found = other_sightings(db, left_out, protocol)
+        count = write_other_lines(file, found, overwrite=overwrite)
+        _note_log(db, clock, count)
     text = say("exported", config.lang, count=count, path=path_text(file))
     return Outcome({"exported": count}, text, unreadable_fault(left_out))
 
@@ -301,6 +331,10 @@ def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) 
             known=report.known,
             too_old=report.too_old,
         )
+    ]
+    lines += [
+        say("import_other_protocol", config.lang, protocol=protocol)
+        for protocol in sorted(report.other_protocols)
     ]
     lines += left_out_lines(report, path, config.lang)
     if dry_run:

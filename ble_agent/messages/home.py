@@ -12,6 +12,12 @@ TEXTS: Mapping[str, Text] = {
     "yes_or_no": Text("[y/N]", "[c = có, K = không]"),
     "nothing_done": Text("Nothing was sent or changed.", "Chưa gửi hay thay đổi gì."),
     "nothing_erased": Text("Nothing was deleted.", "Chưa xóa gì."),
+    "export_others": Text(
+        "Not in this file: sightings of another protocol, {count}. To write them to a file of their"
+        " own, use --protocol {protocol}.",
+        "Tệp này không gồm các lượt ghi nhận của giao thức khác ({count}). Để ghi chúng vào tệp"
+        " riêng, hãy dùng --protocol {protocol}.",
+    ),
     "exported": Text(
         "{count} sightings were written to {path}. Keep the file private: anyone who has other"
         " people's keys can see from it whom you were near.",

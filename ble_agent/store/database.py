@@ -67,6 +67,8 @@ RETENTION_SECONDS = 14 * 86_400
 
 DATED_ROWS = (
     ("sighting", "seen_at"),
+    ("other_sighting", "seen_at"),
+    ("import", "imported_at"),
     ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
     ("matched_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
 )

@@ -9,9 +9,10 @@ from ble_agent.messages.catalogue import say
 from tracing_core.errors import InvalidLog
 from tracing_core.store.database import Database
 from tracing_core.store.left_out import LeftOut
+from tracing_core.store.other_sighting import OtherSighting, select_other_sightings
 from tracing_core.store.sighting import Sighting, select_sightings
 
-__all__ = ["own_sightings", "unreadable_fault"]
+__all__ = ["other_sightings", "own_sightings", "unreadable_fault"]
 
 
 def own_sightings(
@@ -35,6 +36,18 @@ def own_sightings(
     """
     with suppress(InvalidLog):
         yield from select_sightings(db, left_out, rpis)
+
+
+def other_sightings(db: Database, left_out: LeftOut, protocol: str) -> Iterator[OtherSighting]:
+    """Yield what was imported of another protocol, and count the rows that cannot be read.
+
+    Raises
+    ------
+    StoreError
+        When the database is damaged.
+    """
+    with suppress(InvalidLog):
+        yield from select_other_sightings(db, left_out, protocol=protocol)
 
 
 def unreadable_fault(left_out: LeftOut) -> InvalidLog | None:

@@ -17,6 +17,7 @@ from ble_agent.store.vault import SEALED_KEY_BYTES, Vault, own_key_purpose
 from tracing_core.errors import InvalidValue, SchemaMismatch, StoreSealed
 from tracing_core.protocol.interval import interval_number
 from tracing_core.store.database import Database
+from tracing_core.store.other_sighting import insert_other_sightings, other_sighting_of_row
 from tracing_core.store.sighting import SIGHTING_TABLE, insert_sightings, sighting_of_row
 
 __all__ = ["Salvaged", "salvage"]
@@ -74,6 +75,7 @@ def salvage(copy: Path, fresh: Database, vault: Vault, now: float) -> Salvaged:
             with contextlib.suppress(InvalidValue, OverflowError):
                 insert_sightings(fresh, [sighting_of_row(*row)])
                 sightings += 1
+        sightings += _salvage_imports(connection, fresh)
         keys = _salvage_keys(connection, fresh, vault, now)
         _salvage_matches(connection, fresh)
         joined = _salvage_state(connection, fresh)
@@ -194,6 +196,24 @@ def _opens(vault: Vault, row: tuple[Any, ...]) -> bool:
     except StoreSealed:
         return False
     return True
+
+
+def _salvage_imports(connection: sqlite3.Connection, fresh: Database) -> int:
+    """Copy what was imported of other protocols, and where it came from."""
+    columns = "id, format, digest, imported_at, counts"
+    numbers = set()
+    for row in _rows(connection, "import", columns):
+        with contextlib.suppress(sqlite3.IntegrityError):
+            fresh.conn.execute(f"INSERT INTO import ({columns}) VALUES (?,?,?,?,?)", row)  # noqa: S608
+            numbers.add(row[0])
+    count = 0
+    columns = "protocol, identifier, rssi_dbm, tx_power, seen_at, previous_scan_at, import"
+    for *values, number in _rows(connection, "other_sighting", columns):
+        with contextlib.suppress(InvalidValue, OverflowError, sqlite3.IntegrityError):
+            sighting = other_sighting_of_row(*values)
+            insert_other_sightings(fresh, [sighting], number if number in numbers else None)
+            count += 1
+    return count
 
 
 def _salvage_matches(connection: sqlite3.Connection, fresh: Database) -> None:

@@ -53,6 +53,24 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "tries": "How often it was tried.",
         "tried_at": "When it was last tried (UTC Unix seconds).",
     },
+    "import": {
+        "": "The imports of the last 14 days that added something.",
+        "id": "Number of the import, which `other_sighting.import` names.",
+        "format": "Format of the log, as `truyvet agent import --json` prints it.",
+        "digest": "SHA-256 of all sightings of the log in their order, whatever its form.",
+        "imported_at": "When it was imported (UTC Unix seconds).",
+        "counts": "The numbers that `truyvet agent import --json` printed, as JSON.",
+    },
+    "other_sighting": {
+        "": "What was imported of other protocols: one row per packet. It is never sent.",
+        "protocol": "Name of the protocol: `bluezone` or `dp3t`.",
+        "identifier": "The identifier: 12 bytes for Bluezone, 16 for DP-3T.",
+        "rssi_dbm": "Signal strength, -127 to -1 dBm; null if unknown.",
+        "tx_power": "Transmit power that the sender stated, in dBm; null if unknown.",
+        "seen_at": "When it was heard (UTC Unix seconds).",
+        "previous_scan_at": "When it had listened before (UTC Unix seconds); null if unknown.",
+        "import": "Number of the import it comes from, `import.id`; null if that is forgotten.",
+    },
     "matched_key": {
         "": "The published keys of which this device heard an identifier.",
         "key_data": "The 16 bytes.",
@@ -160,3 +178,24 @@ def m005_heard_day(db: Database) -> None:
             f"CREATE TRIGGER heard_day_{event.lower()} AFTER {event} ON sighting"  # noqa: S608
             f" BEGIN DELETE FROM heard_day WHERE {of_row}; END"
         )
+
+
+@AGENT_TABLES()
+def m006_other_sighting(db: Database) -> None:
+    """Create the table of sightings of other protocols, and that of the imports they come from."""
+    # Short, so that the schema stays within the first page, and one bad page cannot hide it.
+    db.execute(
+        "CREATE TABLE import (id INTEGER PRIMARY KEY, format TEXT NOT NULL,"
+        " digest BLOB NOT NULL CHECK (length(digest) = 32), imported_at INTEGER NOT NULL,"
+        " counts TEXT NOT NULL) STRICT"
+    )
+    # No length is that of an unknown protocol.
+    db.execute(
+        "CREATE TABLE other_sighting (protocol TEXT NOT NULL, identifier BLOB NOT NULL CHECK"
+        " (length(identifier) IS CASE protocol WHEN 'bluezone' THEN 12 WHEN 'dp3t' THEN 16 END),"
+        " rssi_dbm INTEGER CHECK (rssi_dbm BETWEEN -127 AND -1),"
+        " tx_power INTEGER CHECK (tx_power BETWEEN -127 AND 126),"
+        " seen_at INTEGER NOT NULL, previous_scan_at INTEGER,"
+        " import INTEGER REFERENCES import ON DELETE SET NULL,"
+        " PRIMARY KEY (seen_at, identifier)) STRICT"
+    )

@@ -29,6 +29,7 @@ __all__ = [
     "STRONGEST_POWER_DBM",
     "WEAKEST_POWER_DBM",
     "OtherSighting",
+    "count_other_sightings",
     "has_other_sightings",
     "insert_other_sightings",
     "other_json_line",
@@ -95,6 +96,14 @@ def has_other_sightings(db: Database) -> bool:
     """Return whether a database has the table; older versions of truyvet did not make it."""
     found = db.conn.execute("SELECT 1 FROM pragma_table_info('other_sighting')").fetchone()
     return found is not None
+
+
+def count_other_sightings(db: Database) -> dict[str, int]:
+    """Return the number of sightings of each other protocol, by its name; none without a table."""
+    if not has_other_sightings(db):
+        return {}
+    query = "SELECT protocol, count(*) FROM other_sighting GROUP BY protocol ORDER BY protocol"
+    return dict(db.conn.execute(query))
 
 
 def insert_other_sightings(
@@ -177,8 +186,8 @@ def select_other_sightings(
     with database_errors(path):
         if not has_other_sightings(db):
             return
-        query = f"SELECT id, {_COLUMNS} FROM other_sighting WHERE ?1 IS NULL OR protocol = ?1"  # noqa: S608
-        with contextlib.closing(db.conn.execute(f"{query} ORDER BY id", [protocol])) as rows:
+        query = f"SELECT rowid, {_COLUMNS} FROM other_sighting WHERE ?1 IS NULL OR protocol = ?1"  # noqa: S608
+        with contextlib.closing(db.conn.execute(f"{query} ORDER BY rowid", [protocol])) as rows:
             for number, *row in rows:
                 try:
                     sighting = other_sighting_of_row(*row)

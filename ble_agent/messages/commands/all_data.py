@@ -48,8 +48,8 @@ reports.json
 When you reported a test, and whether you took it back.
 
 counts.json
-How many identifiers were heard on each day, on which days this device had a key of its own, and
-how many lines of the log could not be read.
+How many identifiers were heard on each day, on which days this device had a key of its own, what
+was imported from other apps and when, and how many lines of the log could not be read.
 
 left-this-device.json
 What left this device, by day.
@@ -104,8 +104,8 @@ reports.json
 Bạn đã khai báo kết quả xét nghiệm ngày nào và đã thu hồi hay chưa.
 
 counts.json
-Mỗi ngày thu được bao nhiêu mã định danh, những ngày thiết bị có khóa riêng, và số dòng nhật ký
-không đọc được.
+Mỗi ngày thu được bao nhiêu mã định danh, những ngày thiết bị có khóa riêng, đã nhập gì từ ứng dụng
+khác vào ngày nào, và số dòng nhật ký không đọc được.
 
 left-this-device.json
 Những gì đã rời khỏi thiết bị, theo từng ngày.

@@ -88,15 +88,21 @@ TEXTS: Mapping[str, Text] = {
         "Tệp README trong đó cho biết từng tệp là gì và những gì không có. Tệp cùng tên chỉ bị ghi"
         " đè khi có --force.",
     ),
+    "help_export_protocol": Text(
+        "Write the sightings of this protocol: gaen (Exposure Notification), bluezone or dp3t.",
+        "Ghi các lượt ghi nhận của giao thức này: gaen (Exposure Notification), bluezone hoặc"
+        " dp3t.",
+    ),
     "help_import": Text(
         "Add what another app or device heard, from FILE.\n\n"
         "FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the"
-        " LevelDB folder of Google Play Services; or RaMBLE's database. docs/importing.md says"
-        " what is read from each.",
+        " LevelDB folder of Google Play Services; RaMBLE's database; or Bluezone's app_db_2.db or"
+        " data_trace.txt. docs/importing.md says what is read from each.",
         "Thêm những gì ứng dụng hoặc thiết bị khác đã thu được, từ FILE.\n\n"
         "FILE là JSON Lines, nén gzip hoặc không; agent.db của thiết bị khác; exposure.db của"
-        " microG; thư mục LevelDB của Google Play Services; hoặc cơ sở dữ liệu của RaMBLE."
-        " docs/importing.md cho biết những gì được đọc.",
+        " microG; thư mục LevelDB của Google Play Services; cơ sở dữ liệu của RaMBLE; hoặc"
+        " app_db_2.db hay data_trace.txt của Bluezone. docs/importing.md cho biết những gì được"
+        " đọc.",
     ),
     "help_self_test": Text(
         "Test Bluetooth: send and listen for a few seconds.",

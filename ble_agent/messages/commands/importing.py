@@ -25,8 +25,21 @@ TEXTS: Mapping[str, Text] = {
     ),
     "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
     "place_line": Text("{path}, line {line}", "{path}, dòng {line}"),
+    "import_other_protocol": Text(
+        "What was added is of another protocol ({protocol}). truyvet agent check does not compare"
+        " it with the authority's keys; truyvet match --protocol {protocol} compares it with a list"
+        " of {protocol} keys.",
+        "Dữ liệu vừa thêm thuộc giao thức khác ({protocol}). Lệnh truyvet agent check không đối"
+        " chiếu dữ liệu này với khóa của cơ quan y tế; hãy dùng truyvet match --protocol {protocol}"
+        " cùng danh sách khóa {protocol}.",
+    ),
     "refusal_identifier": Text(
-        "the identifier is not 16 bytes long", "mã định danh không có đúng 16 byte"
+        "the identifier is missing or of a wrong length",
+        "mã định danh không có hoặc sai độ dài",
+    ),
+    "refusal_address": Text(
+        "a Bluetooth address in place of an identifier",
+        "chỉ có địa chỉ Bluetooth, không có mã định danh",
     ),
     "refusal_metadata": Text(
         "the metadata of the identifier is not 4 bytes long",
@@ -78,6 +91,28 @@ TEXTS: Mapping[str, Text] = {
         " log again, without the journal, while its app is stopped",
         "tệp journal này nêu tên một tệp khác, điều mà không ứng dụng nào làm, nên chưa đọc gì: hãy"
         " sao chép lại dữ liệu khi ứng dụng đã dừng, không kèm tệp journal",
+    ),
+    "error_log_fixed": Text(
+        "this is a log of Bluezone 1, whose identifiers never changed: no key can match them, so"
+        " nothing was added",
+        "đây là dữ liệu của Bluezone 1, với mã định danh không bao giờ thay đổi: không khóa nào"
+        " khớp được nên chưa thêm gì",
+    ),
+    "error_log_sealed": Text(
+        "this is a log of OpenTrace (TraceTogether, COVIDSafe): only its authority can read the"
+        " identifiers in it, so nothing was added",
+        "đây là dữ liệu của OpenTrace (TraceTogether, COVIDSafe): chỉ cơ quan quản lý ứng dụng đó"
+        " mới đọc được mã định danh nên chưa thêm gì",
+    ),
+    "error_log_addresses": Text(
+        "this file holds nothing but Bluetooth addresses, which are never imported, so nothing was"
+        " added",
+        "tệp này chỉ chứa địa chỉ Bluetooth, là thứ không bao giờ được nhập, nên chưa thêm gì",
+    ),
+    "error_log_places": Text(
+        "this is a diary of places of NZ COVID Tracer: truyvet does not import places, so nothing"
+        " was added",
+        "đây là nhật ký địa điểm của NZ COVID Tracer: truyvet không nhập địa điểm nên chưa thêm gì",
     ),
     "error_log_own": Text(
         "this is the device's own log: there is nothing to add",

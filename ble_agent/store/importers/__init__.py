@@ -2,8 +2,8 @@
 
 A log is added whole or not at all, apart from single lines that cannot be read, which are counted.
 Sightings that the agent's log has already are left alone, so importing the same log again, or a
-later copy of it, adds only what is new. Addresses, places and rows of other protocols are never
-read.
+later copy of it, adds only what is new. Addresses and places are never read. Sightings of other
+protocols go into a table of their own, and each import that adds something is remembered.
 """
 
 from __future__ import annotations
@@ -16,18 +16,33 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.store.database import RETENTION_SECONDS, forget_key_files
+from ble_agent.store.importers.bluezone import (
+    BLUEZONE_COLUMNS,
+    BLUEZONE_TABLE,
+    Bluezone,
+    BluezoneTrace,
+    is_bluezone_trace,
+)
 from ble_agent.store.importers.leveldb import is_leveldb
 from ble_agent.store.importers.microg import MICROG_COLUMNS, MICROG_TABLE, MicroG
 from ble_agent.store.importers.own_log import own_database, own_lines
 from ble_agent.store.importers.play_services import PlayServices
 from ble_agent.store.importers.ramble import RAMBLE_COLUMNS, Ramble
+from ble_agent.store.importers.remembered import (
+    LogDigest,
+    forget_import,
+    note_counts,
+    note_import,
+)
 from ble_agent.store.importers.source import Refusal, Source, Tally
 from ble_agent.store.importers.sqlite_source import columns_of, opened_database
+from ble_agent.store.importers.unusable import foreign_file, unusable_database
 from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.export_file.file_kind import FileKind, advice_for_log, file_kind
 from tracing_core.paths import is_folder
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
+from tracing_core.store.other_sighting import OtherSighting, insert_other_sightings
 from tracing_core.store.sighting import Sighting, insert_sightings
 from tracing_core.store.sqlite import beginning_of, database_errors, path_of, transaction
 
@@ -67,13 +82,21 @@ class ImportReport(Tally):
         """Sightings that were there already."""
         self.too_old = 0
         """Sightings older than 14 days."""
+        self.other_protocols: set[str] = set()
+        """Names of the other protocols of which sightings were added."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts by name."""
+        """Return the format and the counts by name."""
         first = self.first_unreadable
         return {
             **({} if first is None else {"first_unreadable": str(first)}),
             "format": self.format,
+            **self.counts(),
+        }
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts alone."""
+        return {
             "read": self.read,
             "kept": self.kept,
             "known": self.known,
@@ -119,12 +142,17 @@ def open_source(path: Path, home: Path) -> Iterator[Source]:
     elif file_kind(beginning) is not FileKind.CHECKS and (
         beginning.startswith((_GZIP, b"{")) or not (in_folder or beginning.strip())
     ):
-        yield own_lines(path)
+        yield own_lines(path, beginning)
+    elif is_bluezone_trace(beginning):
+        yield BluezoneTrace(path)
     else:
         raise _unknown(path, beginning)
 
 
 def _unknown(path: Path, beginning: bytes) -> InvalidLog:
+    foreign = foreign_file(path, beginning)
+    if foreign is not None:
+        return foreign
     advice = advice_for_log(beginning)
     why = _WHAT_IS_KNOWN if advice is None else advice.en
     is_packed = file_kind(beginning) is FileKind.ARCHIVE
@@ -145,6 +173,11 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
         return Ramble(path, connection)
     if columns_of(connection, "sighting"):
         return own_database(path, connection)
+    if columns_of(connection, BLUEZONE_TABLE) >= BLUEZONE_COLUMNS:
+        return Bluezone(path, connection)
+    unusable = unusable_database(path, connection)
+    if unusable is not None:
+        raise unusable
     text = f"{path} is not a log that truyvet can import: {_WHAT_IS_KNOWN}"
     raise InvalidLog(text, LogFault.UNKNOWN, path=path)
 
@@ -178,22 +211,54 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
         report = ImportReport(source)
         # Leaving the transaction by an exception undoes it.
         with contextlib.suppress(_DryRun), transaction(db):
-            is_known = _moment_is_known if source.is_one_per_moment else _sighting_is_known
-            for sighting in source.sightings(report):
-                if sighting.seen_at < now - RETENTION_SECONDS:
-                    report.too_old += 1
-                elif sighting.seen_at > now + FUTURE_SECONDS:
-                    report.refuse(Refusal.FUTURE)
-                elif is_known(db, sighting):
-                    report.known += 1
-                else:
-                    report.kept += 1
-                    insert_sightings(db, [sighting])
+            number = note_import(db, source.name, now)
+            digest = _add(db, source, report, number, now)
             if report.kept:
-                forget_key_files(db)
+                note_counts(db, number, digest, report.counts())
+            else:
+                forget_import(db, number)
             if dry_run:
                 raise _DryRun
     return report
+
+
+def _add(db: Database, source: Source, report: ImportReport, number: int, now: float) -> LogDigest:
+    is_own_protocol = False
+    digest = LogDigest()
+    for sighting in source.sightings(report):
+        digest.add(sighting)
+        if sighting.seen_at < now - RETENTION_SECONDS:
+            report.too_old += 1
+        elif sighting.seen_at > now + FUTURE_SECONDS:
+            report.refuse(Refusal.FUTURE)
+        elif isinstance(sighting, OtherSighting):
+            if _other_is_known(db, sighting):
+                report.known += 1
+            else:
+                report.kept += 1
+                report.other_protocols.add(sighting.protocol)
+                insert_other_sightings(db, [sighting], number)
+        elif _is_known(db, sighting, is_one_per_moment=source.is_one_per_moment):
+            report.known += 1
+        else:
+            report.kept += 1
+            is_own_protocol = True
+            insert_sightings(db, [sighting])
+    if is_own_protocol:
+        forget_key_files(db)
+    return digest
+
+
+def _other_is_known(db: Database, sighting: OtherSighting) -> bool:
+    found = db.conn.execute(
+        "SELECT 1 FROM other_sighting WHERE seen_at = ? AND identifier = ?",
+        [sighting.seen_at, sighting.identifier],
+    )
+    return found.fetchone() is not None
+
+
+def _is_known(db: Database, sighting: Sighting, *, is_one_per_moment: bool) -> bool:
+    return (_moment_is_known if is_one_per_moment else _sighting_is_known)(db, sighting)
 
 
 def _moment_is_known(db: Database, sighting: Sighting) -> bool:

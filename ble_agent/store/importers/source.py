@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from tracing_core.errors import InvalidLog
+from tracing_core.store.other_sighting import OtherSighting
 from tracing_core.store.sighting import Sighting
 
 __all__ = ["Refusal", "Source", "Tally"]
@@ -17,7 +18,7 @@ class Refusal(enum.Enum):
     """Reason for leaving out a row; the value is the word for programs."""
 
     IDENTIFIER = "identifier"
-    """The identifier is not 16 bytes."""
+    """The identifier is not as long as its protocol has it."""
     METADATA = "metadata"
     """The metadata is not 4 bytes."""
     SIGNAL_STRENGTH = "signal_strength"
@@ -30,6 +31,8 @@ class Refusal(enum.Enum):
     """The row is not encoded as the app encodes its rows."""
     REUSED_ADDRESS = "reused_address"
     """The row belongs to an identifier that the same address sent earlier."""
+    ADDRESS = "address"
+    """The row holds a Bluetooth address in place of an identifier."""
     FUTURE = "future"
     """The time is later than this device's clock."""
     UNREADABLE = "unreadable"
@@ -65,9 +68,9 @@ class Source(Protocol):
     """Name of the format, for people."""
     is_one_per_moment: bool
     """Whether equal identifier, metadata and second make two rows one sighting; otherwise their
-    samples must be equal too."""
+    samples must be equal too. Of other protocols, identifier and second always decide."""
 
-    def sightings(self, tally: Tally) -> Iterator[Sighting]:
+    def sightings(self, tally: Tally) -> Iterator[Sighting | OtherSighting]:
         """Read the log in bounded memory, counting its rows.
 
         Raises

@@ -116,6 +116,7 @@ def test_everything_is_in_it_but_keys_and_secrets(
     assert values["counts.json"] == {
         "identifiers_by_day": {today: 3},
         "days_with_own_key": [today],
+        "imports": [],
         "unreadable_sightings": 0,
     }
     everything = b"\n".join(found.values())
