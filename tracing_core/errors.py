@@ -393,6 +393,9 @@ def require(module: str, *, extra: str) -> ModuleType:
         When the library is absent; the text says how to install it.
     """
     try:
+        # First the whole library: while another thread imports that, the import of a part does not
+        # wait. It finds obstore's folder of type hints in place of a module that is still to come.
+        importlib.import_module(module.partition(".")[0])
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):

@@ -1,4 +1,8 @@
 import re
+import sys
+import threading
+import time
+import types
 
 import pytest
 
@@ -53,6 +57,46 @@ def test_a_library_that_misses_another_is_not_called_missing(tmp_path, monkeypat
     with pytest.raises(ModuleNotFoundError) as caught:
         require("half_a_library", extra="hci")
     assert not isinstance(caught.value, MissingExtra)
+
+
+def test_a_part_of_a_library_waits_until_another_thread_has_imported_the_whole(
+    tmp_path, monkeypatch
+):
+    """A server's first request met its worker: 500, as obstore was only half there."""
+    # Its part is a module that it makes itself. The folder of that name holds only type hints.
+    (tmp_path / "slow_library" / "part").mkdir(parents=True)
+    (tmp_path / "slow_library" / "__init__.py").write_text(
+        "import other_thread, sys, types\n"
+        "other_thread.go()\n"
+        "sys.modules['slow_library.part'] = types.SimpleNamespace(VALUE=1)\n"
+    )
+    begun = threading.Event()
+    found = []
+
+    def import_part():
+        assert begun.wait(60)
+        found.append(require("slow_library.part", extra="server"))
+
+    def waits_for_a_lock():
+        frame = sys._current_frames().get(second.ident)
+        return frame is not None and frame.f_code.co_name == "acquire"
+
+    def go():
+        begun.set()
+        for _ in range(10_000):
+            if not second.is_alive() or waits_for_a_lock():
+                break
+            time.sleep(0.001)
+
+    second = threading.Thread(target=import_part)
+    other = types.ModuleType("other_thread")
+    other.go = go
+    monkeypatch.setitem(sys.modules, "other_thread", other)
+    monkeypatch.syspath_prepend(tmp_path)
+    second.start()
+    require("slow_library", extra="server")
+    second.join(60)
+    assert found[0].VALUE == 1
 
 
 def test_errors_that_carry_more_than_their_text():
