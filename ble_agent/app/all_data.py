@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import shutil
 import zipfile
@@ -101,6 +102,7 @@ HELD: Mapping[str, str] = {
 _FIRST_YEAR_OF_ZIP = 1980
 # Identifiers are random, so more effort makes the archive hardly smaller.
 _EFFORT = 1
+_BLOCK_BYTES = 64 << 10
 
 
 def export_all(config: AgentConfig, clock: Clock, file: Path, *, overwrite: bool) -> Outcome:
@@ -166,7 +168,8 @@ class _Archive:
 
     def add_lines(self, name: str, lines: Iterable[str]) -> int:
         count = 0
-        with self.file(name) as out:
+        # Compressing line by line takes a third longer.
+        with self.file(name) as raw, io.BufferedWriter(raw, _BLOCK_BYTES) as out:
             for line in lines:
                 out.write(line.encode() + b"\n")
                 count += 1

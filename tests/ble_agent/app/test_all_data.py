@@ -23,6 +23,7 @@ from ble_agent.store.home import erase_home
 from ble_agent.store.working_folder import WORKING_FOLDERS
 from tests.ble_agent.agents import AgentProcess
 from tests.ble_agent.fake_server import FakeServer
+from tests.fixtures import old_homes
 from tracing_core.clock import ManualClock
 from tracing_core.errors import FileIsThere, InvalidLog, NotPossible
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
@@ -222,6 +223,21 @@ def test_for_the_page_it_is_made_in_the_home_and_leaves_nothing(tmp_path: Path) 
         with pytest.raises(NotPossible, match="another command"):
             erase_home(tmp_path)
     assert list(tmp_path.glob(WORKING_FOLDERS)) == []
+
+
+def test_a_home_of_an_older_version_is_exported_too(tmp_path: Path) -> None:
+    home, file = old_homes.unpack("sqlite/agent", tmp_path), tmp_path / "a.zip"
+    facts = old_homes.agent(home, "export-all", str(file))
+    log = tmp_path / "log.jsonl"
+    assert old_homes.agent(home, "export", str(log))["exported"] == facts["exported"] > 0
+    found = contents(file)
+    assert found["sightings.jsonl"] == log.read_bytes()
+    shown = old_homes.agent(home, "status")
+    days = json.loads(found["found.json"])["days"]
+    assert days == shown["days"] != []
+    counts = json.loads(found["counts.json"])["identifiers_by_day"]
+    assert counts == shown["identifiers_by_day"]
+    assert json.loads(found["reports.json"])["reported_on"] == shown["reported_on"]
 
 
 def test_a_full_log_takes_little_memory(tmp_path: Path) -> None:
