@@ -235,7 +235,7 @@ exec {sys.executable} "$1" "$2" "$p"'''
         done = wrapped(tmp_path, "page", python=python)
         assert done.stdout.startswith("http://127.0.0.1:5/#x\n")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "sudo systemctl stop truyvet-agent-page.service" in done.stdout
+        assert "sudo systemctl --quiet stop truyvet-agent-page.service" in done.stdout
         # A page that ends before it answers has said why in its log.
         done = wrapped(tmp_path, "page", python=python)
         answered.join()
