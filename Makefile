@@ -78,6 +78,9 @@ check: .venv/installed ## run the linters; see that the lock and generated files
 docs: .venv/installed ## build the API documentation in .cache/api
 	@$(BIN)/python packaging/api_docs.py
 
+screens: .venv/installed ## take the pictures of the owner's page in docs/images (needs chromium)
+	@TZ=Asia/Ho_Chi_Minh $(BIN)/python -m tests.ble_agent.app.page.browser.pictures
+
 bench: .venv/installed ## measure against rivals
 	@$(BIN)/python -m benchmarks
 
