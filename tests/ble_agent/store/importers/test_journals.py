@@ -178,7 +178,7 @@ def test_what_a_killed_import_leaves_is_in_the_home_and_does_not_stay(
         # It is in use, so neither a start nor erasing takes it away.
         with open_store(home):
             assert copy.exists()
-        with pytest.raises(NotPossible, match="being imported"):
+        with pytest.raises(NotPossible, match="another command is at work"):
             erase_home(home)
         process.kill()
         process.wait(30)
