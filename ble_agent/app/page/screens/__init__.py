@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ble_agent.app.page.screens import (
     browsers,
+    data,
     erasing,
     importing,
     joining,
@@ -28,6 +29,7 @@ SCREENS: Sequence[Screen] = (
     *settings.SCREENS,
     *importing.SCREENS,
     *ledger.SCREENS,
+    *data.SCREENS,
     *browsers.SCREENS,
     *erasing.SCREENS,
     *session.SCREENS,

@@ -16,6 +16,7 @@ _LINKS = (
     ("more/settings", "settings"),
     ("more/import", "import"),
     ("more/ledger", "ledger"),
+    ("more/data", "data"),
     ("more/sessions", "sessions"),
     ("more/erase", "erase"),
 )

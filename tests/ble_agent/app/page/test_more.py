@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import time
+import zipfile
 from pathlib import Path
 
 import httpx2
@@ -16,7 +19,7 @@ from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import exclusive_use
 from ble_agent.store.working_folder import WORKING_FOLDERS
 from tests.ble_agent.app.page.test_application import Served, form_key, served
-from tracing_core.clock import Clock
+from tracing_core.clock import Clock, local_date
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.sqlite import transaction
 
@@ -247,3 +250,39 @@ def test_a_setting_of_the_environment_is_named(
     monkeypatch.setenv("TRUYVET_RADIO", "mgmt")
     with served(tmp_path) as page:
         assert "TRUYVET_RADIO is set for this device" in page.get("more/settings").text
+
+
+def test_all_data_is_downloaded_once_and_noted(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        upload(page, "more/import/file", "a.jsonl", lines(60, 120))
+        press(page, "more/import/confirm")
+        assert "README" in page.get("more/data").text
+        answer = press(page, "more/data/download")
+        assert answer.status_code == 200
+        today = local_date(Clock().now()).isoformat()
+        disposition = f'attachment; filename="truyvet-{today}.zip"'
+        assert answer.headers["Content-Disposition"] == disposition
+        assert answer.headers["Cache-Control"] == "no-store"
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            assert len(archive.read("sightings.jsonl").splitlines()) == 2
+            assert archive.read("README.vi.txt")
+        assert "All your data taken away in a file." in page.get("more/ledger").text
+        assert not list(tmp_path.glob(WORKING_FOLDERS))
+
+
+def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        upload(page, "more/import/file", "a.jsonl", lines(*range(60, 20_060)))
+        press(page, "more/import/confirm")
+        key = form_key(page.get("more"))
+        with page.browser.stream(
+            "POST", f"{page.path}/more/data/download", data={"key": key}
+        ) as answer:
+            assert answer.status_code == 200
+            next(answer.iter_raw(1000))
+            assert list(tmp_path.glob(WORKING_FOLDERS))
+        deadline = Clock().monotonic() + 30
+        while list(tmp_path.glob(WORKING_FOLDERS)):
+            assert Clock().monotonic() < deadline
+            time.sleep(0.05)

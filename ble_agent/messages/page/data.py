@@ -1,0 +1,36 @@
+"""Texts of the screen on which the owner takes all data away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ble_agent.messages.language import Text
+
+__all__ = ["TEXTS"]
+
+TEXTS: Mapping[str, Text] = {
+    "page_link_data": Text("All my data in one file", "Toàn bộ dữ liệu của tôi"),
+    "page_link_data_hint": Text("To keep or to look at", "Tải về để lưu hoặc xem"),
+    "page_data_what": Text(
+        "A zip archive with everything that this device holds about you: what it recorded and found"
+        " out, your reports, your settings, and what left the device. A README in it explains each"
+        " file.",
+        "Một tệp zip gồm mọi dữ liệu về bạn trên thiết bị này: những gì đã ghi nhận và tính được,"
+        " các lần khai báo, cài đặt và những gì đã rời thiết bị. Trong đó có tệp README giải thích"
+        " từng tệp.",
+    ),
+    "page_data_without": Text(
+        "The keys of this device and the rights to change a report are not in it.",
+        "Không có các khóa của thiết bị và thông tin dùng để thu hồi khai báo.",
+    ),
+    "page_data_private": Text(
+        "Keep the file private: with it, others could find out whom you were near.",
+        "Hãy giữ kín tệp này: người khác có thể dùng nó để biết bạn đã ở gần ai.",
+    ),
+    "page_data_get": Text("Download the file", "Tải tệp về"),
+    "page_data_noted": Text(
+        "The download is noted under What left this device.",
+        "Lần tải này được ghi ở mục Những gì đã rời thiết bị.",
+    ),
+}
+"""The texts by name."""
