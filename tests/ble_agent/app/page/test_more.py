@@ -35,9 +35,8 @@ def press(page: Served, screen: str, **fields: str) -> httpx2.Response:
     return page.post(screen, key=form_key(page.get("more")), **fields)
 
 
-def lines(*ages: float) -> bytes:
+def lines(now: float, *ages: float) -> bytes:
     """A log with one sighting of each age in seconds."""
-    now = int(Clock().now())
     return b"".join(
         json.dumps(
             {
@@ -63,7 +62,9 @@ def working_files(home: Path) -> list[Path]:
 
 def test_a_log_is_imported_after_a_look_at_what_it_would_add(tmp_path: Path) -> None:
     with served(tmp_path) as page:
-        sent = upload(page, "more/import/file", "cũ.jsonl", lines(60, 120, 30 * 86_400))
+        sent = upload(
+            page, "more/import/file", "cũ.jsonl", lines(Clock().now(), 60, 120, 30 * 86_400)
+        )
         assert sent.headers["Location"] == f"{page.path}/more/import/preview"
         shown = page.get("more/import/preview").text
         assert "cũ.jsonl" in shown
@@ -82,12 +83,12 @@ def test_a_log_is_imported_after_a_look_at_what_it_would_add(tmp_path: Path) -> 
 
 def test_an_import_that_is_not_wanted_leaves_nothing(tmp_path: Path) -> None:
     with served(tmp_path) as page:
-        upload(page, "more/import/file", "a.jsonl", lines(60))
+        upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), 60))
         press(page, "more/import/discard")
         assert "Nothing was added" in page.get("more/import").text
         assert not working_files(tmp_path)
         for _ in range(2):
-            upload(page, "more/import/file", "a.jsonl", lines(60))
+            upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), 60))
             assert len(working_files(tmp_path)) == 1
         press(page, "leave")
         assert not working_files(tmp_path)
@@ -100,7 +101,7 @@ def test_an_import_that_is_not_wanted_leaves_nothing(tmp_path: Path) -> None:
         (b"", "No file was chosen"),
         (b"PK\x03\x04 archive", "archive"),
         (b"\xff" * 1000, "not a log that truyvet can import"),
-        (lines(60) + b"{broken\n", "What is in the file"),
+        (lines(Clock().now(), 60) + b"{broken\n", "What is in the file"),
     ],
     ids=["empty", "archive", "unknown", "broken line"],
 )
@@ -117,7 +118,7 @@ def test_a_file_that_cannot_be_imported_is_said_beside_the_field(
 
 def test_a_file_without_the_form_key_is_overwritten_and_not_read(tmp_path: Path) -> None:
     with served(tmp_path) as page:
-        answer = upload(page, "more/import/file", "a.jsonl", lines(60), key="x")
+        answer = upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), 60), key="x")
         assert answer.status_code == 403
         assert not working_files(tmp_path)
         assert page.get("more/import/preview").status_code == 303
@@ -163,7 +164,7 @@ def test_everything_is_deleted_only_with_a_tick(tmp_path: Path) -> None:
     home = tmp_path / "home"
     make_home(home)
     with served(home) as page:
-        upload(page, "more/import/file", "a.jsonl", lines(60))
+        upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), 60))
         (home / "notes.txt").write_text("of somebody else")
         (home / ".page-12.html").write_text("link")
         assert "Delete everything" in page.get("more/erase").text
@@ -207,6 +208,7 @@ def test_settings_are_changed_and_what_a_hand_wrote_stays(
         shown = page.get("more/settings").text
         assert "Saved: Quiet hours; Send cover reports at random moments" in shown
         assert "only after a restart" not in shown
+        assert 'role="alert"' not in shown
         assert 'name="quiet_from" value="22:00"' in shown
         config = load_config(tmp_path)
         assert (config.quiet_hours, config.cover_traffic) == ("22:00-07:00", False)
@@ -254,7 +256,7 @@ def test_a_setting_of_the_environment_is_named(
 
 def test_all_data_is_downloaded_once_and_noted(tmp_path: Path) -> None:
     with served(tmp_path) as page:
-        upload(page, "more/import/file", "a.jsonl", lines(60, 120))
+        upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), 60, 120))
         press(page, "more/import/confirm")
         assert "README" in page.get("more/data").text
         answer = press(page, "more/data/download")
@@ -273,7 +275,7 @@ def test_all_data_is_downloaded_once_and_noted(tmp_path: Path) -> None:
 
 def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     with served(tmp_path) as page:
-        upload(page, "more/import/file", "a.jsonl", lines(*range(60, 20_060)))
+        upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), *range(60, 20_060)))
         press(page, "more/import/confirm")
         key = form_key(page.get("more"))
         with page.browser.stream(

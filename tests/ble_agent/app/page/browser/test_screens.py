@@ -23,6 +23,8 @@ from tests.ble_agent.app.page.browser.browsing import (
     page_process,
 )
 from tests.ble_agent.app.page.browser.states import STATES, Device, in_state
+from tests.ble_agent.app.page.test_joining import join_file
+from tests.ble_agent.app.page.test_more import lines
 from tests.ble_agent.app.test_whom_it_concerns import NOW
 from tests.ble_agent.fake_server import FakeServer, fake_server
 
@@ -127,6 +129,18 @@ STEPS: Mapping[str, tuple[str, str, Mapping[str, str], str]] = {
     "refused": ("well", "send", {"code": "12345678"}, "main button, main button"),
     "checked": ("never_checked", "today", {}, "form[action$=check] button"),
     "more": ("well", "more", {}, ""),
+    "settings": ("well", "more/settings", {}, ""),
+    "settings fault": (
+        "well",
+        "more/settings",
+        {"quiet_from": "22:00"},
+        "form[action$=save] button",
+    ),
+    "import": ("well", "more/import", {}, ""),
+    "ledger": ("reported", "more/ledger", {}, ""),
+    "data": ("well", "more/data", {}, ""),
+    "browsers": ("well", "more/sessions", {}, "form[action$=link] button"),
+    "erase": ("reported", "more/erase", {}, ""),
 }
 
 
@@ -144,8 +158,36 @@ def test_every_other_screen(desk: Desk, step: str) -> None:
             assert desk.tab.examine() == []
 
 
+# What a file leads to: the screen with its field, the field, the file, and the next screen.
+FILES = {
+    "import": ("more/import", "#file", "a.jsonl", "more/import/preview"),
+    "import fault": ("more/import", "#file", "a.bin", "more/import/file"),
+    "join": ("join", "#file", "join.toml", "join/file-preview"),
+    "join fault": ("join", "#file", "a.bin", "join/file"),
+    "photo fault": ("join", "#photo", "a.bin", "join/photo"),
+    "code fault": ("send", "#photo", "a.bin", "send/photo"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_a_file_leads_to(desk: Desk, tmp_path: Path, name: str) -> None:
+    path, field, file, lead = FILES[name]
+    (tmp_path / "a.jsonl").write_bytes(lines(NOW, 60, 30 * 86_400) + b"{broken\n")
+    (tmp_path / "a.bin").write_bytes(b"\xff" * 100)
+    (tmp_path / "join.toml").write_bytes(join_file(desk.server))
+    desk.tab.expects_refusals = True
+    with desk.in_state("well"):
+        for language in LANGUAGES:
+            desk.open(path, language)
+            desk.tab.page.set_input_files(field, tmp_path / file)
+            desk.tab.press(f"form:has({field}) button")
+            assert desk.tab.name() == lead
+            assert desk.tab.examine() == []
+
+
 def test_the_screens_with_an_address_are_all_seen() -> None:
     seen = {path for _, path, _, _ in STEPS.values()} | {"today", "send/done"}
+    seen |= {lead for _, _, _, lead in FILES.values()}
     assert {screen.path for screen in SCREENS if screen.method == "GET"} <= seen
 
 
