@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tracing_core.clock import Clock
+from tracing_core.errors import StoreError
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -30,6 +32,8 @@ _MOST_SESSIONS = 8
 # The first wrong try waits this long, and each further one twice as long.
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 4.0
+
+_logger = logging.getLogger(__name__)
 
 
 class Closing(Protocol):
@@ -95,7 +99,12 @@ class Session:
     def end(self) -> None:
         """Close all that is kept, and whatever is to be kept later."""
         self._has_ended = True
-        self.release_all()
+        for name in list(self._open):
+            try:
+                self.release(name)
+            except StoreError as error:
+                # Nobody waits for an answer, and the other sessions and the page must end too.
+                _logger.warning("an uploaded file was not removed: %s", error)
 
     def owns(self, form_key: str) -> bool:
         """Return whether a form came from a screen of this session."""

@@ -22,10 +22,10 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_import_file": Text("The file", "Tệp dữ liệu"),
     "page_import_hint": Text(
-        "The database of microG or RaMBLE, or an export of truyvet, up to 64 MB. A folder, such as"
-        " that of Play Services, is imported in a terminal: truyvet agent import",
-        "Cơ sở dữ liệu của microG hoặc RaMBLE, hoặc tệp do truyvet xuất ra, tối đa 64 MB. Thư mục,"
-        " chẳng hạn của Play Services, được nhập trong terminal: truyvet agent import",
+        "The database of Bluezone, microG or RaMBLE, or an export of truyvet, up to 64 MB. A"
+        " folder, such as that of Play Services, is imported in a terminal: truyvet agent import",
+        "Cơ sở dữ liệu của Bluezone, microG hoặc RaMBLE, hoặc tệp do truyvet xuất ra, tối đa 64 MB."
+        " Thư mục, chẳng hạn của Play Services, được nhập trong terminal: truyvet agent import",
     ),
     "page_import_see": Text("See what is in it", "Xem trong tệp có gì"),
     "page_import_nothing_yet": Text("Nothing is added yet.", "Chưa có gì được thêm vào."),
@@ -36,6 +36,12 @@ TEXTS: Mapping[str, Text] = {
     "page_import_kept": Text("Sightings that will be added", "Lượt ghi nhận sẽ được thêm"),
     "page_import_known": Text("Already there", "Đã có sẵn"),
     "page_import_too_old": Text("Older than 14 days, not added", "Cũ hơn 14 ngày, không thêm"),
+    "page_import_other": Text(
+        "These sightings are of another protocol ({protocol}). This device keeps them, but does not"
+        " compare them with your authority's keys.",
+        "Những lượt ghi nhận này thuộc giao thức khác ({protocol}). Thiết bị lưu lại nhưng không"
+        " đối chiếu với khóa của cơ quan y tế của bạn.",
+    ),
     "page_import_none": Text("Nothing in this file can be added.", "Tệp này không có gì để thêm."),
     "page_import_after": Text(
         "In both cases the copy of the file on this device is overwritten.",
@@ -45,6 +51,11 @@ TEXTS: Mapping[str, Text] = {
     "page_import_no": Text("Add nothing", "Không thêm"),
     "page_import_gone": Text(
         "The file is no longer here. Choose it again.", "Tệp không còn ở đây. Hãy chọn lại tệp."
+    ),
+    "page_imported_other": Text(
+        "{count} sightings were added.",
+        "Đã thêm {count} lượt ghi nhận.",
+        one="1 sighting was added.",
     ),
     "page_imported": Text(
         "{count} sightings were added. The next check compares them with the published keys; you"

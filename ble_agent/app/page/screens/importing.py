@@ -9,6 +9,7 @@ from starlette.responses import Response
 from ble_agent.app import commands
 from ble_agent.app.page.upload import Upload
 from ble_agent.app.page.visit import Notice, Screen, Visit
+from ble_agent.store.importers import ImportReport
 from tracing_core.errors import TracingError
 
 __all__ = ["SCREENS"]
@@ -54,7 +55,18 @@ def _confirm(visit: Visit) -> Response:
         report = commands.import_report(visit.config, visit.page.clock, upload.path, dry_run=False)
     finally:
         visit.session.release(_FILE)
-    return visit.go("more/import", Notice(visit.say("page_imported", count=report.kept)))
+    return visit.go("more/import", _notice(visit, report))
+
+
+def _notice(visit: Visit, report: ImportReport) -> Notice:
+    # No check compares what is of another protocol.
+    name = "page_imported_other" if report.other_protocols else "page_imported"
+    lines = [visit.say(name, count=report.kept)]
+    lines += [
+        visit.say("page_import_other", protocol=protocol)
+        for protocol in sorted(report.other_protocols)
+    ]
+    return Notice("\n".join(lines))
 
 
 def _discard(visit: Visit) -> Response:

@@ -6,6 +6,7 @@ import pytest
 
 from ble_agent.app.page.door import Door, LinkRefused, Session
 from tracing_core.clock import ManualClock
+from tracing_core.errors import StoreError
 
 
 @pytest.fixture
@@ -156,3 +157,20 @@ def test_what_a_session_holds_is_closed_with_it(door: Door, clock: ManualClock) 
     door.close()
     assert held[5].closed == 1
     assert not list(door.sessions())
+
+
+def test_what_cannot_be_closed_keeps_no_session_open(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Lost(Held):
+        def close(self) -> None:
+            raise StoreError("the folder is gone")
+
+    held = Held()
+    session = door.enter(door.new_link())
+    session.hold("a", Lost())
+    session.hold("b", held)
+    door.close()
+    assert held.closed == 1
+    assert not list(door.sessions())
+    assert "the folder is gone" in caplog.text

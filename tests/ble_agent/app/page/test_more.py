@@ -19,6 +19,7 @@ from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import exclusive_use
 from ble_agent.store.working_folder import WORKING_FOLDERS
 from tests.ble_agent.app.page.test_application import Served, form_key, served
+from tests.ble_agent.store.importers.test_bluezone import write as bluezone
 from tracing_core.clock import Clock, local_date
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.sqlite import transaction
@@ -288,3 +289,17 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
         while list(tmp_path.glob(WORKING_FOLDERS)):
             assert Clock().monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_what_bluezone_recorded_is_said_not_to_be_compared(tmp_path: Path) -> None:
+    heard_at = (int(Clock().now()) - 3600) * 1000
+    make_home(tmp_path / "home")
+    data = bluezone(tmp_path / "app_db_2.db", [(bytes(range(12)), -60, heard_at)]).read_bytes()
+    with served(tmp_path / "home") as page:
+        upload(page, "more/import/file", "app_db_2.db", data)
+        assert "of another protocol (bluezone)" in page.get("more/import/preview").text
+        press(page, "more/import/confirm")
+        shown = page.get("more/import").text
+        assert "1 sighting was added." in shown
+        assert "of another protocol (bluezone)" in shown
+        assert "The next check compares" not in shown

@@ -183,6 +183,9 @@ def test_what_a_file_leads_to(desk: Desk, tmp_path: Path, name: str) -> None:
             desk.tab.press(f"form:has({field}) button")
             assert desk.tab.name() == lead
             assert desk.tab.examine() == []
+            # The next state has another home.
+            if desk.tab.page.locator("form[action$=discard]").count():
+                desk.tab.press("form[action$=discard] button")
 
 
 def test_the_screens_with_an_address_are_all_seen() -> None:
