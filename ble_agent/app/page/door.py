@@ -103,7 +103,7 @@ class Session:
             try:
                 self.release(name)
             except StoreError as error:
-                # Nobody waits for an answer, and the other sessions and the page must end too.
+                # The other sessions and the page must end too.
                 _logger.warning("an uploaded file was not removed: %s", error)
 
     def owns(self, form_key: str) -> bool:
