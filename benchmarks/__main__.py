@@ -17,6 +17,7 @@ _BENCHMARKS = (
     ("reading", "--identifiers-a-day", "10000"),
     ("process",),
     ("many_logs",),
+    ("earlier_apps",),
     ("page.status",),
 )
 

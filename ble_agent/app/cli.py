@@ -302,6 +302,7 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     "--protocol",
     cls=Option,
     type=click.Choice(["gaen", "bluezone", "dp3t"]),
+    metavar="NAME",
     default="gaen",
     show_default=True,
     help=TEXTS["help_export_protocol"],

@@ -48,6 +48,7 @@ def _warm_up(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
     "--protocol",
     cls=Option,
     type=click.Choice([_GAEN, _BLUEZONE]),
+    metavar="NAME",
     default=_GAEN,
     show_default=True,
     help=HELP["--protocol"],

@@ -185,7 +185,7 @@ def _database_source(path: Path, connection: sqlite3.Connection) -> Source:
 def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -> ImportReport:
     """Add the log of another app or device: all that can be read of it, or nothing.
 
-    The next check matches every key file again, since the log has grown.
+    If the log of our own protocol has grown, the next check matches every key file again.
 
     Parameters
     ----------

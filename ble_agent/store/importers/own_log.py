@@ -86,7 +86,7 @@ def own_lines(path: Path, beginning: bytes) -> OwnLog:
     if beginning.startswith(_GZIP):
         with contextlib.suppress(zlib.error):
             beginning = zlib.decompressobj(wbits=31).decompress(beginning, _LINE_BYTES)
-    if b'"protocol"' in beginning.partition(b"\n")[0]:
+    if b'"protocol"' in beginning.lstrip().partition(b"\n")[0]:
         return OwnLog(name, title, lambda left_out: read_other_lines(path, left_out))
     return OwnLog(name, title, lambda left_out: read_json_lines(path, left_out))
 
