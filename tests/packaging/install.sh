@@ -179,6 +179,10 @@ package() {
     is_gone $wants
     expect 0 '' dpkg --verify truyvet-agent
     expect 0 'apt purge erases' dpkg -r truyvet-agent
+    expect 0 'truyvet-agent page' unshare --net dpkg -i "$deb"
+    is test -L $wants
+    expect 0 'apt purge erases' dpkg -r truyvet-agent
+    is_gone $wants
     is_gone /usr/lib/truyvet-agent /usr/sbin/truyvet-agent
     is test "$(sha256sum $key)" = "$old"
     expect 0 '' dpkg -P truyvet-agent
