@@ -83,6 +83,8 @@ _ROOM_BYTES = 64 << 10
 def make_home(home: Path) -> None:
     """Create the home folder, readable by its owner only, if it is not there.
 
+    What killed commands left in it is removed.
+
     Raises
     ------
     StoreError
@@ -91,6 +93,14 @@ def make_home(home: Path) -> None:
     with file_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep_private(home)
+    _drop_left(home)
+
+
+def _drop_left(home: Path) -> None:
+    """Remove what killed commands left in a home folder."""
+    # A disk that refuses this refuses what follows too, with a better error.
+    with contextlib.suppress(StoreError):
+        remove_left_folders(home)
 
 
 def has_database(home: Path) -> bool:
@@ -125,9 +135,7 @@ def open_store(home: Path) -> Iterator[Database]:
         error.vi = f"{home}: {say('error_no_home', 'vi')}"
         raise error
     keep_private(home)
-    # A disk that refuses this refuses what follows too, with a better error.
-    with contextlib.suppress(StoreError):
-        remove_left_folders(home)
+    _drop_left(home)
     with in_use(home), damage_noted(home):
         if is_damaged(home):
             raise damaged(home)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from ble_agent.app.page.upload import LARGEST_FILE_BYTES, Upload, receive_upload
 from ble_agent.messages.explanation import explain
-from ble_agent.store.database import open_store
+from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import erase_home
 from ble_agent.store.working_folder import WORKING_FOLDERS
 from tests.ble_agent.cards import can_mount, card
@@ -305,25 +305,26 @@ def test_what_a_killed_process_leaves_is_gone_at_the_next_start(tmp_path: Path) 
         "print('there', flush=True)\n"
         "time.sleep(600)\n"
     )
-    for clean in (lambda: erase_home(tmp_path / "home"), lambda: open_store_once(tmp_path)):
-        (tmp_path / "home").mkdir(exist_ok=True)
+    home = tmp_path / "home"
+    for clean in (lambda: erase_home(home), lambda: make_home(home), lambda: open_once(home)):
+        home.mkdir(exist_ok=True)
         with subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "home")], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "there\n"
             try:
                 with pytest.raises(NotPossible, match="another command"):
-                    erase_home(tmp_path / "home")
+                    erase_home(home)
             finally:
                 process.send_signal(signal.SIGKILL)
-        assert len(list((tmp_path / "home").glob(WORKING_FOLDERS))) == 1
+        assert len(list(home.glob(WORKING_FOLDERS))) == 1
         clean()
-        assert not list((tmp_path / "home").glob(WORKING_FOLDERS))
+        assert not list(home.glob(WORKING_FOLDERS))
 
 
-def open_store_once(folder: Path) -> None:
-    with open_store(folder / "home"):
+def open_once(home: Path) -> None:
+    with open_store(home):
         pass
 
 
