@@ -151,6 +151,9 @@ def test_two_owners_go_the_whole_way(browser: Browser, tmp_path: Path) -> None:
             answer("export", home=server.home, clock=server.clock)
             find_out(binh, browser)
             take_back(an, browser, server, proxy)
+        take_over(binh, browser, an, tmp_path)
+        for owner in (an, binh):
+            erase(owner, browser)
 
 
 def report(an: Owner, browser: Browser, server: RunningServer, proxy: RecordingProxy) -> None:
@@ -203,3 +206,33 @@ def take_back(an: Owner, browser: Browser, server: RunningServer, proxy: Recordi
         assert [path for path, _ in sent][-1] == "/v1/publish"
         an.follow(tab, "today")
         assert an.sees(tab, "status_taken_back", date="28/08/2021")
+
+
+def take_over(binh: Owner, browser: Browser, an: Owner, folder: Path) -> None:
+    """Bình takes over what another device recorded, after seeing what that would add."""
+    log = folder / "log.jsonl"
+    an.agent.clock = clock_at(PUBLISHED)
+    assert an.agent.command("export", str(log)).returncode == 0
+    count = len(an.agent.sightings())
+    before = len(binh.agent.sightings())
+    with binh.page(browser, PUBLISHED) as tab:
+        binh.follow(tab, "more")
+        tab.press("a[href$='/more/import']")
+        tab.page.set_input_files("#file", log)
+        tab.press("main form button")
+        assert binh.sees(tab, "page_import_check")
+        assert len(binh.agent.sightings()) == before, "nothing is added before the owner agrees"
+        tab.press("form[action$='/import/confirm'] button")
+        assert binh.sees(tab, "page_imported", count=count)
+    assert len(binh.agent.sightings()) == before + count
+
+
+def erase(owner: Owner, browser: Browser) -> None:
+    with owner.page(browser, PUBLISHED) as tab:
+        owner.follow(tab, "more")
+        tab.press("a[href$='/more/erase']")
+        assert owner.sees(tab, "page_erase_what")
+        tab.page.check("[name=sure]")
+        tab.press("main form button")
+        assert owner.sees(tab, "erased")
+    assert not list(owner.agent.home.glob("agent*"))

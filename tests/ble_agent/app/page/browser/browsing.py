@@ -107,7 +107,7 @@ def page_process(
         yield PageProcess(process, line[line.index("http://") :].strip())
         process.terminate()
         _, errors = process.communicate(timeout=30)
-        assert (process.returncode, errors) == (0, "")
+        assert (process.returncode, errors) == (0, ""), (process.returncode, errors)
     finally:
         if process.poll() is None:
             process.kill()
@@ -140,8 +140,7 @@ class Tab:
     def check(self) -> None:
         """Check that no other host was asked, and that the browser complained of nothing."""
         others = [url for url in self.requests if not url.startswith(f"{self.origin}/")]
-        assert others == []
-        assert self.faults == []
+        assert (others, self.faults) == ([], []), (others, self.faults)
 
     def name(self) -> str:
         """The path of the screen, behind the session's."""

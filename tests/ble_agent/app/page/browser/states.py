@@ -94,7 +94,6 @@ def _well(device: Device) -> None:
 
 
 def _not_joined(device: Device) -> None:
-    shutil.rmtree(device.home)
     device.runs = False
 
 
