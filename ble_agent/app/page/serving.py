@@ -34,6 +34,7 @@ __all__ = ["serve"]
 
 _IDLE_SECONDS = 15 * 60.0
 _LOOK_SECONDS = 1.0
+_LAST_SCREEN_SECONDS = 4.0
 _LIMITS = ConnectionLimits(most=32, request_seconds=120, answer_seconds=60)
 _GRACE_SECONDS = 5
 _MOST_HEAD_BYTES = 16 << 10
@@ -133,6 +134,9 @@ async def _end(server: uvicorn.Server, page: Page) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
         # Overwriting a large file takes a moment.
         await asyncio.to_thread(page.door.end_idle)
+    if page.is_ending:
+        # A slow browser still asks for the style of the last screen.
+        await asyncio.sleep(_LAST_SCREEN_SECONDS)
     server.should_exit = True
 
 
