@@ -104,9 +104,7 @@ def _save(visit: Visit) -> Response:
         fault = visit.say("page_setting_radio_fault")
         return _show(visit, stored, form, field="radio", fault=fault)
     try:
-        changed = change_settings(
-            visit.page.home, form.changes(before), visit.field("digest") or ""
-        )
+        changed = change_settings(visit.page.home, form.changes(before), visit.field("digest"))
     except InvalidSetting as error:
         if error.place == "quiet_hours":
             fault = visit.say("page_setting_quiet_fault")
