@@ -47,7 +47,7 @@ TEXTS: Mapping[str, Text] = {
         "Exit code 0: all is well. 1: something needs you: a probe failed, key files are missing or"
         " stale, or an exposure is new. It stays new until check or status shows it in a terminal,"
         " and is new again when its level changes or its minutes grow. 2: wrong usage.",
-        "Cho biết đã phát hiện gì, phần nào hoạt động và cách khắc phục.\n\n"
+        "Cho biết đã phát hiện gì, phần nào chạy tốt, cách khắc phục.\n\n"
         "Mã thoát 0: mọi thứ đều ổn. 1: có việc cần bạn: một phần bị lỗi, thiếu tệp khóa hoặc tệp"
         " khóa đã cũ, hoặc có lần tiếp xúc gần mới. Lần tiếp xúc đó là mới cho đến khi check hay"
         " status hiện nó trong terminal, và lại là mới khi mức nguy cơ thay đổi hoặc số phút tăng."
@@ -98,7 +98,7 @@ TEXTS: Mapping[str, Text] = {
         "FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the"
         " LevelDB folder of Google Play Services; RaMBLE's database; or Bluezone's app_db_2.db or"
         " data_trace.txt. docs/importing.md says what is read from each.",
-        "Thêm những gì ứng dụng hoặc thiết bị khác đã thu được, từ FILE.\n\n"
+        "Thêm dữ liệu ứng dụng hoặc thiết bị khác đã thu, từ FILE.\n\n"
         "FILE là JSON Lines, nén gzip hoặc không; agent.db của thiết bị khác; exposure.db của"
         " microG; thư mục LevelDB của Google Play Services; cơ sở dữ liệu của RaMBLE; hoặc"
         " app_db_2.db hay data_trace.txt của Bluezone. docs/importing.md cho biết những gì được"

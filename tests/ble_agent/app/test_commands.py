@@ -105,7 +105,7 @@ def test_joining_another_authority_asks_first_and_says_what_goes(
 @pytest.mark.parametrize(("lang", "heading"), [("en", "Commands:"), ("vi", "Các lệnh:")])
 def test_the_list_of_commands_is_whole(agent: AgentProcess, lang: str, heading: str) -> None:
     listed = agent.command("--help", lang=lang).stdout.partition(heading)[2]
-    assert listed.count("\n") == 10, listed
+    assert listed.count("\n") == len(agent_command.commands) + 1, listed
     assert "..." not in listed
     assert all(line.endswith(".") for line in listed.strip().splitlines())
 
