@@ -76,10 +76,11 @@ class _BoundedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # So that writing counts as paused while anything is waiting to be sent.
-        transport.set_write_buffer_limits(0)
         self._request = _Deadline(self.limits.request_seconds, transport.close)
         self._answer = _Deadline(self.limits.answer_seconds, transport.abort)
+        # So that writing counts as paused while anything is waiting to be sent. With TLS, a high
+        # mark of 0 would pause it when nothing is.
+        transport.set_write_buffer_limits(high=1, low=0)
         self._make_room()
         self._request.start()
         self._note()
