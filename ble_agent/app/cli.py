@@ -207,12 +207,15 @@ def run_(ctx: click.Context, radio: str | None, server: str | None, verbose: boo
 
 @agent.command(help=TEXTS["help_page"])
 @click.option("--no-open", cls=Option, is_flag=True, help=TEXTS["help_no_open"])
+@click.option(
+    "--lan", cls=Option, is_flag=False, flag_value="", metavar="[ADDRESS]", help=TEXTS["help_lan"]
+)
 @click.pass_context
-def page(ctx: click.Context, no_open: bool) -> None:
+def page(ctx: click.Context, no_open: bool, lan: str | None) -> None:
     """Serve the owner's page."""
     from tracing_core.errors import require
 
-    for library in ("jinja2", "starlette", "uvicorn"):
+    for library in ("jinja2", "segno", "starlette", "uvicorn"):
         require(library, extra="page")
     from ble_agent.app.page.serving import serve
     from ble_agent.config import default_home, load_config
@@ -224,7 +227,8 @@ def page(ctx: click.Context, no_open: bool) -> None:
         # Settings that cannot be read must not shut the owner out; the screens name them.
         language = said or "vi"
     ctx.obj["lang"] = language
-    serve(home, _clock(), language=language, named_home=_named_home(ctx), should_open=not no_open)
+    named = _named_home(ctx)
+    serve(home, _clock(), language=language, named_home=named, should_open=not no_open, lan=lan)
 
 
 @agent.command("status", help=TEXTS["help_status"])

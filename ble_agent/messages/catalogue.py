@@ -19,7 +19,7 @@ from ble_agent.messages.commands import (
 )
 from ble_agent.messages.faults import server, settings, store, upload
 from ble_agent.messages.language import Text
-from ble_agent.messages.page import data, erasing, frame, ledger, sending, sessions, today
+from ble_agent.messages.page import data, erasing, frame, lan, ledger, sending, sessions, today
 from ble_agent.messages.page import importing as page_importing
 from ble_agent.messages.page import joining as page_joining
 from ble_agent.messages.page import settings as page_settings
@@ -33,7 +33,7 @@ MESSAGES: Mapping[str, Text] = {
     for subject in (
         *(all_data, check, help, home, importing, joining, radio, report, running, status),
         *(server, settings, store, upload),
-        *(data, erasing, frame, ledger, page_importing, page_joining, page_settings),
+        *(data, erasing, frame, lan, ledger, page_importing, page_joining, page_settings),
         *(sending, sessions, today),
     )
     for name, text in subject.TEXTS.items()

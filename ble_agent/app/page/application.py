@@ -107,6 +107,9 @@ def _entrance(page: Page) -> Callable[[Request], Awaitable[Response]]:
 
 def _door(page: Page, status: int = 200) -> Response:
     command = with_home("truyvet agent page", page.named_home)
+    if page.is_lan:
+        # The folder's name is not for everybody in the network.
+        command = "truyvet agent page --lan"
     html = page.render("door.html", page.door.language, command=command, refused=status != 200)
     return HTMLResponse(html, status)
 

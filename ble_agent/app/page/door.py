@@ -221,6 +221,11 @@ class Door:
         session.end()
 
     @property
+    def idle_minutes(self) -> int:
+        """Minutes without use after which a session, and the page with the last, ends."""
+        return round(self._idle_seconds / 60)
+
+    @property
     def is_idle(self) -> bool:
         """Whether the page was unused for so long that it should end."""
         return self._clock.monotonic() - self._last_used > self._idle_seconds

@@ -12,8 +12,10 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import uvicorn
@@ -22,29 +24,41 @@ from starlette.types import ASGIApp
 from ble_agent.app.page import bell
 from ble_agent.app.page.application import create_application
 from ble_agent.app.page.door import Door
+from ble_agent.app.page.lan.listening import Opening, answer, listen, open_to_network
+from ble_agent.app.page.lan.qr import qr_text
 from ble_agent.app.page.visit import Page
 from ble_agent.messages.catalogue import say
 from ble_agent.store.database import make_home
 from ble_agent.store.home import OPENER_NAME
 from tracing_core.clock import Clock
 from tracing_core.http.connections import ConnectionLimits, bounded_protocol
+from tracing_core.process.output import takes_unicode
 from tracing_core.store.files import destroy, file_errors
 
 __all__ = ["serve"]
 
 _IDLE_SECONDS = 15 * 60.0
+_LAN_IDLE_SECONDS = 30 * 60.0
 _LOOK_SECONDS = 1.0
 _LAST_SCREEN_SECONDS = 4.0
 _LIMITS = ConnectionLimits(most=32, request_seconds=120, answer_seconds=60)
+# Each connection with TLS takes a quarter of a mebibyte.
+_LAN_LIMITS = replace(_LIMITS, most=16)
 _GRACE_SECONDS = 5
 _MOST_HEAD_BYTES = 16 << 10
 _HOSTS = ("127.0.0.1", "localhost", "truyvet.localhost")
 
 
 def serve(
-    home: Path, clock: Clock, *, language: str, named_home: str = "", should_open: bool = True
+    home: Path,
+    clock: Clock,
+    *,
+    language: str,
+    named_home: str = "",
+    should_open: bool = True,
+    lan: str | None = None,
 ) -> None:
-    """Serve the page until it was idle for 15 minutes, or until SIGTERM or SIGINT.
+    """Serve the page until it was idle, or until SIGTERM or SIGINT.
 
     Parameters
     ----------
@@ -58,50 +72,80 @@ def serve(
         The home folder to name in commands that the owner is to type; "" for the usual one.
     should_open
         Whether to open the page in a browser, if there is one.
+    lan
+        The address in the home network at which phones may open it, too; "" for the only one,
+        None to serve this machine alone.
 
     Raises
     ------
+    NotPossible
+        When the home network cannot be served, as `open_to_network`.
     StoreError
         When the home folder cannot be made.
     """
     passed = bell.passed_bell()
+    _prepare_process()
+    make_home(home)
+    idle_seconds = _IDLE_SECONDS if lan is None else _LAN_IDLE_SECONDS
+    page = Page(home, clock, Door(clock, language=language, idle_seconds=idle_seconds))
+    page.named_home = named_home
+    with contextlib.ExitStack() as stack:
+        stack.callback(page.door.close)
+        listener = stack.enter_context(listen("127.0.0.1"))
+        opening = None if lan is None else stack.enter_context(open_to_network(lan, clock))
+        origins = _origins(listener, opening)
+        own_link = page.make_link = partial(_link, page.door, origins[0])
+        if opening is not None:
+            page.make_link = partial(_link, page.door, opening.origin)
+            page.fingerprint = opening.fingerprint
+
+        def text() -> str:
+            return say("page_link", language, link=own_link())
+
+        if passed is None:
+            _print_links(page, text())
+            if should_open and _has_browser():
+                stack.enter_context(_opened(home, own_link()))
+        limits = _LIMITS if opening is None else _LAN_LIMITS
+        server = _web_server(create_application(page, origins=origins), limits)
+        asyncio.run(_serve(server, listener, page, passed, text, opening))
+
+
+def _prepare_process() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     # Its warnings are about requests, and anybody could fill the log with them.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    make_home(home)
-    page = Page(home, clock, Door(clock, language=language, idle_seconds=_IDLE_SECONDS))
-    page.named_home = named_home
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        # Inherited by each connection: without it, every answer waits 40 ms for the browser.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        port = listener.getsockname()[1]
-        origin = f"http://127.0.0.1:{port}"
-
-        def link() -> str:
-            return f"{origin}/#{page.door.new_link()}"
-
-        page.make_link = link
-        application = create_application(page, origins=[f"http://{host}:{port}" for host in _HOSTS])
-
-        def text() -> str:
-            return say("page_link", language, link=link())
-
-        with contextlib.ExitStack() as stack:
-            stack.callback(page.door.close)
-            if passed is None:
-                click.echo(text())
-                sys.stdout.flush()
-                if should_open and _has_browser():
-                    stack.enter_context(_opened(home, link()))
-            asyncio.run(_serve(_web_server(application), listener, page, passed, text))
 
 
-def _web_server(application: ASGIApp) -> uvicorn.Server:
+def _origins(listener: socket.socket, opening: Opening | None) -> list[str]:
+    """Return where the page is: on this machine first, in the home network last."""
+    port = listener.getsockname()[1]
+    origins = [f"http://{host}:{port}" for host in _HOSTS]
+    return origins if opening is None else [*origins, opening.origin]
+
+
+def _link(door: Door, origin: str) -> str:
+    return f"{origin}/#{door.new_link()}"
+
+
+def _print_links(page: Page, text: str) -> None:
+    """Print the link for this device, and for a phone if one can open it."""
+    click.echo(text)
+    if page.is_lan and page.make_link is not None:
+        link, minutes = page.make_link(), page.door.idle_minutes
+        values = {"link": link, "fingerprint": page.fingerprint, "minutes": minutes}
+        click.echo(say("page_link_phone", page.door.language, **values))
+        if takes_unicode(sys.stdout):
+            click.echo(qr_text(link))
+    sys.stdout.flush()
+
+
+def _web_server(application: ASGIApp, limits: ConnectionLimits) -> uvicorn.Server:
     config = uvicorn.Config(
         application,
         loop="asyncio",
-        http=bounded_protocol(_LIMITS),
+        http=bounded_protocol(limits),
         ws="none",
         lifespan="off",
         access_log=False,
@@ -120,13 +164,24 @@ async def _serve(
     page: Page,
     passed: socket.socket | None,
     text: Callable[[], str],
+    opening: Opening | None,
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
         watch = asyncio.create_task(_end(server, page))
         stack.callback(watch.cancel)
         if passed is not None:
             await stack.enter_async_context(bell.answer(passed, text))
+        if opening is not None:
+            await stack.enter_async_context(answer(opening, partial(_connection, server)))
         await server.serve(sockets=[listener])
+
+
+def _connection(server: uvicorn.Server) -> asyncio.Protocol:
+    """Return what answers a connection that the web server has not accepted itself."""
+    protocol: Any = server.config.http_protocol_class
+    made = protocol(config=server.config, server_state=server.server_state, app_state={})
+    assert isinstance(made, asyncio.Protocol)
+    return made
 
 
 async def _end(server: uvicorn.Server, page: Page) -> None:

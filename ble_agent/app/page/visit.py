@@ -49,13 +49,18 @@ class Page:
     door: Door
     named_home: str = ""
     """The home folder to name in commands that the owner is to type; "" for the usual one."""
-    is_lan: bool = False
-    """Whether phones of the same network can open the page."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate that other devices see; "" if the page is not open to them."""
     make_link: Callable[[], str] | None = None
     """Returns a new link for another browser; None if there can be no other."""
     is_ending: bool = False
     """Whether the process should end as soon as all is answered."""
     templates: Environment = field(default_factory=lambda: _environment())
+
+    @property
+    def is_lan(self) -> bool:
+        """Whether devices of the same network can open the page."""
+        return bool(self.fingerprint)
 
     def config(self, language: str) -> AgentConfig:
         """Return the settings as they are now.

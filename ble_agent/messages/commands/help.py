@@ -39,6 +39,12 @@ TEXTS: Mapping[str, Text] = {
         "Trang chỉ phục vụ trên chính thiết bị này và in ra một liên kết dùng một lần. Trang tự"
         " đóng sau 15 phút không sử dụng; chương trình vẫn tiếp tục chạy.",
     ),
+    "help_lan": Text(
+        "Serve the page to your home network, too, at ADDRESS or the only private one. A phone"
+        " opens it by TLS, with a link of its own. It closes after 30 minutes without use.",
+        "Mở trang cho cả mạng trong nhà, ở ADDRESS hoặc ở địa chỉ nội bộ duy nhất. Điện thoại mở"
+        " trang qua TLS bằng liên kết riêng. Trang tự đóng sau 30 phút không sử dụng.",
+    ),
     "help_no_open": Text(
         "Print the link, and open no browser.", "In liên kết, không mở trình duyệt."
     ),

@@ -22,8 +22,8 @@ TEXTS: Mapping[str, Text] = {
     "page_back": Text("Back", "Quay lại"),
     "page_door_title": Text("This page needs its link", "Cần có liên kết để mở trang này"),
     "page_door_refused": Text(
-        "This link was used already, is too old or is not complete. Or the page was closed after"
-        " 15 minutes without use.",
+        "This link was used already, is too old or is not complete. Or the page was closed"
+        " because it was not used.",
         "Liên kết này đã được dùng, đã quá hạn hoặc không đầy đủ. Cũng có thể trang đã tự đóng vì"
         " không có ai sử dụng.",
     ),
@@ -42,8 +42,9 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_leave": Text("Close this page", "Đóng trang này"),
     "page_leave_hint": Text(
-        "The device goes on recording. The page closes by itself after 15 minutes without use.",
-        "Thiết bị vẫn tiếp tục ghi nhận. Trang tự đóng sau 15 phút không sử dụng.",
+        "The device goes on recording. The page closes by itself after {minutes} minutes without"
+        " use.",
+        "Thiết bị vẫn tiếp tục ghi nhận. Trang tự đóng sau {minutes} phút không sử dụng.",
     ),
     "page_left_title": Text("The page is closed", "Đã đóng trang"),
     "page_left": Text(

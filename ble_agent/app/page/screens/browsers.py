@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from ble_agent.app.page.lan.qr import qr_svg
 from ble_agent.app.page.visit import Notice, Screen, Visit
 
 __all__ = ["SCREENS"]
@@ -29,6 +30,14 @@ def _sessions(visit: Visit) -> Response:
     return visit.render("more/sessions.html", sessions=browsers, link=link)
 
 
+def _qr(visit: Visit) -> Response:
+    """Return the QR code of the link that was made last."""
+    link = visit.session.kept.pop("qr", "")
+    if not link:
+        return visit.go("more/sessions")
+    return Response(qr_svg(link), media_type="image/svg+xml")
+
+
 def _time(moment: float) -> str:
     return f"{datetime.datetime.fromtimestamp(moment, datetime.UTC).astimezone():%H:%M}"
 
@@ -44,12 +53,15 @@ def _end(visit: Visit) -> Response:
 
 def _link(visit: Visit) -> Response:
     if visit.page.make_link is not None:
-        visit.session.kept["link"] = visit.page.make_link()
+        link = visit.session.kept["link"] = visit.page.make_link()
+        if visit.page.is_lan:
+            visit.session.kept["qr"] = link
     return visit.go("more/sessions")
 
 
 SCREENS: Sequence[Screen] = (
     Screen("more/sessions", _sessions, tab="more"),
+    Screen("more/sessions/link.svg", _qr, tab="more"),
     Screen("more/sessions/end", _end, "POST", tab="more"),
     Screen("more/sessions/link", _link, "POST", tab="more"),
 )

@@ -62,7 +62,11 @@ class Served:
 
     @property
     def link(self) -> str:
-        return self.printed[self.printed.index("http://") :].strip()
+        return re.findall(r"http://\S+", self.printed)[0]
+
+    @property
+    def scheme(self) -> str:
+        return "http"
 
     @property
     def token(self) -> str:
@@ -108,7 +112,7 @@ class Served:
         usual = [("Host", self.host), ("Connection", "close")]
         if method == "POST":
             usual += [
-                ("Origin", f"http://{self.host}"),
+                ("Origin", f"{self.scheme}://{self.host}"),
                 ("Content-Type", "application/x-www-form-urlencoded"),
                 ("Content-Length", str(len(body or b""))),
             ]

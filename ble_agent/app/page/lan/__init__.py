@@ -1,0 +1,1 @@
+"""The page for phones of the same home network."""
