@@ -141,10 +141,9 @@ def test_a_damaged_home_is_recovered_and_says_so(tmp_path: Path) -> None:
         with in_state(STATES["well"], home, server):
             before = rows(home)
         with (home / DATABASE_NAME).open("r+b") as file:
-            file.seek(0, 2)
-            middle = file.tell() // 2 // 4096 * 4096
-            file.seek(middle)
-            file.write(b"\xff" * 4096)
+            pages = file.seek(0, 2) // 4096
+            file.seek(pages // 3 * 4096)
+            file.write(b"\xff" * (pages // 3 * 4096))
         with reading(home, clock) as reader:
             shown = reader.read("today")
             assert "recordings were found damaged" in shown
