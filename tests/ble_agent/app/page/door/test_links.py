@@ -49,7 +49,7 @@ def test_a_link_opens_once(tmp_path: Path) -> None:
 
 
 def test_a_link_that_is_five_minutes_old_opens_nothing(tmp_path: Path) -> None:
-    # A second of this clock is half an hour's tenth: the link is old before the page is asked.
+    # Two seconds are seven minutes of this clock.
     with served_page(tmp_path / "home", clock=clock_at(time.time(), rate=200)) as served:
         time.sleep(2)
         assert served.enter(served.token).status == 403
