@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from ble_agent.messages.page import settings as page_settings
 
 __all__ = ["MESSAGES", "say", "with_home"]
 
+_AGENT = "truyvet agent"
 _COMMAND = re.compile(r"\btruyvet agent [a-z][a-z-]*(?![a-z-]| --home\b)")
 
 MESSAGES: Mapping[str, Text] = {
@@ -46,12 +48,18 @@ def say(name: str, language: str, **values: object) -> str:
     return MESSAGES[name].filled(language, **values)
 
 
-def with_home(text: str, home: str) -> str:
-    """Return a text whose commands name a home folder; "" if they need not.
+def with_home(text: str, home: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return a text whose commands are as the owner must type them.
+
+    They name a home folder, unless it is "". Where the agent is a service, ``TRUYVET_COMMAND`` has
+    the command that stands for ``truyvet agent``.
 
     >>> with_home("Start it with: truyvet agent run", "my device")
     "Start it with: truyvet agent run --home 'my device'"
     """
+    command = environment.get("TRUYVET_COMMAND")
+    if command and not home:
+        return _COMMAND.sub(lambda found: f"{command}{found[0].removeprefix(_AGENT)}", text)
     if not home:
         return text
     return _COMMAND.sub(lambda found: f"{found[0]} --home {shlex.quote(home)}", text)

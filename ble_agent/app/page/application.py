@@ -22,7 +22,7 @@ from ble_agent.app.page.guard import Guard
 from ble_agent.app.page.screens import SCREENS
 from ble_agent.app.page.upload import receive_upload
 from ble_agent.app.page.visit import Page, Screen, Visit, read_form
-from ble_agent.messages.catalogue import say, with_home
+from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from tracing_core.errors import StoreDamaged, TracingError
 
@@ -106,10 +106,7 @@ def _entrance(page: Page) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _door(page: Page, status: int = 200) -> Response:
-    command = with_home("truyvet agent page", page.named_home)
-    if page.is_lan:
-        # The folder's name is not for everybody in the network.
-        command = "truyvet agent page --lan"
+    command = "truyvet agent page --lan" if page.is_lan else "truyvet agent page"
     html = page.render("door.html", page.door.language, command=command, refused=status != 200)
     return HTMLResponse(html, status)
 
@@ -207,4 +204,4 @@ async def _answer(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
         text = say("page_failed", visit.language)
     else:
         return answered
-    return visit.render("problem.html", 409, text=with_home(text, visit.page.named_home))
+    return visit.render("problem.html", 409, text=text)

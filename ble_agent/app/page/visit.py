@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ble_agent.app.page.door import Door, Session
 from ble_agent.app.page.upload import Upload
 from ble_agent.config import AgentConfig, load_config
-from ble_agent.messages.catalogue import say
+from ble_agent.messages.catalogue import say, with_home
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text
 from tracing_core.clock import Clock
@@ -55,7 +56,17 @@ class Page:
     """Returns a new link for another browser; None if there can be no other."""
     is_ending: bool = False
     """Whether the process should end as soon as all is answered."""
-    templates: Environment = field(default_factory=lambda: _environment())
+    templates: Environment = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the templates; every command they show is as the owner must type it."""
+        self.templates = _environment(self._shown)
+
+    def _shown(self, value: Any) -> Any:
+        if not isinstance(value, str) or isinstance(value, Markup):
+            return value
+        # The folder's name is not for everybody in the network, and the door is open to them.
+        return with_home(value, "" if self.is_lan else self.named_home)
 
     @property
     def is_lan(self) -> bool:
@@ -92,11 +103,12 @@ def _sentence(text: str) -> str:
     return f"{text[:1] if is_name else text[:1].upper()}{text[1:]}{end}"
 
 
-def _environment() -> Environment:
+def _environment(finalize: Callable[[Any], Any]) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -213,3 +213,12 @@ def test_a_home_stands_behind_the_whole_command() -> None:
         ("run `truyvet agent join` first", "run `truyvet agent join --home a` first"),
     ):
         assert with_home(before, "a") == after
+
+
+def test_where_the_agent_is_a_service_commands_are_as_the_owner_types_them() -> None:
+    service = {"TRUYVET_COMMAND": "sudo truyvet-agent"}
+    said = say("status_not_joined", "en")
+    assert "Run sudo truyvet-agent join with" in with_home(said, "", service)
+    # Whoever names a home folder does not speak of the service.
+    assert "truyvet agent join --home a" in with_home(said, "a", service)
+    assert with_home(said, "", {}) == said

@@ -151,6 +151,17 @@ def test_the_other_language_leads_back_to_a_screen_that_can_be_asked_for(tmp_pat
         assert 'name="back" value="join"' in page.get("join").text
 
 
+def test_commands_on_a_screen_are_as_the_owner_must_type_them(tmp_path: Path) -> None:
+    with served(tmp_path) as page:
+        page.page.named_home = "<my home>"
+        assert "--home &#39;&lt;my home&gt;&#39;" in page.get("send").text
+        assert "--home &#39;&lt;my home&gt;&#39;" in page.browser.get("/").text
+        page.page.fingerprint = "ab:cd"
+        for answer in (page.get("send"), page.browser.get("/")):
+            assert "truyvet agent " in answer.text
+            assert "my home" not in answer.text
+
+
 def test_leaving_ends_the_session_and_the_page(tmp_path: Path) -> None:
     with served(tmp_path) as page:
         key = form_key(page.get("more"))
