@@ -199,7 +199,7 @@ def served_page(
     last_line: str = "http://",
 ) -> Iterator[Served]:
     """Serve the page of a home as long as the block runs; it must end well and log nothing."""
-    log = home.with_suffix(".log")
+    log = home.with_suffix(".page.log")
     with log.open("w") as errors:
         process = subprocess.Popen(
             [
