@@ -39,8 +39,8 @@ TEXTS: Mapping[str, Text] = {
     "erase_stopped": Text(
         "The agent was stopped. It starts again, empty, when you start it or when its service is"
         " started with this device.",
-        "Chương trình đã được dừng. Nó sẽ bắt đầu lại từ đầu khi bạn khởi động, hoặc khi dịch vụ"
-        " của nó khởi động cùng thiết bị.",
+        "Chương trình đã được dừng. Chương trình sẽ bắt đầu lại từ đầu, không còn dữ liệu cũ, khi"
+        " bạn khởi động hoặc khi dịch vụ khởi động cùng thiết bị.",
     ),
     "erased": Text("Everything was deleted.", "Đã xóa toàn bộ."),
     "erased_but": Text(
@@ -86,11 +86,11 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_importing": Text(
         "another command is at work in this folder: wait until it is done, then try again",
-        "một lệnh khác đang làm việc trong thư mục này: hãy chờ xong rồi thử lại",
+        "một lệnh khác đang chạy trong thư mục này: hãy chờ xong rồi thử lại",
     ),
     "error_running": Text(
         "the agent is running in this folder: stop it first",
-        "chương trình đang chạy trong thư mục này: hãy dừng nó trước",
+        "chương trình đang chạy trong thư mục này: hãy dừng chương trình trước",
     ),
     "error_running_foreign": Text(
         "the agent in this folder is run by another user: try again as that user, or with sudo",
@@ -101,9 +101,9 @@ TEXTS: Mapping[str, Text] = {
         "the agent (process {pid}) was asked to stop and still runs after {seconds} seconds;"
         " nothing was deleted: stop its service with sudo systemctl stop truyvet-agent, or end it"
         " with kill -9 {pid}, then try again",
-        "đã yêu cầu chương trình (tiến trình {pid}) dừng nhưng sau {seconds} giây nó vẫn chạy; chưa"
-        " xóa gì: hãy dừng dịch vụ bằng sudo systemctl stop truyvet-agent, hoặc kết thúc tiến trình"
-        " bằng kill -9 {pid}, rồi thử lại",
+        "đã yêu cầu chương trình (tiến trình {pid}) dừng nhưng sau {seconds} giây vẫn còn chạy;"
+        " chưa xóa gì: hãy dừng dịch vụ bằng sudo systemctl stop truyvet-agent, hoặc kết thúc tiến"
+        " trình bằng kill -9 {pid}, rồi thử lại",
     ),
 }
 """The texts by name."""

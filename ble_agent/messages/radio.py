@@ -12,7 +12,7 @@ __all__ = ["RADIO_TEXTS", "TEXTS", "radio_error", "radio_text"]
 TEXTS: Mapping[str, Text] = {
     "error_no_adapter": Text(
         "no Bluetooth adapter was found: plug one in, or name another with --radio",
-        "không tìm thấy bộ điều hợp Bluetooth: hãy cắm vào hoặc chọn bộ khác bằng --radio",
+        "không tìm thấy bộ điều hợp Bluetooth: hãy cắm một bộ vào hoặc chọn bộ khác bằng --radio",
     ),
     "error_no_service": Text(
         "the system's Bluetooth service is not running: sudo apt install bluez; sudo systemctl"
@@ -22,7 +22,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_powered_off": Text(
         "the Bluetooth adapter is off: switch it on (if it is blocked: rfkill unblock bluetooth)",
-        "bộ điều hợp Bluetooth đang tắt: hãy bật lên (nếu bị khóa: rfkill unblock bluetooth)",
+        "bộ điều hợp Bluetooth đang tắt: hãy bật lên (nếu bị chặn: rfkill unblock bluetooth)",
     ),
     "error_permission": Text(
         "this user may not use the Bluetooth adapter: ask the device's administrator",
@@ -54,7 +54,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_unknown_radio": Text(
         "there is no such kind of radio: see truyvet agent run --help",
-        "không có loại thiết bị thu phát này: hãy xem truyvet agent run --help",
+        "không có loại bộ thu phát này: hãy xem truyvet agent run --help",
     ),
 }
 """Texts for each kind of fault, for errors that bring none of their own."""
@@ -112,7 +112,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     # adapters
     "no_adapter": Text(
         "there is no Bluetooth adapter: plug one in",
-        "không có bộ điều hợp Bluetooth nào: hãy cắm vào",
+        "không có bộ điều hợp Bluetooth nào: hãy cắm một bộ vào",
     ),
     "no_such_adapter": Text(
         "there is no adapter {adapter}: plug one in", "không có bộ điều hợp {adapter}: hãy cắm vào"
@@ -130,7 +130,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     "adapter_blocked": Text(
         "the adapter {adapter} is blocked: rfkill unblock bluetooth",
-        "bộ điều hợp {adapter} đang bị khóa: rfkill unblock bluetooth",
+        "bộ điều hợp {adapter} đang bị chặn: rfkill unblock bluetooth",
     ),
     "adapter_gone": Text(
         "the adapter {adapter} went away: plug it in again",
@@ -147,7 +147,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     "hci_refused": Text(
         "the adapter refused {command} ({reason}): unplug it or restart the device",
-        "bộ điều hợp từ chối lệnh {command} ({reason}): hãy rút ra hoặc khởi động lại thiết bị",
+        "bộ điều hợp từ chối lệnh {command} ({reason}): hãy rút bộ điều hợp ra hoặc khởi động lại"
+        " thiết bị",
     ),
     "transport_unknown": Text(
         "{spec} is not an HCI transport: use hci-socket:0, usb:0 or tcp-client:HOST:PORT",
@@ -170,7 +171,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     "transport_blocked": Text(
         "{spec} is blocked: rfkill unblock bluetooth",
-        "{spec} đang bị khóa: rfkill unblock bluetooth",
+        "{spec} đang bị chặn: rfkill unblock bluetooth",
     ),
     "transport_missing": Text(
         "there is no {spec}: plug an adapter in", "không có {spec}: hãy cắm bộ điều hợp vào"
@@ -214,7 +215,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     # bluez
     "bluez_no_adapter": Text(
         "bluetoothd has no Bluetooth adapter: plug one in",
-        "bluetoothd không thấy bộ điều hợp Bluetooth nào: hãy cắm vào",
+        "bluetoothd không thấy bộ điều hợp Bluetooth nào: hãy cắm một bộ vào",
     ),
     "bluez_no_such_adapter": Text(
         "bluetoothd has no adapter {adapter}: plug one in",
@@ -223,8 +224,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
     "bluez_kernel": Text(
         "{error}; if bluetoothd keeps refusing to advertise, it does not work with this kernel:"
         " update the system, or use --radio mgmt",
-        "{error}; nếu vẫn không phát quảng bá được thì nhân hệ điều hành không phù hợp: hãy cập"
-        " nhật hệ thống hoặc dùng --radio mgmt",
+        "{error}; nếu bluetoothd vẫn không phát quảng bá thì nó không chạy được với nhân hệ điều"
+        " hành này: hãy cập nhật hệ thống hoặc dùng --radio mgmt",
     ),
     "dbus_denied": Text(
         "D-Bus refused this user: run the agent as a user that may use the system bus",
@@ -255,7 +256,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     "bluetoothd_adapter_blocked": Text(
         "the adapter is blocked: rfkill unblock bluetooth",
-        "bộ điều hợp đang bị khóa: rfkill unblock bluetooth",
+        "bộ điều hợp đang bị chặn: rfkill unblock bluetooth",
     ),
     "bluetoothd_full": Text(
         "bluetoothd accepts no more advertisements: stop another program that advertises",
@@ -268,7 +269,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     # android
     "android_only": Text(
         "the radio android works only in an Android app: use another",
-        "loại android chỉ dùng được trong ứng dụng Android: hãy dùng loại khác",
+        "bộ thu phát android chỉ dùng được trong ứng dụng Android: hãy dùng bộ khác",
     ),
     "android_permission": Text(
         "the app may not use Bluetooth: allow it in the settings",
@@ -297,7 +298,8 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     "android_full": Text(
         "other apps are using every Bluetooth advertising slot: close one of them",
-        "các ứng dụng khác đang dùng hết lượt phát: hãy tắt bớt một ứng dụng",
+        "các ứng dụng khác đang dùng hết số lượt phát quảng bá của Bluetooth: hãy đóng bớt một ứng"
+        " dụng",
     ),
     "android_twice": Text(
         "the advertisement was started twice: restart the app",
@@ -313,7 +315,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
     ),
     "android_scan": Text(
         "Android refused to scan ({reason}): try again in a minute",
-        "Android không cho quét ({reason}): hãy đợi một phút",
+        "Android không cho quét ({reason}): hãy thử lại sau một phút",
     ),
     # recordings
     "replay_sends_nothing": Text(
@@ -352,9 +354,11 @@ RADIO_TEXTS: Mapping[str, Text] = {
     # opening
     "unknown_radio": Text(
         "no radio is called {spec}: use {forms}",
-        "không có loại nào tên là {spec}: hãy dùng {forms}",
+        "không có bộ thu phát nào tên là {spec}: hãy dùng {forms}",
     ),
-    "none_opens": Text("no radio can be used:{failures}", "không dùng được loại nào:{failures}"),
+    "none_opens": Text(
+        "no radio can be used:{failures}", "không dùng được bộ thu phát nào:{failures}"
+    ),
     # the virtual air
     "air_port": Text(
         "cannot serve on {host}, port {port} ({reason}): choose another port",
@@ -370,7 +374,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "The adapter stops sending when asked to", "Bộ điều hợp ngừng phát khi được yêu cầu"
     ),
     "test_passed": Text("{what}.", "{what}."),
-    "test_failed": Text("Failed: {what} ({fault}).", "{what}: không, {fault}."),
+    "test_failed": Text("Failed: {what} ({fault}).", "Không đạt: {what} ({fault})."),
     "test_heard": Text(
         "Packets heard nearby: {identifiers} with identifiers, {others} others.",
         "Số gói tin thu được ở gần: {identifiers} có mã định danh, {others} gói khác.",
@@ -387,8 +391,9 @@ RADIO_TEXTS: Mapping[str, Text] = {
     "test_between": Text(
         "The adapter can listen only between two identifiers, every 10 to 20 minutes, or the kernel"
         " would link them: use --radio mgmt if you are allowed to.",
-        "Bộ điều hợp này chỉ có thể thu vào lúc đổi mã, 10 đến 20 phút một lần, nếu không nhân hệ"
-        " điều hành sẽ làm lộ mối liên hệ giữa các mã: hãy dùng --radio mgmt nếu được phép.",
+        "Bộ điều hợp này chỉ có thể thu vào lúc đổi mã định danh, 10 đến 20 phút một lần, nếu không"
+        " nhân hệ điều hành sẽ làm lộ mối liên hệ giữa các mã: hãy dùng --radio mgmt nếu được"
+        " phép.",
     ),
     "test_one_packet": Text(
         "Only one packet per device is heard in each scan, so distances are less accurate: run"
@@ -407,7 +412,7 @@ RADIO_TEXTS: Mapping[str, Text] = {
         "shares the adapter with other programs and needs no special permission",
         "dùng chung bộ điều hợp với chương trình khác và không cần quyền đặc biệt",
     ),
-    "chosen_android": Text("the only one on Android", "loại duy nhất trên Android"),
+    "chosen_android": Text("the only one on Android", "bộ thu phát duy nhất trên Android"),
     # lines of the log
     "log_chosen": Text("auto chose {radio}: {reason}", "auto đã chọn {radio}: {reason}"),
     "log_not_chosen": Text(
@@ -421,9 +426,10 @@ RADIO_TEXTS: Mapping[str, Text] = {
     "log_no_monitors": Text(
         "bluetoothd offers no advertisement monitors: only one packet per device is heard in each"
         " scan",
-        "bluetoothd không có bộ theo dõi; mỗi lần thu chỉ nhận một gói của mỗi thiết bị",
+        "bluetoothd không có bộ theo dõi quảng bá: mỗi lần thu chỉ nhận được một gói của mỗi thiết"
+        " bị",
     ),
-    "log_using_radio": Text("using the radio {radio}", "đang dùng {radio}"),
+    "log_using_radio": Text("using the radio {radio}", "đang dùng bộ thu phát {radio}"),
 }
 """Detailed texts, with placeholders, by name."""
 

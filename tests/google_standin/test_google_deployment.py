@@ -197,7 +197,7 @@ def test_one_of_two_signing_keys_is_enough_for_the_right_region(
 def test_what_the_owner_reads(google: GoogleStandIn, tmp_path: Path) -> None:
     file = google.join_file(tmp_path / "join.toml")
     agent = joined(new(tmp_path / "agent"), file)
-    for language, part in (("en", "never replaced"), ("vi", "không tự được thay")):
+    for language, part in (("en", "never replaced"), ("vi", "không bao giờ tự được thay")):
         shown = agent.command("status", lang=language).stdout
         assert part in shown
         assert "452 v1" in shown

@@ -78,7 +78,7 @@ A damaged database that was set aside. What could be read from it is in this arc
 Toàn bộ dữ liệu về bạn mà truyvet lưu trên thiết bị này, tính đến ngày {date}
 ==============================================================================
 
-Hãy giữ kín tệp nén này. Ai có nó cùng với khóa của người khác thì biết được bạn đã ở gần ai.
+Hãy giữ kín tệp nén này. Ai có tệp này cùng với khóa của người khác thì biết được bạn đã ở gần ai.
 Dữ liệu cũ hơn 14 ngày đã bị xóa nên không có ở đây.
 
 Trong này có gì
@@ -98,14 +98,15 @@ Cơ quan y tế mà thiết bị đã kết nối và các tài liệu có chữ
 
 found.json
 Những ngày ghi nhận tiếp xúc gần, mức nguy cơ và số phút; lần kiểm tra gần nhất; những gì bạn đã
-được thông báo. Danh sách trống nghĩa là chưa ghi nhận lần nào. Bạn vẫn có thể đã bị phơi nhiễm.
+được thông báo. Danh sách trống nghĩa là chưa ghi nhận lần nào; bạn vẫn có thể đã tiếp xúc gần với
+người nhiễm bệnh.
 
 reports.json
 Bạn đã khai báo kết quả xét nghiệm ngày nào và đã thu hồi hay chưa.
 
 counts.json
 Mỗi ngày thu được bao nhiêu mã định danh, những ngày thiết bị có khóa riêng, đã nhập gì từ ứng dụng
-khác vào ngày nào, và số dòng nhật ký không đọc được.
+khác vào ngày nào, và số lượt ghi nhận không đọc được.
 
 left-this-device.json
 Những gì đã rời khỏi thiết bị, theo từng ngày.
@@ -125,7 +126,7 @@ thu hồi thay bạn.
 
 Tệp agent.key (hoặc credential của dịch vụ), thứ dùng để mở khóa của bạn.
 
-Khóa đã công bố của những người ở gần bạn. Ở đây chỉ có ngày và loại, vì khóa đó là của họ.
+Khóa đã công bố của những người từng ở gần bạn. Ở đây chỉ có ngày và loại, vì khóa đó là của họ.
 
 Khóa thiết bị của cơ quan y tế mà bạn kết nối bằng tệp. Khóa đó thuộc về cơ quan y tế.
 

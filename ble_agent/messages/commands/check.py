@@ -18,8 +18,8 @@ TEXTS: Mapping[str, Text] = {
         " may still have been exposed.",
         "Chưa phát hiện tiếp xúc gần (phơi nhiễm): thiết bị này chưa ghi nhận lần nào bạn ở gần"
         " người mà sau đó khai báo có kết quả dương tính hoặc được chẩn đoán mắc bệnh. Thiết bị chỉ"
-        " ghi nhận được những thiết bị đang bật và phát tín hiệu ở gần, nên bạn vẫn có thể đã bị"
-        " phơi nhiễm.",
+        " ghi nhận được những thiết bị đang bật và phát tín hiệu ở gần, nên bạn vẫn có thể đã tiếp"
+        " xúc gần với người nhiễm bệnh.",
     ),
     "nothing_to_compare": Text(
         "This device has recorded no signal of another device in the last 14 days, so it cannot"

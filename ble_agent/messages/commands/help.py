@@ -33,10 +33,10 @@ TEXTS: Mapping[str, Text] = {
     ),
     "help_page": Text(
         "Open your page: what was found, and what you can do.\n\n"
-        "The page is served on this device alone and prints a link that opens it once. It closes"
-        " after 15 minutes without use; the agent runs on.",
+        "The page is served on this device alone, and the command prints a link that opens it once."
+        " The page closes after 15 minutes without use; the agent runs on.",
         "Mở trang của bạn: đã phát hiện gì, bạn có thể làm gì.\n\n"
-        "Trang chỉ phục vụ trên chính thiết bị này và in ra một liên kết dùng một lần. Trang tự"
+        "Trang chỉ mở được trên chính thiết bị này; lệnh in ra một liên kết dùng một lần. Trang tự"
         " đóng sau 15 phút không sử dụng; chương trình vẫn tiếp tục chạy.",
     ),
     "help_lan": Text(
@@ -46,7 +46,7 @@ TEXTS: Mapping[str, Text] = {
         " trang qua TLS bằng liên kết riêng. Trang tự đóng sau 30 phút không sử dụng.",
     ),
     "help_no_open": Text(
-        "Print the link, and open no browser.", "In liên kết, không mở trình duyệt."
+        "Print the link, and open no browser.", "Chỉ in liên kết, không mở trình duyệt."
     ),
     "help_status": Text(
         "Show what was found, what works, and how to fix the rest.\n\n"
@@ -55,9 +55,9 @@ TEXTS: Mapping[str, Text] = {
         " and is new again when its level changes or its minutes grow. 2: wrong usage.",
         "Cho biết đã phát hiện gì, phần nào chạy tốt, cách khắc phục.\n\n"
         "Mã thoát 0: mọi thứ đều ổn. 1: có việc cần bạn: một phần bị lỗi, thiếu tệp khóa hoặc tệp"
-        " khóa đã cũ, hoặc có lần tiếp xúc gần mới. Lần tiếp xúc đó là mới cho đến khi check hay"
-        " status hiện nó trong terminal, và lại là mới khi mức nguy cơ thay đổi hoặc số phút tăng."
-        " 2: gõ sai lệnh.",
+        " khóa đã cũ, hoặc có lần tiếp xúc gần mới. Lần đó được coi là mới cho đến khi check hoặc"
+        " status hiện ra trong terminal, và lại được coi là mới khi mức nguy cơ thay đổi hoặc số"
+        " phút tăng. 2: gõ sai lệnh.",
     ),
     "help_check": Text(
         "Fetch new keys and show if this device was near any.\n\n"
@@ -76,8 +76,8 @@ TEXTS: Mapping[str, Text] = {
         "An agent that is running in the folder is stopped first. Files in the folder that are not"
         " the agent's are kept and listed.",
         "Xóa mọi dữ liệu đã ghi nhận, các khóa và cài đặt.\n\n"
-        "Nếu chương trình đang chạy trong thư mục đó, nó được dừng trước. Những tệp trong thư mục"
-        " không thuộc chương trình vẫn còn và được liệt kê.",
+        "Nếu có chương trình đang chạy trong thư mục đó, chương trình sẽ được dừng trước. Những tệp"
+        " trong thư mục không thuộc chương trình vẫn còn và được liệt kê.",
     ),
     "help_export": Text(
         "Write what was heard to FILE, as JSON Lines.\n\n"
@@ -91,8 +91,8 @@ TEXTS: Mapping[str, Text] = {
         "A README in it says what each file is, and what is left out. A file of that name is"
         " replaced only with --force.",
         "Ghi toàn bộ dữ liệu về bạn vào FILE, một tệp zip.\n\n"
-        "Tệp README trong đó cho biết từng tệp là gì và những gì không có. Tệp cùng tên chỉ bị ghi"
-        " đè khi có --force.",
+        "Tệp README trong đó cho biết từng tệp là gì và những gì không được đưa vào. Tệp cùng tên"
+        " chỉ bị ghi đè khi có --force.",
     ),
     "help_export_protocol": Text(
         "Write the sightings of this protocol: gaen (Exposure Notification), bluezone or dp3t.",
@@ -107,8 +107,8 @@ TEXTS: Mapping[str, Text] = {
         "Thêm dữ liệu ứng dụng hoặc thiết bị khác đã thu, từ FILE.\n\n"
         "FILE là JSON Lines, nén gzip hoặc không; agent.db của thiết bị khác; exposure.db của"
         " microG; thư mục LevelDB của Google Play Services; cơ sở dữ liệu của RaMBLE; hoặc"
-        " app_db_2.db hay data_trace.txt của Bluezone. docs/importing.md cho biết những gì được"
-        " đọc.",
+        " app_db_2.db hay data_trace.txt của Bluezone. docs/importing.md cho biết những gì được đọc"
+        " từ mỗi loại.",
     ),
     "help_self_test": Text(
         "Test Bluetooth: send and listen for a few seconds.",
@@ -124,7 +124,7 @@ TEXTS: Mapping[str, Text] = {
     "help_radio": Text(
         "Radio to use: auto (the default), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT, android"
         " or replay:FILE.",
-        "Thiết bị thu phát: auto (nếu không chọn), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT,"
+        "Bộ thu phát cần dùng: auto (nếu không chọn), bluez[:hci0], mgmt[:hci0], hci:TRANSPORT,"
         " android hoặc replay:FILE.",
     ),
     "help_home": Text(

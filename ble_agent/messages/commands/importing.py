@@ -23,7 +23,7 @@ TEXTS: Mapping[str, Text] = {
         "The rest of {path} is damaged: copy all of it, and import it again.",
         "Phần sau của {path} bị hỏng: hãy sao chép lại toàn bộ rồi nhập lại.",
     ),
-    "dry_run": Text("Nothing was changed.", "Chưa có gì thay đổi."),
+    "dry_run": Text("Nothing was changed.", "Không có gì thay đổi."),
     "place_line": Text("{path}, line {line}", "{path}, dòng {line}"),
     "import_other_protocol": Text(
         "What was added is of another protocol ({protocol}). truyvet agent check does not compare"
@@ -60,15 +60,16 @@ TEXTS: Mapping[str, Text] = {
     ),
     "refusal_reused_address": Text(
         "the row belongs to an earlier identifier from the same address",
-        "phát từ cùng địa chỉ nhưng trước mã định danh này",
+        "dòng này thuộc về một mã định danh trước đó từ cùng địa chỉ",
     ),
     "refusal_future": Text(
-        "the time is later than this device's clock", "muộn hơn giờ trên đồng hồ của thiết bị này"
+        "the time is later than this device's clock",
+        "thời điểm muộn hơn giờ trên đồng hồ của thiết bị này",
     ),
     "refusal_unreadable": Text("it cannot be read", "không đọc được"),
     "error_log_unknown": Text(
         "this is not a log that truyvet can import: see truyvet agent import --help",
-        "đây không phải dữ liệu của ứng dụng nào có thể nhập: hãy xem truyvet agent import --help",
+        "đây không phải là dữ liệu mà truyvet nhập được: hãy xem truyvet agent import --help",
     ),
     "error_log_packed": Text(
         "this is an archive: unpack it first, and import what is in it",
@@ -95,8 +96,8 @@ TEXTS: Mapping[str, Text] = {
     "error_log_fixed": Text(
         "this is a log of Bluezone 1, whose identifiers never changed: no key can match them, so"
         " nothing was added",
-        "đây là dữ liệu của Bluezone 1, với mã định danh không bao giờ thay đổi: không khóa nào"
-        " khớp được nên chưa thêm gì",
+        "đây là dữ liệu của Bluezone 1, có mã định danh không bao giờ thay đổi: không khóa nào khớp"
+        " được nên chưa thêm gì",
     ),
     "error_log_sealed": Text(
         "this is a log of OpenTrace (TraceTogether, COVIDSafe): only its authority can read the"
@@ -107,7 +108,8 @@ TEXTS: Mapping[str, Text] = {
     "error_log_addresses": Text(
         "this file holds nothing but Bluetooth addresses, which are never imported, so nothing was"
         " added",
-        "tệp này chỉ chứa địa chỉ Bluetooth, là thứ không bao giờ được nhập, nên chưa thêm gì",
+        "tệp này chỉ chứa địa chỉ Bluetooth, loại dữ liệu không bao giờ được nhập, nên chưa thêm"
+        " gì",
     ),
     "error_log_places": Text(
         "this is a diary of places of NZ COVID Tracer: truyvet does not import places, so nothing"

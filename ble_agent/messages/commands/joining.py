@@ -15,18 +15,19 @@ TEXTS: Mapping[str, Text] = {
         " bằng lệnh: truyvet agent run",
     ),
     "join_question": Text(
-        "This device belongs to {region} at {url}. If it joins {new} instead, it forgets which"
-        " of that authority's keys matched, and can no longer take back a report made there."
+        "This device has joined {region} at {url}. If it joins {new} instead, it forgets which of"
+        " that authority's keys matched, and can no longer take back a report made there."
         " Everything that was heard, this device's own keys and its settings are kept. Join the new"
         " authority?",
-        "Thiết bị này đang kết nối với khu vực {region} tại {url}. Nếu chuyển sang {new}, kết quả"
-        " đối chiếu với khóa của nơi cũ và thông tin cần để thu hồi khai báo ở đó sẽ bị xóa. Mọi"
-        " tín hiệu đã thu, khóa và cài đặt của thiết bị vẫn được giữ. Bạn có muốn chuyển không?",
+        "Thiết bị này đang kết nối với cơ quan y tế của khu vực {region} tại {url}. Nếu chuyển sang"
+        " {new}, kết quả đối chiếu với khóa của nơi cũ và thông tin cần để thu hồi khai báo ở đó sẽ"
+        " bị xóa. Mọi tín hiệu đã thu, khóa và cài đặt của thiết bị vẫn được giữ. Bạn có muốn"
+        " chuyển không?",
     ),
     "error_join_line": Text(
         "this is not a server's address or a join line: copy the whole line (https://…#…) that"
         " your authority gave you",
-        "địa chỉ máy chủ hoặc dòng kết nối không đúng: hãy sao chép lại toàn bộ dòng"
+        "đây không phải là địa chỉ máy chủ hay dòng kết nối: hãy sao chép lại toàn bộ dòng"
         " (https://…#…) mà cơ quan y tế cung cấp",
     ),
     "error_not_joined": Text(
@@ -51,14 +52,14 @@ TEXTS: Mapping[str, Text] = {
         "This device has joined {region} with an older or another file. The new file changes:"
         " {changes}. From then on the device trusts what the new file names. Make sure that it"
         " comes from the authority. What was found so far is kept. Join with the new file?",
-        "Thiết bị này đã kết nối với khu vực {region} bằng một tệp khác. Tệp mới thay đổi:"
-        " {changes}. Từ đó thiết bị sẽ tin những gì ghi trong tệp mới. Hãy chắc chắn rằng tệp này"
-        " do cơ quan y tế cung cấp. Kết quả đã có vẫn được giữ. Bạn có muốn kết nối bằng tệp mới"
-        " không?",
+        "Thiết bị này đã kết nối với cơ quan y tế của khu vực {region} bằng một tệp cũ hơn hoặc tệp"
+        " khác. Tệp mới thay đổi: {changes}. Từ đó thiết bị sẽ tin những gì ghi trong tệp mới. Hãy"
+        " chắc chắn rằng tệp này do cơ quan y tế cung cấp. Kết quả đã có vẫn được giữ. Bạn có muốn"
+        " kết nối bằng tệp mới không?",
     ),
     "error_join_file": Text(
-        "this join file cannot be used: ask the authority for a right one",
-        "tệp kết nối này không dùng được: hãy xin cơ quan y tế tệp đúng",
+        "this join file cannot be used: ask the authority for a correct one",
+        "tệp kết nối này không dùng được: hãy xin cơ quan y tế cấp tệp đúng",
     ),
     "error_pinned_keys": Text(
         "the key files are not signed by a key of the join file that you used, so they were not"
@@ -98,7 +99,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "join_file_unknown": Text(
         "a join file has no such field: correct its name or remove it",
-        "tệp kết nối không có trường này: hãy sửa tên hoặc xóa nó",
+        "tệp kết nối không có trường này: hãy sửa tên hoặc xóa trường này",
     ),
     "join_file_text": Text(
         "this must be one line of text in quotes, and not empty",

@@ -15,7 +15,7 @@ TEXTS: Mapping[str, Text] = {
         " name and the places where you were are not sent. Send the keys?",
         "Thao tác này gửi khóa của {count} ngày (từ {first} đến {last}) tới {url}. Nhờ đó, thiết bị"
         " của người khác có thể tự kiểm tra xem đã từng ở gần thiết bị của bạn hay chưa. Tên của"
-        " bạn và những nơi bạn đã đến sẽ không bị gửi đi. Bạn có đồng ý gửi các khóa này không?",
+        " bạn và những nơi bạn đã đến không được gửi kèm. Bạn có đồng ý gửi các khóa này không?",
         one="This device's keys for 1 day ({first}) will be sent to {url}. Other people's devices"
         " use them to find out for themselves whether they were near yours. Your name and the"
         " places where you were are not sent. Send the keys?",
@@ -94,8 +94,8 @@ TEXTS: Mapping[str, Text] = {
     "error_token_used": Text(
         "the code was entered too long ago, or an answer of the server was lost after it: ask the"
         " authority for a new code",
-        "mã được nhập đã quá lâu, hoặc câu trả lời của máy chủ sau đó bị mất: hãy xin cơ quan y tế"
-        " cấp mã mới",
+        "đã quá lâu kể từ khi nhập mã, hoặc câu trả lời của máy chủ sau đó bị mất: hãy xin cơ quan"
+        " y tế cấp mã mới",
     ),
     "error_keys_known": Text(
         "the server already has some of these keys from an earlier report whose answer was lost, so"
@@ -134,7 +134,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_keys_refused": Text(
         "the server did not accept the keys: ask the authority",
-        "máy chủ không chấp nhận các khóa: hãy liên hệ cơ quan y tế",
+        "máy chủ không chấp nhận các khóa: hãy hỏi cơ quan y tế",
     ),
 }
 """The texts by name."""

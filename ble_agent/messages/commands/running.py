@@ -19,7 +19,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "log_unwritten": Text(
         "{fault}; what was heard is kept in memory until then",
-        "{fault}; những gì thu được tạm giữ trong bộ nhớ cho đến lúc đó",
+        "{fault}; những gì đã thu được giữ trong bộ nhớ tạm cho đến lúc đó",
     ),
     "log_check_failed": Text("check: {fault}", "kiểm tra: {fault}"),
     "log_checked": Text(

@@ -12,12 +12,12 @@ TEXTS: Mapping[str, Text] = {
     "status_reported": Text(
         "You reported a test on {date}. If you do not yet know what to do now, ask your health"
         " authority.",
-        "Bạn đã khai báo kết quả xét nghiệm ngày {date}. Nếu chưa rõ cần làm gì tiếp theo, hãy hỏi"
+        "Ngày {date}, bạn đã khai báo kết quả xét nghiệm. Nếu chưa rõ cần làm gì tiếp theo, hãy hỏi"
         " cơ quan y tế.",
     ),
     "status_taken_back": Text(
         "You reported a test on {date}, and took it back later.",
-        "Bạn đã khai báo kết quả xét nghiệm ngày {date} và sau đó đã thu hồi.",
+        "Ngày {date}, bạn đã khai báo kết quả xét nghiệm và sau đó đã thu hồi.",
     ),
     "status_report_unfinished": Text(
         "Your report is not finished: run truyvet agent report again with the same code.",
@@ -31,7 +31,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "status_nothing_found": Text(
         "No exposure recorded so far (last check: {ago}).",
-        "Đến nay chưa ghi nhận tiếp xúc gần (kiểm tra lần cuối: {ago}).",
+        "Đến nay chưa ghi nhận tiếp xúc gần (lần kiểm tra gần nhất: {ago}).",
     ),
     "status_joined": Text(
         "Health authority: {region} at {url}", "Cơ quan y tế: khu vực {region} tại {url}"
@@ -39,8 +39,8 @@ TEXTS: Mapping[str, Text] = {
     "status_pinned": Text(
         "Joined by a file. Nothing in it changes by itself, and these keys are never replaced:"
         " {keys}. When the authority replaces them, get its new file and join with it again.",
-        "Đã kết nối bằng tệp. Không có gì trong tệp tự thay đổi và các khóa này không tự được thay:"
-        " {keys}. Khi cơ quan y tế thay khóa, hãy lấy tệp mới và kết nối lại.",
+        "Đã kết nối bằng tệp. Không có gì trong tệp tự thay đổi và các khóa này không bao giờ tự"
+        " được thay: {keys}. Khi cơ quan y tế thay khóa, hãy lấy tệp mới và kết nối lại.",
     ),
     "status_pinned_servers": Text(
         "Key files: {index}; codes: {verification}; reports: {keys}",
@@ -51,10 +51,10 @@ TEXTS: Mapping[str, Text] = {
         " risk settings and the advice are the authority's. Their answers differ in length, so"
         " somebody who watches the network may notice a report. If an answer is lost, a new code"
         " may be needed.",
-        "Các máy chủ này không chứng minh được rằng danh sách tệp khóa đầy đủ và mới, cũng như rằng"
-        " cài đặt rủi ro và lời khuyên là của cơ quan y tế. Độ dài câu trả lời của chúng khác nhau"
-        " nên người theo dõi mạng có thể nhận ra việc khai báo. Nếu một câu trả lời bị mất, có thể"
-        " phải xin mã mới.",
+        "Các máy chủ này không chứng minh được danh sách tệp khóa của chúng là đầy đủ và mới, cũng"
+        " không chứng minh được cách tính nguy cơ và hướng dẫn là của cơ quan y tế. Độ dài câu trả"
+        " lời của chúng khác nhau nên người theo dõi mạng có thể nhận ra việc khai báo. Nếu một câu"
+        " trả lời bị mất, có thể phải xin mã mới.",
     ),
     "status_not_joined": Text(
         "Health authority: none yet. Run truyvet agent join with the line your authority gave you",
@@ -87,8 +87,8 @@ TEXTS: Mapping[str, Text] = {
     "status_notify_failed": Text(
         "A notification did not reach you ({ago}): try the command in notify_command in a"
         " terminal. It is started again after the next check.",
-        "Có thông báo không đến được với bạn ({ago}): hãy thử lệnh trong notify_command ở terminal."
-        " Lệnh sẽ được chạy lại sau lần kiểm tra tới.",
+        "Có thông báo không đến được với bạn ({ago}): hãy chạy thử trong terminal lệnh ghi ở"
+        " notify_command. Lệnh sẽ được chạy lại sau lần kiểm tra tới.",
     ),
     "status_never_check": Text(
         "Last check of published keys: never", "Lần kiểm tra khóa đã công bố gần nhất: chưa có"
@@ -101,14 +101,14 @@ TEXTS: Mapping[str, Text] = {
     "status_heard": Text(
         "Identifiers heard (not people: each device nearby changes its own every 10 to 20"
         " minutes):",
-        "Số mã định danh thu được (không phải số người: mỗi thiết bị ở gần đổi mã sau mỗi 10 đến 20"
-        " phút):",
+        "Số mã định danh thu được (không phải số người: mỗi thiết bị ở gần đổi mã định danh sau mỗi"
+        " 10 đến 20 phút):",
     ),
     "status_clock": Text(
         "The clock shows an earlier time than before, so what is heard now will not be compared"
         " with published keys: set the clock.",
-        "Đồng hồ đang chỉ thời điểm sớm hơn trước đó. Những gì thu được lúc này sẽ không được đối"
-        " chiếu: hãy chỉnh lại đồng hồ.",
+        "Đồng hồ đang chỉ thời điểm sớm hơn trước đó nên những gì thu được lúc này sẽ không được"
+        " đối chiếu với các khóa đã công bố: hãy chỉnh lại đồng hồ.",
     ),
     "status_clock_unset": Text(
         "The clock was never set, so nothing is sent: set it, or connect to the network.",
@@ -123,13 +123,13 @@ TEXTS: Mapping[str, Text] = {
         "Only {free} is free: make room. While the disk is full, nothing is sent, and what is heard"
         " stays in memory. What was already recorded is kept.",
         "Chỉ còn trống {free}: hãy giải phóng dung lượng. Khi đĩa đầy, thiết bị không phát tín hiệu"
-        " và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
+        " và chỉ giữ những gì thu được trong bộ nhớ tạm. Những gì đã ghi vẫn còn.",
     ),
     "status_disk_failing": Text(
         "The disk cannot be written to: check or replace the card. Until then nothing is sent, and"
         " what is heard stays in memory. What was already recorded is kept.",
-        "Không ghi được vào đĩa: hãy kiểm tra hoặc thay thẻ nhớ. Trong lúc đó thiết bị không phát"
-        " tín hiệu và chỉ giữ những gì thu được trong bộ nhớ. Những gì đã ghi vẫn còn.",
+        "Không ghi được vào đĩa: hãy kiểm tra hoặc thay thẻ nhớ. Trong lúc đó, thiết bị không phát"
+        " tín hiệu và chỉ giữ những gì thu được trong bộ nhớ tạm. Những gì đã ghi vẫn còn.",
     ),
     "status_radio": Text("Bluetooth works: {radio}", "Bluetooth hoạt động: {radio}"),
     "status_radio_unused": Text(

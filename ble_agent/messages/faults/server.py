@@ -61,8 +61,8 @@ TEXTS: Mapping[str, Text] = {
     "error_index_missing": Text(
         "the server gave no signed list of key files, though it has one: something on the way may"
         " hold it back; inform the authority",
-        "máy chủ không gửi danh sách tệp khóa có chữ ký dù phải có: có thể có gì đó trên đường"
-        " truyền chặn lại, hãy báo cho cơ quan y tế",
+        "máy chủ không gửi danh sách tệp khóa có chữ ký dù có danh sách này: có thể nó bị chặn trên"
+        " đường truyền; hãy báo cho cơ quan y tế",
     ),
     "error_index_region": Text(
         "the server's list of key files is for another region: inform the authority",
@@ -83,14 +83,14 @@ TEXTS: Mapping[str, Text] = {
     "error_file_missing": Text(
         "the server lists a key file that it does not have: try again later; if it stays so, inform"
         " the authority",
-        "máy chủ liệt kê một tệp khóa mà nó không có: hãy thử lại sau; nếu vẫn vậy, hãy báo cho cơ"
-        " quan y tế",
+        "máy chủ liệt kê một tệp khóa mà máy chủ không có: hãy thử lại sau; nếu vẫn vậy, hãy báo"
+        " cho cơ quan y tế",
     ),
     "error_file_swapped": Text(
         "a key file is not the one that the list names, so it was not used: check the way to the"
         " server, and inform the authority",
-        "một tệp khóa không phải là tệp có tên trong danh sách nên không được sử dụng: hãy kiểm tra"
-        " đường mạng tới máy chủ và báo cho cơ quan y tế",
+        "một tệp khóa không đúng là tệp mà danh sách nêu nên không được sử dụng: hãy kiểm tra đường"
+        " mạng tới máy chủ và báo cho cơ quan y tế",
     ),
     "error_file_twice": Text(
         "one key file came under two names, so another may be missing: check the way to the server,"

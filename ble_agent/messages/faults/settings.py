@@ -40,8 +40,8 @@ TEXTS: Mapping[str, Text] = {
     ),
     "setting_quiet_hours": Text(
         'must be two different times of day such as "22:00-07:00", or "" for no quiet hours',
-        'phải là hai giờ khác nhau trong ngày, ví dụ "22:00-07:00", hoặc "" nếu không cần giờ yên'
-        " tĩnh",
+        'phải là hai giờ khác nhau trong ngày, ví dụ "22:00-07:00", hoặc "" nếu không cần giờ không'
+        " thông báo",
     ),
     "setting_not_toml": Text(
         "this is not TOML ({fault})", "tệp không đúng định dạng TOML ({fault})"
@@ -51,22 +51,22 @@ TEXTS: Mapping[str, Text] = {
     "toml_not_text": Text("it is not text in UTF-8", "tệp không phải văn bản UTF-8"),
     "setting_for_hand": Text(
         "this setting can only be changed by hand, in the file",
-        "chỉ có thể tự tay sửa cài đặt này trong tệp",
+        "chỉ có thể sửa cài đặt này bằng tay, trong tệp",
     ),
     "error_settings_changed": Text(
-        "the settings have been changed meanwhile: look at them again, then change them",
-        "trong lúc đó cài đặt đã được thay đổi: hãy xem lại rồi sửa",
+        "the settings have been changed in the meantime: look at them again, then change them",
+        "cài đặt đã bị thay đổi trong lúc bạn xem: hãy xem lại rồi sửa",
     ),
     "error_settings_elsewhere": Text(
         "agent.toml is a link to another folder: change the settings there by hand",
-        "agent.toml là liên kết tới thư mục khác: hãy tự tay sửa cài đặt ở đó",
+        "agent.toml là liên kết tới thư mục khác: hãy sửa cài đặt ở đó bằng tay",
     ),
     "error_settings_by_hand": Text(
-        "agent.toml is written in a way that would not stay as it is: change it by hand",
-        "không thể sửa agent.toml mà giữ nguyên phần còn lại: hãy tự tay sửa tệp",
+        "agent.toml cannot be changed here without altering the rest of it: change it by hand",
+        "không thể sửa agent.toml mà giữ nguyên phần còn lại: hãy sửa tệp này bằng tay",
     ),
     "setting_unknown": Text(
-        "the agent has no such setting", "chương trình không có cài đặt nào tên như vậy"
+        "the agent has no such setting", "chương trình không có cài đặt nào có tên này"
     ),
 }
 """The texts by name."""

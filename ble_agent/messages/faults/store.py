@@ -11,7 +11,7 @@ __all__ = ["TEXTS"]
 TEXTS: Mapping[str, Text] = {
     "error_store_busy": Text(
         "another process is using this device's database: stop it, or try again",
-        "cơ sở dữ liệu đang được chương trình khác sử dụng: hãy dừng nó hoặc thử lại",
+        "cơ sở dữ liệu đang được chương trình khác sử dụng: hãy dừng chương trình đó hoặc thử lại",
     ),
     "error_store_full": Text(
         "the disk is full or cannot be written to: free some space (nothing was lost)",
@@ -29,12 +29,12 @@ TEXTS: Mapping[str, Text] = {
         "this device's database is damaged or missing: run the command again to recover what can be"
         " read (a running agent does so within 20 minutes)",
         "cơ sở dữ liệu của thiết bị bị hỏng hoặc bị mất: hãy chạy lại lệnh để khôi phục những gì"
-        " còn đọc được (nếu chương trình đang chạy, nó sẽ tự làm việc này trong vòng 20 phút)",
+        " còn đọc được (nếu đang chạy, chương trình sẽ tự làm việc này trong vòng 20 phút)",
     ),
     "error_store_sealed": Text(
         "the key to this device's secrets is missing or wrong: restore it from a backup, or provide"
         " the service's credential agent-key",
-        "thiếu hoặc sai khóa để mở dữ liệu của thiết bị: hãy khôi phục tệp này từ bản sao lưu hoặc"
+        "thiếu hoặc sai khóa để mở dữ liệu của thiết bị: hãy khôi phục khóa từ bản sao lưu hoặc"
         " dùng credential agent-key của dịch vụ",
     ),
     "error_store": Text(
@@ -51,7 +51,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_newer_version": Text(
         "the database was written by a newer version of truyvet: install that version",
-        "cơ sở dữ liệu do phiên bản truyvet mới hơn tạo ra: hãy cài đặt phiên bản đó",
+        "cơ sở dữ liệu do phiên bản truyvet mới hơn tạo ra: hãy cài phiên bản đó",
     ),
     # The system's own words for its errors, by the name of their number.
     "reason_eacces": Text("Permission denied", "không có quyền truy cập"),

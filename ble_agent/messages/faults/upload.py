@@ -35,7 +35,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_photo_unsupported": Text(
         "this device cannot read photos of codes: type the code, or paste the line",
-        "thiết bị này không đọc được ảnh chụp mã: hãy gõ mã hoặc dán dòng kết nối",
+        "thiết bị này không đọc được ảnh chụp mã: hãy nhập mã hoặc dán dòng kết nối",
     ),
     "error_photo_not_image": Text(
         "this is not a photo in JPEG, PNG or WebP, or not all of it arrived: choose another photo",
@@ -50,7 +50,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_photo_failed": Text(
         "reading the photo failed or took too long: take it again, closer, or type what it shows",
-        "đọc ảnh không thành công hoặc mất quá nhiều thời gian: hãy chụp lại gần hơn, hoặc gõ nội"
+        "đọc ảnh không thành công hoặc mất quá nhiều thời gian: hãy chụp lại gần hơn, hoặc nhập nội"
         " dung trong ảnh",
     ),
     "error_photo_empty": Text(
@@ -67,7 +67,7 @@ TEXTS: Mapping[str, Text] = {
         "the QR code in the photo holds no verification code: take a photo of the one that you were"
         " given with your result, or type the code",
         "mã QR trong ảnh không chứa mã xác nhận: hãy chụp mã QR được cấp kèm kết quả xét nghiệm,"
-        " hoặc gõ mã xác nhận",
+        " hoặc nhập mã xác nhận",
     ),
     "error_photo_several": Text(
         "the photo shows several such QR codes: take a photo of only one",

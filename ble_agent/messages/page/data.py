@@ -20,8 +20,8 @@ TEXTS: Mapping[str, Text] = {
         " từng tệp.",
     ),
     "page_data_without": Text(
-        "The keys of this device and the rights to change a report are not in it.",
-        "Không có các khóa của thiết bị và thông tin dùng để thu hồi khai báo.",
+        "The keys of this device, and what is needed to take back a report, are not in it.",
+        "Trong tệp không có các khóa của thiết bị và thông tin dùng để thu hồi khai báo.",
     ),
     "page_data_private": Text(
         "Keep the file private: with it, others could find out whom you were near.",

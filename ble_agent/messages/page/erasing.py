@@ -11,7 +11,7 @@ __all__ = ["TEXTS"]
 TEXTS: Mapping[str, Text] = {
     "page_link_erase": Text("Delete everything", "Xóa toàn bộ dữ liệu"),
     "page_link_erase_hint": Text(
-        "Recordings, keys and settings", "Dữ liệu ghi nhận, khóa và cài đặt"
+        "Recordings, keys and settings", "Dữ liệu đã ghi nhận, các khóa và cài đặt"
     ),
     "page_erase_what": Text("This will be deleted for good", "Những gì sẽ bị xóa vĩnh viễn"),
     "page_erase_recordings": Text(
@@ -20,7 +20,8 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_erase_keys": Text(
         "this device's own keys: without them you cannot warn those whom you met so far",
-        "các khóa của thiết bị: không còn khóa thì không thể cảnh báo những người bạn đã gặp",
+        "các khóa của thiết bị: không còn khóa thì bạn không thể cảnh báo những người đã gặp đến"
+        " nay",
     ),
     "page_erase_settings": Text(
         "the settings and the connection to your health authority",
@@ -39,11 +40,11 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_erase_running": Text(
         "The device is recording now. It is stopped first, which may take half a minute.",
-        "Thiết bị đang ghi nhận. Trước khi xóa, việc ghi nhận được dừng lại, có thể mất nửa phút.",
+        "Thiết bị đang ghi nhận. Việc ghi nhận sẽ được dừng trước khi xóa và có thể mất nửa phút.",
     ),
     "page_erase_sure": Text(
         "Yes, delete everything. I know that it cannot be undone.",
-        "Có, hãy xóa toàn bộ. Tôi biết không thể khôi phục lại.",
+        "Tôi muốn xóa toàn bộ và biết rằng không thể khôi phục lại.",
     ),
     "page_erase_not_sure": Text(
         "Nothing was deleted. Tick the box first if you are sure.",
@@ -59,7 +60,7 @@ TEXTS: Mapping[str, Text] = {
     "page_erased_stopped": Text("The device stopped recording.", "Thiết bị đã dừng ghi nhận."),
     "page_erased_end": Text(
         "This page is closed now. You can close this tab.",
-        "Trang này đã đóng. Bạn có thể đóng thẻ này.",
+        "Trang này đã đóng. Bạn có thể đóng thẻ trình duyệt này.",
     ),
 }
 """The texts by name."""

@@ -24,19 +24,19 @@ TEXTS: Mapping[str, Text] = {
     "page_door_refused": Text(
         "This link was used already, is too old or is not complete. Or the page was closed"
         " because it was not used.",
-        "Liên kết này đã được dùng, đã quá hạn hoặc không đầy đủ. Cũng có thể trang đã tự đóng vì"
+        "Liên kết này đã được dùng, đã hết hạn hoặc không đầy đủ. Cũng có thể trang đã tự đóng vì"
         " không có ai sử dụng.",
     ),
     "page_door_how": Text(
         "To get a new link, run this in a terminal:",
-        "Để có liên kết mới, hãy chạy lệnh này ở terminal:",
+        "Để có liên kết mới, hãy chạy lệnh này trong cửa sổ dòng lệnh (terminal):",
     ),
     "page_door_token": Text("Or paste the end of the link", "Hoặc dán phần cuối của liên kết"),
     "page_door_hint": Text("Everything after the # sign.", "Toàn bộ phần đứng sau dấu #."),
     "page_door_open": Text("Open", "Mở"),
     "page_problem_title": Text("That did not work", "Chưa thực hiện được"),
     "page_failed": Text(
-        "Something went wrong in this page. Try again. If it happens again, ask for help with"
+        "Something went wrong on this page. Try again. If it happens again, ask for help with"
         " truyvet.",
         "Trang này gặp lỗi. Hãy thử lại; nếu lỗi lặp lại, hãy báo cho người phụ trách truyvet.",
     ),
@@ -49,7 +49,7 @@ TEXTS: Mapping[str, Text] = {
     "page_left_title": Text("The page is closed", "Đã đóng trang"),
     "page_left": Text(
         "You can close this tab. The device goes on recording.",
-        "Bạn có thể đóng thẻ này. Thiết bị vẫn tiếp tục ghi nhận.",
+        "Bạn có thể đóng thẻ trình duyệt này. Thiết bị vẫn tiếp tục ghi nhận.",
     ),
     "page_link_join": Text("Health authority", "Cơ quan y tế"),
     "page_link_join_hint": Text(

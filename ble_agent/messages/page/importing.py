@@ -17,15 +17,16 @@ TEXTS: Mapping[str, Text] = {
     "page_import_why": Text(
         "What another app or device recorded in the last 14 days can be compared with the"
         " published keys too. Nothing has to be declared again.",
-        "Những gì ứng dụng hoặc thiết bị khác ghi nhận trong 14 ngày qua cũng có thể đối chiếu với"
-        " các khóa đã công bố. Bạn không phải khai lại gì.",
+        "Những gì ứng dụng hoặc thiết bị khác ghi nhận trong 14 ngày qua cũng có thể được đối chiếu"
+        " với các khóa đã công bố. Bạn không phải khai báo lại gì.",
     ),
     "page_import_file": Text("The file", "Tệp dữ liệu"),
     "page_import_hint": Text(
         "The database of Bluezone, microG or RaMBLE, or an export of truyvet, up to 64 MB. A"
         " folder, such as that of Play Services, is imported in a terminal: truyvet agent import",
         "Cơ sở dữ liệu của Bluezone, microG hoặc RaMBLE, hoặc tệp do truyvet xuất ra, tối đa 64 MB."
-        " Thư mục, chẳng hạn của Play Services, được nhập trong terminal: truyvet agent import",
+        " Nếu là thư mục, chẳng hạn của Play Services, hãy nhập trong terminal bằng lệnh truyvet"
+        " agent import",
     ),
     "page_import_see": Text("See what is in it", "Xem trong tệp có gì"),
     "page_import_nothing_yet": Text("Nothing is added yet.", "Chưa có gì được thêm vào."),
@@ -44,7 +45,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_import_none": Text("Nothing in this file can be added.", "Tệp này không có gì để thêm."),
     "page_import_after": Text(
-        "In both cases the copy of the file on this device is overwritten.",
+        "In both cases the copy of the file on this device is overwritten and deleted.",
         "Dù chọn cách nào, bản sao của tệp trên thiết bị này cũng sẽ bị ghi đè rồi xóa.",
     ),
     "page_import_yes": Text("Add to my recordings", "Thêm vào dữ liệu của tôi"),
@@ -60,14 +61,14 @@ TEXTS: Mapping[str, Text] = {
     "page_imported": Text(
         "{count} sightings were added. The next check compares them with the published keys; you"
         " can start one on the screen Today.",
-        "Đã thêm {count} lượt ghi nhận. Lần kiểm tra tới sẽ đối chiếu với các khóa đã công bố; bạn"
-        " có thể kiểm tra ngay ở trang Hôm nay.",
+        "Đã thêm {count} lượt ghi nhận. Lần kiểm tra tới sẽ đối chiếu những lượt này với các khóa"
+        " đã công bố; bạn có thể kiểm tra ngay ở trang Hôm nay.",
         one="1 sighting was added. The next check compares it with the published keys; you can"
         " start one on the screen Today.",
     ),
     "page_import_discarded": Text(
         "Nothing was added, and the copy of the file was deleted.",
-        "Không thêm gì và đã xóa bản sao của tệp.",
+        "Không có gì được thêm và bản sao của tệp đã được xóa.",
     ),
 }
 """The texts by name."""

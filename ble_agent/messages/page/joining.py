@@ -17,7 +17,7 @@ TEXTS: Mapping[str, Text] = {
         " chưa thể biết bạn có tiếp xúc gần hay không.",
     ),
     "page_join_now": Text(
-        "This device belongs to the health authority of {region}.",
+        "This device has joined the health authority of {region}.",
         "Thiết bị này đang kết nối với cơ quan y tế của khu vực {region}.",
     ),
     "page_join_line": Text("The authority's join line", "Dòng kết nối của cơ quan y tế"),
@@ -27,16 +27,19 @@ TEXTS: Mapping[str, Text] = {
         "Dòng này có dạng https://keys.example.org#0f5c… Hãy sao chép cả dòng từ trang web hoặc tờ"
         " hướng dẫn của chính cơ quan y tế.",
     ),
-    "page_join_check": Text("Is this your authority?", "Đây có đúng là cơ quan y tế của bạn?"),
+    "page_join_check": Text(
+        "Is this your authority?", "Đây có đúng là cơ quan y tế của bạn không?"
+    ),
     "page_join_server": Text("Address", "Địa chỉ"),
     "page_join_fingerprint": Text(
-        "Fingerprint of its key, for comparison", "Dấu vân tay của khóa, để bạn đối chiếu"
+        "Fingerprint of its key, for comparison",
+        "Dấu vân tay của khóa (dãy ký tự để bạn đối chiếu)",
     ),
     "page_join_means": Text(
         "From now on this device takes published keys, rules and advice from this address. Joining"
         " sends nothing about you.",
-        "Từ nay thiết bị lấy các khóa đã công bố, quy tắc và lời khuyên từ địa chỉ này. Việc kết"
-        " nối không gửi đi thông tin nào về bạn.",
+        "Từ nay thiết bị lấy các khóa đã công bố, quy tắc và hướng dẫn từ địa chỉ này. Việc kết nối"
+        " không gửi đi thông tin nào về bạn.",
     ),
     "page_join_photo": Text(
         "Or a photo of the authority's QR code", "Hoặc ảnh chụp mã QR của cơ quan y tế"
@@ -53,7 +56,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_join_file": Text("Or a join file", "Hoặc tệp kết nối"),
     "page_join_file_hint": Text(
-        "A file in TOML that the authority publishes if it uses other servers than ours.",
+        "A file in TOML that the authority publishes if its servers are not truyvet servers.",
         "Tệp TOML do cơ quan y tế công bố nếu nơi đó không dùng máy chủ truyvet.",
     ),
     "page_join_region": Text("Region", "Khu vực"),
@@ -64,8 +67,8 @@ TEXTS: Mapping[str, Text] = {
     "page_join_file_means": Text(
         "Joining fetches the newest keys and sends one trial report of random bytes. It sends"
         " nothing about you.",
-        "Khi kết nối, thiết bị tải các khóa mới nhất và gửi thử một khai báo ngẫu nhiên. Việc này"
-        " không gửi đi thông tin nào về bạn.",
+        "Khi kết nối, thiết bị tải các khóa mới nhất và gửi thử một khai báo chỉ gồm các byte ngẫu"
+        " nhiên. Việc này không gửi đi thông tin nào về bạn.",
     ),
     "page_join_yes": Text("Join", "Kết nối"),
     "page_joined": Text(

@@ -17,9 +17,10 @@ TEXTS: Mapping[str, Text] = {
         " {minutes} minutes without use.",
         "Hoặc mở trong vòng 5 phút trên một điện thoại dùng chung mạng trong nhà: {link}\n"
         "Điện thoại sẽ cảnh báo vì chứng chỉ do chính thiết bị này tạo ra. Chỉ tiếp tục nếu dấu vân"
-        " tay SHA-256 của chứng chỉ là\n{fingerprint}\n"
-        "Cho đến khi bạn đóng, các máy trong mạng nhà có thể kết nối tới trang. Trang tự đóng sau"
-        " {minutes} phút không sử dụng.",
+        " tay SHA-256 của chứng chỉ là\n"
+        "{fingerprint}\n"
+        "Cho đến khi bạn đóng, trang mở cho cả mạng trong nhà. Trang tự đóng sau {minutes} phút"
+        " không sử dụng.",
     ),
     "page_lan_open": Text(
         "This page is open to your home network. Close it when you are done.",
@@ -35,17 +36,17 @@ TEXTS: Mapping[str, Text] = {
     "error_lan_none": Text(
         "this device has no address in a home network: connect it to your Wi-Fi, or leave out"
         " --lan",
-        "thiết bị này chưa có địa chỉ trong mạng nhà: hãy kết nối Wi-Fi hoặc bỏ --lan",
+        "thiết bị này chưa có địa chỉ của mạng trong nhà: hãy kết nối Wi-Fi hoặc bỏ --lan",
     ),
     "lan_several": Text(
         "this device is in several networks: add the address of one after --lan: {addresses}",
-        "thiết bị này ở trong nhiều mạng: hãy ghi một địa chỉ sau --lan: {addresses}",
+        "thiết bị này ở trong nhiều mạng: hãy ghi một trong các địa chỉ này sau --lan: {addresses}",
     ),
     "lan_public": Text(
         "{address} is not an address of a home network (such as 192.168.1.20), and the page is"
         " never served at another: leave out the address to have one chosen",
-        "{address} không phải là địa chỉ trong mạng nhà (như 192.168.1.20) nên trang không mở ở"
-        " đó: hãy bỏ địa chỉ để chương trình tự chọn",
+        "{address} không phải là địa chỉ của mạng trong nhà (như 192.168.1.20) và trang không bao"
+        " giờ mở ở địa chỉ khác: hãy bỏ địa chỉ để chương trình tự chọn",
     ),
     "lan_not_ours": Text(
         "{address} is not an address of this device: leave out the address to have one chosen",

@@ -13,7 +13,8 @@ TEXTS: Mapping[str, Text] = {
     "page_link_ledger_hint": Text("Day by day, for 14 days", "Theo từng ngày, trong 14 ngày"),
     "page_ledger_why": Text(
         "Everything that this device sent, fetched or wrote for you in the last 14 days.",
-        "Tất cả những gì thiết bị đã gửi đi, đã hỏi hoặc đã ghi ra tệp cho bạn trong 14 ngày qua.",
+        "Tất cả những gì thiết bị đã gửi đi, đã tải về hoặc đã ghi ra tệp cho bạn trong 14 ngày"
+        " qua.",
     ),
     "page_ledger_empty": Text(
         "Nothing is noted for the last 14 days.", "Trong 14 ngày qua chưa ghi lại mục nào."
@@ -40,23 +41,23 @@ TEXTS: Mapping[str, Text] = {
         one="A code sent to {place} to be checked.",
     ),
     "page_ledger_everything": Text(
-        "All your data taken away in a file, {count} times.",
-        "Đã tải toàn bộ dữ liệu của bạn về một tệp, {count} lần.",
-        one="All your data taken away in a file.",
+        "All your data written to a file, {count} times.",
+        "Đã lưu toàn bộ dữ liệu của bạn vào một tệp, {count} lần.",
+        one="All your data written to a file.",
     ),
     "page_ledger_log": Text(
         "Your recordings written to a file: {count} sightings.",
-        "Đã ghi dữ liệu của bạn ra tệp: {count} lượt ghi nhận.",
+        "Đã lưu dữ liệu ghi nhận của bạn vào tệp: {count} lượt ghi nhận.",
         one="Your recordings written to a file: 1 sighting.",
     ),
     "page_ledger_cover": Text(
         "Cover reports sent to {place}: {count}. They are random, and hide when you really report.",
-        "Khai báo ngụy trang gửi tới {place}: {count} lần. Nội dung là ngẫu nhiên, để không ai biết"
-        " khi nào bạn khai báo thật.",
+        "Khai báo giả lập gửi tới {place}: {count} lần. Nội dung là ngẫu nhiên, để che thời điểm"
+        " bạn khai báo thật.",
     ),
     "page_ledger_check": Text(
         "Asked for new key files, {count} times. This says nothing about you.",
-        "Đã hỏi tệp khóa mới, {count} lần. Việc này không cho biết gì về bạn.",
+        "Đã hỏi máy chủ về tệp khóa mới, {count} lần. Việc này không cho biết gì về bạn.",
         one="Asked for new key files, once. This says nothing about you.",
     ),
     "page_ledger_download": Text(
@@ -64,12 +65,12 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_ledger_radio": Text(
         "Bluetooth sent random identifiers, a new one every 10 to 20 minutes.",
-        "Bluetooth đã phát các mã ngẫu nhiên, cứ 10 đến 20 phút lại đổi mã.",
+        "Bluetooth đã phát các mã định danh ngẫu nhiên, cứ 10 đến 20 phút lại đổi mã mới.",
     ),
     "page_ledger_address": Text(
         "A server that is asked sees the internet address of your connection, as every website"
         " does.",
-        "Máy chủ được hỏi sẽ thấy địa chỉ internet của kết nối, giống như mọi trang web.",
+        "Máy chủ nhận yêu cầu sẽ thấy địa chỉ internet của bạn, giống như mọi trang web bạn mở.",
     ),
     "page_ledger_since": Text(
         "The list begins when this version of truyvet was installed.",

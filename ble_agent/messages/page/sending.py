@@ -9,20 +9,20 @@ from ble_agent.messages.language import Text
 __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
-    "page_send_title": Text("Send a code", "Gửi mã xét nghiệm"),
+    "page_send_title": Text("Send a code", "Gửi mã xác nhận"),
     "page_send_why": Text(
         "After a positive test, your health authority gives you a code. With it you can warn those"
         " who were near you. They do not learn who you are.",
-        "Khi bạn có kết quả dương tính, cơ quan y tế sẽ cấp cho bạn một mã. Với mã đó, bạn có thể"
-        " cảnh báo những người từng ở gần mà không ai biết bạn là ai.",
+        "Khi bạn có kết quả dương tính, cơ quan y tế sẽ cấp cho bạn một mã xác nhận. Với mã đó, bạn"
+        " có thể cảnh báo những người từng ở gần bạn. Họ không được biết bạn là ai.",
     ),
     "page_send_not_now": Text("Not possible at the moment", "Hiện chưa gửi được"),
     "page_code": Text("The code", "Mã"),
     "page_code_hint": Text(
         "From the authority's message or letter. No code? Ask the authority; its number is on the"
         " screen Today.",
-        "Mã nằm trong tin nhắn hoặc giấy của cơ quan y tế. Nếu chưa có mã, hãy hỏi cơ quan y tế; số"
-        " điện thoại có ở trang Hôm nay.",
+        "Mã nằm trong tin nhắn hoặc giấy báo của cơ quan y tế. Nếu chưa có mã, hãy hỏi cơ quan y"
+        " tế; số điện thoại có ở trang Hôm nay.",
     ),
     "page_code_photo": Text("Or a photo of the code", "Hoặc ảnh chụp mã"),
     "page_code_missing": Text("Type the code first.", "Hãy nhập mã trước."),

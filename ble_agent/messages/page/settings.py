@@ -23,8 +23,8 @@ TEXTS: Mapping[str, Text] = {
     "page_setting_quiet_hours": Text("Quiet hours", "Giờ không thông báo"),
     "page_setting_quiet_hint": Text(
         "No notification in these hours; it comes when they end. Leave both empty for none.",
-        "Trong khoảng này không hiện thông báo; thông báo sẽ đến khi hết giờ. Để trống cả hai ô nếu"
-        " không cần.",
+        "Trong khoảng giờ này không có thông báo; thông báo sẽ đến khi hết khoảng giờ đó. Để trống"
+        " cả hai ô nếu không cần.",
     ),
     "page_setting_quiet_from": Text("From", "Từ"),
     "page_setting_quiet_to": Text("To", "Đến"),
@@ -34,14 +34,14 @@ TEXTS: Mapping[str, Text] = {
         " hai.",
     ),
     "page_setting_cover_traffic": Text(
-        "Send cover reports at random moments", "Gửi khai báo ngụy trang vào lúc ngẫu nhiên"
+        "Send cover reports at random moments", "Gửi khai báo giả lập vào những lúc ngẫu nhiên"
     ),
     "page_setting_cover_hint": Text(
         "They are random, so that a watcher of the network does not notice when you really report.",
-        "Nội dung ngẫu nhiên giúp che thời điểm bạn khai báo thật, để người theo dõi mạng không"
-        " nhận ra.",
+        "Nội dung của chúng là ngẫu nhiên, để người theo dõi mạng không nhận ra lúc bạn khai báo"
+        " thật.",
     ),
-    "page_setting_radio": Text("Way to Bluetooth", "Cách dùng Bluetooth"),
+    "page_setting_radio": Text("Bluetooth access", "Cách dùng Bluetooth"),
     "page_setting_radio_hint": Text(
         "Change it only if Bluetooth does not work.",
         "Chỉ nên đổi nếu Bluetooth không hoạt động.",
@@ -56,12 +56,14 @@ TEXTS: Mapping[str, Text] = {
     ),
     "page_setting_radio_other": Text("{radio}, as in agent.toml", "{radio}, như trong agent.toml"),
     "page_setting_radio_fault": Text(
-        "Way to Bluetooth: choose one of the list.",
+        "Bluetooth access: choose one from the list.",
         "Cách dùng Bluetooth: hãy chọn một mục trong danh sách.",
     ),
     "page_setting_overridden": Text(
-        "{variable} is set for this device and counts instead, until it is removed.",
-        "Biến {variable} đang được đặt trên thiết bị này nên được dùng thay, cho đến khi bị bỏ.",
+        "The environment variable {variable} is set on this device and counts instead, until it is"
+        " removed.",
+        "Biến môi trường {variable} đang được đặt trên thiết bị này nên được dùng thay cho mục này,"
+        " cho đến khi biến đó được gỡ bỏ.",
     ),
     "page_settings_save": Text("Save", "Lưu"),
     "page_settings_restart_hint": Text(

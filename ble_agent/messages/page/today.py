@@ -35,8 +35,8 @@ TEXTS: Mapping[str, Text] = {
     "page_doubtful": Text(
         "But something does not work at the moment, so what happens now may not be recorded. See"
         " the lines marked with a cross.",
-        "Tuy nhiên hiện có vấn đề nên những gì xảy ra lúc này có thể không được ghi nhận. Hãy xem"
-        " các dòng có dấu nhân.",
+        "Tuy nhiên, hiện có phần không hoạt động nên những gì xảy ra lúc này có thể không được ghi"
+        " nhận. Hãy xem các dòng có dấu nhân.",
     ),
     "page_state_nothing_heard": Text(
         "No other device heard so far", "Chưa thu được tín hiệu của thiết bị nào"
@@ -51,8 +51,8 @@ TEXTS: Mapping[str, Text] = {
     "page_about_unknown": Text(
         "The published keys were not checked completely and recently, so this device cannot say"
         " whether you were exposed. The lines marked with a cross below say why.",
-        "Thiết bị chưa kiểm tra đầy đủ các khóa mới công bố nên chưa thể cho biết bạn có tiếp xúc"
-        " gần hay không. Những dòng có dấu nhân ở phần dưới cho biết lý do.",
+        "Thời gian gần đây thiết bị chưa kiểm tra được đầy đủ các khóa đã công bố nên chưa thể cho"
+        " biết bạn có tiếp xúc gần hay không. Những dòng có dấu nhân ở phần dưới cho biết lý do.",
     ),
     "page_day": Text(
         "about {count} minutes, risk: {level}",
@@ -63,14 +63,14 @@ TEXTS: Mapping[str, Text] = {
     "page_advice": Text("What to do", "Bạn nên làm gì"),
     "page_contact": Text("Call or visit", "Liên hệ"),
     "page_authority": Text("Your health authority", "Cơ quan y tế của bạn"),
-    "page_have_code": Text("I have a code of a test", "Tôi có mã xét nghiệm"),
+    "page_have_code": Text("I have a code of a test", "Tôi có mã xác nhận"),
     "page_own_report": Text("Your report", "Khai báo của bạn"),
     "page_report_unfinished": Text(
         "Your report is not finished: send the same code again.",
         "Việc khai báo chưa hoàn tất: hãy gửi lại cùng mã đó.",
     ),
     "page_device": Text("This device", "Thiết bị này"),
-    "page_works": Text("Works", "Hoạt động tốt"),
+    "page_works": Text("Works", "Bình thường"),
     "page_fails": Text("Does not work", "Có vấn đề"),
     "page_check_now": Text("Check now", "Kiểm tra ngay"),
     "page_checked": Text("The published keys were checked.", "Đã kiểm tra các khóa đã công bố."),
@@ -82,10 +82,10 @@ TEXTS: Mapping[str, Text] = {
     "page_heard_nothing": Text("None so far.", "Chưa có."),
     "page_date": Text("Day", "Ngày"),
     "page_bar": Text("In comparison", "So sánh"),
-    "page_count": Text("Signals", "Số mã"),
+    "page_count": Text("Signals", "Số tín hiệu"),
     "page_heard_note": Text(
         "These are not people: each device nearby changes its identifier every 10 to 20 minutes.",
-        "Đây không phải là số người: mỗi thiết bị ở gần đổi mã sau mỗi 10 đến 20 phút.",
+        "Đây không phải là số người: mỗi thiết bị ở gần đổi mã định danh sau mỗi 10 đến 20 phút.",
     ),
     "page_pinned": Text("Joined by a file", "Kết nối bằng tệp"),
 }

@@ -218,7 +218,7 @@ def test_that_you_reported_is_said(agent: AgentProcess, server: FakeServer) -> N
     agent.variables = {"TZ": "Asia/Ho_Chi_Minh"}
     assert agent.command("status").stdout.startswith("You reported a test on 26 August 2021.")
     text = agent.command("status", lang="vi").stdout
-    assert text.startswith("Bạn đã khai báo kết quả xét nghiệm ngày 26/08/2021.")
+    assert text.startswith("Ngày 26/08/2021, bạn đã khai báo kết quả xét nghiệm.")
     assert agent.answer("status")["reported_on"] == "2021-08-25"
     with open_store(agent.home) as db, transaction(db):
         REPORT.set(db, {"reported_at": MIDNIGHT - 2 * HOUR, "taken_back": 2_716_416})

@@ -72,7 +72,7 @@ def test_no_text_claims_that_there_was_no_contact() -> None:
         for language in LANGUAGES:
             assert not [claim for claim in claims if claim in getattr(text, language).lower()]
     assert "may still have been exposed" in MESSAGES["nothing_recorded"].en
-    assert "vẫn có thể đã bị phơi nhiễm" in MESSAGES["nothing_recorded"].vi
+    assert "vẫn có thể đã tiếp xúc gần với người nhiễm bệnh" in MESSAGES["nothing_recorded"].vi
 
 
 ERRORS: list[TracingError] = [
@@ -173,7 +173,7 @@ def test_the_system_s_reason_is_said_in_vietnamese_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ("lng = 1", "lng: chương trình không có cài đặt nào tên như vậy: hãy sửa lại"),
+        ("lng = 1", "lng: chương trình không có cài đặt nào có tên này: hãy sửa lại"),
         ('lang = "fr"', "lang: phải là vi hoặc en, không phải 'fr': hãy sửa lại"),
         ("scan_seconds = 0", "scan_seconds: phải từ 1 đến 60: hãy sửa lại"),
         ("radio = 1", "radio: phải là chữ đặt trong dấu ngoặc kép: hãy sửa lại"),

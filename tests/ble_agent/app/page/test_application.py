@@ -117,7 +117,7 @@ def test_a_screen_that_fails_says_so_and_shows_no_traceback(
     with served(tmp_path, Screen("fail", fail)) as page:
         answer = page.get("fail")
         assert answer.status_code == 409
-        assert "Something went wrong in this page" in answer.text
+        assert "Something went wrong on this page" in answer.text
         assert "secret of the traceback" not in answer.text
     assert "the screen fail failed" in caplog.text
 

@@ -45,7 +45,7 @@ def test_erasing_stops_the_agent_and_ends_the_page(tmp_path: Path) -> None:
         ):
             today = browser.post("/enter", data={"token": token}).headers["Location"]
             shown = browser.get(today.replace("today", "more/erase"))
-            assert "Trước khi xóa, việc ghi nhận được dừng lại" in shown.text
+            assert "Việc ghi nhận sẽ được dừng trước khi xóa" in shown.text
             answer = browser.post(
                 today.replace("today", "more/erase/confirm"),
                 data={"key": form_key(shown), "sure": "yes"},

@@ -235,11 +235,11 @@ def test_a_wrong_setting_keeps_what_was_typed_and_names_the_field(tmp_path: Path
             page, "more/settings/save", **settings_form(page, radio="replay:/etc/passwd")
         )
         assert answer.status_code == 400
-        assert "choose one of the list" in answer.text
+        assert "choose one from the list" in answer.text
         typed = settings_form(page, radio="bluez")
         (tmp_path / "agent.toml").write_text("scan_seconds = 5.0\n")
         answer = press(page, "more/settings/save", **typed)
-        assert "The settings have been changed meanwhile" in answer.text
+        assert "The settings have been changed in the meantime" in answer.text
         assert '<option value="bluez" selected>' in answer.text
         (tmp_path / "agent.toml").write_text("scan_seconds = ?\n")
         answer = page.get("more/settings")
@@ -252,7 +252,7 @@ def test_a_setting_of_the_environment_is_named(
 ) -> None:
     monkeypatch.setenv("TRUYVET_RADIO", "mgmt")
     with served(tmp_path) as page:
-        assert "TRUYVET_RADIO is set for this device" in page.get("more/settings").text
+        assert "TRUYVET_RADIO is set on this device" in page.get("more/settings").text
 
 
 def test_all_data_is_downloaded_once_and_noted(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_all_data_is_downloaded_once_and_noted(tmp_path: Path) -> None:
             assert archive.testzip() is None
             assert len(archive.read("sightings.jsonl").splitlines()) == 2
             assert archive.read("README.vi.txt")
-        assert "All your data taken away in a file." in page.get("more/ledger").text
+        assert "All your data written to a file." in page.get("more/ledger").text
         assert not list(tmp_path.glob(WORKING_FOLDERS))
 
 
