@@ -77,7 +77,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "error_log_line": Text(
         "nothing was added: export the log again at its source",
-        "dòng này không đọc được nên chưa thêm gì: hãy xuất lại dữ liệu từ nơi tạo ra nó",
+        "dòng này không đọc được nên chưa thêm gì: hãy xuất lại dữ liệu từ nơi đã tạo ra",
     ),
     "error_log_damaged": Text(
         "the log is damaged, so nothing was added: copy all of it again",

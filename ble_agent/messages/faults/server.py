@@ -61,8 +61,8 @@ TEXTS: Mapping[str, Text] = {
     "error_index_missing": Text(
         "the server gave no signed list of key files, though it has one: something on the way may"
         " hold it back; inform the authority",
-        "máy chủ không gửi danh sách tệp khóa có chữ ký dù có danh sách này: có thể nó bị chặn trên"
-        " đường truyền; hãy báo cho cơ quan y tế",
+        "máy chủ không gửi danh sách tệp khóa có chữ ký dù có danh sách này: có thể có gì đó trên"
+        " đường truyền chặn lại; hãy báo cho cơ quan y tế",
     ),
     "error_index_region": Text(
         "the server's list of key files is for another region: inform the authority",

@@ -59,7 +59,7 @@ TEXTS: Mapping[str, Text] = {
         "khoảng {count} phút, mức nguy cơ: {level}",
         one="about 1 minute, risk: {level}",
     ),
-    "page_checked_ago": Text("Last check: {ago}.", "Kiểm tra lần cuối: {ago}."),
+    "page_checked_ago": Text("Last check: {ago}.", "Lần kiểm tra gần nhất: {ago}."),
     "page_advice": Text("What to do", "Bạn nên làm gì"),
     "page_contact": Text("Call or visit", "Liên hệ"),
     "page_authority": Text("Your health authority", "Cơ quan y tế của bạn"),
