@@ -141,7 +141,7 @@ def test_the_agents_unit_hands_over_what_the_agent_reads() -> None:
     found = dict(settings("raspberry-pi/truyvet-agent.service"))
     assert found["LoadCredential"].partition(":")[0] == CREDENTIAL_NAME
     named = set(re.findall(r"TRUYVET_\w+", found["Environment"]))
-    assert named <= {"TRUYVET_HOME", *_ENVIRONMENT.values()}
+    assert named <= {"TRUYVET_COMMAND", "TRUYVET_HOME", *_ENVIRONMENT.values()}
     assert "/var/lib/" + found["StateDirectory"] in found["Environment"]
 
 
