@@ -15,14 +15,7 @@ from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.protocol.signal_strength import measured_samples
 from tracing_core.store.database import Database
-from tracing_core.store.field_values import (
-    LATEST_MOMENT,
-    flag,
-    hex_bytes,
-    moment,
-    optional_moment,
-    sample,
-)
+from tracing_core.store.field_values import flag, hex_bytes, moment, optional_moment, sample
 from tracing_core.store.json_lines import ObjectReader, read_objects, write_objects
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.migrations import Migrations
@@ -42,6 +35,8 @@ __all__ = [
     "write_json_lines",
 ]
 
+# The protocol's last interval. Readers of logs stop earlier (`LATEST_MOMENT`).
+_LATEST = 2**32 * 600
 _REQUIRED = ("rpi", "aem", "rssi_dbm", "seen_at")
 _OPTIONAL = ("previous_scan_at", "clock_suspect")
 
@@ -81,7 +76,7 @@ class Sighting:
             raise InvalidValue("rssi_dbm must be -128 to 127")
         for name in ("seen_at", "previous_scan_at"):
             moment = getattr(self, name)
-            if moment is not None and not 0 <= moment < LATEST_MOMENT:
+            if moment is not None and not 0 <= moment < _LATEST:
                 raise InvalidValue(f"{name} must be UTC Unix seconds")
 
     @property

@@ -391,9 +391,6 @@ def test_no_text_of_a_sighting_shows_identifier_or_time(rpi, aem, seen_at):
         {"aem": b"x"},
         {"rssi_dbm": ()},
         {"seen_at": -1},
-        # Such a row could be written, but never read again.
-        {"seen_at": LATEST_MOMENT},
-        {"previous_scan_at": LATEST_MOMENT},
     ],
 )
 def test_values_outside_the_protocol(fields):
