@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,8 @@ __all__ = ["Opening", "answer", "listen", "open_to_network"]
 _MOST_HANDSHAKES = 4
 _HANDSHAKE_SECONDS = 10.0
 _FAREWELL_SECONDS = 1.0
+# asyncio gives each connection with TLS a buffer of 256 KiB otherwise.
+_BUFFER_BYTES = 64 << 10
 _SECONDS_WITHOUT_MEMORY = 1
 
 
@@ -66,6 +69,7 @@ def open_to_network(wanted: str, clock: Clock) -> Iterator[Opening]:
     with listener:
         listener.setblocking(False)
         context, fingerprint = make_context(address, clock)
+        sslproto.SSLProtocol.max_size = _BUFFER_BYTES
         yield Opening(listener, context, fingerprint)
 
 

@@ -35,8 +35,7 @@ pytestmark = [needs_network, pytest.mark.slow]
 
 _LAST_LINE = "without use"
 _PARTIAL_CHAIN = 0x80000
-# TLS takes a quarter of a mebibyte for each of the few connections that are allowed.
-_MOST_MEBIBYTES = 72
+_MOST_MEBIBYTES = 64
 
 
 @dataclass
