@@ -15,7 +15,14 @@ from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.protocol.signal_strength import measured_samples
 from tracing_core.store.database import Database
-from tracing_core.store.field_values import flag, hex_bytes, moment, optional_moment, sample
+from tracing_core.store.field_values import (
+    LATEST_MOMENT,
+    flag,
+    hex_bytes,
+    moment,
+    optional_moment,
+    sample,
+)
 from tracing_core.store.json_lines import ObjectReader, read_objects, write_objects
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.migrations import Migrations
@@ -131,6 +138,12 @@ def insert_sightings(db: Database, sightings: Iterable[Sighting]) -> None:
     )
 
 
+# What `sighting_of_row` refuses, as far as the table's types allow it.
+_IS_OUTSIDE = (
+    f"seen_at NOT BETWEEN 0 AND {LATEST_MOMENT - 1}"
+    f" OR previous_scan_at NOT BETWEEN 0 AND {LATEST_MOMENT - 1}"
+    f" OR length(rpi) <> {RPI_LENGTH} OR length(aem) <> {AEM_LENGTH} OR length(rssi_dbm) = 0"
+)
 _SELECT = "SELECT id, rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect FROM sighting"
 
 
@@ -146,7 +159,8 @@ def select_sightings(
     left_out
         Counts the rows that lie outside the protocol; None to raise an error at the first.
     rpis
-        The identifiers whose rows are read, at most 30,000; None for all rows.
+        The identifiers whose rows are read, at most 30,000; None for all rows. Rows outside the
+        protocol are found whatever their identifier.
 
     Raises
     ------
@@ -156,12 +170,10 @@ def select_sightings(
     StoreError
         When the database is damaged.
     """
-    chosen = "" if rpis is None else f" WHERE rpi IN ({', '.join('?' * len(rpis))})"
-    rows = _rows(
-        db,
-        _SELECT + chosen + " ORDER BY id",
-        rpis or (),
-    )
+    chosen = ""
+    if rpis is not None:
+        chosen = f" WHERE rpi IN ({', '.join('?' * len(rpis))}) OR {_IS_OUTSIDE}"
+    rows = _rows(db, f"{_SELECT}{chosen} ORDER BY id", rpis or ())
     read, path = 0, path_of(db)
     # Closed here, since the caller may close the database before the generator is collected.
     with contextlib.closing(rows):

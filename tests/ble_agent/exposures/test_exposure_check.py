@@ -205,9 +205,7 @@ def test_the_status_and_an_export_name_a_row_that_cannot_be_read(
 ) -> None:
     server.add_file("1-2-00001.zip", [met(db)])
     checked(db, server)
-    # Of the log, the status reads the rows of published keys; a check reads them all.
-    with transaction(db):
-        db.execute("UPDATE sighting SET previous_scan_at = -1 WHERE id = 4")
+    spoil_a_row(db)
     config = AgentConfig(tmp_path, "en")
     shown = status(config, server.clock)
     (probe,) = [each for each in shown.facts["checks"] if each["name"] == "check"]
@@ -215,8 +213,8 @@ def test_the_status_and_an_export_name_a_row_that_cannot_be_read(
     assert "something was missing: 1 recording on this device cannot be read" in probe["text"]
     assert len(shown.facts["days"]) == 1
     exported = export_log(config, server.clock, tmp_path / "log.jsonl", overwrite=False)
-    assert exported.facts == {"exported": 3}
-    assert "(row 4)" in str(exported.failure)
+    assert exported.facts == {"exported": 4}
+    assert "(row 5)" in str(exported.failure)
 
 
 def test_a_log_without_a_readable_row_still_takes_new_key_files(
