@@ -126,4 +126,5 @@ def test_a_month_leaves_a_small_database_and_a_small_process(tmp_path: Path) -> 
     memory = [day["megabytes"] for day in days if day["day"] >= 16]
     # A day measured while the file is compacted holds a copy of it for a moment; what leaks stays.
     assert max(memory) < min(memory) + 25, memory
-    assert min(memory[-5:]) < min(memory[:5]) + 1, memory
+    # What the allocator gives back comes and goes, over 62 days too; what leaks raises the highest.
+    assert max(memory[-5:]) < max(memory[:5]) + 1, memory
