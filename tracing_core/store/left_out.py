@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tracing_core.errors import InvalidLog
+from tracing_core.errors import InvalidLog, InvalidValue, LogFault
 
-__all__ = ["LeftOut"]
+__all__ = ["LeftOut", "skip_row"]
 
 
 class LeftOut:
@@ -47,3 +47,17 @@ class LeftOut:
         """
         if not read and self.first_unreadable is not None:
             raise self.first_unreadable
+
+
+def skip_row(left_out: LeftOut | None, number: int, path: str, error: InvalidValue) -> None:
+    """Count a row of a database that lies outside the protocol.
+
+    Raises
+    ------
+    InvalidLog
+        When such rows are not counted, because `left_out` is None.
+    """
+    refused = InvalidLog(f"row {number} of the log: {error}", LogFault.LINE, path=path, line=number)
+    if left_out is None:
+        raise refused from error
+    left_out.skip(refused)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracing_core.errors import InvalidLog, InvalidValue, LogFault
+from tracing_core.errors import InvalidValue
 from tracing_core.protocol.others import OTHER_PROTOCOLS
 from tracing_core.protocol.signal_strength import STRONGEST_DBM, WEAKEST_DBM
 from tracing_core.store.database import Database
@@ -22,7 +22,7 @@ from tracing_core.store.field_values import (
     whole,
 )
 from tracing_core.store.json_lines import ObjectReader, read_objects, write_objects
-from tracing_core.store.left_out import LeftOut
+from tracing_core.store.left_out import LeftOut, skip_row
 from tracing_core.store.sqlite import database_errors, path_of
 
 __all__ = [
@@ -192,11 +192,7 @@ def select_other_sightings(
                 try:
                     sighting = other_sighting_of_row(*row)
                 except InvalidValue as error:
-                    text = f"row {number} of the log: {error}"
-                    refused = InvalidLog(text, LogFault.LINE, path=path, line=number)
-                    if left_out is None:
-                        raise refused from error
-                    left_out.skip(refused)
+                    skip_row(left_out, number, path, error)
                     continue
                 read += 1
                 yield sighting

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracing_core.errors import InvalidLog, InvalidValue, LogFault
+from tracing_core.errors import InvalidValue
 from tracing_core.protocol.associated_encrypted_metadata import AEM_LENGTH
 from tracing_core.protocol.rolling_proximity_identifier import RPI_LENGTH
 from tracing_core.protocol.signal_strength import measured_samples
@@ -24,7 +24,7 @@ from tracing_core.store.field_values import (
     sample,
 )
 from tracing_core.store.json_lines import ObjectReader, read_objects, write_objects
-from tracing_core.store.left_out import LeftOut
+from tracing_core.store.left_out import LeftOut, skip_row
 from tracing_core.store.migrations import Migrations
 from tracing_core.store.sqlite import database_errors, path_of
 
@@ -198,11 +198,7 @@ def read_row(row: tuple[Any, ...], path: str, left_out: LeftOut | None) -> Sight
     try:
         sighting = sighting_of_row(*columns)
     except InvalidValue as error:
-        text = f"row {number} of the log: {error}"
-        refused = InvalidLog(text, LogFault.LINE, path=path, line=number)
-        if left_out is None:
-            raise refused from error
-        left_out.skip(refused)
+        skip_row(left_out, number, path, error)
         return None
     if left_out is not None:
         note_strength(left_out, sighting, f"row {number}")
