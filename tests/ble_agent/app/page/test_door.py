@@ -44,7 +44,7 @@ def test_wrong_tries_wait_longer_and_burn_nothing(door: Door) -> None:
     waits = []
     for number in range(1000):
         with pytest.raises(LinkRefused):
-            door.enter(f"{token[:-1]}{number}")
+            door.enter(f"{token[:-1]}~{number}")
         waits.append(door.wait_seconds)
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.05, 4.0)
