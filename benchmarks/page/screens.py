@@ -30,7 +30,7 @@ from benchmarks.page.full_log import make_full_home
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.app.page.screens import SCREENS
 from ble_agent.authority.join_file import JoinFile
-from ble_agent.exposures.key_files import KeyFile
+from ble_agent.exposures.files.key_files import KeyFile
 from ble_agent.exposures.matched_keys import write_matches
 from ble_agent.store.database import open_store
 from ble_agent.store.state import MEMBERSHIP

@@ -11,13 +11,13 @@ from ble_agent.air.future_rows import forget_future
 from ble_agent.authority.ledger_notes import CHECK, note
 from ble_agent.authority.listing import Listing, fetch_listing
 from ble_agent.authority.membership import Membership, load_membership, refresh
-from ble_agent.exposures.download import Download
+from ble_agent.exposures.files.download import Download
+from ble_agent.exposures.files.key_files import fault_word
+from ble_agent.exposures.files.unusable_files import forget_unlisted
+from ble_agent.exposures.files.used_files import forget_old_files
 from ble_agent.exposures.freshness import freshness_fault, note_first_check, note_newest_end
-from ble_agent.exposures.key_files import fault_word
 from ble_agent.exposures.local_days import Dates, local_dates
 from ble_agent.exposures.matched_keys import matched_keys, take_key_file
-from ble_agent.exposures.unusable_files import forget_unlisted
-from ble_agent.exposures.used_files import forget_old_files
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.store.database import additions, forget
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ble_agent.exposures.used_files import windows
+from ble_agent.exposures.files.used_files import windows
 from ble_agent.messages.refusals import refused
 from ble_agent.store.state import KEY_FILES, LAST_CHECK, KeyFilesState
 from tracing_core.errors import ServerRefused

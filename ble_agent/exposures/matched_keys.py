@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ble_agent.authority.ledger_notes import DOWNLOAD, note
+from ble_agent.exposures.files.key_files import KeyFile
+from ble_agent.exposures.files.used_files import note_used
 from ble_agent.exposures.freshness import note_newest_end
-from ble_agent.exposures.key_files import KeyFile
-from ble_agent.exposures.used_files import note_used
 from ble_agent.store.database import additions
 from matcher import SightingIndex, match_keys
 from matcher.definition import is_matchable, revised

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from ble_agent.air.encounter_log import EncounterLog, Upkeep
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.exposures.key_files import KeyFile
+from ble_agent.exposures.files.key_files import KeyFile
 from ble_agent.exposures.matched_keys import take_key_file
 from ble_agent.store.database import open_store
 from matcher import SightingIndex

@@ -17,7 +17,7 @@ from ble_agent.authority.membership import join, load_membership
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import CheckResult, check, recall
-from ble_agent.exposures.key_files import KeyFile
+from ble_agent.exposures.files.key_files import KeyFile
 from ble_agent.exposures.matched_keys import find_matches, take_key_file, write_matches
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ble_agent.exposures.files.key_files import KeyFile
+from ble_agent.exposures.files.used_files import note_used
 from ble_agent.exposures.freshness import freshness_fault, note_newest_end
-from ble_agent.exposures.key_files import KeyFile
-from ble_agent.exposures.used_files import note_used
 from ble_agent.messages.explanation import explain
 from ble_agent.store.state import KEY_FILES
 from tests.ble_agent.exposures.test_exposure_check import NOW, checked, met, stranger

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from ble_agent.authority.listing import Listing
 from ble_agent.authority.membership import Membership
-from ble_agent.exposures.key_files import KeyFile, fault_word, fetch_key_file
-from ble_agent.exposures.unusable_files import (
+from ble_agent.exposures.files.key_files import KeyFile, fault_word, fetch_key_file
+from ble_agent.exposures.files.unusable_files import (
     UnusableFile,
     is_due,
     note_unusable,
     unusable_files,
 )
-from ble_agent.exposures.used_files import forget_file, twin_of, unused_names
+from ble_agent.exposures.files.used_files import forget_file, twin_of, unused_names
 from ble_agent.messages.refusals import refused
 from tracing_core.clock import Clock
 from tracing_core.errors import ExportFileError, InvalidSignature, ServerRefused, TracingError

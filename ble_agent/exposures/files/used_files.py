@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ble_agent.authority.listing import Listing
-from ble_agent.exposures.key_files import KeyFile
+from ble_agent.exposures.files.key_files import KeyFile
 from ble_agent.store.database import RETENTION_SECONDS
 from tracing_core.clock import Clock
 from tracing_core.protocol.interval import utc_day
