@@ -1,8 +1,8 @@
 """The signed configuration for devices, signed again whenever its contents change.
 
-Its contents are in files of the home folder that the operator may edit: ``contact.json``, and
-``exposure-configuration.json`` and ``risk-model.json``, which may be missing. The rest comes from
-the settings.
+Its contents are in files of the home folder that the operator may edit: ``contact.json``, and three
+that may be missing, ``exposure-configuration.json``, ``risk-model.json`` and ``isolation.json``. The
+rest comes from the settings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from server.config import Settings
 from server.store.files import write_durably
 from server.store.private_keys import Manifest, PrivateKeys, SignedDocument
 from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.configuration.isolation import IsolationRules
 from tracing_core.configuration.risk_model import RiskModelConfiguration
 from tracing_core.errors import InvalidValue, StoreError, TracingError
 from tracing_core.paths import is_there
@@ -27,7 +28,14 @@ from tracing_core.store.files import file_errors
 from tracing_core.trust.signed_config import Contact, SignedConfig
 from tracing_core.trust.signed_document import fingerprint
 
-__all__ = ["CONTACT_FILE", "RISK_FILE", "RISK_MODEL_FILE", "current_config", "set_contact"]
+__all__ = [
+    "CONTACT_FILE",
+    "ISOLATION_FILE",
+    "RISK_FILE",
+    "RISK_MODEL_FILE",
+    "current_config",
+    "set_contact",
+]
 
 CONTACT_FILE = "contact.json"
 """The contact for exposed persons: ``{"vi": {"name", "phone", "url", "advice"}, "en": {…}}``."""
@@ -37,6 +45,9 @@ RISK_FILE = "exposure-configuration.json"
 
 RISK_MODEL_FILE = "risk-model.json"
 """Another risk model in addition, for devices that know it: ``{"name", "parameters"}``."""
+
+ISOLATION_FILE = "isolation.json"
+"""How long people are to isolate, in the form of `tracing_core.configuration.isolation`."""
 
 _CONTACT_FIELDS = tuple(field.name for field in fields(Contact))
 _LANGUAGES = frozenset({"vi", "en"})
@@ -115,6 +126,7 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
                 mirrors=settings.mirrors,
                 risk_model=_read_risk_model(files.risk_model, settings.home / RISK_MODEL_FILE),
                 has_signed_index=True,
+                isolation=_read_isolation(files.isolation, settings.home / ISOLATION_FILE),
             )
             document = config.sign(keys.load(manifest.config_file))
             renew_at = int(now) + settings.config_seconds // 2
@@ -147,13 +159,15 @@ class _Files(NamedTuple):
     contact: bytes
     risk: bytes | None
     risk_model: bytes | None
+    isolation: bytes | None
 
 
 def _read_files(home: Path) -> _Files:
     contact = home / CONTACT_FILE
     with file_errors(contact):
         data = contact.read_bytes()
-    return _Files(data, _read_if_there(home / RISK_FILE), _read_if_there(home / RISK_MODEL_FILE))
+    others = (RISK_FILE, RISK_MODEL_FILE, ISOLATION_FILE)
+    return _Files(data, *(_read_if_there(home / name) for name in others))
 
 
 def _read_if_there(path: Path) -> bytes | None:
@@ -179,6 +193,8 @@ def _digest(
     ]
     if files.risk_model is not None:
         contents.append(sha256(files.risk_model).hexdigest())
+    if files.isolation is not None:
+        contents.append(f"isolation {sha256(files.isolation).hexdigest()}")
     return sha256(json.dumps(contents).encode()).hexdigest()
 
 
@@ -224,3 +240,12 @@ def _read_risk_model(data: bytes | None, path: Path) -> RiskModelConfiguration |
     except InvalidValue as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
     return model
+
+
+def _read_isolation(data: bytes | None, path: Path) -> IsolationRules | None:
+    if data is None:
+        return None
+    try:
+        return IsolationRules.from_json(_json(data, path), is_strict=True)
+    except InvalidValue as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error

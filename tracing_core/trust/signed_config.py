@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 
 from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.configuration.isolation import IsolationCause, IsolationRules
 from tracing_core.configuration.risk_model import RiskModelConfiguration
 from tracing_core.errors import InvalidValue, TrustError
 from tracing_core.json_object import JSONObject, read_name, read_object, read_text
@@ -79,6 +80,14 @@ def _mirrors(urls: Any) -> tuple[str, ...]:
     return tuple(map(checked_address, urls))
 
 
+def _isolation(value: Any) -> IsolationRules | None:
+    # Rules of which this version knows none are like no rules.
+    known = {cause.value for cause in IsolationCause}
+    if value is None or known.isdisjoint(read_object(value, "isolation")):
+        return None
+    return IsolationRules.from_json(value)
+
+
 def _check_risk_model(risk_model: RiskModelConfiguration) -> None:
     try:
         risk_model.check()
@@ -114,6 +123,9 @@ class SignedConfig:
     """
     has_signed_index: bool = False
     """Whether the server publishes a signed index; then its absence is a fault."""
+    isolation: IsolationRules | None = None
+    """How long people are to isolate; None if the authority gives no rules. Older devices ignore
+    it."""
 
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the configuration as a JWS.
@@ -139,6 +151,8 @@ class SignedConfig:
             claims["risk_model"] = self.risk_model.to_json()
         if self.has_signed_index:
             claims["signed_index"] = True
+        if self.isolation is not None:
+            claims["isolation"] = self.isolation.to_json()
         self._read(claims)
         return sign_document(claims, _TYPE, private_config_key)
 
@@ -197,6 +211,7 @@ class SignedConfig:
                     None if risk_model is None else RiskModelConfiguration.from_json(risk_model)
                 ),
                 has_signed_index=claims.get("signed_index") is True,
+                isolation=_isolation(claims.get("isolation")),
             )
         except InvalidValue as error:
             raise TrustError(f"the server's configuration cannot be used: {error}") from error

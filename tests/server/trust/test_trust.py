@@ -21,6 +21,7 @@ from server.trust.chain import (
 )
 from server.trust.config_document import (
     CONTACT_FILE,
+    ISOLATION_FILE,
     RISK_FILE,
     RISK_MODEL_FILE,
     current_config,
@@ -305,6 +306,40 @@ def test_a_risk_model_that_cannot_be_used_changes_nothing(keys, settings, caplog
     file.write_text(json.dumps(model))
     assert current_config(keys, settings.region, settings, NOW) == good
     assert f"{file} cannot be used" in caplog.text
+    assert why in caplog.text
+
+
+def test_rules_of_isolation_are_signed(keys, settings):
+    plain = config(keys, settings)
+    assert plain.isolation is None
+    file = settings.home / ISOLATION_FILE
+    file.write_text('{"exposure": {"days": 7, "negative_test_after": 5}}')
+    ruled = config(keys, settings)
+    assert ruled.sequence == plain.sequence + 1
+    assert ruled.isolation.to_json() == {"exposure": {"days": 7, "negative_test_after": 5}}
+    assert config(keys, settings, NOW + DAY) == ruled
+    file.write_text('{"exposure": {"days": 5}}')
+    assert config(keys, settings).sequence == plain.sequence + 2
+    file.unlink()
+    assert config(keys, settings).isolation is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "isolation must be a JSON object"),
+        ("{}", "isolation must have a rule"),
+        ('{"exposures": {"days": 7}}', "'exposures' is not a field of isolation"),
+        ('{"exposure": {"days": 700}}', "exposure.days must be a whole number from 1 to 20"),
+    ],
+)
+def test_rules_that_cannot_be_used_change_nothing(keys, settings, caplog, text, why):
+    good = current_config(keys, settings.region, settings, NOW)
+    file = settings.home / ISOLATION_FILE
+    file.write_text(text)
+    assert current_config(keys, settings.region, settings, NOW) == good
+    assert str(file) in caplog.text
     assert why in caplog.text
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.tracing_core.refusals import check_one_line, may_refuse
 from tracing_core.configuration.env2 import ExposureConfiguration
+from tracing_core.configuration.isolation import IsolationRules
 from tracing_core.configuration.risk_model import RiskModelConfiguration
 from tracing_core.errors import InvalidKey, InvalidValue, TrustError
 from tracing_core.trust.join_line import JoinLine
@@ -441,3 +442,21 @@ def test_a_device_accepts_parameters_of_a_later_version():
     model = SignedConfig.verify(document, PUBLIC[4]).risk_model
     with pytest.raises(InvalidValue, match="'threshold'"):
         model.parsed()
+
+
+ISOLATION = {"exposure": {"days": 7, "negative_test_after": 5}, "onset": {"days": 10}}
+
+
+def test_rules_of_isolation_are_read_back_and_ignored_by_older_devices():
+    rules = IsolationRules.from_json(ISOLATION)
+    document = dataclasses.replace(CONFIG, isolation=rules).sign(PRIVATE[4])
+    assert claims_of(document)["isolation"] == ISOLATION
+    assert SignedConfig.verify(document, PUBLIC[4]).isolation == rules
+    assert "isolation" not in claims_of(CONFIG.sign(PRIVATE[4]))
+    assert SignedConfig.verify(CONFIG.sign(PRIVATE[4]), PUBLIC[4]).isolation is None
+
+
+def test_rules_of_a_later_version_are_no_rules():
+    claims = claims_of(CONFIG.sign(PRIVATE[0])) | {"isolation": {"travel": {"days": 7}}}
+    document = resigned(claims, typ="truyvet-config+jwt")
+    assert SignedConfig.verify(document, PUBLIC[0]).isolation is None
