@@ -1,8 +1,8 @@
 """The signed configuration for devices, signed again whenever its contents change.
 
 Its contents are in files of the home folder that the operator may edit: ``contact.json``, and three
-that may be missing, ``exposure-configuration.json``, ``risk-model.json`` and ``isolation.json``. The
-rest comes from the settings.
+that may be missing: ``exposure-configuration.json``, ``risk-model.json`` and ``isolation.json``.
+The rest comes from the settings.
 """
 
 from __future__ import annotations
