@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tracing_core.vectors import load
-from tracing_core.protocol.transmission_risk import (
+from tracing_core.configuration.transmission_risk import (
     ROW_DAYS,
     OnsetAnswer,
     transmission_risk,
