@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
 
 from server.app.help import HELP
+from server.app.options import (
+    DATABASE,
+    agree,
+    counted,
+    home_option,
+    json_option,
+    load_home,
+    open_server,
+    yes_option,
+)
 from server.app.times import check_clock, check_not_behind, doubts, local_time
 from tracing_core.commands import Group, Option
 from tracing_core.errors import InvalidValue, TracingError
 from tracing_core.process.output import takes_unicode
 
 if TYPE_CHECKING:
-    from server.config import Settings
-    from server.context import Server
     from tracing_core.http.publish_request import PublishRequest
 
 __all__ = ["server"]
@@ -50,76 +56,7 @@ _HOST, _PORT = "127.0.0.1", 8080
 _BACKLOG = 1_024
 _GRACE_SECONDS = 10
 
-_DATABASE = f"{__name__}.database"
 _log = logging.getLogger(__name__)
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
-def _default_home() -> str:
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local/share")
-    return str(Path(data) / "truyvet/server")
-
-
-def _keep_database(ctx: click.Context, _: click.Parameter, url: str | None) -> None:
-    ctx.meta[_DATABASE] = url
-
-
-def _home(command: Decorated) -> Decorated:
-    command = click.option(
-        "--database",
-        cls=Option,
-        metavar="URL",
-        expose_value=False,
-        callback=_keep_database,
-        help=HELP["--database"],
-    )(command)
-    return click.option(
-        "--home",
-        cls=Option,
-        metavar="DIR",
-        envvar="TRUYVET_SERVER_HOME",
-        default=_default_home,
-        show_default="~/.local/share/truyvet/server",
-        # The code that reads it reports what is wrong, in one line.
-        type=click.Path(path_type=Path, file_okay=False, resolve_path=True, readable=False),
-        help=HELP["--home"],
-    )(command)
-
-
-def _json(command: Decorated) -> Decorated:
-    option = click.option("--json", "as_json", cls=Option, is_flag=True, help=HELP["--json"])
-    return option(command)
-
-
-def _yes(command: Decorated) -> Decorated:
-    return click.option("--yes", "is_agreed", cls=Option, is_flag=True, help=HELP["--yes"])(command)
-
-
-def _agree(consequence: str, *, is_agreed: bool) -> None:
-    """Ask before something that cannot be undone; programs say ``--yes``."""
-    if is_agreed:
-        return
-    click.echo(consequence, err=True)
-    click.confirm("Go on?", abort=True, err=True)
-
-
-def _settings(home: Path, **changes: Any) -> Settings:
-    from server.config import load_settings
-
-    url = click.get_current_context().meta.get(_DATABASE)
-    return load_settings(home, **changes, **({"database_url": url} if url else {}))
-
-
-def _open(home: Path) -> Server:
-    from server.context import Server
-    from tracing_core.clock import clock_from_environment
-
-    return Server.open(_settings(home), clock_from_environment())
 
 
 @click.group(cls=Group, help=HELP["server"])
@@ -128,7 +65,7 @@ def server() -> None:
 
 
 @server.command(help=HELP["init"])
-@_home
+@home_option
 @click.option("--region", cls=Option, default="VN", show_default=True, help=HELP["--region"])
 @click.option(
     "--url",
@@ -144,14 +81,14 @@ def server() -> None:
     type=click.Path(path_type=Path, dir_okay=False, readable=False),
     help=HELP["--contact"],
 )
-@_json
+@json_option
 def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
     """Set up a server."""
     from server.app.home import JOIN_FILE, set_up_home
     from server.store.database import has_password
     from tracing_core.clock import clock_from_environment
 
-    url_of_database = click.get_current_context().meta.get(_DATABASE)
+    url_of_database = click.get_current_context().meta.get(DATABASE)
     if has_password(url_of_database):
         click.echo(_SEEN, err=True)
     operator_key, join = set_up_home(
@@ -190,7 +127,7 @@ def _where(url: str) -> str:
 
 
 @server.command(help=HELP["run"])
-@_home
+@home_option
 @click.option("--host", cls=Option, default=_HOST, show_default=True, help=HELP["--host"])
 @click.option(
     "--port",
@@ -201,7 +138,7 @@ def _where(url: str) -> str:
     help=HELP["--port"],
 )
 @click.option("--adopt-folder", cls=Option, is_flag=True, help=HELP["--adopt-folder"])
-@_json
+@json_option
 def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> None:
     """Serve until stopped."""
     import uvicorn
@@ -217,7 +154,7 @@ def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> 
         logging.getLogger(name).setLevel(logging.WARNING)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    settings = _settings(home)
+    settings = load_home(home)
     app = create_app(settings, clock_from_environment())
     claim_folder(app.server, is_adopted=adopt_folder)
     # Before any device asks, so that the log shows a file that cannot be used.
@@ -272,7 +209,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @server.command(help=HELP["issue"])
-@_home
+@home_option
 @click.option(
     "--test-type",
     cls=Option,
@@ -298,7 +235,7 @@ def _listen(host: str, port: int) -> socket.socket:
     show_default=True,
     help=HELP["--count"],
 )
-@_json
+@json_option
 def issue(
     home: Path,
     test_type: str,
@@ -313,7 +250,7 @@ def issue(
     from server.verification.rules import issue_code
     from tracing_core.http.verification import IssueRequest
 
-    opened = _open(home)
+    opened = open_server(home)
     check_not_behind(opened)
     here = datetime.fromtimestamp(opened.clock.now()).astimezone().utcoffset() or timedelta()
     request = IssueRequest(
@@ -354,8 +291,8 @@ def _with_known_risks(request: PublishRequest) -> PublishRequest:
 
 @server.command(help=HELP["publish-keys"])
 @click.argument("file", type=click.File("rb"))
-@_home
-@_json
+@home_option
+@json_option
 def publish_keys(file: Any, home: Path, as_json: bool) -> None:
     """Publish keys."""
     from server.publish.upload import take_upload
@@ -370,7 +307,7 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
     if word not in _TEST_TYPES:
         raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative")
     request = _with_known_risks(PublishRequest.from_json(fields))
-    opened = _open(home)
+    opened = open_server(home)
     claims = Claims(REPORT_TYPES[word])
     response = take_upload(opened, opened.region, request, claims, by_operator=True)
     if as_json:
@@ -379,54 +316,54 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
     left_out = [*filter(None, response.error.split("; ")), *response.warnings]
     taken = len(request.keys) - len(left_out)
     # Other keys were revised, or are as they were.
-    click.echo(f"{_counted(taken, 'key', 'keys')} accepted ({response.inserted_exposures} new)")
+    click.echo(f"{counted(taken, 'key', 'keys')} accepted ({response.inserted_exposures} new)")
     for line in left_out:
         click.echo(line, err=True)
 
 
 @server.command(help=HELP["export"])
-@_home
-@_json
+@home_option
+@json_option
 def export(home: Path, as_json: bool) -> None:
     """Write key files."""
     from server.app.home import claim_folder
     from server.export.exporter import run_due
     from server.export.outlook import next_export
 
-    opened = _open(home)
+    opened = open_server(home)
     claim_folder(opened)
     check_clock(opened)
     files = run_due(opened, opened.region)
     if as_json:
         click.echo(json.dumps({"files": files}))
         return
-    click.echo(f"{_counted(len(files), 'key file', 'key files')} written")
+    click.echo(f"{counted(len(files), 'key file', 'key files')} written")
     for name in files:
         click.echo(name)
     outlook = next_export(opened, opened.region)
-    waiting = _counted(outlook.waiting_keys, "key waits", "keys wait")
+    waiting = counted(outlook.waiting_keys, "key waits", "keys wait")
     click.echo(f"{waiting}; the next key file is due {local_time(outlook.due_at)}")
     for line in doubts(outlook.time, home):
         click.echo(line, err=True)
 
 
 @server.command(help=HELP["cleanup"])
-@_home
-@_json
+@home_option
+@json_option
 def cleanup(home: Path, as_json: bool) -> None:
     """Delete what is too old."""
     from dataclasses import asdict
 
     from server.operation import retention
 
-    opened = _open(home)
+    opened = open_server(home)
     with opened.database.begin() as conn:
         moment = opened.time.note(conn, opened.clock)
     removed = asdict(retention.run(opened, opened.region, now=moment.certain))
     if as_json:
         click.echo(json.dumps(removed))
     else:
-        parts = [_counted(number, *_REMOVED[name]) for name, number in removed.items()]
+        parts = [counted(number, *_REMOVED[name]) for name, number in removed.items()]
         click.echo(f"{', '.join(parts)} removed")
     for line in doubts(moment, home):
         click.echo(line, err=True)
@@ -445,17 +382,17 @@ def openapi() -> None:
 
 @server.command(help=HELP["rotate-keys"])
 @click.argument("kind", type=click.Choice(["export", "config", "operator"]))
-@_home
-@_yes
-@_json
+@home_option
+@yes_option
+@json_option
 def rotate_keys(kind: str, home: Path, is_agreed: bool, as_json: bool) -> None:
     """Replace a key."""
     from server.export.exporter import publish_index
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key
 
-    opened = _open(home)
-    _agree(_BEFORE_ROTATION[kind], is_agreed=is_agreed or as_json)
+    opened = open_server(home)
+    agree(_BEFORE_ROTATION[kind], is_agreed=is_agreed or as_json)
     now = opened.clock.now()
     if kind == "operator":
         name = replace_operator_key(opened)
@@ -474,18 +411,18 @@ def rotate_keys(kind: str, home: Path, is_agreed: bool, as_json: bool) -> None:
 
 
 @server.command(help=HELP["clock"])
-@_home
+@home_option
 @click.option("--is-right", cls=Option, is_flag=True, help=HELP["--is-right"])
-@_yes
-@_json
+@yes_option
+@json_option
 def clock(home: Path, is_right: bool, is_agreed: bool, as_json: bool) -> None:
     """Show what is certain about the time."""
-    opened = _open(home)
+    opened = open_server(home)
     with opened.database.read() as conn:
         moment = opened.time.read(conn, opened.clock)
     if is_right:
         question = f"The clock shows {local_time(moment.now)}. Keys in use leave if this is wrong."
-        _agree(question, is_agreed=is_agreed or as_json)
+        agree(question, is_agreed=is_agreed or as_json)
         with opened.database.begin() as conn:
             moment = opened.time.believe(conn, opened.clock)
     if as_json:
@@ -504,12 +441,12 @@ def clock(home: Path, is_right: bool, is_agreed: bool, as_json: bool) -> None:
 
 
 @server.command(help=HELP["join"])
-@_home
-@_json
+@home_option
+@json_option
 def join(home: Path, as_json: bool) -> None:
     """Print the join line."""
     from server.trust.chain import join_line
 
-    opened = _open(home)
+    opened = open_server(home)
     line = str(join_line(opened.keys, opened.settings.url))
     click.echo(json.dumps({"join": line}) if as_json else line)
