@@ -103,7 +103,7 @@ def test_a_list_of_commands_is_whole_sentences(name: str, language: str) -> None
     runner = CliRunner(env={"TRUYVET_LANG": language})
     output = runner.invoke(truyvet, [name, "--help"], terminal_width=80).output
     rows = re.split(r"\n(?:Commands|Các lệnh):\n", output)[1].splitlines()
-    assert len(rows) == len([words for words in COMMANDS if words[:1] == (name,)]) - 1
+    assert len(rows) == len([words for words in COMMANDS if words[:-1] == (name,)])
     assert all(row.endswith(".") and "..." not in row for row in rows)
 
 

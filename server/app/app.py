@@ -12,6 +12,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from server.areas.api import areas_router
 from server.config import Settings
 from server.context import Server
 from server.export.api import export_router
@@ -87,6 +88,7 @@ def _routes(settings: Settings, shortest_pause_seconds: float) -> FastAPI:
         publish_router(),
         export_router(),
         trust_router(),
+        areas_router(),
         metrics_router(),
         probe_router(),
         front_router(),

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from server.app.areas import areas
 from server.app.help import HELP
 from server.app.options import (
     DATABASE,
@@ -62,6 +63,9 @@ _log = logging.getLogger(__name__)
 @click.group(cls=Group, help=HELP["server"])
 def server() -> None:
     """Operate a key server."""
+
+
+server.add_command(areas)
 
 
 @server.command(help=HELP["init"])

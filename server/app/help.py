@@ -76,6 +76,33 @@ HELP: Mapping[str, Text] = {
         "Print the line by which devices join this server.",
         "In dòng kết nối để thiết bị kết nối với máy chủ này.",
     ),
+    "areas": Text(
+        "Publish the level of the epidemic in each area.",
+        "Công bố cấp độ dịch của từng địa bàn.",
+    ),
+    "areas set": Text(
+        "Publish a list of areas and their levels, in place of the one before.\n\n"
+        "FILE is a table (CSV) with the columns code, name, parent and level. An area at the top,"
+        " such as a province, has no parent; a commune's parent is the province's code. Every row"
+        " that cannot be used is named, and then nothing changes. Set the list again even if no"
+        " level has changed, because devices show its date.",
+        "Công bố danh sách địa bàn và cấp độ dịch, thay cho danh sách trước.\n\n"
+        "FILE là bảng (CSV) có các cột code, name, parent và level, hoặc mã, tên, thuộc và cấp."
+        " Địa bàn trên cùng, như tỉnh, để trống cột thuộc; xã ghi mã của tỉnh. Mọi dòng không dùng"
+        " được đều được nêu rõ, và khi đó không có gì thay đổi. Hãy công bố lại cả khi không có cấp"
+        " nào đổi, vì thiết bị cho xem ngày của danh sách.",
+    ),
+    "areas show": Text("Show the list that is published.", "Cho xem danh sách đang được công bố."),
+    "areas clear": Text(
+        "Withdraw the list; devices then show no levels.",
+        "Rút lại danh sách; khi đó thiết bị không cho xem cấp độ nào.",
+    ),
+    "--levels": Text(
+        "Names of the levels: a table (CSV) with the columns level, vi and en. They stay until"
+        " others are given.",
+        "Tên của các cấp độ: bảng (CSV) có các cột level, vi và en. Tên được giữ cho đến khi có tên"
+        " khác.",
+    ),
     "--home": Text(
         "Folder of the database, the keys and the published files.",
         "Thư mục chứa cơ sở dữ liệu, các khóa và những tệp đã công bố.",

@@ -138,16 +138,6 @@ class SignedAreas:
         """Return the name of an area's level; "" if the authority states none."""
         return self.levels[area.level - 1].in_(language) if area.level else ""
 
-    def claims(self) -> dict[str, Any]:
-        """Return what is signed."""
-        return {
-            "region": self.region,
-            "sequence": self.sequence,
-            "issued_at": self.issued_at,
-            "levels": [asdict(level) for level in self.levels],
-            "areas": [area.to_json() for area in self.areas],
-        }
-
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the list as a JWS.
 
@@ -156,12 +146,18 @@ class SignedAreas:
         TrustError
             When no device could use the list.
         """
-        claims = self.claims()
-        self.from_claims(claims)
+        claims = {
+            "region": self.region,
+            "sequence": self.sequence,
+            "issued_at": self.issued_at,
+            "levels": [asdict(level) for level in self.levels],
+            "areas": [area.to_json() for area in self.areas],
+        }
+        self._read(claims)
         return sign_document(claims, _TYPE, private_config_key, most_bytes=MAX_AREAS_BYTES)
 
     @classmethod
-    def verify(cls, document: str, config_key: EllipticCurvePublicKey) -> SignedAreas:
+    def verify(cls, document: str, config_key: EllipticCurvePublicKey | None) -> SignedAreas:
         """Verify and read a list; unknown fields are ignored.
 
         Parameters
@@ -169,7 +165,8 @@ class SignedAreas:
         document
             The JWS.
         config_key
-            The configuration key that the newest trust document names.
+            The configuration key that the newest trust document names; without a key, the list
+            must not be trusted.
 
         Raises
         ------
@@ -177,17 +174,10 @@ class SignedAreas:
             When the document is not signed by the key, or cannot be used.
         """
         claims = open_document(document, _TYPE, config_key, most_bytes=MAX_AREAS_BYTES)
-        return cls.from_claims(claims)
+        return cls._read(claims)
 
     @classmethod
-    def from_claims(cls, value: Any) -> SignedAreas:
-        """Read what was signed.
-
-        Raises
-        ------
-        TrustError
-            When it cannot be used; the text names the area.
-        """
+    def _read(cls, value: Any) -> SignedAreas:
         try:
             claims = JSONObject(value, "it")
             levels = read_array(claims["levels"], "levels")

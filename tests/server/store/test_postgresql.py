@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Connection, func, select
 
 from server.app.app import create_app
+from server.areas.rules import areas_document, set_areas
 from server.context import Server
 from server.errors import Refused
 from server.export.exporter import run_due
@@ -18,9 +19,11 @@ from server.operation import retention as cleanup
 from server.publish.upload import take_upload
 from server.store.database import Database
 from server.store.diagnosis_keys import diagnosis_key
+from server.trust.chain import begin_chain, rotate_config_key
 from server.verification.certificate import Claims
 from server.verification.rules import exchange_code, exchange_token, issue_code
 from server.verification.store import verification_code, verification_token
+from tests.areas import LEVELS, invented_areas
 from tests.server.homes import NOW, days_of_keys, open_server, upload_of
 from tests.server.postgresql import running_postgresql
 from tests.server.running import free_port
@@ -143,6 +146,18 @@ def test_connections_that_ended_meanwhile_cost_no_request(servers: list[Server])
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
     issue_code(one, IssueRequest(test_type="confirmed"))
+
+
+def test_every_node_serves_the_same_list_of_areas(servers: list[Server]) -> None:
+    for server in servers:
+        begin_chain(server.keys, "VN", NOW)
+    at_once(servers, lambda server: set_areas(server, "VN", LEVELS, invented_areas(3, 10)))
+    first, second = (areas_document(server, "VN") for server in servers)
+    assert first == second
+    rotate_config_key(servers[0].keys, "VN", NOW)
+    signed = at_once(servers, lambda server: areas_document(server, "VN"))
+    assert len(set(signed)) == 1
+    assert signed[0] != first
 
 
 def test_a_name_that_no_text_can_hold_is_a_file_that_is_not_there(servers: list[Server]) -> None:

@@ -1,0 +1,1 @@
+"""Areas: the level of the epidemic in each, which every device fetches whole."""
