@@ -15,13 +15,20 @@ from server.export.exporter import publish_index
 from server.export.store import is_published
 from server.http.answers import content_tag, matches_tag
 from server.store.storage import StoredFile
-from tracing_core.export_file import INDEX_NAME, SIGNED_INDEX_NAME
+from tracing_core.export_file import (
+    BLUEZONE_LIST_NAME,
+    BLUEZONE_SIGNATURES_NAME,
+    INDEX_NAME,
+    SIGNED_INDEX_NAME,
+)
 
 __all__ = ["export_router"]
 
 _ZIP = "application/zip"
 _TEXT = "text/plain; charset=us-ascii"
 _JOSE = "application/jose"
+_JSON = "application/json"
+_BYTES = "application/octet-stream"
 _PART: dict[int | str, dict[str, Any]] = {
     206: {"description": "The rest of the file.", "content": {_ZIP: {}}},
     416: {"description": "The client has the whole file."},
@@ -76,6 +83,28 @@ def _signed_index(
         publish_index(server, region)
         file = server.storage.read(path)
     return _document(file, _JOSE, request.method, if_none_match)
+
+
+def _bluezone_list(
+    server: CurrentServer, request: Request, region: str, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Return the list of Bluezone keys of a region, if the authority publishes one."""
+    file = _published(server, region, BLUEZONE_LIST_NAME)
+    return _document(file, _JSON, request.method, if_none_match)
+
+
+def _bluezone_signatures(
+    server: CurrentServer, request: Request, region: str, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Return the signatures of that list, as in a key file's ``export.sig``."""
+    file = _published(server, region, BLUEZONE_SIGNATURES_NAME)
+    return _document(file, _BYTES, request.method, if_none_match)
+
+
+def _published(server: CurrentServer, region: str, name: str) -> StoredFile | None:
+    record = server.keys.manifest().bluezone
+    is_ours = region == server.region and record is not None and record.sha256 != ""
+    return server.storage.read(f"{region}/{name}") if is_ours else None
 
 
 def _document(
@@ -139,6 +168,13 @@ def export_router() -> APIRouter:
     for path, route, name, media_type in (
         (f"/exports/{{region}}/{INDEX_NAME}", _index, "index", _TEXT),
         (f"/exports/{{region}}/{SIGNED_INDEX_NAME}", _signed_index, "signed_index", _JOSE),
+        (f"/exports/{{region}}/{BLUEZONE_LIST_NAME}", _bluezone_list, "bluezone_list", _JSON),
+        (
+            f"/exports/{{region}}/{BLUEZONE_SIGNATURES_NAME}",
+            _bluezone_signatures,
+            "bluezone_signatures",
+            _BYTES,
+        ),
         ("/exports/{region}/{name}", _file, "export", _ZIP),
     ):
         for method in ("GET", "HEAD"):

@@ -43,6 +43,7 @@ from sqlalchemy import Connection
 from server.config import Settings
 from server.context import Server
 from server.export import schedule, store
+from server.export.bluezone_list import refresh_list
 from server.export.padding import PaddingKey, UploadModel, draw_count, draw_padding
 from server.export.signed_index import refresh_signed_index
 from server.export.windows import Window, due_windows, window_of
@@ -155,8 +156,8 @@ def publish_index(server: Server, region: str) -> None:
         if found is None or b"".join(found.chunks) != index:
             server.storage.publish(server.storage.stage(index), index_name)
         refresh_signed_index(server, region, names, store.newest_window(conn, region))
-        indexes = {index_name, f"{region}/{SIGNED_INDEX_NAME}"}
-        server.storage.delete(server.storage.names(region) - {*indexes, *names})
+        others = {index_name, f"{region}/{SIGNED_INDEX_NAME}", *refresh_list(server, region)}
+        server.storage.delete(server.storage.names(region) - {*others, *names})
 
 
 def _check_folder(server: Server, conn: Connection) -> None:

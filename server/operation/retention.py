@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.context import Server
+from server.export.bluezone_list import retire_list
 from server.export.exporter import publish_index
 from server.export.store import delete_windows_started_before
 from server.store.diagnosis_keys import delete_keys_created_before
@@ -60,6 +61,7 @@ def run(server: Server, region: str, *, now: float | None = None) -> Removed:
         # Codes expire at any minute and contain no key: their bytes go with the next window's.
         if removed.keys or removed.batches:
             server.database.note_deletion(conn)
+    retire_list(server, region, oldest)
     publish_index(server, region)
     retire_export_keys(server.keys, region, now)
     server.database.compact()

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from server.store.files import locked, make_private_folder, write_durably
 from server.store.private_keys import (
+    BluezoneRecord,
     ExportKey,
     KeyRecord,
     Manifest,
@@ -110,6 +111,8 @@ class KeyFolder:
                 fields["documents"] = tuple(fields["documents"])
                 if fields["signed_config"] is not None:
                     fields["signed_config"] = SignedDocument(**fields["signed_config"])
+                if fields.get("bluezone") is not None:
+                    fields["bluezone"] = BluezoneRecord(**fields["bluezone"])
                 self._read = stamp, Manifest(**fields)
             return self._read[1]
         except FileNotFoundError as error:
@@ -228,7 +231,11 @@ class KeyFolder:
         return SecretKey(name, secret)
 
     def _write(self, manifest: Manifest) -> None:
-        text = json.dumps(asdict(manifest), indent=1)
+        fields = asdict(manifest)
+        if manifest.bluezone is None:
+            # Versions before this field refuse a record with it.
+            del fields["bluezone"]
+        text = json.dumps(fields, indent=1)
         write_durably(self.folder / _MANIFEST, text.encode())
         named = manifest.file_names() | {_MANIFEST, _LOCK}
         with file_errors(self.folder):

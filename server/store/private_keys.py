@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from cryptography.hazmat.primitives.asymmetric import ec
 
 __all__ = [
+    "BluezoneRecord",
     "ExportKey",
     "KeyRecord",
     "Manifest",
@@ -78,6 +79,18 @@ class SignedDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class BluezoneRecord:
+    """The list of Bluezone keys that the export keys signed."""
+
+    sequence: int
+    """Rises with every list, also after one was withdrawn."""
+    sha256: str
+    """SHA-256 of the list, 64 lowercase hex digits; "" while none is published."""
+    last_second: int
+    """The last second that a record of it covers (UTC Unix seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Record of the keys that exist, and of the documents they have signed."""
 
@@ -99,6 +112,8 @@ class Manifest:
     """The chain of signed trust documents, oldest first; see `server.trust.chain`."""
     signed_config: SignedDocument | None = None
     """The configuration as last signed; see `server.trust.config_document`."""
+    bluezone: BluezoneRecord | None = None
+    """The last list of Bluezone keys; None before the first. See `server.export.bluezone_list`."""
 
     @property
     def config_file(self) -> str:

@@ -127,6 +127,7 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
                 risk_model=_read_risk_model(files.risk_model, settings.home / RISK_MODEL_FILE),
                 has_signed_index=True,
                 isolation=_read_isolation(files.isolation, settings.home / ISOLATION_FILE),
+                bluezone_list=_bluezone_list(manifest),
             )
             document = config.sign(keys.load(manifest.config_file))
             renew_at = int(now) + settings.config_seconds // 2
@@ -195,7 +196,15 @@ def _digest(
         contents.append(sha256(files.risk_model).hexdigest())
     if files.isolation is not None:
         contents.append(f"isolation {sha256(files.isolation).hexdigest()}")
+    if (bluezone_list := _bluezone_list(manifest)) is not None:
+        contents.append(["bluezone list", bluezone_list])
     return sha256(json.dumps(contents).encode()).hexdigest()
+
+
+def _bluezone_list(manifest: Manifest) -> int | None:
+    """Return the number of the published list of Bluezone keys; None if there is none."""
+    published = manifest.bluezone
+    return None if published is None or not published.sha256 else published.sequence
 
 
 def _json(data: bytes, path: Path) -> Any:

@@ -1,5 +1,6 @@
 """Key files: ``export.bin`` and ``export.sig`` in a zip, and the index of them."""
 
+from tracing_core.export_file.bluezone_file import BLUEZONE_LIST_NAME, BLUEZONE_SIGNATURES_NAME
 from tracing_core.export_file.contents import (
     MAX_EXPORT_BYTES,
     MAX_SIGNATURES,
@@ -34,6 +35,8 @@ from tracing_core.export_file.signature import Signer
 from tracing_core.export_file.writer import write_export
 
 __all__ = [
+    "BLUEZONE_LIST_NAME",
+    "BLUEZONE_SIGNATURES_NAME",
     "INDEX_NAME",
     "MAX_EXPORT_BYTES",
     "MAX_INDEX_BYTES",

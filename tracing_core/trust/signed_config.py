@@ -16,6 +16,7 @@ from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.configuration.isolation import IsolationCause, IsolationRules
 from tracing_core.configuration.risk_model import RiskModelConfiguration
 from tracing_core.errors import InvalidValue, TrustError
+from tracing_core.export_file.bluezone_file import LATEST_SEQUENCE
 from tracing_core.json_object import JSONObject, read_name, read_object, read_text
 from tracing_core.trust.join_line import checked_address
 from tracing_core.trust.signed_document import LATEST_SECONDS, open_document, sign_document
@@ -88,6 +89,12 @@ def _isolation(value: Any) -> IsolationRules | None:
     return IsolationRules.from_json(value)
 
 
+def _bluezone_list(claims: JSONObject) -> int | None:
+    if claims.get("bluezone_list") is None:
+        return None
+    return claims.integer("bluezone_list", 1, LATEST_SEQUENCE)
+
+
 def _check_risk_model(risk_model: RiskModelConfiguration) -> None:
     try:
         risk_model.check()
@@ -126,6 +133,9 @@ class SignedConfig:
     isolation: IsolationRules | None = None
     """How long people are to isolate; None if the authority gives no rules. Older devices ignore
     it."""
+    bluezone_list: int | None = None
+    """Number of the list of Bluezone keys that the server publishes beside its key files, or that
+    of an earlier one; then its absence is a fault. None if it publishes none."""
 
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the configuration as a JWS.
@@ -153,6 +163,8 @@ class SignedConfig:
             claims["signed_index"] = True
         if self.isolation is not None:
             claims["isolation"] = self.isolation.to_json()
+        if self.bluezone_list is not None:
+            claims["bluezone_list"] = self.bluezone_list
         self._read(claims)
         return sign_document(claims, _TYPE, private_config_key)
 
@@ -212,6 +224,7 @@ class SignedConfig:
                 ),
                 has_signed_index=claims.get("signed_index") is True,
                 isolation=_isolation(claims.get("isolation")),
+                bluezone_list=_bluezone_list(claims),
             )
         except InvalidValue as error:
             raise TrustError(f"the server's configuration cannot be used: {error}") from error
