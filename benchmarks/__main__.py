@@ -18,6 +18,7 @@ _BENCHMARKS = (
     ("process",),
     ("many_logs",),
     ("earlier_apps",),
+    ("server",),
     ("page.status",),
     ("page.screens", "--without", "zxingcpp"),
 )

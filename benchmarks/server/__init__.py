@@ -1,0 +1,1 @@
+"""Benchmark of the key server; see `benchmarks.server.__main__`."""
