@@ -26,8 +26,8 @@ __all__ = [
 _SERVER = (sys.executable, "-c", "from tracing_core.cli import main; main()", "server")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-# PostgreSQL refuses to run as root.
-_USER = "nobody" if os.getuid() == 0 else None
+# PostgreSQL refuses to run as root. This number has no rights on any system.
+_USER = 65_534 if os.getuid() == 0 else None
 
 
 def _environment(changes: dict[str, str]) -> dict[str, str]:
