@@ -52,7 +52,7 @@ def bare_loop(of: Path, to: Path, seconds: float) -> float:
     Parameters
     ----------
     of
-        A server's database, whose table is made anew.
+        A server's database; the new one gets its table.
     to
         The file of the new database.
     seconds
