@@ -15,7 +15,7 @@ from ble_agent.store.damage import DATABASE_NAME, FRESH_NAME, MARK_NAME, is_dama
 from ble_agent.store.database import delete_old, note_deletion, open_store
 from ble_agent.store.home import exclusive_use
 from ble_agent.store.kept_aside import kept_files, kept_path
-from ble_agent.store.salvage import Salvaged, salvage
+from ble_agent.store.salvage import salvage
 from ble_agent.store.state import DAMAGE
 from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.vault import open_vault
@@ -109,14 +109,14 @@ def _write_fresh(home: Path, fresh: Path, now: float) -> None:
     with contextlib.closing(db.conn), working_folder(home) as folder:
         copy = folder / DATABASE_NAME
         damaged = home / DATABASE_NAME
+        # The log may be all that is left.
+        copy.touch(0o600)
         for suffix in ("", WAL_SUFFIX):
             # The folder is new, so a file that is missing here is missing there.
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(f"{damaged}{suffix}", f"{copy}{suffix}")
         with transaction(db):
-            salvaged = Salvaged()
-            if is_there(copy) and copy.stat().st_size:
-                salvaged = salvage(copy, db, open_vault(home), now)
+            salvaged = salvage(copy, db, open_vault(home), now)
             DAMAGE.set(
                 db,
                 {

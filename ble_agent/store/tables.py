@@ -183,7 +183,6 @@ def m005_heard_day(db: Database) -> None:
 @AGENT_TABLES()
 def m006_other_sighting(db: Database) -> None:
     """Create the table of sightings of other protocols, and that of the imports they come from."""
-    # Short, so that the schema stays within the first page, and one bad page cannot hide it.
     db.execute(
         "CREATE TABLE import (id INTEGER PRIMARY KEY, format TEXT NOT NULL,"
         " digest BLOB NOT NULL CHECK (length(digest) = 32), imported_at INTEGER NOT NULL,"

@@ -21,7 +21,12 @@ class Migrations(migrations.Migrations):
             db.execute("CREATE TABLE note (text TEXT NOT NULL)")
     """
 
+    @property
+    def steps(self) -> frozenset[str]:
+        """The names of all steps of the set."""
+        return frozenset(step.name for step in self._migrations)
+
     def unknown(self, db: Database) -> list[str]:
         """Return the names of applied steps that this set lacks: a newer version applied them."""
-        known = {step.name for step in self._migrations}
+        known = self.steps
         return [step.name for step in self.applied(db) if step.name not in known]

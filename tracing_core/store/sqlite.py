@@ -8,6 +8,7 @@ when commits are rare, so FULL is the default.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -119,6 +120,30 @@ def _check_schema(db: Database, migrations: Sequence[Migrations], path: Path) ->
             raise SchemaMismatch(text, str(path))
 
 
+def _check_empty(db: Database, migrations: Sequence[Migrations], path: Path) -> None:
+    """Check that a database without a step holds nothing, and did not lose its schema."""
+    if any(known.applied(db) for known in migrations):
+        return
+    if db.conn.execute("PRAGMA page_count").fetchone()[0] > 1:
+        raise _damaged(str(path))
+
+
+def _check_whole(db: Database, migrations: Sequence[Migrations], path: Path) -> None:
+    """Check that the schema names all that the steps made: a bad page of it may look empty."""
+    present = frozenset(name for (name,) in db.conn.execute("SELECT name FROM sqlite_master"))
+    if not _made_by(*migrations) <= present:
+        raise _damaged(str(path))
+
+
+@functools.cache
+def _made_by(*migrations: Migrations) -> frozenset[str]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        for known in migrations:
+            known.apply(Database(connection))
+        names = connection.execute("SELECT name FROM sqlite_master")
+        return frozenset(name for (name,) in names)
+
+
 def beginning_of(path: Path) -> bytes:
     """Return the first bytes of a file, at most 4096; for a SQLite database its 16-byte mark.
 
@@ -206,9 +231,12 @@ def open_database(
             db = Database(connection)
             _check_schema(db, migrations, path)
             if any(known.pending(db) for known in migrations):
+                _check_empty(db, migrations, path)
                 with transaction(db):
                     for known in migrations:
                         known.apply(db)
+            else:
+                _check_whole(db, migrations, path)
         except BaseException:
             connection.close()
             raise

@@ -1,4 +1,4 @@
-"""Write-ahead logs of SQLite that lost commits.
+"""Write-ahead logs of SQLite: whether one lost commits, and its pages without a working schema.
 
 SQLite reads a log up to the first frame whose checksum is wrong, and silently drops the rest: after
 a power cut, that is the commit under way. But a later commit is only written once the one before it
@@ -11,8 +11,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["lost_commits"]
+__all__ = ["lost_commits", "move_pages"]
 
 _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
@@ -51,6 +52,52 @@ def lost_commits(log: Path) -> bool:
             is_whole = _FRAME.unpack_from(data, at)[4:] == sums
         lost += not is_whole and size > 0
     return lost > 1
+
+
+def move_pages(log: Path, database: Path) -> None:
+    """Write the pages of all commits in a log to its database, which no connection may have open.
+
+    SQLite does the same, but only for a database whose schema it can read.
+
+    Raises
+    ------
+    OSError
+        When the log cannot be read, or the database cannot be written to.
+    """
+    if not log.is_file():
+        return
+    with log.open("rb") as file, database.open("r+b") as target:
+        page_bytes, size, offsets = _committed(file)
+        for page, offset in offsets.items():
+            file.seek(offset)
+            target.seek((page - 1) * page_bytes)
+            target.write(file.read(page_bytes))
+        if size:
+            target.truncate(size * page_bytes)
+
+
+def _committed(file: BinaryIO) -> tuple[int, int, dict[int, int]]:
+    """Return the page size, the last commit's number of pages, and each page's newest offset."""
+    head = file.read(_HEADER.size)
+    offsets, pending, size = dict[int, int](), dict[int, int](), 0
+    if len(head) < _HEADER.size:
+        return 0, size, offsets
+    magic, _, page_bytes, _, *salts, first, second = _HEADER.unpack(head)
+    order = ">" if magic & 1 else "<"
+    sums = _add(head[:24], (0, 0), order)
+    if magic & ~1 != _MAGIC or sums != (first, second) or page_bytes not in _PAGE_SIZES:
+        return 0, size, offsets
+    while len(frame := file.read(_FRAME.size + page_bytes)) == _FRAME.size + page_bytes:
+        page, commit, *salt, one, other = _FRAME.unpack_from(frame)
+        sums = _add(frame[_FRAME.size :], _add(frame[:8], sums, order), order)
+        if salt != salts or sums != (one, other) or not page:
+            break
+        pending[page] = file.tell() - page_bytes
+        if commit:
+            size = commit
+            offsets |= pending
+            pending.clear()
+    return page_bytes, size, offsets
 
 
 def _frames(data: bytes, page_bytes: int) -> Iterator[tuple[int, int, _SUMS]]:

@@ -327,13 +327,6 @@ def test_the_table_takes_nothing_that_no_protocol_has(
         )
 
 
-def test_the_schema_stays_within_the_first_page(db: Database, tmp_path: Path) -> None:
-    # A page of the schema that is damaged would hide the tables it names.
-    assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-    is_leaf = (tmp_path / "home" / DATABASE_NAME).read_bytes()[100] == 13
-    assert is_leaf
-
-
 def test_a_damaged_database_keeps_them_and_where_they_came_from(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
