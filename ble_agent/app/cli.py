@@ -351,6 +351,34 @@ def import_(ctx: click.Context, file: Path, dry_run: bool, as_json: bool) -> Non
     _print(ctx, outcome, as_json=as_json)
 
 
+@agent.command("take-over", help=TEXTS["help_take_over"])
+@click.argument("folder", required=False, type=click.Path(path_type=Path, readable=False))
+@_YES
+@_JSON
+@click.pass_context
+def take_over(ctx: click.Context, folder: Path | None, yes: bool, as_json: bool) -> None:
+    """Take over data of earlier apps."""
+    from ble_agent.app import take_over as taking
+    from ble_agent.messages.catalogue import say
+    from ble_agent.messages.refusals import not_possible
+
+    config = _config(ctx)
+    folders = taking.where_to_look() if folder is None else [folder]
+    if not folders:
+        raise not_possible("take_over_nowhere")
+    if folder is None and not yes:
+        _confirm(config.lang, taking.where_question(folders, config.lang))
+    with taking.prepared(config, _clock(), folders, are_named=folder is not None) as found:
+        is_asked = bool(found.planned.kept) and not yes
+        if is_asked:
+            # Standard output is for programs then.
+            click.echo(_with_home(found.preview(), _named_home(ctx)), err=as_json)
+            question = say("take_over_question", config.lang, count=found.planned.kept)
+            _confirm(config.lang, question)
+        outcome = found.taken(is_shown=is_asked)
+    _print(ctx, outcome, as_json=as_json)
+
+
 @agent.command("self-test", help=TEXTS["help_self_test"])
 @_RADIO
 @_JSON

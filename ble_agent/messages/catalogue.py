@@ -17,6 +17,7 @@ from ble_agent.messages.commands import (
     report,
     running,
     status,
+    take_over,
 )
 from ble_agent.messages.faults import server, settings, store, upload
 from ble_agent.messages.language import Text
@@ -34,6 +35,7 @@ MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
         *(all_data, check, help, home, importing, joining, radio, report, running, status),
+        take_over,
         *(server, settings, store, upload),
         *(data, erasing, frame, lan, ledger, page_importing, page_joining, page_settings),
         *(sending, sessions, today),

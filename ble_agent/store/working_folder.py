@@ -70,6 +70,7 @@ def _locked(folder: Path) -> int:
 
 
 def _remove(folder: Path) -> None:
-    for path in folder.iterdir():
-        destroy(path)
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not path.is_dir():
+            destroy(path)
     shutil.rmtree(folder)

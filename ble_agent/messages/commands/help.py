@@ -110,6 +110,16 @@ TEXTS: Mapping[str, Text] = {
         " app_db_2.db hay data_trace.txt của Bluezone. docs/importing.md cho biết những gì được đọc"
         " từ mỗi loại.",
     ),
+    "help_take_over": Text(
+        "Find data of earlier apps in FOLDER, show it, and add it.\n\n"
+        "Without FOLDER it asks first, then looks in Downloads and on sticks and cards. Files are"
+        " known by their content: at most 2,000 files, two levels of folders and 5 seconds."
+        " Nothing is added before you agree; --yes agrees to all.",
+        "Tìm dữ liệu của ứng dụng cũ trong FOLDER, cho xem rồi thêm vào.\n\n"
+        "Nếu không nêu FOLDER, lệnh sẽ hỏi trước rồi tìm trong thư mục tải xuống, USB và thẻ nhớ."
+        " Tệp được nhận biết qua nội dung: tối đa 2.000 tệp, hai cấp thư mục con và 5 giây. Chưa có"
+        " gì được thêm khi bạn chưa đồng ý; --yes là đồng ý tất cả.",
+    ),
     "help_self_test": Text(
         "Test Bluetooth: send and listen for a few seconds.",
         "Thử Bluetooth: phát và thu tín hiệu trong vài giây.",

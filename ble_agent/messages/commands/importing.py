@@ -111,10 +111,17 @@ TEXTS: Mapping[str, Text] = {
         "tệp này chỉ chứa địa chỉ Bluetooth, loại dữ liệu không bao giờ được nhập, nên chưa thêm"
         " gì",
     ),
+    "diary_place": Text(
+        "{path} (visits: {count}; unreadable: {wrong})",
+        "{path} (lượt ghé thăm: {count}; không đọc được: {wrong})",
+    ),
     "error_log_places": Text(
-        "this is a diary of places of NZ COVID Tracer: truyvet does not import places, so nothing"
-        " was added",
-        "đây là nhật ký địa điểm của NZ COVID Tracer: truyvet không nhập địa điểm nên chưa thêm gì",
+        "this is a diary of places of NZ COVID Tracer; this version of truyvet keeps no places, so"
+        " nothing was added: keep the file, as visits will serve to check an authority's warnings"
+        " of places",
+        "đây là nhật ký địa điểm của NZ COVID Tracer; phiên bản truyvet này chưa lưu địa điểm nên"
+        " chưa thêm gì: hãy giữ lại tệp, sau này các lượt ghé thăm sẽ dùng để đối chiếu với cảnh"
+        " báo về địa điểm của cơ quan y tế",
     ),
     "error_log_own": Text(
         "this is the device's own log: there is nothing to add",

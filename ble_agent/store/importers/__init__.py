@@ -28,12 +28,7 @@ from ble_agent.store.importers.microg import MICROG_COLUMNS, MICROG_TABLE, Micro
 from ble_agent.store.importers.own_log import own_database, own_lines
 from ble_agent.store.importers.play_services import PlayServices
 from ble_agent.store.importers.ramble import RAMBLE_COLUMNS, Ramble
-from ble_agent.store.importers.remembered import (
-    LogDigest,
-    forget_import,
-    note_counts,
-    note_import,
-)
+from ble_agent.store.importers.remembered import ImportNote, LogDigest
 from ble_agent.store.importers.source import Refusal, Source, Tally
 from ble_agent.store.importers.sqlite_source import columns_of, opened_database
 from ble_agent.store.importers.unusable import foreign_file, unusable_database
@@ -52,6 +47,7 @@ __all__ = [
     "Refusal",
     "Source",
     "Tally",
+    "add_source",
     "import_log",
     "open_source",
 ]
@@ -84,6 +80,10 @@ class ImportReport(Tally):
         """Sightings older than 14 days."""
         self.other_protocols: set[str] = set()
         """Names of the other protocols of which sightings were added."""
+        self.is_of_own_protocol = False
+        """Whether sightings were added that checks compare with published keys."""
+        self.digest = LogDigest()
+        """Digest of all that was read of the log."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the format and the counts by name."""
@@ -207,26 +207,38 @@ def import_log(db: Database, path: Path, now: float, *, dry_run: bool = False) -
         if path.samefile(path_of(db)):
             text = f"{path} is this device's own log: there is nothing to add"
             raise InvalidLog(text, LogFault.OWN, path=path)
-    with open_source(path, Path(path_of(db)).parent) as source:
-        report = ImportReport(source)
-        # Leaving the transaction by an exception undoes it.
-        with contextlib.suppress(_DryRun), transaction(db):
-            number = note_import(db, source.name, now)
-            digest = _add(db, source, report, number, now)
-            if report.kept:
-                note_counts(db, number, digest, report.counts())
-            else:
-                forget_import(db, number)
-            if dry_run:
-                raise _DryRun
+    # Leaving the transaction by an exception undoes it.
+    home = Path(path_of(db)).parent
+    with open_source(path, home) as source, contextlib.suppress(_DryRun), transaction(db):
+        report = add_source(db, source, now)
+        if dry_run:
+            raise _DryRun
     return report
 
 
-def _add(db: Database, source: Source, report: ImportReport, number: int, now: float) -> LogDigest:
-    is_own_protocol = False
-    digest = LogDigest()
+def add_source(db: Database, source: Source, now: float) -> ImportReport:
+    """Add a log that is open, inside the caller's transaction.
+
+    Parameters
+    ----------
+    db
+        The agent's database.
+    source
+        The log.
+    now
+        This device's time (UTC Unix seconds).
+
+    Raises
+    ------
+    InvalidLog, StoreError
+        When the log cannot be read to its end. The caller undoes what was added of it.
+    sqlite3.Error
+        When the agent's database cannot be written.
+    """
+    report = ImportReport(source)
+    note = ImportNote(db, source.name, now)
     for sighting in source.sightings(report):
-        digest.add(sighting)
+        report.digest.add(sighting)
         if sighting.seen_at < now - RETENTION_SECONDS:
             report.too_old += 1
         elif sighting.seen_at > now + FUTURE_SECONDS:
@@ -237,16 +249,18 @@ def _add(db: Database, source: Source, report: ImportReport, number: int, now: f
             else:
                 report.kept += 1
                 report.other_protocols.add(sighting.protocol)
-                insert_other_sightings(db, [sighting], number)
+                insert_other_sightings(db, [sighting], note.number())
         elif _is_known(db, sighting, is_one_per_moment=source.is_one_per_moment):
             report.known += 1
         else:
             report.kept += 1
-            is_own_protocol = True
+            report.is_of_own_protocol = True
             insert_sightings(db, [sighting])
-    if is_own_protocol:
+    if report.is_of_own_protocol:
         forget_key_files(db)
-    return digest
+    if report.kept:
+        note.finish(report.digest, report.counts())
+    return report
 
 
 def _other_is_known(db: Database, sighting: OtherSighting) -> bool:

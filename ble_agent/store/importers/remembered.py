@@ -11,7 +11,7 @@ from tracing_core.store.database import Database
 from tracing_core.store.other_sighting import OtherSighting
 from tracing_core.store.sighting import Sighting
 
-__all__ = ["LogDigest", "forget_import", "note_counts", "note_import"]
+__all__ = ["ImportNote", "LogDigest"]
 
 
 class LogDigest:
@@ -38,8 +38,8 @@ class LogDigest:
         return self._hash.digest()
 
 
-def note_import(db: Database, name: str, now: float) -> int:
-    """Note an import that begins, in the caller's transaction; return its number.
+class ImportNote:
+    """Note of one import, written in the caller's transaction once the import adds something.
 
     Parameters
     ----------
@@ -50,24 +50,28 @@ def note_import(db: Database, name: str, now: float) -> int:
     now
         This device's time (UTC Unix seconds).
     """
-    cursor = db.conn.execute(
-        "INSERT INTO import (format, digest, imported_at, counts)"
-        " VALUES (?, zeroblob(32), ?, '{}')",
-        [name, int(now)],
-    )
-    number = cursor.lastrowid
-    assert number is not None
-    return number
 
+    def __init__(self, db: Database, name: str, now: float) -> None:
+        self._db = db
+        self._name = name
+        self._now = now
+        self._number: int | None = None
 
-def note_counts(db: Database, number: int, digest: LogDigest, counts: Mapping[str, Any]) -> None:
-    """Note what an import came to, in the caller's transaction."""
-    db.conn.execute(
-        "UPDATE import SET digest = ?, counts = ? WHERE id = ?",
-        [digest.digest(), json.dumps(counts), number],
-    )
+    def number(self) -> int:
+        """Return the number of the import, by which rows name it."""
+        if self._number is None:
+            cursor = self._db.conn.execute(
+                "INSERT INTO import (format, digest, imported_at, counts)"
+                " VALUES (?, zeroblob(32), ?, '{}')",
+                [self._name, int(self._now)],
+            )
+            self._number = cursor.lastrowid
+            assert self._number is not None
+        return self._number
 
-
-def forget_import(db: Database, number: int) -> None:
-    """Forget an import that added nothing, in the caller's transaction."""
-    db.conn.execute("DELETE FROM import WHERE id = ?", [number])
+    def finish(self, digest: LogDigest, counts: Mapping[str, Any]) -> None:
+        """Note what the import came to."""
+        self._db.conn.execute(
+            "UPDATE import SET digest = ?, counts = ? WHERE id = ?",
+            [digest.digest(), json.dumps(counts), self.number()],
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from pathlib import Path
 
+from ble_agent.messages.catalogue import say
+from ble_agent.store.importers.diary import is_diary, read_diary
 from ble_agent.store.importers.sqlite_source import columns_of
 from tracing_core.errors import InvalidLog, LogFault
+from tracing_core.store.left_out import LeftOut
 
 __all__ = ["foreign_file", "unusable_database"]
 
@@ -18,16 +20,12 @@ _REASONS = {
     " read the identifiers in it, so nothing was added",
     LogFault.ADDRESSES: "holds nothing but Bluetooth addresses, which are never imported, so"
     " nothing was added",
-    LogFault.PLACES: "is a diary of places of NZ COVID Tracer: truyvet does not import places, so"
-    " nothing was added",
 }
 _TABLES = (
     ("trace_info", {"userid"}, LogFault.FIXED),
     ("record_table", {"msg", "org", "timestamp"}, LogFault.SEALED),
     ("connect_info", {"mac_id"}, LogFault.ADDRESSES),
 )
-_DIARY = re.compile(rb'"startDate"\s*:\s*[0-9]')
-_DIARY_TYPE = re.compile(rb'"type"\s*:\s*"(scan|manual|nfc|link)"')
 
 
 def unusable_database(path: Path, connection: sqlite3.Connection) -> InvalidLog | None:
@@ -41,17 +39,35 @@ def unusable_database(path: Path, connection: sqlite3.Connection) -> InvalidLog 
 def foreign_file(path: Path, beginning: bytes) -> InvalidLog | None:
     """Return why a file of an earlier app cannot be used; None if it is not a known one.
 
+    A diary is read to its end for the counts that the text gives.
+
     Parameters
     ----------
     path
         The file.
     beginning
         Its first bytes.
+
+    Raises
+    ------
+    StoreError
+        When the rest of the file cannot be read.
     """
-    text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"[") and _DIARY.search(text) and _DIARY_TYPE.search(text):
-        return _refused(path, LogFault.PLACES)
-    return None
+    if not is_diary(beginning):
+        return None
+    left_out = LeftOut()
+    try:
+        count = sum(1 for _ in read_diary(path, left_out))
+    except InvalidLog as error:
+        return error
+    values = {"path": path, "count": count, "wrong": left_out.unreadable}
+    english, vietnamese = (
+        f"{say('diary_place', language, **values)}: {say('error_log_places', language)}"
+        for language in ("en", "vi")
+    )
+    refused = InvalidLog(english, LogFault.PLACES, path=path)
+    refused.vi = vietnamese
+    return refused
 
 
 def _refused(path: Path, fault: LogFault) -> InvalidLog:

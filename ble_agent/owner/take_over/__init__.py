@@ -1,0 +1,1 @@
+"""Take-over: data of earlier apps, found by content, shown, and added with one press."""
