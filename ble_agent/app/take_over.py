@@ -197,7 +197,7 @@ def finding_lines(finding: Finding, lang: str) -> Iterator[str]:
     """Yield what one log adds, what it leaves out, or why it cannot be taken over."""
     candidate, report = finding.candidate, finding.report
     if report is None:
-        yield say("take_over_refused", lang, text=fault_text(finding, lang))
+        yield f"✘ {fault_text(finding, lang)}."
         return
     yield say(
         "take_over_log",

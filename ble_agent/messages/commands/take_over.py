@@ -23,7 +23,6 @@ TEXTS: Mapping[str, Text] = {
         "✔ {path}: {format}. Số dòng đã đọc: {read}. Lượt ghi nhận sẽ thêm: {kept}; đã có sẵn:"
         " {known}; cũ hơn 14 ngày: {too_old}.",
     ),
-    "take_over_refused": Text("✘ {text}.", "✘ {text}."),
     "take_over_others": Text(
         "Files that hold no data of an earlier app: {count}.",
         "Số tệp không chứa dữ liệu của ứng dụng cũ: {count}.",
