@@ -28,6 +28,8 @@ from ble_agent.messages.refusals import not_possible
 from ble_agent.store.home import is_own_file
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.state import (
+    BLUEZONE_FAULT,
+    BLUEZONE_LIST,
     CHECK_FAULT,
     DAMAGE,
     HELD_BACK,
@@ -81,6 +83,8 @@ HELD: Mapping[str, str] = {
     "key_files": _AUTHORITY,
     "last_check": _FOUND,
     "check_fault": _FOUND,
+    "bluezone_list": _FOUND,
+    "bluezone_fault": _FOUND,
     "seen": _FOUND,
     "notified": _FOUND,
     "notify_fault": _FOUND,
@@ -99,6 +103,10 @@ HELD: Mapping[str, str] = {
 }
 """Where each table and each named value of the database is in the archive; "" for nowhere."""
 
+_OF_CHECKS = (
+    *(CHECK_FAULT, BLUEZONE_LIST, BLUEZONE_FAULT),
+    *(SEEN, NOTIFIED, NOTIFY_FAULT, HELD_BACK),
+)
 _FIRST_YEAR_OF_ZIP = 1980
 # Identifiers are random, so more effort makes the archive hardly smaller.
 _EFFORT = 1
@@ -258,7 +266,7 @@ def _found(db: Database, clock: Clock) -> dict[str, Any]:
     ]
     last_check = LAST_CHECK.get(db)
     values["last_check"] = last_check and {**last_check, "at": _date(last_check["at"])}
-    return {**values, **_values(db, CHECK_FAULT, SEEN, NOTIFIED, NOTIFY_FAULT, HELD_BACK)}
+    return {**values, **_values(db, *_OF_CHECKS)}
 
 
 def _reports(db: Database, clock: Clock) -> dict[str, Any]:

@@ -173,12 +173,12 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
                     raise
                 # Earlier findings, of which the owner was notified, can still be read.
                 result = recall(db, clock, error)
-                if not result.days:
+                if not result.found_days:
                     raise
             else:
-                note_check(db, result.failure)
+                note_check(db, result.key_failure)
         text = owner_text(result, load_membership(db), config.lang)
-        unseen = has_unseen(db, result.days)
+        unseen = has_unseen(db, result.found_days)
         damage = DAMAGE.get(db)
     note = damage_note(damage, config.lang, is_joined=True)
     return Outcome(
@@ -190,7 +190,7 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
         f"{text}\n{note}" if note else text,
         result.failure,
         needs_owner=unseen,
-        on_seen=lambda: show_seen(config.home, result.days),
+        on_seen=lambda: show_seen(config.home, result.found_days),
     )
 
 

@@ -16,7 +16,7 @@ from ble_agent.air.clock_watch import CLOCK_TOLERANCE_SECONDS, EARLIEST_SECONDS
 from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.authority.report_progress import ReportProgress
 from ble_agent.config import AgentConfig
-from ble_agent.exposures.check_fault import check_fault
+from ble_agent.exposures.check_fault import bluezone_fault, check_fault
 from ble_agent.exposures.freshness import freshness_fault
 from ble_agent.exposures.local_days import local_date
 from ble_agent.messages.catalogue import say
@@ -51,7 +51,7 @@ class Probe:
     """The result of checking one part of the agent."""
 
     name: str
-    """``joined``, ``running``, ``radio``, ``scan``, ``strength``, ``check``, ``report``,
+    """``joined``, ``running``, ``radio``, ``scan``, ``strength``, ``check``, ``list``, ``report``,
     ``notify``, ``disk`` or ``clock``."""
     ok: bool
     """Whether it was checked and is well."""
@@ -76,20 +76,26 @@ class Facts:
     notify_failed_at: int | None
     """When the owner's command failed last (UTC Unix seconds); None if it went well since."""
     report: ReportProgress
+    list_fault: str | None = None
+    """Why the list of Bluezone keys could not be used, or not whole, for the owner; None without a
+    fault, or without such a list."""
 
     @classmethod
     def read(cls, db: Database, language: str) -> Facts:
         """Return the facts, with texts in a language."""
         stale = freshness_fault(db)
+        membership = find_membership(db)
+        has_list = membership is not None and membership.config.bluezone_list is not None
         notify_fault = NOTIFY_FAULT.get(db)
         return cls(
-            find_membership(db),
+            membership,
             SCAN.get(db) or {},
             LAST_CHECK.get(db) or {},
             check_fault(db, language) or (explain(stale, language) if stale else None),
             RADIO.get(db) or {},
             None if notify_fault is None else notify_fault["at"],
             ReportProgress.load(db),
+            bluezone_fault(db, language) if has_list else None,
         )
 
 
@@ -112,6 +118,8 @@ def probes(
     if _lacks_strength(known.scan):
         yield Probe("strength", False, strength_text(known.scan, language))
     yield _check(known, clock, language)
+    if known.list_fault is not None:
+        yield Probe("list", False, say("status_list_fault", language, fault=known.list_fault))
     if known.report.is_unfinished(clock.now()):
         yield Probe("report", False, say("status_report_unfinished", language))
     if config.notify_command:

@@ -12,8 +12,10 @@ from typing import Any
 from ble_agent.air.heard_days import heard_by_day, local_day, utc_day_of
 from ble_agent.app.probes import LEAST_FREE_BYTES, Facts, Probe, probes
 from ble_agent.config import AgentConfig
-from ble_agent.exposures.check import ExposureDay, assess_stored
+from ble_agent.exposures.check import assess_stored
+from ble_agent.exposures.exposure_day import ExposureDay, FoundDay
 from ble_agent.exposures.matched_keys import matched_keys
+from ble_agent.exposures.others import OtherFindings, days_together, other_findings
 from ble_agent.exposures.seen import has_unseen
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible
@@ -52,6 +54,8 @@ class Situation:
     facts: Facts
     exposures: Sequence[ExposureDay]
     """What was found, by date; empty if nothing was recorded."""
+    other: OtherFindings
+    """What was found in the recordings of earlier apps."""
     has_unseen: bool
     """Whether an exposure is new to the owner."""
     damage: DamageState | None
@@ -100,6 +104,11 @@ class Situation:
         return replace(known, probes=found)
 
     @property
+    def found_days(self) -> Sequence[FoundDay]:
+        """Each UTC day once, whatever it was found in."""
+        return days_together(self.exposures, self.other.days)
+
+    @property
     def is_well(self) -> bool:
         """Whether every probe went well."""
         return all(probe.ok for probe in self.probes)
@@ -118,13 +127,16 @@ class Situation:
         facts = Facts.read(db, language)
         left_out = LeftOut()
         exposures = _exposures(db, facts, clock, left_out)
+        config = None if facts.membership is None else facts.membership.config
+        other = other_findings(db, config, language)
         fault = unreadable_fault(left_out)
         if facts.check_fault is None and fault is not None:
             facts = replace(facts, check_fault=explain(fault, language))
         return cls(
             facts,
             exposures,
-            has_unseen(db, exposures),
+            other,
+            has_unseen(db, days_together(exposures, other.days)),
             DAMAGE.get(db),
             db.table("own_key").count,
             heard_by_day(db, local_day, clock.now()),

@@ -10,7 +10,7 @@ from ble_agent.app.pinned import pinned_lines
 from ble_agent.app.probes import LEAST_FREE_BYTES, ago_text, minutes_ago, strength_text
 from ble_agent.app.situation import Situation
 from ble_agent.config import AgentConfig
-from ble_agent.exposures.advice import exposure_lines
+from ble_agent.exposures.advice import exposure_lines, other_lines, other_notes
 from ble_agent.exposures.local_days import local_date
 from ble_agent.exposures.seen import show_seen
 from ble_agent.exposures.weighing import choose_weighing
@@ -49,6 +49,7 @@ def status(
     lines = [*_found(known, clock, config.lang), *_working(known, config.lang)]
     values = {
         "days": [day.to_json() for day in known.exposures],
+        "others": known.other.to_json(),
         "unseen": known.has_unseen,
         "reported_on": None if reported_at is None else utc_date(reported_at).isoformat(),
         "ok": known.is_well,
@@ -74,7 +75,7 @@ def status(
         values,
         "\n".join(lines),
         needs_owner=known.needs_owner,
-        on_seen=lambda: show_seen(config.home, known.exposures),
+        on_seen=lambda: show_seen(config.home, known.found_days),
     )
 
 
@@ -83,15 +84,19 @@ def _found(known: Situation, clock: Clock, language: str) -> Iterator[str]:
     facts = known.facts
     if known.exposures and facts.membership is not None:
         yield from exposure_lines(known.exposures, facts.membership, language, gravest_first=True)
+    if facts.membership is not None and known.other.days:
+        yield from other_lines(known.other, facts.membership, language, days=known.exposures)
     reported_at = facts.report.reported_at
     if reported_at is not None:
         name = "status_reported" if facts.report.taken_back is None else "status_taken_back"
         yield say(name, language, date=date_text(local_date(reported_at), language))
     # Only a check that was complete and recent lets anyone say so.
-    if not known.exposures and known.works("check"):
+    if not known.found_days and known.works("check"):
         minutes = minutes_ago(clock, facts.last_check["at"]) or 0
         name = "status_nothing_found" if known.heard_here else "status_nothing_heard"
         yield say(name, language, ago=ago_text(minutes, language))
+    if facts.membership is not None and not known.other.days:
+        yield from other_notes(known.other, language)
     if known.damage is not None:
         yield damage_note(known.damage, language, is_joined=facts.membership is not None)
 

@@ -38,14 +38,18 @@ from tracing_core.errors import (
     require,
 )
 from tracing_core.export_file import (
+    BLUEZONE_LIST_NAME,
+    BLUEZONE_SIGNATURES_NAME,
     MAX_EXPORT_BYTES,
     MAX_INDEX_BYTES,
     SIGNED_INDEX_NAME,
     read_index,
 )
+from tracing_core.export_file.bluezone_file import MAX_LIST_SIGNATURES_BYTES
 from tracing_core.http.json_body import JSONBody
 from tracing_core.http.publish_request import PublishRequest
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
+from tracing_core.protocol.bluezone_list import MAX_LIST_BYTES
 from tracing_core.trust.signed_document import MAX_DOCUMENT_BYTES
 from tracing_core.trust.signed_index import MAX_SIGNED_INDEX_BYTES
 
@@ -78,8 +82,12 @@ def _index_url(address: KeyFileAddress) -> str:
     return address.index_url
 
 
+def _beside_index(address: KeyFileAddress, name: str) -> str:
+    return f"{address.index_url.rpartition('/')[0]}/{name}"
+
+
 def _signed_index_url(address: KeyFileAddress) -> str:
-    return f"{address.index_url.rpartition('/')[0]}/{SIGNED_INDEX_NAME}"
+    return _beside_index(address, SIGNED_INDEX_NAME)
 
 
 def _continues(response: httpx2.Response, start: int) -> bool:
@@ -158,6 +166,11 @@ class ServerClient:
         traceback: TracebackType | None,
     ) -> None:
         self._transport.close()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the caller wants no more answers, which then end as if the network had gone."""
+        return self._cancelled()
 
     def upload_host(self, path: str) -> str:
         """Return the host, with its port if it has one, that a request of a report goes to."""
@@ -266,6 +279,62 @@ class ServerClient:
         """
         addresses = self._server.key_file_addresses(region, mirrors)
         return self._get_public(addresses, lambda each: each.file_url(name), self._get_file)
+
+    def bluezone_list(
+        self, region: str, mirrors: Sequence[str] = (), *, known_sha256: str = ""
+    ) -> bytes | None:
+        """Fetch the list of Bluezone keys beside the key files, not yet verified.
+
+        Parameters
+        ----------
+        region
+            The region's name.
+        mirrors
+            Addresses that serve the same, for when the server itself does not answer.
+        known_sha256
+            SHA-256 of the list that need not be sent again; "" if there is none. It reveals only
+            which list the device has.
+
+        Returns
+        -------
+        bytes or None
+            None if it is still the known one.
+
+        Raises
+        ------
+        ServerError
+            When the server does not answer, has no such list, or it is too large.
+        """
+        addresses = self._server.key_file_addresses(region, mirrors)
+        headers = {"If-None-Match": f'"{known_sha256}"'} if known_sha256 else {}
+
+        def get(url: str) -> bytes | None:
+            with self._redirected(url, headers) as response:
+                if response.status_code == 304 and known_sha256:
+                    return None
+                return self._read(response, MAX_LIST_BYTES)
+
+        return self._get_public(
+            addresses, lambda each: _beside_index(each, BLUEZONE_LIST_NAME), get
+        )
+
+    def bluezone_signatures(self, region: str, mirrors: Sequence[str] = ()) -> bytes:
+        """Fetch the signatures of the list of Bluezone keys.
+
+        Raises
+        ------
+        ServerError
+            When the server does not answer, has none, or they are too large.
+        """
+
+        def get(url: str) -> bytes:
+            with self._redirected(url, {}) as response:
+                return self._read(response, MAX_LIST_SIGNATURES_BYTES)
+
+        addresses = self._server.key_file_addresses(region, mirrors)
+        return self._get_public(
+            addresses, lambda each: _beside_index(each, BLUEZONE_SIGNATURES_NAME), get
+        )
 
     def post(self, step: Step[_Request, _Answer], request: _Request, attempt: str = "") -> _Answer:
         """Send one step of a report.

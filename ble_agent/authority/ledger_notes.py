@@ -10,6 +10,7 @@ from tracing_core.clock import local_date
 from tracing_core.store.database import Database
 
 __all__ = [
+    "BLUEZONE",
     "CHECK",
     "CODE",
     "COVER",
@@ -26,6 +27,9 @@ __all__ = [
 
 CHECK = "check"
 """The server was asked for new key files."""
+
+BLUEZONE = "bluezone"
+"""The server was asked for its list of Bluezone keys."""
 
 CODE = "code"
 """A code was sent, to be exchanged for the right to report."""

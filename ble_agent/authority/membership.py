@@ -10,6 +10,8 @@ from ble_agent.authority.join_file import JoinFile
 from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import forget_key_files
 from ble_agent.store.state import (
+    BLUEZONE_FAULT,
+    BLUEZONE_LIST,
     CHECK_FAULT,
     HELD_BACK,
     INDEX,
@@ -212,7 +214,8 @@ def _replace(db: Database, membership: Membership, *, same: bool) -> None:
         if not same:
             forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")
-            checks = (INDEX, KEY_FILES, LAST_CHECK, CHECK_FAULT)
+            lists = (INDEX, KEY_FILES, BLUEZONE_LIST, BLUEZONE_FAULT)
+            checks = (*lists, LAST_CHECK, CHECK_FAULT)
             for value in (REPORT, *checks, NOTIFIED, NOTIFY_FAULT, HELD_BACK, SEEN):
                 value.clear(db)
         # Other keys may verify what these did not.

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ble_agent.authority.membership import Membership
-from ble_agent.exposures.check import CheckResult, ExposureDay
+from ble_agent.exposures.check import CheckResult
+from ble_agent.exposures.exposure_day import ExposureDay
 from ble_agent.exposures.local_days import Dates, shared_dates
+from ble_agent.exposures.others import LEAST_MINUTES, OtherFindings
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import MESSAGES, say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import dates_text
 from tracing_core.configuration.env2 import NO_LEVEL
+from tracing_core.protocol.bluezone import BLUEZONE
+from tracing_core.protocol.dp3t import DP3T
 from tracing_core.trust.signed_config import Contact
 
-__all__ = ["OwnerDay", "days_cut_text", "exposure_lines", "level_text", "owner_days", "owner_text"]
+__all__ = [
+    "OwnerDay",
+    "days_cut_text",
+    "exposure_lines",
+    "level_text",
+    "other_day_lines",
+    "other_lines",
+    "other_notes",
+    "owner_days",
+    "owner_text",
+]
+
+_APPS = {BLUEZONE.name: "Bluezone", DP3T.name: "DP-3T"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +48,19 @@ class OwnerDay:
 
 def owner_text(result: CheckResult, membership: Membership, language: str) -> str:
     """Return what was recorded, what to do and whom to ask."""
-    if result.days or result.sightings:
+    other = result.other
+    if result.other_fault is not None:
+        other = replace(other, fault=explain(result.other_fault, language))
+    if result.days or (result.sightings and not other.days):
         lines = exposure_lines(result.days, membership, language)
     else:
-        lines = [say("nothing_to_compare", language)]
+        lines = [] if other.days else [say("nothing_to_compare", language)]
+    lines += other_lines(other, membership, language, days=result.days)
     if result.skipped_keys:
         lines.append(say("keys_skipped", language, count=result.skipped_keys))
     # The command ends with the first fault; the others would go unsaid.
-    for fault in result.faults[1:]:
-        text = explain(fault.error, language)
+    for fault in result.later_faults:
+        text = explain(fault, language)
         lines.append(say("also_wrong", language, fault=text))
     note = choose_weighing(membership.config).note(language)
     return "\n".join([*lines, *([note] if note else [])])
@@ -56,7 +76,6 @@ def exposure_lines(
     """Return what was recorded by local day, what to do and whom to ask; by date if not asked."""
     if not exposures:
         return [say("nothing_recorded", language)]
-    contact = membership.config.contact.get(language)
     # Days below the authority's threshold were recorded, so they are named, but without alarm.
     counts = any(day.level != NO_LEVEL for day in exposures)
     lines = [say("recorded" if counts else "recorded_faint", language)]
@@ -72,12 +91,74 @@ def exposure_lines(
         for day in days
     ]
     lines += filter(None, [days_cut_text(exposures, language)])
+    return [*lines, *_advice_lines(membership, language, counts=counts)]
+
+
+def other_lines(
+    other: OtherFindings,
+    membership: Membership,
+    language: str,
+    *,
+    days: Sequence[ExposureDay] = (),
+) -> list[str]:
+    """Return what earlier apps had recorded of people on the authority's list, or why not known.
+
+    Parameters
+    ----------
+    other
+        What was found there.
+    membership
+        The authority.
+    language
+        The owner's language.
+    days
+        What the key files showed, whose lines end with what to do.
+    """
+    lines = other_notes(other, language)
+    if not other.days:
+        return lines
+    head = "bluezone_recorded" if other.counts else "bluezone_faint"
+    found = [
+        say(head, language, least=LEAST_MINUTES),
+        *(f"  {line}" for line in other_day_lines(other, language)),
+    ]
+    is_said = any(day.level != NO_LEVEL for day in days)
+    if other.counts and not is_said:
+        found += _advice_lines(membership, language, counts=True)
+    return [*found, *lines]
+
+
+def other_day_lines(other: OtherFindings, language: str) -> list[str]:
+    """Return a line per day with what was recorded of people on the list."""
+    return [
+        say("bluezone_day", language, date=dates_text(day.owner_dates, language), count=day.minutes)
+        for day in other.days
+    ]
+
+
+def other_notes(other: OtherFindings, language: str) -> list[str]:
+    """Return whether the recordings of earlier apps were compared, if there are any."""
+    lines = []
+    if BLUEZONE.name in other.sightings and other.is_compared and not other.days:
+        lines.append(say("bluezone_nothing", language))
+    for protocol in other.uncompared:
+        if protocol != BLUEZONE.name or not other.has_list:
+            lines.append(say("other_no_list", language, app=_APPS[protocol]))
+        elif other.fault is not None:
+            lines.append(say("bluezone_uncompared", language, fault=other.fault))
+        else:
+            lines.append(say("bluezone_not_yet", language))
+    return lines
+
+
+def _advice_lines(membership: Membership, language: str, *, counts: bool) -> Iterator[str]:
+    """Yield what to do, if anything counts, and whom to ask."""
+    contact = membership.config.contact.get(language)
     if counts:
         advice = contact.advice if contact is not None else ""
-        lines.append(say("what_to_do", language, advice=advice or say("default_advice", language)))
+        yield say("what_to_do", language, advice=advice or say("default_advice", language))
     if contact is not None:
-        lines.append(say("contact", language, contact=_contact_line(contact)))
-    return lines
+        yield say("contact", language, contact=_contact_line(contact))
 
 
 def owner_days(exposures: Sequence[ExposureDay], *, gravest_first: bool = False) -> list[OwnerDay]:

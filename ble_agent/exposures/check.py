@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ble_agent.air.future_rows import forget_future
 from ble_agent.authority.ledger_notes import CHECK, note
 from ble_agent.authority.listing import Listing, fetch_listing
 from ble_agent.authority.membership import Membership, load_membership, refresh
+from ble_agent.exposures.exposure_day import ExposureDay, FoundDay
+from ble_agent.exposures.files.bluezone_list import check_bluezone
 from ble_agent.exposures.files.download import Download
 from ble_agent.exposures.files.key_files import fault_word
 from ble_agent.exposures.files.unusable_files import forget_unlisted
 from ble_agent.exposures.files.used_files import forget_old_files
 from ble_agent.exposures.freshness import freshness_fault, note_first_check, note_newest_end
-from ble_agent.exposures.local_days import Dates, local_dates
+from ble_agent.exposures.local_days import local_dates
 from ble_agent.exposures.matched_keys import matched_keys, take_key_file
+from ble_agent.exposures.others import OtherFindings, days_together, other_findings
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.store.database import additions, forget
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
@@ -33,38 +36,9 @@ from tracing_core.store.sqlite import transaction
 if TYPE_CHECKING:
     from ble_agent.authority.client import ServerClient
 
-__all__ = ["CheckFault", "CheckResult", "ExposureDay", "assess_stored", "check", "recall"]
+__all__ = ["CheckFault", "CheckResult", "assess_stored", "check", "recall"]
 
 _EPOCH = datetime.date(1970, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class ExposureDay:
-    """Exposures of one UTC day."""
-
-    date: datetime.date
-    level: str
-    """The authority's name for the risk, or ``none``."""
-    score_seconds: float
-    """Seconds weighted by nearness and infectiousness."""
-    minutes: int
-    """Minutes near, not weighted."""
-    local_dates: Dates = ()
-    """The days of this device's time zone that the exposure was on; empty for the UTC day's."""
-
-    @property
-    def owner_dates(self) -> Dates:
-        """The days that the owner reads: one, or the two that the UTC day lies in."""
-        return self.local_dates or (self.date,)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the day as commands print it; programs read the UTC day."""
-        return {
-            "date": self.date.isoformat(),
-            "level": self.level,
-            "score_seconds": round(self.score_seconds, 1),
-            "minutes": self.minutes,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +63,38 @@ class CheckResult:
     level: str
     """The highest level of any day; ``none`` if none was reached."""
     faults: tuple[CheckFault, ...] = ()
-    """Every kind of fault, gravest first; empty if nothing was passed over."""
+    """Every kind of fault, gravest first; empty if nothing of the key files was passed over."""
     skipped_keys: int = 0
     """Number of keys in the new files that lie outside the protocol and were left out."""
     unreadable_sightings: int = 0
     """Number of this device's sightings that cannot be read and were left out."""
     sightings: int = 0
     """Number of this device's sightings that were compared with the keys."""
+    other: OtherFindings = field(default_factory=OtherFindings)
+    """What was found in the recordings of earlier apps."""
+    other_fault: TracingError | None = None
+    """Why the list for them could not be used, or not whole; None without a fault."""
+
+    @property
+    def key_failure(self) -> TracingError | None:
+        """The gravest fault of the key files; None if nothing of them was passed over."""
+        return self.faults[0].error if self.faults else None
 
     @property
     def failure(self) -> TracingError | None:
-        """The gravest fault; None if nothing was passed over."""
-        return self.faults[0].error if self.faults else None
+        """The gravest fault of all; None if nothing was passed over."""
+        return self.key_failure or self.other_fault
+
+    @property
+    def later_faults(self) -> Sequence[TracingError]:
+        """The faults besides `failure`."""
+        every = [fault.error for fault in self.faults]
+        return [*every, *filter(None, [self.other_fault])][1:]
+
+    @property
+    def found_days(self) -> Sequence[FoundDay]:
+        """Each UTC day once, whatever it was found in."""
+        return days_together(self.days, self.other.days)
 
     def to_json(self, text: str) -> dict[str, Any]:
         """Return the result as the command prints it, with the text for the owner."""
@@ -109,9 +103,10 @@ class CheckResult:
             "skipped_keys": self.skipped_keys,
             "sightings": self.sightings,
             "unreadable_sightings": self.unreadable_sightings,
-            "recorded": bool(self.days),
+            "recorded": bool(self.days or self.other.days),
             "days": [day.to_json() for day in self.days],
             "level": self.level,
+            "others": self.other.to_json(),
             "text": text,
         }
 
@@ -160,6 +155,7 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
             return None
         count += 1
         skipped += file.export.skipped_keys
+    other_fault = check_bluezone(db, client, membership, clock, added=added)
     days, level = assess_stored(db, sightings, membership, clock)
     with transaction(db):
         if additions(db) != added:
@@ -168,7 +164,15 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
     lists = [CheckFault(each, 0) for each in (freshness_fault(db), listing.fault) if each]
     faults = (*lists, *_counted(download.errors), *_own_fault(left_out))
     return CheckResult(
-        count, days, level, faults, skipped, left_out.unreadable, sightings.kept_count
+        count,
+        days,
+        level,
+        faults,
+        skipped,
+        left_out.unreadable,
+        sightings.kept_count,
+        other_findings(db, membership.config, "en"),
+        other_fault,
     )
 
 
@@ -201,9 +205,11 @@ def recall(db: Database, clock: Clock, failure: TracingError) -> CheckResult:
     """Assess what earlier checks found, for when the server cannot be reached."""
     left_out = LeftOut()
     sightings = SightingIndex(own_sightings(db, left_out))
-    days, level = assess_stored(db, sightings, load_membership(db), clock)
+    membership = load_membership(db)
+    days, level = assess_stored(db, sightings, membership, clock)
     faults = (CheckFault(failure, 0), *_own_fault(left_out))
-    return CheckResult(0, days, level, faults, 0, left_out.unreadable, sightings.kept_count)
+    other = other_findings(db, membership.config, "en")
+    return CheckResult(0, days, level, faults, 0, left_out.unreadable, sightings.kept_count, other)
 
 
 def _refreshed(

@@ -132,12 +132,12 @@ class Checker:
             if not cancelled():
                 note_check(db, error)
             raise
-        note_check(db, result.failure)
+        note_check(db, result.key_failure)
         return result
 
     def _inform(self, db: Database, result: CheckResult, membership: Membership) -> None:
         """Show the owner what was found, and notify of what is new."""
-        if self._show is not None and result.days:
+        if self._show is not None and result.found_days:
             text = owner_text(result, membership, self._language)
             # The terminal still shows what was found before.
             if text != self._shown:
@@ -145,11 +145,11 @@ class Checker:
             self._shown = text
         if self._notifier is not None:
             if self._notifier.quiet_seconds(self._link.clock.now()):
-                unseen_days(db, result.days, hold_back=True)
+                unseen_days(db, result.found_days, hold_back=True)
                 self._is_holding_back = bool(held_days(db))
                 return
-            again = undelivered_days(db, result.days)
-            new = unseen_days(db, result.days)
+            again = undelivered_days(db, result.found_days)
+            new = unseen_days(db, result.found_days)
             again = [day for day in again if day not in new]
             # Until the command has ended well, it counts as failed: this process may end first.
             note_delivery(db, [*new, *again], self._link.clock)
@@ -167,13 +167,13 @@ class Checker:
         self._is_holding_back = bool(held)
 
     def _log(self, result: CheckResult) -> None:
-        for each in result.faults:
-            fault = explain(each.error, self._language)
+        for error in filter(None, [result.failure, *result.later_faults]):
+            fault = explain(error, self._language)
             _logger.warning("%s", say("log_check_failed", self._language, fault=fault))
         _logger.info("%s", say("log_checked", self._language, count=result.key_files))
         if result.skipped_keys:
             skipped = say("log_keys_skipped", self._language, count=result.skipped_keys)
             _logger.warning("%s", skipped)
-        if result.days and self._show is None:
+        if result.found_days and self._show is None:
             # Days and strengths do not belong in the log.
             _logger.info("%s", say("log_something_to_read", self._language))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ble_agent.exposures.check import ExposureDay
 from ble_agent.exposures.local_days import Dates
 from ble_agent.messages.catalogue import say, with_home
 from ble_agent.store.state import HELD_BACK, NOTIFIED, NOTIFY_FAULT, HeldDayState
@@ -63,9 +62,7 @@ class _HeldDay:
     owner_dates: Dates
 
 
-def unseen_days(
-    db: Database, days: Iterable[ExposureDay], *, hold_back: bool = False
-) -> list[ExposureDay]:
+def unseen_days(db: Database, days: Iterable[Notice], *, hold_back: bool = False) -> list[Notice]:
     """Return the days whose present level the owner was not notified of; record them as done.
 
     Days below every threshold of the authority are left out.
@@ -99,7 +96,7 @@ def unseen_days(
     return new
 
 
-def _held(day: ExposureDay) -> HeldDayState:
+def _held(day: Notice) -> HeldDayState:
     return {"level": day.level, "local_date": day.owner_dates[-1].isoformat()}
 
 
@@ -126,7 +123,7 @@ def note_late_delivery(db: Database, failed: Sequence[Notice], clock: Clock) -> 
             NOTIFY_FAULT.set(db, {"at": int(clock.now()), "days": days})
 
 
-def undelivered_days(db: Database, days: Iterable[ExposureDay]) -> list[ExposureDay]:
+def undelivered_days(db: Database, days: Iterable[Notice]) -> list[Notice]:
     """Return the days at which the owner's command failed, if they still have that level."""
     fault = NOTIFY_FAULT.get(db)
     failed = {} if fault is None else fault["days"]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ble_agent.messages import home, radio
 from ble_agent.messages.commands import (
     all_data,
+    bluezone,
     check,
     help,
     importing,
@@ -36,6 +37,7 @@ MESSAGES: Mapping[str, Text] = {
     for subject in (
         *(all_data, check, help, home, importing, joining, radio, report, running, status),
         take_over,
+        bluezone,
         *(server, settings, store, upload),
         *(data, erasing, frame, lan, ledger, page_importing, page_joining, page_settings),
         *(sending, sessions, today),

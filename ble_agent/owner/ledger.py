@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ble_agent.authority.ledger_notes import (
+    BLUEZONE,
     CHECK,
     CODE,
     COVER,
@@ -31,7 +32,7 @@ RADIO = "radio"
 _ORDER = (
     *(REPORT, UNCONFIRMED, TAKEN_BACK, CODE),
     *(EVERYTHING, LOG),
-    *(COVER, CHECK, DOWNLOAD, RADIO),
+    *(COVER, CHECK, DOWNLOAD, BLUEZONE, RADIO),
 )
 
 

@@ -14,6 +14,7 @@ from ble_agent.store.kept_aside import drop_kept
 from ble_agent.store.ownership import keep_private
 from ble_agent.store.state import (
     ADDITIONS,
+    BLUEZONE_LIST,
     COMPACTED_AT,
     DAMAGE,
     HELD_BACK,
@@ -182,6 +183,7 @@ def _forget_days(db: Database, oldest: str) -> None:
     _forget_dates(db, NOTIFIED, oldest)
     _forget_dates(db, SEEN, oldest)
     _forget_ledger(db, oldest)
+    _forget_bluezone(db, oldest)
     _forget_dates(db, HELD_BACK, oldest)
     fault = NOTIFY_FAULT.get(db)
     if fault is not None and not any(date >= oldest for date in fault["days"]):
@@ -193,6 +195,13 @@ def _forget_ledger(db: Database, oldest: str) -> None:
     kept = [entry for entry in entries if entry["date"] >= oldest]
     if len(kept) < len(entries):
         LEDGER.set(db, kept)
+
+
+def _forget_bluezone(db: Database, oldest: str) -> None:
+    known = BLUEZONE_LIST.get(db)
+    if known is not None and any(date < oldest for date in known["days"]):
+        days = {date: day for date, day in known["days"].items() if date >= oldest}
+        BLUEZONE_LIST.set(db, {**known, "days": days})
 
 
 def _forget_dates(db: Database, value: StateValue[dict[str, _Noted]], oldest: str) -> None:

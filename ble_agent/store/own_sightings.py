@@ -12,7 +12,7 @@ from tracing_core.store.left_out import LeftOut
 from tracing_core.store.other_sighting import OtherSighting, select_other_sightings
 from tracing_core.store.sighting import Sighting, select_sightings
 
-__all__ = ["other_sightings", "own_sightings", "unreadable_fault"]
+__all__ = ["other_sightings", "own_sightings", "rows_unreadable", "unreadable_fault"]
 
 
 def own_sightings(
@@ -53,9 +53,14 @@ def other_sightings(db: Database, left_out: LeftOut, protocol: str) -> Iterator[
 def unreadable_fault(left_out: LeftOut) -> InvalidLog | None:
     """Return the fault that names the rows left out; None without one."""
     first = left_out.first_unreadable
-    if first is None:
+    return None if first is None else rows_unreadable(left_out.unreadable, first.line)
+
+
+def rows_unreadable(count: int, row: int) -> InvalidLog | None:
+    """Return the fault of a number of rows left out, the first of them this one; None for 0."""
+    if not count:
         return None
-    values = {"count": left_out.unreadable, "row": first.line}
+    values = {"count": count, "row": row}
     error = InvalidLog(say("recordings_unreadable", "en", **values))
     error.vi = say("recordings_unreadable", "vi", **values)
     return error

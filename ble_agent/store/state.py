@@ -14,6 +14,8 @@ from tracing_core.store.database import Database
 
 __all__ = [
     "ADDITIONS",
+    "BLUEZONE_FAULT",
+    "BLUEZONE_LIST",
     "CHECK_FAULT",
     "COMPACTED_AT",
     "DAMAGE",
@@ -33,6 +35,8 @@ __all__ = [
     "SEEN",
     "TO_COMPACT",
     "AnswerState",
+    "BluezoneDayState",
+    "BluezoneListState",
     "CheckFaultState",
     "DamageState",
     "FileMembershipState",
@@ -88,6 +92,33 @@ class AnswerState(TypedDict):
     """The ETag, in quotes."""
     body: str
     """Its bytes, as Latin-1."""
+
+
+class BluezoneDayState(TypedDict):
+    """What Bluezone recorded on one UTC day of people on the authority's list."""
+
+    minutes: int
+    """At least 1."""
+    local_dates: list[str]
+    """The owner's days (YYYY-MM-DD), one or two."""
+
+
+class BluezoneListState(TypedDict):
+    """The last list of Bluezone keys that was compared with what Bluezone recorded."""
+
+    sequence: int
+    sha256: str
+    """SHA-256 of the list, 64 hex digits."""
+    additions: int
+    """`ADDITIONS` when the recordings were read."""
+    left_out: int
+    """Number of its records that could not be used, or not whole."""
+    unreadable: int
+    """Number of recordings that could not be read."""
+    row: int
+    """The row of the first of them; 0 without one."""
+    days: dict[str, BluezoneDayState]
+    """What was found, by UTC date (YYYY-MM-DD)."""
 
 
 class DamageState(TypedDict):
@@ -290,6 +321,12 @@ SEEN: StateValue[dict[str, SeenDay]] = StateValue("seen")
 
 CHECK_FAULT: StateValue[CheckFaultState] = StateValue("check_fault")
 """Cleared by a check without a fault; `ble_agent.exposures.check_fault`, read by the status."""
+
+BLUEZONE_LIST: StateValue[BluezoneListState] = StateValue("bluezone_list")
+"""Written by `ble_agent.exposures.files.bluezone_list` for each new list."""
+
+BLUEZONE_FAULT: StateValue[CheckFaultState] = StateValue("bluezone_fault")
+"""Why the list could not be used, or not whole; `ble_agent.exposures.check_fault`."""
 
 RADIO: StateValue[RadioState] = StateValue("radio")
 """Written by `ble_agent.air.persistence`; read by the status."""

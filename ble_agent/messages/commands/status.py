@@ -29,6 +29,9 @@ TEXTS: Mapping[str, Text] = {
         "Trong 14 ngày qua chưa ghi nhận tín hiệu của thiết bị nào khác nên chưa thể phát hiện tiếp"
         " xúc gần (lần kiểm tra gần nhất: {ago}).",
     ),
+    "status_list_fault": Text(
+        "The list of Bluezone keys: {fault}", "Danh sách khóa Bluezone: {fault}"
+    ),
     "status_nothing_found": Text(
         "No exposure recorded so far (last check: {ago}).",
         "Đến nay chưa ghi nhận tiếp xúc gần (lần kiểm tra gần nhất: {ago}).",

@@ -108,6 +108,41 @@ TEXTS: Mapping[str, Text] = {
         "danh sách có nhiều tệp khóa hơn mức một lần kiểm tra tải về: hãy kiểm tra lại để tải phần"
         " còn lại",
     ),
+    "error_bluezone_missing": Text(
+        "the server has no list of Bluezone keys, though the authority promises one: try again"
+        " later; if it stays so, inform the authority",
+        "máy chủ không có danh sách khóa Bluezone dù cơ quan y tế thông báo là có: hãy thử lại sau;"
+        " nếu vẫn vậy, hãy báo cho cơ quan y tế",
+    ),
+    "error_bluezone_signature": Text(
+        "the list of Bluezone keys is damaged or wrongly signed, so it was not used: inform the"
+        " authority",
+        "danh sách khóa Bluezone bị hỏng hoặc chữ ký không đúng nên không được sử dụng: hãy báo cho"
+        " cơ quan y tế",
+    ),
+    "error_bluezone_form": Text(
+        "the list of Bluezone keys is too long or has another form, so it was not used: inform the"
+        " authority",
+        "danh sách khóa Bluezone quá dài hoặc không đúng dạng nên không được sử dụng: hãy báo cho"
+        " cơ quan y tế",
+    ),
+    "error_bluezone_older": Text(
+        "the list of Bluezone keys is older than the one the authority promises: try again in an"
+        " hour; if it stays so, inform the authority",
+        "danh sách khóa Bluezone cũ hơn danh sách mà cơ quan y tế đã thông báo: hãy thử lại sau một"
+        " giờ; nếu vẫn vậy, hãy báo cho cơ quan y tế",
+    ),
+    "error_bluezone_region": Text(
+        "the list of Bluezone keys is for another region, so it was not used: inform the authority",
+        "danh sách khóa Bluezone thuộc khu vực khác nên không được sử dụng: hãy báo cho cơ quan y"
+        " tế",
+    ),
+    "error_bluezone_partly": Text(
+        "some records of the list of Bluezone keys could not be used, or only their first 30 days;"
+        " all else was used: inform the authority",
+        "một số mục trong danh sách khóa Bluezone không dùng được hoặc chỉ dùng được 30 ngày đầu,"
+        " phần còn lại vẫn được dùng: hãy báo cho cơ quan y tế",
+    ),
     "error_keys_stale": Text(
         "no newer key file has come for more than a day, so an exposure may go unnoticed: check the"
         " way to the server, and inform the authority",

@@ -55,6 +55,13 @@ TEXTS: Mapping[str, Text] = {
         "Khai báo giả lập gửi tới {place}: {count} lần. Nội dung là ngẫu nhiên, để che thời điểm"
         " bạn khai báo thật.",
     ),
+    "page_ledger_bluezone": Text(
+        "Asked for the list of Bluezone keys, {count} times. Every device does; it says nothing"
+        " about you.",
+        "Đã hỏi máy chủ về danh sách khóa Bluezone, {count} lần. Thiết bị nào cũng hỏi như vậy,"
+        " việc này không cho biết gì về bạn.",
+        one="Asked for the list of Bluezone keys. Every device does; it says nothing about you.",
+    ),
     "page_ledger_check": Text(
         "Asked for new key files, {count} times. This says nothing about you.",
         "Đã hỏi máy chủ về tệp khóa mới, {count} lần. Việc này không cho biết gì về bạn.",

@@ -16,6 +16,27 @@ TEXTS: Mapping[str, Text] = {
         "This device found it out by itself. It has sent this to no one.",
         "Thiết bị tự tính ra điều này và không báo cho ai.",
     ),
+    "page_state_other": Text(
+        "You may have been near someone who tested positive",
+        "Có thể bạn đã ở gần người có kết quả dương tính",
+    ),
+    "page_about_other": Text(
+        "Bluezone, which you used before, recorded it. This device found it out by itself and has"
+        " sent it to no one.\nHow near that person was is not known. {least} minutes or more in a"
+        " day count as an exposure.",
+        "Ứng dụng Bluezone mà bạn từng dùng đã ghi nhận điều này. Thiết bị tự tính ra và không báo"
+        " cho ai.\nKhông rõ người đó ở gần đến mức nào. Từ {least} phút trở lên trong một ngày được"
+        " tính là tiếp xúc gần.",
+    ),
+    "page_state_other_faint": Text(
+        "Only brief signals recorded", "Chỉ ghi nhận tín hiệu trong thời gian ngắn"
+    ),
+    "page_about_other_faint": Text(
+        "Bluezone, which you used before, recorded them of a person who tested positive. They do"
+        " not count as an exposure, as on each day they lasted less than {least} minutes.",
+        "Ứng dụng Bluezone mà bạn từng dùng đã ghi nhận tín hiệu của người có kết quả dương tính."
+        " Vì mỗi ngày chưa tới {least} phút nên lần này chưa tính là tiếp xúc gần.",
+    ),
     "page_state_faint": Text("Only faint signals recorded", "Chỉ ghi nhận tín hiệu yếu"),
     "page_about_faint": Text(
         "They came from a person who later reported a positive test, but were too brief or too far"

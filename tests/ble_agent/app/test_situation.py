@@ -11,7 +11,8 @@ from ble_agent.app.situation import Situation
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join
 from ble_agent.config import AgentConfig
-from ble_agent.exposures.check import ExposureDay, check
+from ble_agent.exposures.check import check
+from ble_agent.exposures.exposure_day import ExposureDay
 from ble_agent.store.database import make_home, open_store
 from tests.ble_agent.app.test_whom_it_concerns import HOUR, MIDNIGHT, NOW, meet
 from tests.ble_agent.fake_server import FakeServer, fake_server

@@ -16,8 +16,8 @@ from ble_agent.air.persistence import note_radio
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import join
-from ble_agent.exposures.check import ExposureDay
 from ble_agent.exposures.checker import Checker
+from ble_agent.exposures.exposure_day import ExposureDay
 from ble_agent.exposures.notifier import Notifier
 from ble_agent.store.database import make_home, open_store
 from ble_agent.store.state import NOTIFY_FAULT, REPORT

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ble_agent.config import load_config
-from ble_agent.exposures.check import ExposureDay
+from ble_agent.exposures.exposure_day import ExposureDay
 from ble_agent.exposures.notifier import (
     Notifier,
     note_delivery,

@@ -18,8 +18,8 @@ from ble_agent.authority.client import ServerClient
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import join
 from ble_agent.config import AgentConfig, load_config
-from ble_agent.exposures.check import ExposureDay
 from ble_agent.exposures.checker import Checker
+from ble_agent.exposures.exposure_day import ExposureDay
 from ble_agent.exposures.notifier import Notifier, held_days, unseen_days
 from ble_agent.store.database import open_store
 from ble_agent.store.state import HELD_BACK, NOTIFIED, NOTIFY_FAULT

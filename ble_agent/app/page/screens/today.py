@@ -14,8 +14,15 @@ from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.pinned import pinned_lines
 from ble_agent.app.probes import ago_text, minutes_ago, strength_text
 from ble_agent.app.situation import Situation
-from ble_agent.exposures.advice import days_cut_text, level_text, owner_days
+from ble_agent.exposures.advice import (
+    days_cut_text,
+    level_text,
+    other_day_lines,
+    other_notes,
+    owner_days,
+)
 from ble_agent.exposures.local_days import local_date
+from ble_agent.exposures.others import LEAST_MINUTES
 from ble_agent.exposures.seen import show_seen
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.language import dates_text
@@ -29,7 +36,7 @@ __all__ = ["SCREENS"]
 _BAR_WIDTH = 100
 
 # Probes of what does not keep the device from recording.
-_NOT_RECORDING = ("report", "notify")
+_NOT_RECORDING = ("report", "notify", "list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,9 @@ def _today(visit: Visit) -> Response:
         doubts=_doubts(situation, state, visit),
         ago=_checked_ago(situation, visit),
         days=_days(situation, visit.language),
+        other_days=other_day_lines(situation.other, visit.language),
+        other_head=_other_head(situation, state, visit),
+        least=LEAST_MINUTES,
         days_cut=days_cut_text(situation.exposures, visit.language),
         contact=_contact(situation, visit.language),
         advice=_advice(situation, visit),
@@ -72,7 +82,7 @@ def _today(visit: Visit) -> Response:
     # A prefetch of the browser shows nothing to anyone.
     is_prefetch = not {"purpose", "sec-purpose"}.isdisjoint(visit.request.headers)
     if visit.request.method == "GET" and not is_prefetch:
-        show_seen(visit.page.home, situation.exposures)
+        show_seen(visit.page.home, situation.found_days)
     return answer
 
 
@@ -80,11 +90,23 @@ def _state(situation: Situation) -> str:
     """Return what the screen begins with; nothing is claimed that was not checked."""
     if any(day.level != NO_LEVEL for day in situation.exposures):
         return "recorded"
+    if situation.other.counts:
+        return "other"
     if situation.exposures:
         return "faint"
+    if situation.other.days:
+        return "other_faint"
     if not situation.works("check"):
         return "unknown"
     return "none" if situation.heard_here else "nothing_heard"
+
+
+def _other_head(situation: Situation, state: str, visit: Visit) -> str:
+    """Return what leads to the days that Bluezone recorded, unless the screen begins with it."""
+    if not situation.other.days or state.startswith("other"):
+        return ""
+    name = "bluezone_recorded" if situation.other.counts else "bluezone_faint"
+    return visit.say(name, least=LEAST_MINUTES)
 
 
 def _doubts(situation: Situation, state: str, visit: Visit) -> list[str]:
@@ -95,6 +117,8 @@ def _doubts(situation: Situation, state: str, visit: Visit) -> list[str]:
     records = all(probe.ok or probe.name in _NOT_RECORDING for probe in situation.probes)
     if state == "none" and not records:
         doubts.append(visit.say("page_doubtful"))
+    if situation.other.uncompared:
+        doubts += other_notes(situation.other, visit.language)
     return doubts
 
 
@@ -152,8 +176,10 @@ def _notes(situation: Situation, visit: Visit) -> list[str]:
     if any(probe.name == "strength" for probe in situation.probes):
         strength = ""
     dropped = facts.scan.get("dropped_samples") or 0
+    other = "" if situation.other.uncompared else " ".join(other_notes(situation.other, language))
     notes = (
         weighing,
+        other,
         strength,
         visit.say("status_dropped", count=dropped) if dropped else "",
     )
