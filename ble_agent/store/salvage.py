@@ -18,11 +18,11 @@ from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.vault import SEALED_KEY_BYTES, Vault, own_key_purpose
 from tracing_core.errors import InvalidValue, SchemaMismatch, StoreSealed
 from tracing_core.protocol.interval import interval_number
+from tracing_core.store.damaged.scattered_rows import ScatteredRows, table_shapes
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.store.journal import WAL_SUFFIX
 from tracing_core.store.other_sighting import other_sighting_of_row
-from tracing_core.store.scattered_rows import ScatteredRows, table_shapes
 from tracing_core.store.sighting import SIGHTING_TABLE, sighting_of_row
 from tracing_core.store.write_ahead_log import move_pages
 

@@ -21,10 +21,10 @@ from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.vault import open_vault
 from tracing_core.errors import StoreDamaged
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.damaged.leaf_pages import LeafPages
+from tracing_core.store.damaged.scattered_rows import table_shapes
 from tracing_core.store.database import Database
-from tracing_core.store.leaf_pages import LeafPages
 from tracing_core.store.other_sighting import OtherSighting, insert_other_sightings
-from tracing_core.store.scattered_rows import table_shapes
 from tracing_core.store.sighting import SIGHTING_TABLE, Sighting, insert_sightings
 from tracing_core.store.sqlite import transaction
 

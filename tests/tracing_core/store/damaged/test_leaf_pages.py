@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracing_core.store.leaf_pages import PAGE_BYTES, LeafPages
+from tracing_core.store.damaged.leaf_pages import PAGE_BYTES, LeafPages
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 VALUES = st.one_of(

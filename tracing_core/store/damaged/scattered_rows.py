@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, BinaryIO
 
+from tracing_core.store.damaged.leaf_pages import LeafPages, StoredRow
 from tracing_core.store.database import Database
-from tracing_core.store.leaf_pages import LeafPages, StoredRow
 from tracing_core.store.migrations import Migrations
 
 __all__ = ["ScatteredRows", "TableShape", "table_shapes"]

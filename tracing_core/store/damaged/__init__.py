@@ -1,0 +1,1 @@
+"""Reading of databases whose pages are damaged."""
