@@ -149,7 +149,10 @@ async def _with_file(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
     request = visit.request
     try:
         visit.upload = await receive_upload(
-            visit.page.home, request.stream(), request.headers.get("content-type", "")
+            visit.page.home,
+            request.stream(),
+            request.headers.get("content-type", ""),
+            most_files=visit.screen.most_files,
         )
         visit.form = visit.upload.fields
     except TracingError as error:

@@ -1,7 +1,7 @@
-"""Upload: a form with one file, whose bytes go from the network to a private file in the home.
+"""Upload: a form with files, whose bytes go from the network to private files in the home.
 
-The file never lies in a folder for temporary files, and its memory is bounded. A process that is
-killed leaves it in a working folder, which the next command removes.
+The files never lie in a folder for temporary files, and their memory is bounded. A process that is
+killed leaves them in a working folder, which the next command removes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import unicodedata
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,10 +25,10 @@ from ble_agent.messages.refusals import not_possible
 from ble_agent.store.working_folder import working_folder
 from tracing_core.store.files import disk_is_full, file_errors
 
-__all__ = ["LARGEST_FILE_BYTES", "Upload", "receive_upload"]
+__all__ = ["LARGEST_FILE_BYTES", "Upload", "UploadedFile", "receive_upload"]
 
 LARGEST_FILE_BYTES = 64 << 20
-"""The largest file that is taken."""
+"""The largest file that is taken; several files may not be larger together."""
 
 _MOST_FIELDS = 20
 _MOST_FIELD_BYTES = 64 << 10
@@ -47,35 +47,61 @@ logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """What a form brought; a context manager that closes it.
+class UploadedFile:
+    """One file of a form."""
 
-    `close` overwrites and removes the file, so it may take a moment: call it in a thread.
-    """
-
-    fields: Mapping[str, str]
-    """The text fields by name, composed (NFC) and otherwise as typed."""
     path: Path
-    """The file; there until `close`."""
+    """The file; there until the upload is closed."""
     size: int
     """Its size in bytes."""
     name: str
     """The name that the owner's device gave it, for showing only; "" if it gave none."""
-    _file: _PrivateFile
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a form brought; a context manager that closes it.
+
+    `close` overwrites and removes the files, so it may take a moment: call it in a thread.
+    """
+
+    fields: Mapping[str, str]
+    """The text fields by name, composed (NFC) and otherwise as typed."""
+    files: Sequence[UploadedFile]
+    """The files in the order of the form, one or more."""
+    _folder: _PrivateFolder
+
+    @property
+    def path(self) -> Path:
+        """The first file."""
+        return self.files[0].path
+
+    @property
+    def size(self) -> int:
+        """The size of the first file in bytes."""
+        return self.files[0].size
+
+    @property
+    def name(self) -> str:
+        """The name of the first file."""
+        return self.files[0].name
 
     def named(self, text: str) -> str:
-        """Return a text, such as an error's, with the file's name in place of its path."""
-        return text.replace(str(self.path), self.name or self.path.name)
+        """Return a text, such as an error's, with the files' names in place of their paths."""
+        # The longest path first, since it may begin with a shorter one.
+        for file in sorted(self.files, key=lambda file: -len(str(file.path))):
+            text = text.replace(str(file.path), file.name or file.path.name)
+        return text
 
     def close(self) -> None:
-        """Overwrite and remove the file; again does nothing.
+        """Overwrite and remove the files; again does nothing.
 
         Raises
         ------
         StoreError
-            When it cannot be removed.
+            When one cannot be removed.
         """
-        self._file.close()
+        self._folder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,33 +115,49 @@ class Upload:
         self.close()
 
 
-async def receive_upload(home: Path, body: AsyncIterable[bytes], content_type: str) -> Upload:
-    """Return the form in a request's body, which must be ``multipart/form-data`` with one file.
+async def receive_upload(
+    home: Path, body: AsyncIterable[bytes], content_type: str, *, most_files: int = 1
+) -> Upload:
+    """Return the form in a request's body, which must be ``multipart/form-data`` with a file.
 
-    Whatever the error, and also when this is cancelled, nothing of the file is left.
+    Whatever the error, and also when this is cancelled, nothing of the files is left.
+
+    Parameters
+    ----------
+    home
+        The agent's folder, in which the files are kept.
+    body, content_type
+        The request's body and type.
+    most_files
+        How many files the form may have.
 
     Raises
     ------
     NotPossible
-        When the file is too large (``upload_too_large``), there is none (``upload_no_file``) or a
-        second one (``upload_two_files``), the fields are too many or too long
-        (``upload_fields``), or the body is not such a form or ends early (``upload_broken``).
+        When the files are too large (``upload_too_large``), there is none (``upload_no_file``), a
+        second one (``upload_two_files``) or too many (``upload_too_many``), the fields are too many
+        or too long (``upload_fields``), or the body is not such a form or ends early
+        (``upload_broken``).
     StoreFull, StoreError
-        When the file cannot be written.
+        When a file cannot be written.
     """
-    form = _Form(content_type)
-    file = _PrivateFile(home)
+    form = _Form(content_type, most_files)
+    folder = _PrivateFolder(home)
     try:
         async for piece in _recut(body):
             form.feed(piece)
-            if len(form.data) >= _BLOCK_BYTES:
-                await asyncio.to_thread(file.write, form.take())
+            if form.waiting >= _BLOCK_BYTES:
+                await asyncio.to_thread(folder.write, form.take())
         form.finish()
-        await asyncio.to_thread(file.write, form.take())
+        await asyncio.to_thread(folder.write, form.take())
     except BaseException:
-        await asyncio.shield(asyncio.to_thread(file.close))
+        await asyncio.shield(asyncio.to_thread(folder.close))
         raise
-    return Upload(form.fields, file.path, form.size, form.name, file)
+    files = tuple(
+        UploadedFile(folder.path_of(number), size, name)
+        for number, (name, size) in enumerate(zip(form.names, form.sizes, strict=True))
+    )
+    return Upload(form.fields, files, folder)
 
 
 async def _recut(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
@@ -130,30 +172,49 @@ async def _recut(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     yield bytes(pending)
 
 
-class _PrivateFile:
-    """The file, in a working folder of its own that only this user may enter."""
+class _PrivateFolder:
+    """The files, in a working folder of their own that only this user may enter."""
 
     def __init__(self, home: Path) -> None:
         self._lock = threading.Lock()
+        self._home = home
+        self._number = -1
+        self._file: int | None = None
         with contextlib.ExitStack() as stack:
-            self._home = home
-            self.path = stack.enter_context(working_folder(home)) / _FILE_NAME
+            self._path = stack.enter_context(working_folder(home))
+            stack.callback(self._end_file)
             with file_errors(home):
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._descriptor = os.open(self.path, flags, 0o600)
-            stack.callback(os.close, self._descriptor)
+                self._opened(0)
             self._closing: contextlib.ExitStack | None = stack.pop_all()
 
-    def write(self, data: bytes) -> None:
-        """Append data, unless the file was closed meanwhile."""
+    def path_of(self, number: int) -> Path:
+        """Return the path of a file, counted from 0."""
+        return self._path / (f"{_FILE_NAME}-{number}" if number else _FILE_NAME)
+
+    def write(self, pieces: Iterable[tuple[int, bytes]]) -> None:
+        """Append data to the files of these numbers, unless the folder was closed meanwhile."""
         with self._lock, file_errors(self._home):
             if self._closing is None:
                 return
-            system = os.fstatvfs(self._descriptor)
-            if system.f_bavail * system.f_frsize < len(data) + _SPARE_BYTES:
-                raise disk_is_full(self._home)
-            while data:
-                data = data[os.write(self._descriptor, data) :]
+            for number, data in pieces:
+                file = self._opened(number)
+                system = os.fstatvfs(file)
+                if system.f_bavail * system.f_frsize < len(data) + _SPARE_BYTES:
+                    raise disk_is_full(self._home)
+                while data:
+                    data = data[os.write(file, data) :]
+
+    def _opened(self, number: int) -> int:
+        if self._file is None or number != self._number:
+            self._end_file()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._file, self._number = os.open(self.path_of(number), flags, 0o600), number
+        return self._file
+
+    def _end_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
 
     def close(self) -> None:
         with self._lock:
@@ -163,17 +224,19 @@ class _PrivateFile:
 
 
 class _Form:
-    """The parser's callbacks: fields are collected, the file's data is handed on by `take`."""
+    """The parser's callbacks: fields are collected, the files' data is handed on by `take`."""
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, most_files: int) -> None:
         self.fields: dict[str, str] = {}
-        self.name = ""
-        self.size = 0
-        self.data = bytearray()
+        self.names: list[str] = []
+        self.sizes: list[int] = []
+        self.waiting = 0
+        self._most_files = most_files
+        self._data: list[tuple[int, bytearray]] = []
         self._received = 0
         self._field_bytes = 0
         self._fields_begun = 0
-        self._has_file = self._has_ended = False
+        self._has_ended = False
         self._header, self._value = bytearray(), bytearray()
         self._disposition: dict[bytes, bytes] = {}
         self._is_file = self._is_taken = False
@@ -208,17 +271,18 @@ class _Form:
         with _broken_forms():
             self._parser.write(piece)
 
-    def take(self) -> bytes:
-        """Return the file's data that was not taken yet."""
-        data = bytes(self.data)
-        self.data.clear()
+    def take(self) -> list[tuple[int, bytes]]:
+        """Return the data that was not taken yet, with the number of its file."""
+        data = [(number, bytes(piece)) for number, piece in self._data]
+        self._data.clear()
+        self.waiting = 0
         return data
 
     def finish(self) -> None:
         """Check that the body ended where the form does, and held a file."""
         if not self._has_ended:
             raise not_possible("upload_broken")
-        if not self._has_file:
+        if not self.names:
             raise not_possible("upload_no_file")
 
     def _begin(self) -> None:
@@ -245,10 +309,13 @@ class _Form:
             self._take_file()
 
     def _take_file(self) -> None:
-        if self._has_file:
-            raise not_possible("upload_two_files")
-        self._has_file = self._is_taken = True
-        self.name = _shown_name(self._disposition[b"filename"])
+        if len(self.names) >= self._most_files:
+            one = self._most_files == 1
+            raise not_possible("upload_two_files" if one else "upload_too_many")
+        self._is_taken = True
+        self._data.append((len(self.names), bytearray()))
+        self.names.append(_shown_name(self._disposition[b"filename"]))
+        self.sizes.append(0)
 
     def _add(self, data: bytes, start: int, end: int) -> None:
         if not self._is_file:
@@ -258,10 +325,13 @@ class _Form:
         # A browser sends an empty part without a name where no file was chosen.
         if not self._is_taken:
             self._take_file()
-        self.size += end - start
-        if self.size > LARGEST_FILE_BYTES:
+        self.sizes[-1] += end - start
+        if sum(self.sizes) > LARGEST_FILE_BYTES:
             raise not_possible("upload_too_large")
-        self.data += data[start:end]
+        if not self._data:
+            self._data.append((len(self.names) - 1, bytearray()))
+        self._data[-1][1].extend(data[start:end])
+        self.waiting += end - start
 
     def _count_field_bytes(self, count: int) -> None:
         self._field_bytes += count

@@ -127,7 +127,7 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     """Fields as `read_form` returns them; empty unless a form was sent."""
     upload: Upload | None = None
-    """The file of a form that has one; closed after the answer, unless it was kept."""
+    """The files of a form that has some; closed after the answer, unless they were kept."""
     upload_fault: TracingError | None = None
     """Why there is no `upload`."""
 
@@ -205,6 +205,8 @@ class Screen:
     """The tab that the screen belongs to: ``today``, ``send`` or ``more``."""
     takes_file: bool = False
     """Whether its form has a file."""
+    most_files: int = 1
+    """How many files it may have then."""
 
 
 def read_form(body: bytes) -> dict[str, str]:

@@ -10,10 +10,10 @@ __all__ = ["TEXTS"]
 
 TEXTS: Mapping[str, Text] = {
     "error_upload_too_large": Text(
-        "the file is larger than 64 MB: choose a smaller one, or import it in a terminal with"
-        " truyvet agent import",
-        "tệp lớn hơn 64 MB: hãy chọn tệp nhỏ hơn, hoặc nhập tệp trong terminal bằng lệnh"
-        " truyvet agent import",
+        "what was sent is larger than 64 MB: choose less, or import it in a terminal with truyvet"
+        " agent import",
+        "dữ liệu gửi lên lớn hơn 64 MB: hãy chọn ít hơn, hoặc nhập trong terminal bằng lệnh truyvet"
+        " agent import",
     ),
     "error_upload_no_file": Text(
         "no file was chosen: choose one, then send the form again",
@@ -22,6 +22,10 @@ TEXTS: Mapping[str, Text] = {
     "error_upload_two_files": Text(
         "more than one file was sent: choose one file",
         "đã gửi nhiều hơn một tệp: hãy chỉ chọn một tệp",
+    ),
+    "error_upload_too_many": Text(
+        "more than 100 files were sent: choose fewer",
+        "đã gửi hơn 100 tệp: hãy chọn ít tệp hơn",
     ),
     "error_upload_fields": Text(
         "the form holds too much text: shorten it, then send it again",

@@ -20,18 +20,33 @@ TEXTS: Mapping[str, Text] = {
         "Những gì ứng dụng hoặc thiết bị khác ghi nhận trong 14 ngày qua cũng có thể được đối chiếu"
         " với các khóa đã công bố. Bạn không phải khai báo lại gì.",
     ),
-    "page_import_file": Text("The file", "Tệp dữ liệu"),
+    "page_import_file": Text("The files", "Tệp dữ liệu"),
     "page_import_hint": Text(
-        "The database of Bluezone, microG or RaMBLE, or an export of truyvet, up to 64 MB. A"
-        " folder, such as that of Play Services, is imported in a terminal: truyvet agent import",
-        "Cơ sở dữ liệu của Bluezone, microG hoặc RaMBLE, hoặc tệp do truyvet xuất ra, tối đa 64 MB."
-        " Nếu là thư mục, chẳng hạn của Play Services, hãy nhập trong terminal bằng lệnh truyvet"
-        " agent import",
+        "Databases of Bluezone, microG or RaMBLE, Bluezone's data_trace.txt, or exports of truyvet."
+        " You can choose several files at once, up to 64 MB together. If a file of the same name"
+        " with -wal lies beside a database, choose it too. For Play Services, choose all files of"
+        " its folder.",
+        "Cơ sở dữ liệu của Bluezone, microG hoặc RaMBLE, tệp data_trace.txt của Bluezone, hoặc tệp"
+        " do truyvet xuất ra. Bạn có thể chọn nhiều tệp một lúc, tổng cộng tối đa 64 MB. Nếu bên"
+        " cạnh cơ sở dữ liệu có tệp cùng tên với đuôi -wal, hãy chọn cả tệp đó. Với Play Services,"
+        " hãy chọn mọi tệp trong thư mục của ứng dụng.",
     ),
-    "page_import_see": Text("See what is in it", "Xem trong tệp có gì"),
+    "page_import_terminal": Text(
+        "This page sees only what you choose here. To search a whole folder, a stick or a card, use"
+        " a terminal: truyvet agent take-over",
+        "Trang này chỉ thấy những tệp bạn chọn ở đây. Để tìm trong cả thư mục, USB hay thẻ nhớ, hãy"
+        " dùng terminal: truyvet agent take-over",
+    ),
+    "page_import_folder": Text("Files of one folder", "Các tệp của một thư mục"),
+    "page_import_refused": Text("Cannot be taken over", "Không lấy lại được"),
+    "page_import_total": Text(
+        "{count} sightings will be added.",
+        "Sẽ thêm {count} lượt ghi nhận.",
+        one="1 sighting will be added.",
+    ),
+    "page_import_see": Text("See what is in them", "Xem trong tệp có gì"),
     "page_import_nothing_yet": Text("Nothing is added yet.", "Chưa có gì được thêm vào."),
-    "page_import_check": Text("What is in the file", "Nội dung của tệp"),
-    "page_import_name": Text("File", "Tệp"),
+    "page_import_check": Text("What is in the files", "Nội dung của tệp"),
     "page_import_format": Text("Written by", "Nguồn"),
     "page_import_read": Text("Rows read", "Số dòng đã đọc"),
     "page_import_kept": Text("Sightings that will be added", "Lượt ghi nhận sẽ được thêm"),
@@ -43,15 +58,16 @@ TEXTS: Mapping[str, Text] = {
         "Những lượt ghi nhận này thuộc giao thức khác ({protocol}). Thiết bị lưu lại nhưng không"
         " đối chiếu với khóa của cơ quan y tế của bạn.",
     ),
-    "page_import_none": Text("Nothing in this file can be added.", "Tệp này không có gì để thêm."),
+    "page_import_none": Text("There is nothing to add.", "Không có gì để thêm."),
     "page_import_after": Text(
-        "In both cases the copy of the file on this device is overwritten and deleted.",
-        "Dù chọn cách nào, bản sao của tệp trên thiết bị này cũng sẽ bị ghi đè rồi xóa.",
+        "In both cases the copies of the files on this device are overwritten and deleted.",
+        "Dù chọn cách nào, bản sao của các tệp trên thiết bị này cũng sẽ bị ghi đè rồi xóa.",
     ),
     "page_import_yes": Text("Add to my recordings", "Thêm vào dữ liệu của tôi"),
     "page_import_no": Text("Add nothing", "Không thêm"),
     "page_import_gone": Text(
-        "The file is no longer here. Choose it again.", "Tệp không còn ở đây. Hãy chọn lại tệp."
+        "The files are no longer here. Choose them again.",
+        "Các tệp không còn ở đây. Hãy chọn lại tệp.",
     ),
     "page_imported_other": Text(
         "{count} sightings were added.",
@@ -67,8 +83,8 @@ TEXTS: Mapping[str, Text] = {
         " start one on the screen Today.",
     ),
     "page_import_discarded": Text(
-        "Nothing was added, and the copy of the file was deleted.",
-        "Không có gì được thêm và bản sao của tệp đã được xóa.",
+        "Nothing was added, and the copies of the files were deleted.",
+        "Không có gì được thêm và bản sao của các tệp đã được xóa.",
     ),
 }
 """The texts by name."""

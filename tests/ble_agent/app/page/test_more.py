@@ -79,7 +79,7 @@ def test_a_log_is_imported_after_a_look_at_what_it_would_add(tmp_path: Path) -> 
         assert not working_files(tmp_path)
         # The same form again finds no file.
         press(page, "more/import/confirm")
-        assert "The file is no longer here" in page.get("more/import").text
+        assert "The files are no longer here" in page.get("more/import").text
 
 
 def test_an_import_that_is_not_wanted_leaves_nothing(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ async def chunks(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def received(home: Path, *pieces: bytes, kind: str = KIND) -> Upload:
-    return asyncio.run(receive_upload(home, chunks(pieces), kind))
+def received(home: Path, *pieces: bytes, kind: str = KIND, most_files: int = 1) -> Upload:
+    return asyncio.run(receive_upload(home, chunks(pieces), kind, most_files=most_files))
 
 
 def cut(body: bytes, places: Sequence[int]) -> list[bytes]:
