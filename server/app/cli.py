@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from server.app.areas import areas
+from server.app.bluezone import bluezone
 from server.app.help import HELP
 from server.app.options import (
     DATABASE,
@@ -66,6 +67,7 @@ def server() -> None:
 
 
 server.add_command(areas)
+server.add_command(bluezone)
 
 
 @server.command(help=HELP["init"])

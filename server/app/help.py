@@ -97,6 +97,21 @@ HELP: Mapping[str, Text] = {
         "Withdraw the list; devices then show no levels.",
         "Rút lại danh sách; khi đó thiết bị không cho xem cấp độ nào.",
     ),
+    "bluezone": Text(
+        "Publish keys of Bluezone, the app of before.",
+        "Công bố khóa của Bluezone, ứng dụng trước đây.",
+    ),
+    "bluezone publish": Text(
+        "Publish a list of Bluezone keys, in place of the one before.\n\n"
+        "FILE is the list as Bluezone published it. Devices compare it with what their owners took"
+        " over from Bluezone. A list with one bad record is refused whole. It leaves by itself 14"
+        " days after the end of its last record.",
+        "Công bố danh sách khóa Bluezone, thay cho danh sách trước.\n\n"
+        "FILE là danh sách theo dạng mà Bluezone từng công bố. Thiết bị đối chiếu danh sách với dữ"
+        " liệu mà chủ thiết bị đã chuyển từ Bluezone. Chỉ một mục sai là cả danh sách bị từ chối."
+        " Danh sách tự hết sau ngày cuối của mục mới nhất 14 ngày.",
+    ),
+    "bluezone withdraw": Text("Withdraw the list.", "Rút lại danh sách."),
     "--levels": Text(
         "Names of the levels: a table (CSV) with the columns level, vi and en. They stay until"
         " others are given.",

@@ -22,6 +22,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from server.context import Server
 from server.export import schedule
@@ -46,13 +47,22 @@ from tracing_core.export_file.bluezone_file import (
 )
 from tracing_core.protocol.bluezone_list import MAX_LIST_BYTES, BluezoneList
 
-__all__ = ["publish_list", "refresh_list", "retire_list", "withdraw_list"]
+__all__ = ["PublishedList", "publish_list", "refresh_list", "retire_list", "withdraw_list"]
 
 _log = logging.getLogger(__name__)
 
 
-def publish_list(server: Server, region: str, data: bytes) -> int:
-    """Publish a list in place of any other, and return the number of its records.
+class PublishedList(NamedTuple):
+    """What was published."""
+
+    records: int
+    sequence: int
+    last_second: int
+    """The last second that a record covers (UTC Unix seconds)."""
+
+
+def publish_list(server: Server, region: str, data: bytes) -> PublishedList:
+    """Publish a list in place of any other.
 
     Parameters
     ----------
@@ -93,7 +103,7 @@ def publish_list(server: Server, region: str, data: bytes) -> int:
         digest = sha256(written).hexdigest()
         _note(server, BluezoneRecord(sequence, digest, last_second(records)))
         refresh_list(server, region)
-    return records.records
+    return PublishedList(records.records, sequence, last_second(records))
 
 
 def withdraw_list(server: Server, region: str) -> bool:
@@ -213,4 +223,4 @@ def _check_times(records: BluezoneList, now: int, oldest: int) -> None:
         if key.time_end > now:
             raise InvalidValue(f"data[{place}].time_end must not lie in the future")
     if last_second(records) < oldest:
-        raise InvalidValue("every record is too old to be compared: nothing was published")
+        raise InvalidValue("every record is too old to be compared")

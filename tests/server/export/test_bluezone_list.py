@@ -71,7 +71,7 @@ def test_it_is_promised_only_while_it_is_there(server, clock):
     run_due(server, "VN")
     assert promised(server) is None
     before = (folder(server) / "index.txt").read_bytes()
-    assert publish_list(server, "VN", list_of([SECOND, FIRST])) == 2
+    assert publish_list(server, "VN", list_of([SECOND, FIRST])).records == 2
     assert published(server) == [FIRST, SECOND]
     assert promised(server) == stored(server).sequence == int(NOW)
     # No older device comes across it.
@@ -121,7 +121,7 @@ def test_a_list_with_one_fault_is_not_published(server, records, why):
 
 def test_ten_thousand_records_fit(server):
     keys = [BluezoneKey(n.to_bytes(32), FIRST.time_start, FIRST.time_end) for n in range(10_000)]
-    assert publish_list(server, "VN", list_of(keys)) == 10_000
+    assert publish_list(server, "VN", list_of(keys)).records == 10_000
     assert published(server) == keys
 
 
