@@ -28,6 +28,8 @@ from ble_agent.messages.refusals import not_possible
 from ble_agent.store.home import is_own_file
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.state import (
+    AREA,
+    AREAS,
     BLUEZONE_FAULT,
     BLUEZONE_LIST,
     CHECK_FAULT,
@@ -89,6 +91,10 @@ HELD: Mapping[str, str] = {
     "notified": _FOUND,
     "notify_fault": _FOUND,
     "held_back": _FOUND,
+    "area": _DEVICE,
+    "areas": _AUTHORITY,
+    # Published by the server, and not about this device.
+    "areas_document": "",
     "report": _REPORTS,
     "ledger": _LEDGER,
     "radio": _DEVICE,
@@ -209,7 +215,7 @@ def _write(
     unreadable = left_out.unreadable + others_left_out.unreadable
     archive.add_json(_COUNTS, {**_counts(db, clock), "unreadable_sightings": unreadable})
     archive.add_json(_LEDGER, LEDGER.get(db) or [])
-    archive.add_json(_DEVICE, _values(db, RADIO, SCAN, DAMAGE))
+    archive.add_json(_DEVICE, _values(db, AREA, RADIO, SCAN, DAMAGE))
     return count
 
 
@@ -233,7 +239,7 @@ def _values(db: Database, *values: StateValue[Any]) -> dict[str, Any]:
 
 
 def _authority(db: Database) -> dict[str, Any]:
-    values = _values(db, MEMBERSHIP, INDEX, KEY_FILES)
+    values = _values(db, MEMBERSHIP, INDEX, KEY_FILES, AREAS)
     membership = values["membership"]
     if membership and "file" in membership:
         # It belongs to the authority, and every device of it has the same.

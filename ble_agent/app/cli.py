@@ -252,6 +252,24 @@ def check(ctx: click.Context, server: str | None, as_json: bool) -> None:
     _print(ctx, commands.check(_config(ctx, server=server), _clock()), as_json=as_json)
 
 
+@agent.command("area", help=TEXTS["help_area"])
+@click.argument("words", nargs=-1, metavar="[NAME]")
+@click.option("--in", "inside", cls=Option, metavar="NAME", default="", help=TEXTS["help_area_in"])
+@click.option("--forget", cls=Option, is_flag=True, help=TEXTS["help_area_forget"])
+@_JSON
+@click.pass_context
+def area_(
+    ctx: click.Context, words: tuple[str, ...], inside: str, forget: bool, as_json: bool
+) -> None:
+    """Show or choose the own area."""
+    from ble_agent.app.area import area
+
+    if forget and (words or inside):
+        raise click.UsageError("--forget stands alone")
+    outcome = area(_config(ctx), _clock(), " ".join(words), inside=inside, should_forget=forget)
+    _print(ctx, outcome, as_json=as_json)
+
+
 @agent.command(help=TEXTS["help_report"])
 @click.argument("code", nargs=-1, required=True, metavar="CODE")
 @_YES

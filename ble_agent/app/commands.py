@@ -180,14 +180,18 @@ def check(config: AgentConfig, clock: Clock) -> Outcome:
         text = owner_text(result, load_membership(db), config.lang)
         unseen = has_unseen(db, result.found_days)
         damage = DAMAGE.get(db)
-    note = damage_note(damage, config.lang, is_joined=True)
+    notes = [text, damage_note(damage, config.lang, is_joined=True)]
+    if result.areas_fault is not None:
+        notes.append(
+            say("areas_fault", config.lang, fault=explain(result.areas_fault, config.lang))
+        )
     return Outcome(
         {
             **result.to_json(text),
             "unseen": unseen,
             "recordings_damaged_on": damage_day(damage),
         },
-        f"{text}\n{note}" if note else text,
+        "\n".join(filter(None, notes)),
         result.failure,
         needs_owner=unseen,
         on_seen=lambda: show_seen(config.home, result.found_days),

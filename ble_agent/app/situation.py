@@ -19,6 +19,7 @@ from ble_agent.exposures.others import OtherFindings, days_together, other_findi
 from ble_agent.exposures.seen import has_unseen
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.areas import KnownAreas, known_areas
 from ble_agent.store.damage import DATABASE_NAME
 from ble_agent.store.database import additions, has_database
 from ble_agent.store.kept_aside import drop_kept
@@ -66,6 +67,8 @@ class Situation:
     """Different identifiers by local day."""
     heard: Counts | None
     """The same by UTC day; None unless asked for, since counting takes time."""
+    areas: KnownAreas
+    """What is known of the areas, and of the owner's own."""
     probes: Sequence[Probe] = ()
     """What works and what does not."""
 
@@ -141,6 +144,7 @@ class Situation:
             db.table("own_key").count,
             heard_by_day(db, local_day, clock.now()),
             heard_by_day(db, utc_day_of, clock.now()) if by_utc else None,
+            known_areas(db),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ble_agent.app.area_lines import area_facts, area_view
 from ble_agent.app.damage_note import damage_day, damage_note
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.pinned import pinned_lines
@@ -46,7 +47,11 @@ def status(
     known = Situation.read(config, clock, least_free_bytes=least_free_bytes, by_utc=True)
     facts, membership = known.facts, known.facts.membership
     reported_at = facts.report.reported_at
-    lines = [*_found(known, clock, config.lang), *_working(known, config.lang)]
+    lines = [
+        *_found(known, clock, config.lang),
+        *_area(known, clock, config.lang),
+        *_working(known, config.lang),
+    ]
     values = {
         "days": [day.to_json() for day in known.exposures],
         "others": known.other.to_json(),
@@ -70,6 +75,7 @@ def status(
         "unmeasured_signals": facts.scan.get("signals", {}).get("unmeasured", 0),
         "dropped_samples": facts.scan.get("dropped_samples", 0),
         "recordings_damaged_on": damage_day(known.damage),
+        **area_facts(known.areas, config.lang),
     }
     return Outcome(
         values,
@@ -99,6 +105,15 @@ def _found(known: Situation, clock: Clock, language: str) -> Iterator[str]:
         yield from other_notes(known.other, language)
     if known.damage is not None:
         yield damage_note(known.damage, language, is_joined=facts.membership is not None)
+
+
+def _area(known: Situation, clock: Clock, language: str) -> Iterator[str]:
+    """Yield the level of the owner's area, unless no list was ever published."""
+    view = area_view(known.areas, clock.now(), language)
+    if known.areas.issued_at is not None or view.notes:
+        yield from view.lines
+    if view.needs_choice:
+        yield say("area_how", language)
 
 
 def _working(known: Situation, language: str) -> Iterator[str]:

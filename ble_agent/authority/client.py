@@ -50,6 +50,7 @@ from tracing_core.http.json_body import JSONBody
 from tracing_core.http.publish_request import PublishRequest
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.protocol.bluezone_list import MAX_LIST_BYTES
+from tracing_core.trust.signed_areas import MAX_AREAS_BYTES
 from tracing_core.trust.signed_document import MAX_DOCUMENT_BYTES
 from tracing_core.trust.signed_index import MAX_SIGNED_INDEX_BYTES
 
@@ -202,6 +203,37 @@ class ServerClient:
         """
         try:
             return self._get(f"/v1/config/{region}", MAX_DOCUMENT_BYTES).decode("ascii").strip()
+        except UnicodeDecodeError as error:
+            raise refused("answer") from error
+
+    def areas(self, region: str, tag: str) -> str | None:
+        """Fetch the signed list of a region's areas, not yet verified.
+
+        Parameters
+        ----------
+        region
+            The region's name.
+        tag
+            SHA-256 of the list that this device has, 64 hex digits; "" if it has none.
+
+        Returns
+        -------
+        str or None
+            The list; None if the server confirms the one that this device has.
+
+        Raises
+        ------
+        ServerError
+            When the server does not answer, has no list, or answers with something else.
+        """
+        url = f"{self._server.documents_url}/v1/areas/{region}"
+        headers = {"If-None-Match": f'"{tag}"'} if tag else {}
+        with self._redirected(url, headers) as response:
+            if response.status_code == 304 and tag:
+                return None
+            data = self._read(response, MAX_AREAS_BYTES)
+        try:
+            return data.decode("ascii").strip()
         except UnicodeDecodeError as error:
             raise refused("answer") from error
 

@@ -10,6 +10,7 @@ from tracing_core.clock import local_date
 from tracing_core.store.database import Database
 
 __all__ = [
+    "AREAS",
     "BLUEZONE",
     "CHECK",
     "CODE",
@@ -27,6 +28,9 @@ __all__ = [
 
 CHECK = "check"
 """The server was asked for new key files."""
+
+AREAS = "areas"
+"""The server was asked for the levels of all areas, as every device asks it."""
 
 BLUEZONE = "bluezone"
 """The server was asked for its list of Bluezone keys."""

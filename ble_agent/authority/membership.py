@@ -10,6 +10,9 @@ from ble_agent.authority.join_file import JoinFile
 from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import forget_key_files
 from ble_agent.store.state import (
+    AREA,
+    AREAS,
+    AREAS_DOCUMENT,
     BLUEZONE_FAULT,
     BLUEZONE_LIST,
     CHECK_FAULT,
@@ -149,7 +152,7 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
     """Pin a server by its fingerprint, and remember its trust documents and configuration.
 
     Joining a different server forgets which key files were matched, which of their keys
-    matched, the notifications about them, and the right to change a report made there.
+    matched, the notifications about them, the areas, and the right to change a report made there.
 
     Raises
     ------
@@ -215,7 +218,9 @@ def _replace(db: Database, membership: Membership, *, same: bool) -> None:
             forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")
             lists = (INDEX, KEY_FILES, BLUEZONE_LIST, BLUEZONE_FAULT)
-            checks = (*lists, LAST_CHECK, CHECK_FAULT)
+            # Another authority may use the same codes for other areas.
+            areas = (AREAS, AREAS_DOCUMENT, AREA)
+            checks = (*lists, *areas, LAST_CHECK, CHECK_FAULT)
             for value in (REPORT, *checks, NOTIFIED, NOTIFY_FAULT, HELD_BACK, SEEN):
                 value.clear(db)
         # Other keys may verify what these did not.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ble_agent.air.future_rows import forget_future
@@ -22,6 +22,7 @@ from ble_agent.exposures.local_days import local_dates
 from ble_agent.exposures.matched_keys import matched_keys, take_key_file
 from ble_agent.exposures.others import OtherFindings, days_together, other_findings
 from ble_agent.exposures.weighing import choose_weighing
+from ble_agent.owner.areas import fetch_areas
 from ble_agent.store.database import additions, forget
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.state import LAST_CHECK
@@ -74,6 +75,8 @@ class CheckResult:
     """What was found in the recordings of earlier apps."""
     other_fault: TracingError | None = None
     """Why the list for them could not be used, or not whole; None without a fault."""
+    areas_fault: TracingError | None = None
+    """Why the list of areas could not be used; it makes no check incomplete."""
 
     @property
     def key_failure(self) -> TracingError | None:
@@ -114,6 +117,8 @@ class CheckResult:
 def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     """Fetch new key files, match them, and assess all keys that matched so far.
 
+    The levels of all areas are fetched last.
+
     Raises
     ------
     NotPossible
@@ -126,7 +131,8 @@ def check(db: Database, client: ServerClient, clock: Clock) -> CheckResult:
     while True:
         result = _check_once(db, client, clock)
         if result is not None:
-            return result
+            fault = fetch_areas(db, client, load_membership(db), clock)
+            return replace(result, areas_fault=fault)
 
 
 def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult | None:

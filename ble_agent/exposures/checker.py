@@ -170,6 +170,9 @@ class Checker:
         for error in filter(None, [result.failure, *result.later_faults]):
             fault = explain(error, self._language)
             _logger.warning("%s", say("log_check_failed", self._language, fault=fault))
+        if result.areas_fault is not None:
+            fault = explain(result.areas_fault, self._language)
+            _logger.warning("%s", say("areas_fault", self._language, fault=fault))
         _logger.info("%s", say("log_checked", self._language, count=result.key_files))
         if result.skipped_keys:
             skipped = say("log_keys_skipped", self._language, count=result.skipped_keys)

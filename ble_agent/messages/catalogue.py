@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ble_agent.messages import home, radio
 from ble_agent.messages.commands import (
     all_data,
+    areas,
     bluezone,
     check,
     help,
@@ -22,6 +23,7 @@ from ble_agent.messages.commands import (
 )
 from ble_agent.messages.faults import server, settings, store, upload
 from ble_agent.messages.language import Text
+from ble_agent.messages.page import areas as page_areas
 from ble_agent.messages.page import data, erasing, frame, lan, ledger, sending, sessions, today
 from ble_agent.messages.page import importing as page_importing
 from ble_agent.messages.page import joining as page_joining
@@ -35,11 +37,21 @@ _COMMAND = re.compile(r"\btruyvet agent [a-z][a-z-]*(?![a-z-]| --home\b)")
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(all_data, check, help, home, importing, joining, radio, report, running, status),
+        *(all_data, areas, check, help, home, importing, joining, radio, report, running, status),
         take_over,
         bluezone,
         *(server, settings, store, upload),
-        *(data, erasing, frame, lan, ledger, page_importing, page_joining, page_settings),
+        *(
+            data,
+            erasing,
+            frame,
+            lan,
+            ledger,
+            page_areas,
+            page_importing,
+            page_joining,
+            page_settings,
+        ),
         *(sending, sessions, today),
     )
     for name, text in subject.TEXTS.items()

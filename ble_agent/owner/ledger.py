@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ble_agent.authority.ledger_notes import (
+    AREAS,
     BLUEZONE,
     CHECK,
     CODE,
@@ -32,7 +33,7 @@ RADIO = "radio"
 _ORDER = (
     *(REPORT, UNCONFIRMED, TAKEN_BACK, CODE),
     *(EVERYTHING, LOG),
-    *(COVER, CHECK, DOWNLOAD, BLUEZONE, RADIO),
+    *(COVER, CHECK, DOWNLOAD, BLUEZONE, AREAS, RADIO),
 )
 
 

@@ -14,6 +14,9 @@ from tracing_core.store.database import Database
 
 __all__ = [
     "ADDITIONS",
+    "AREA",
+    "AREAS",
+    "AREAS_DOCUMENT",
     "BLUEZONE_FAULT",
     "BLUEZONE_LIST",
     "CHECK_FAULT",
@@ -35,6 +38,8 @@ __all__ = [
     "SEEN",
     "TO_COMPACT",
     "AnswerState",
+    "AreaState",
+    "AreasState",
     "BluezoneDayState",
     "BluezoneListState",
     "CheckFaultState",
@@ -119,6 +124,39 @@ class BluezoneListState(TypedDict):
     """The row of the first of them; 0 without one."""
     days: dict[str, BluezoneDayState]
     """What was found, by UTC date (YYYY-MM-DD)."""
+
+
+class AreaState(TypedDict):
+    """The area that the owner chose, as the last good list has it."""
+
+    code: str
+    name: str
+    parent: str
+    """Name of the area that it is in; "" for none."""
+    level: int
+    """Number of its level; 0 if the authority states none."""
+    vi: str
+    """Name of its level; "" for none."""
+    en: str
+    is_gone: bool
+    """Whether the list no longer has it; the other fields are then as it last was."""
+
+
+class AreasState(TypedDict):
+    """What is known of the list of areas without reading it."""
+
+    tag: str
+    """SHA-256 of `AREAS_DOCUMENT`, 64 hex digits; "" before the first list."""
+    sequence: int
+    """0 before the first list."""
+    issued_at: int
+    """When the authority set the levels, in UTC Unix seconds."""
+    count: int
+    """Number of areas."""
+    confirmed_at: int
+    """When the server last confirmed the list, in UTC Unix seconds."""
+    fault: CheckFaultState | None
+    """Why the newest list could not be used; None if it could."""
 
 
 class DamageState(TypedDict):
@@ -302,6 +340,15 @@ DAMAGE: StateValue[DamageState] = StateValue("damage")
 
 LAST_CHECK: StateValue[LastCheckState] = StateValue("last_check")
 """Written by `ble_agent.exposures.check`; read by the status."""
+
+AREAS: StateValue[AreasState] = StateValue("areas")
+"""Written by `ble_agent.owner.areas` with each check; read by the status."""
+
+AREAS_DOCUMENT: StateValue[str] = StateValue("areas_document")
+"""The last good list of areas, a JWS; `ble_agent.owner.areas`."""
+
+AREA: StateValue[AreaState] = StateValue("area")
+"""The owner's own area, missing if none was chosen; `ble_agent.owner.areas`. It is never sent."""
 
 LEDGER: StateValue[Sequence[LedgerEntry]] = StateValue("ledger")
 """What left the device in the last 14 days; `ble_agent.authority.ledger_notes`."""

@@ -15,10 +15,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.areas import LEVELS, invented_areas
 from tracing_core.clock import Clock, ManualClock
 from tracing_core.configuration.env2 import ExposureConfiguration
 from tracing_core.export_file import ExportFile, Signer, write_export
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.trust.signed_areas import SignedAreas
 from tracing_core.trust.signed_config import Contact, SignedConfig
 from tracing_core.trust.signed_document import fingerprint
 from tracing_core.trust.signed_index import IndexedFile, SignedIndex
@@ -48,6 +50,8 @@ class FakeServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     """The headers of every request."""
     url: str = ""
+    areas: str = ""
+    """The signed list of areas; "" for a server without that route."""
     is_signed: bool = False
     """Whether it has a signed index, and its configuration says so."""
 
@@ -123,6 +127,12 @@ class FakeServer:
         )
         return replace(index, **changes).sign(self.config_key)
 
+    def publish_areas(self, sequence: int = 1, **changes: Any) -> None:
+        """Publish invented areas, or others."""
+        values: dict[str, Any] = {"levels": LEVELS, "areas": tuple(invented_areas(3, 12))}
+        values |= {"region": "VN", "sequence": sequence, "issued_at": int(self.clock.now())}
+        self.areas = SignedAreas(**(values | changes)).sign(self.config_key)
+
     def answer(self, path: str) -> Answer:
         if path in self.special:
             return self.special[path]()
@@ -131,6 +141,14 @@ class FakeServer:
             return 200, {}, json.dumps({"documents": self.documents}).encode()
         if path == "/v1/config/VN":
             return 200, {}, self.config.encode()
+        if path == "/v1/areas/VN" and self.areas:
+            tag = f'"{hashlib.sha256(self.areas.encode()).hexdigest()}"'
+            is_known = self.headers[-1].get("If-None-Match") == tag
+            return (
+                (304 if is_known else 200),
+                {"ETag": tag},
+                b"" if is_known else self.areas.encode(),
+            )
         if path == "/exports/VN/index.jws" and self.is_signed:
             return 200, {}, self.signed_index().encode()
         if path == "/exports/VN/index.txt":

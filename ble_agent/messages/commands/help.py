@@ -59,6 +59,23 @@ TEXTS: Mapping[str, Text] = {
         " status hiện ra trong terminal, và lại được coi là mới khi mức nguy cơ thay đổi hoặc số"
         " phút tăng. 2: gõ sai lệnh.",
     ),
+    "help_area": Text(
+        "Show the level of your area, or choose your area.\n\n"
+        "NAME is a part of the area's name, with or without marks, or its code. If several areas"
+        " fit, they are listed, and none is chosen. The choice stays on this device: every device"
+        " fetches the same whole list.",
+        "Xem cấp độ dịch của địa bàn bạn ở, hoặc chọn địa bàn.\n\n"
+        "NAME là một phần của tên, có dấu hay không dấu, hoặc là mã. Nếu nhiều địa bàn phù hợp,"
+        " lệnh liệt kê ra và chưa chọn địa bàn nào. Lựa chọn chỉ lưu trên thiết bị: mọi thiết bị"
+        " đều tải cùng một danh sách đầy đủ.",
+    ),
+    "help_area_in": Text(
+        "Look only in this area, such as a province; without NAME, list what is in it.",
+        "Chỉ tìm trong địa bàn này, như một tỉnh; không có NAME thì liệt kê những gì thuộc nó.",
+    ),
+    "help_area_forget": Text(
+        "Delete the choice from this device.", "Xóa lựa chọn khỏi thiết bị này."
+    ),
     "help_check": Text(
         "Fetch new keys and show if this device was near any.\n\n"
         "Exit code 0: all is well. 1: an exposure is new (see truyvet agent status --help), or the"

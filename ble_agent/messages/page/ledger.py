@@ -70,6 +70,14 @@ TEXTS: Mapping[str, Text] = {
     "page_ledger_download": Text(
         "Key files fetched: {count}.", "Đã tải {count} tệp khóa đã công bố."
     ),
+    "page_ledger_areas": Text(
+        "Asked for the levels of all areas, {count} times. Every device asks for the same list, so"
+        " this does not say where you live.",
+        "Đã hỏi máy chủ về cấp độ dịch của mọi địa bàn, {count} lần. Thiết bị nào cũng hỏi cùng một"
+        " danh sách nên việc này không cho biết bạn ở đâu.",
+        one="Asked for the levels of all areas, once. Every device asks for the same list, so this"
+        " does not say where you live.",
+    ),
     "page_ledger_radio": Text(
         "Bluetooth sent random identifiers, a new one every 10 to 20 minutes.",
         "Bluetooth đã phát các mã định danh ngẫu nhiên, cứ 10 đến 20 phút lại đổi mã mới.",

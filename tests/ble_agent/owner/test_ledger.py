@@ -12,7 +12,15 @@ import pytest
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.cover import CoverTraffic
-from ble_agent.authority.ledger_notes import CHECK, CODE, COVER, REPORT, TAKEN_BACK, UNCONFIRMED
+from ble_agent.authority.ledger_notes import (
+    AREAS,
+    CHECK,
+    CODE,
+    COVER,
+    REPORT,
+    TAKEN_BACK,
+    UNCONFIRMED,
+)
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import join
 from ble_agent.authority.report import report
@@ -119,7 +127,7 @@ def test_cover_reports_and_checks_are_counted(
         CoverTraffic(link, None).send()  # type: ignore[arg-type]
     with ServerClient(server.url, clock) as client:
         check(db, client, clock)
-    assert entries(db) == [(COVER, 2, 0), (CHECK, 1, 0)]
+    assert entries(db) == [(COVER, 2, 0), (CHECK, 1, 0), (AREAS, 1, 0)]
 
 
 def test_an_entry_is_kept_for_fourteen_days(

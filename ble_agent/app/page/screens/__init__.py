@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ble_agent.app.page.screens import (
+    areas,
     browsers,
     data,
     erasing,
@@ -27,6 +28,7 @@ SCREENS: Sequence[Screen] = (
     *sending.SCREENS,
     *more.SCREENS,
     *settings.SCREENS,
+    *areas.SCREENS,
     *importing.SCREENS,
     *ledger.SCREENS,
     *data.SCREENS,

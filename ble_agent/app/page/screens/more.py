@@ -13,6 +13,7 @@ __all__ = ["SCREENS"]
 # Path and name of each screen that the list leads to.
 _LINKS = (
     ("join", "join"),
+    ("more/area", "area"),
     ("more/settings", "settings"),
     ("more/import", "import"),
     ("more/ledger", "ledger"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from ble_agent.app import commands
+from ble_agent.app.area_lines import AreaView, area_view
 from ble_agent.app.damage_note import damage_note
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.pinned import pinned_lines
@@ -77,6 +78,7 @@ def _today(visit: Visit) -> Response:
         heard=_heard(situation, visit.language),
         keys=situation.keys,
         notes=_notes(situation, visit),
+        area=_area(situation, visit),
         pinned=list(pinned_lines(situation.facts.membership, visit.language)),
     )
     # A prefetch of the browser shows nothing to anyone.
@@ -154,6 +156,12 @@ def _report(situation: Situation, visit: Visit) -> str:
     name = "status_reported" if progress.taken_back is None else "status_taken_back"
     date = local_date(progress.reported_at)
     return visit.say(name, date=_date(date, visit.language))
+
+
+def _area(situation: Situation, visit: Visit) -> AreaView | None:
+    """Return the own area; None unless the authority ever published levels."""
+    view = area_view(situation.areas, visit.page.clock.now(), visit.language)
+    return view if situation.areas.issued_at is not None or view.notes else None
 
 
 def _date(day: datetime.date, language: str) -> str:
