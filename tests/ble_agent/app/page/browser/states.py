@@ -13,9 +13,11 @@ from ble_agent.authority.client import ServerClient
 from ble_agent.authority.join_file import JoinFile
 from ble_agent.authority.membership import join
 from ble_agent.exposures.check import check
+from ble_agent.owner.areas import choose_area
 from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import exclusive_use
 from ble_agent.store.state import DAMAGE, LAST_CHECK, MEMBERSHIP, REPORT, SCAN
+from tests.areas import invented_areas
 from tests.ble_agent.app.test_whom_it_concerns import HOUR, MIDNIGHT, NOW, meet
 from tests.ble_agent.authority.test_join_file import example
 from tests.ble_agent.fake_server import FakeServer
@@ -27,9 +29,10 @@ from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 from tracing_core.trust.join_line import JoinLine
 
-__all__ = ["STATES", "Device", "State", "in_state"]
+__all__ = ["OWN_AREA", "STATES", "Device", "State", "in_state"]
 
 DAY = 86_400
+OWN_AREA = invented_areas()[-1]
 _NOON = MIDNIGHT + 12 * HOUR
 
 
@@ -192,6 +195,35 @@ def _newer(device: Device) -> None:
         )
 
 
+def _area_not_chosen(device: Device) -> None:
+    device.server.publish_areas(2, areas=tuple(invented_areas()))
+    _well(device)
+
+
+def _area(device: Device) -> None:
+    _area_not_chosen(device)
+    with device.store() as db:
+        choose_area(db, OWN_AREA.code)
+
+
+def _area_gone(device: Device) -> None:
+    """The newest list no longer has the area."""
+    _area(device)
+    device.server.publish_areas(3, areas=tuple(invented_areas(communes=3_000)))
+    device.check()
+
+
+def _area_old(device: Device) -> None:
+    """A list of weeks ago, and a newer one that cannot be used."""
+    areas = tuple(invented_areas())
+    device.server.publish_areas(2, areas=areas, issued_at=int(NOW) - 20 * DAY)
+    _well(device)
+    with device.store() as db:
+        choose_area(db, OWN_AREA.code)
+    device.server.publish_areas(1, areas=areas)
+    device.check()
+
+
 STATES: Mapping[str, State] = {
     "not_joined": _not_joined,
     "never_checked": _never_checked,
@@ -209,6 +241,10 @@ STATES: Mapping[str, State] = {
     "unfinished": _unfinished,
     "joined_by_file": _joined_by_file,
     "newer": _newer,
+    "area_not_chosen": _area_not_chosen,
+    "area": _area,
+    "area_gone": _area_gone,
+    "area_old": _area_old,
 }
 
 
@@ -218,6 +254,7 @@ def in_state(state: State, home: Path, server: FakeServer) -> Iterator[Device]:
     shutil.rmtree(home, ignore_errors=True)
     make_home(home)
     server.files.clear()
+    server.areas = ""
     server.asked.clear()
     device = Device(home, server)
     state(device)

@@ -92,10 +92,17 @@ SAYS: Mapping[str, tuple[str, ...]] = {
     "unfinished": ("page_state_none", "page_report_unfinished"),
     "joined_by_file": ("page_state_none", "status_pinned_limits"),
     "newer": ("page_problem_title",),
+    "area_not_chosen": ("page_state_none", "page_area_pick"),
+    "area": ("page_state_none", "page_area_change"),
+    "area_gone": ("page_state_none", "page_area_pick"),
+    "area_old": ("page_state_none", "area_old", "error_areas_older"),
 }
 """Texts that the screen *Today* must show in each state."""
 
-REASSURING = {"well", "reported", "taken_back", "unfinished", "joined_by_file"}
+REASSURING = {
+    *("well", "reported", "taken_back", "unfinished", "joined_by_file"),
+    *("area_not_chosen", "area", "area_gone", "area_old"),
+}
 """States in which nothing keeps the device from finding an exposure."""
 
 
@@ -127,6 +134,8 @@ class Step:
 
 
 _NEXT = "main form:first-of-type button"
+_FIND = "form[action$='area/find'] button"
+_CHOOSE = "form[action$='area/choose'] button"
 STEPS: Mapping[str, Step] = {
     "join fault": Step("not_joined", "join", {"#line": "https://keys.example.org"}, (_NEXT,)),
     "join preview": Step("not_joined", "join", {"#line": ""}, (_NEXT,)),
@@ -138,6 +147,9 @@ STEPS: Mapping[str, Step] = {
     "checked": Step("never_checked", "today", pressed=("form[action$=check] button",)),
     "settings fault": Step("well", "more/settings", {"[name=quiet_from]": "22:00"}, (_NEXT,)),
     "another browser": Step("well", "more/sessions", pressed=("form[action$='/link'] button",)),
+    "areas found": Step("area", "more/area", {"#name": "song trang"}, (_FIND,)),
+    "area chosen": Step("area_gone", "more/area", {"#name": "song trang"}, (_FIND, _CHOOSE)),
+    "area not found": Step("area_old", "more/area", {"#name": "nowhere"}, (_FIND,)),
     "erase after a report": Step("reported", "more/erase"),
     # Every screen with an address of its own; a preview leads back to its form.
     **{
