@@ -84,7 +84,7 @@ def _find(visit: Visit) -> Response:
     with opened_to_read(visit.page.home, visit.page.clock.now()) as db:
         areas = published_areas(db)
     if areas is None:
-        return _show(visit, _Search(name, inside, fault=visit.say("page_area_not_found")))
+        raise not_possible("areas_none")
     found = find_areas(areas, name, inside=inside)
     choices = [_Choice(each.code, _named(areas, each)) for each in found]
     choices.sort(key=lambda choice: (choice.name.casefold(), choice.code))
