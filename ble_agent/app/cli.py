@@ -262,11 +262,13 @@ def area_(
     ctx: click.Context, words: tuple[str, ...], inside: str, forget: bool, as_json: bool
 ) -> None:
     """Show or choose the own area."""
-    from ble_agent.app.area import area
+    from ble_agent.app.outcome import Outcome
+    from ble_agent.owner.area_search import area
 
     if forget and (words or inside):
         raise click.UsageError("--forget stands alone")
-    outcome = area(_config(ctx), _clock(), " ".join(words), inside=inside, should_forget=forget)
+    found = area(_config(ctx), _clock(), " ".join(words), inside=inside, should_forget=forget)
+    outcome = Outcome(found.facts, found.text, needs_owner=found.needs_owner)
     _print(ctx, outcome, as_json=as_json)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ble_agent.app.area_lines import area_facts, area_view
 from ble_agent.app.damage_note import damage_day, damage_note
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.pinned import pinned_lines
@@ -17,6 +16,7 @@ from ble_agent.exposures.seen import show_seen
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import date_text
+from ble_agent.owner.area_lines import area_facts, area_view
 from tracing_core.clock import Clock
 from tracing_core.protocol.interval import utc_date
 

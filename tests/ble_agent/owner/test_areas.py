@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ble_agent.app.area_lines import area_view
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.ledger_notes import AREAS as AREAS_ASKED
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import join, load_membership
 from ble_agent.exposures.check import check
+from ble_agent.owner.area_lines import area_view
 from ble_agent.owner.areas import (
     LATE_SECONDS,
     OLD_SECONDS,

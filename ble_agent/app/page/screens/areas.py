@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from ble_agent.app.area_lines import area_view
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.situation import opened_to_read
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.area_lines import area_view
 from ble_agent.owner.areas import (
     choose_area,
     find_areas,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from ble_agent.app import commands
-from ble_agent.app.area_lines import AreaView, area_view
 from ble_agent.app.damage_note import damage_note
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.pinned import pinned_lines
@@ -27,6 +26,7 @@ from ble_agent.exposures.others import LEAST_MINUTES
 from ble_agent.exposures.seen import show_seen
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.language import dates_text
+from ble_agent.owner.area_lines import AreaView, area_view
 from ble_agent.store.database import has_database
 from tracing_core.configuration.env2 import NO_LEVEL
 from tracing_core.trust.signed_config import Contact

@@ -1,15 +1,15 @@
-"""The command `truyvet agent area`: which area is the owner's, and its level."""
+"""Search for areas in the list, and the choice of the one that was found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ble_agent.app.area_lines import area_facts, area_line, area_view
-from ble_agent.app.outcome import Outcome
 from ble_agent.config import AgentConfig
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.area_lines import area_facts, area_line, area_view
 from ble_agent.owner.areas import (
     KnownAreas,
     choose_area,
@@ -24,14 +24,26 @@ from tracing_core.clock import Clock
 from tracing_core.store.database import Database
 from tracing_core.trust.signed_areas import Area, SignedAreas
 
-__all__ = ["area"]
+__all__ = ["AreaAnswer", "area"]
 
 _MOST_SHOWN = 200
 
 
+@dataclass(frozen=True, slots=True)
+class AreaAnswer:
+    """What a search or a choice led to."""
+
+    facts: Mapping[str, Any]
+    """For programs."""
+    text: str
+    """For the owner, one or more lines."""
+    needs_owner: bool = False
+    """Whether several areas fit, so that none was chosen."""
+
+
 def area(
     config: AgentConfig, clock: Clock, words: str, *, inside: str = "", should_forget: bool = False
-) -> Outcome:
+) -> AreaAnswer:
     """Show the own area, look for areas, choose the one that was found, or forget the own one.
 
     Parameters
@@ -64,7 +76,7 @@ def area(
         return _sought(db, config, clock, words, inside)
 
 
-def _shown(known: KnownAreas, config: AgentConfig, clock: Clock) -> Outcome:
+def _shown(known: KnownAreas, config: AgentConfig, clock: Clock) -> AreaAnswer:
     view = area_view(known, clock.now(), config.lang)
     lines = view.lines
     if view.needs_choice:
@@ -72,7 +84,7 @@ def _shown(known: KnownAreas, config: AgentConfig, clock: Clock) -> Outcome:
     return _outcome(known, config, lines)
 
 
-def _sought(db: Database, config: AgentConfig, clock: Clock, words: str, inside: str) -> Outcome:
+def _sought(db: Database, config: AgentConfig, clock: Clock, words: str, inside: str) -> AreaAnswer:
     areas = published_areas(db)
     if areas is None or not areas.areas:
         raise not_possible("areas_none")
@@ -110,7 +122,7 @@ def _outcome(
     found: Sequence[Area] = (),
     *,
     needs_owner: bool = False,
-) -> Outcome:
+) -> AreaAnswer:
     facts: dict[str, Any] = {
         **area_facts(known, config.lang),
         "published": known.count,
@@ -119,4 +131,4 @@ def _outcome(
             for each in found[:_MOST_SHOWN]
         ],
     }
-    return Outcome(facts, "\n".join(lines), needs_owner=needs_owner)
+    return AreaAnswer(facts, "\n".join(lines), needs_owner=needs_owner)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ble_agent.exposures.local_days import local_date
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import date_text
 from ble_agent.owner.areas import KnownAreas
 from ble_agent.store.state import AreaState
+from tracing_core.clock import local_date
 from tracing_core.protocol.interval import utc_date
 from tracing_core.trust.signed_areas import Area, SignedAreas
 
