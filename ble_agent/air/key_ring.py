@@ -133,6 +133,45 @@ class KeyRing:
         )
         return tek
 
+    def key_of(self, start: int) -> TemporaryExposureKey | None:
+        """Return the key whose use began with an interval; None without one.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be read or unsealed.
+        """
+        with database_errors(self._path):
+            row = self._db.conn.execute(
+                "SELECT key_data, rolling_start, rolling_period FROM own_key"
+                " WHERE rolling_start = ?",
+                [start],
+            ).fetchone()
+        return None if row is None else self._key(*row)
+
+    def take_over(self, key: TemporaryExposureKey) -> None:
+        """Add a key of another device, in the caller's transaction, for days without a key.
+
+        It counts as used beyond its last interval, since that device may still send its
+        identifiers: here it can only be reported.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be sealed.
+        """
+        start = key.rolling_start_interval_number
+        self._db.conn.execute(
+            "INSERT INTO own_key (rolling_start, rolling_period, key_data, last_interval)"
+            " VALUES (?, ?, ?, ?)",
+            [
+                start,
+                key.rolling_period,
+                self._seal(key.key_data, start),
+                key.end_interval_number,
+            ],
+        )
+
     def silent_seconds(self, now: float) -> float:
         """Return how long nothing may be sent; 0 if an identifier may be sent at once.
 
@@ -143,10 +182,11 @@ class KeyRing:
         """
         with database_errors(self._path):
             row = self._db.conn.execute(
-                "SELECT last_interval FROM own_key WHERE rolling_start = ?",
+                "SELECT min(last_interval + 1, rolling_start + rolling_period) FROM own_key"
+                " WHERE rolling_start = ?",
                 [rolling_start(interval_number(now))],
             ).fetchone()
-        return 0.0 if row is None else max(0.0, interval_start(row[0] + 1) - now)
+        return 0.0 if row is None else max(0.0, interval_start(row[0]) - now)
 
     def keys_to_report(self, now: float) -> list[TemporaryExposureKey]:
         """Return the keys for the last 14 days and today, oldest first.

@@ -331,14 +331,32 @@ def erase(ctx: click.Context, yes: bool, as_json: bool) -> None:
     show_default=True,
     help=TEXTS["help_export_protocol"],
 )
+@click.option("--all", "all_", cls=Option, is_flag=True, help=TEXTS["help_export_page"])
+@click.option("--with-keys", cls=Option, is_flag=True, help=TEXTS["help_with_keys"])
 @_JSON
 @click.pass_context
-def export(ctx: click.Context, file: Path, force: bool, protocol: str, as_json: bool) -> None:
-    """Export the log."""
-    from ble_agent.app import commands
+def export(
+    ctx: click.Context,
+    file: Path,
+    force: bool,
+    protocol: str,
+    all_: bool,
+    with_keys: bool,
+    as_json: bool,
+) -> None:
+    """Export the log, or all data."""
+    from ble_agent.app import all_data, commands
+    from ble_agent.messages.catalogue import say
 
+    language = language_of(ctx)
+    if with_keys and not all_:
+        raise click.UsageError(say("export_all_only", language))
+    if all_ and protocol != "gaen":
+        raise click.UsageError(say("export_all_protocol", language))
     config = _config(ctx)
-    if protocol == "gaen":
+    if all_:
+        outcome = all_data.export_page(config, _clock(), file, overwrite=force, with_keys=with_keys)
+    elif protocol == "gaen":
         outcome = commands.export_log(config, _clock(), file, overwrite=force)
     else:
         outcome = commands.export_others(config, _clock(), file, protocol, overwrite=force)
@@ -389,7 +407,7 @@ def take_over(ctx: click.Context, folder: Path | None, yes: bool, as_json: bool)
     if folder is None and not yes:
         _confirm(config.lang, taking.where_question(folders, config.lang))
     with taking.prepared(config, _clock(), folders, are_named=folder is not None) as found:
-        is_asked = bool(found.planned.kept) and not yes
+        is_asked = found.planned.adds_anything and not yes
         if is_asked:
             # Standard output is for programs then.
             click.echo(_with_home(found.preview(), _named_home(ctx)), err=as_json)

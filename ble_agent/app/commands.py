@@ -36,6 +36,7 @@ from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, path_text
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.restoring import RestoreReport, is_restorable, restore
 from ble_agent.radio.protocol import Finding
 from ble_agent.store.database import has_database, make_home, open_store
 from ble_agent.store.home import is_own_file
@@ -78,6 +79,7 @@ __all__ = [
     "report",
     "report_preview",
     "report_question",
+    "restored_lines",
     "self_test",
 ]
 
@@ -304,9 +306,11 @@ def export_others(
 
 
 def import_report(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) -> ImportReport:
-    """Add the log of another app or device, and return what it held."""
+    """Add the log of another app or device, or all data of one, and return what it held."""
     make_home(config.home)
     with open_recovered(config.home, clock.now()) as db:
+        if is_restorable(path):
+            return restore(db, path, clock.now(), dry_run=dry_run)
         return import_foreign_log(db, path, clock.now(), dry_run=dry_run)
 
 
@@ -322,9 +326,39 @@ def left_out_lines(report: ImportReport, path: Path, lang: str) -> Iterator[str]
         yield say(name, lang, first=said, path=path_text(path))
 
 
+def restored_lines(report: RestoreReport, lang: str) -> Iterator[str]:
+    """Yield what all data of a device adds here, and what follows from it."""
+    yield say(
+        "restored",
+        lang,
+        kept=report.kept,
+        known=report.known,
+        too_old=report.too_old,
+        rows=sum(report.rows.values()) + len(report.values),
+    )
+    if report.region is not None:
+        yield say("restored_joined", lang, region=report.region)
+    if report.is_other_authority:
+        yield say("restored_other_authority", lang)
+    if report.keys:
+        yield say("restored_keys", lang, count=report.keys)
+    if report.keys_left:
+        yield say("restored_keys_left", lang, count=report.keys_left)
+    if report.is_silent_today:
+        yield say("restored_silent", lang)
+    for protocol in sorted(report.other_protocols):
+        yield say("import_other_protocol", lang, protocol=protocol)
+
+
 def import_log(config: AgentConfig, clock: Clock, path: Path, *, dry_run: bool) -> Outcome:
     """Add the log of another app or device."""
     report = import_report(config, clock, path, dry_run=dry_run)
+    if isinstance(report, RestoreReport):
+        lines = list(restored_lines(report, config.lang))
+        lines += left_out_lines(report, path, config.lang)
+        if dry_run:
+            lines.append(say("dry_run", config.lang))
+        return Outcome(report.to_json(), "\n".join(lines))
     lines = [
         say(
             "imported",

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ble_agent.app.commands import left_out_lines
+from ble_agent.app.commands import left_out_lines, restored_lines
 from ble_agent.app.outcome import Outcome
 from ble_agent.config import AgentConfig
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import path_text
+from ble_agent.owner.restoring import RestoreReport
 from ble_agent.owner.take_over.copies import Candidate, copied
 from ble_agent.owner.take_over.left import Reason
 from ble_agent.owner.take_over.places import usual_folders
@@ -92,8 +93,8 @@ class TakeOver:
         """
         lang = self.config.lang
         lines = [] if is_shown else list(self._lines())
-        count = self.planned.kept
-        if count:
+        count, is_taken = self.planned.kept, self.planned.adds_anything
+        if is_taken:
             taken = take_plan(self.config, self.clock, self.planned)
             name = "taken_over" if taken.is_of_own_protocol else "taken_over_other"
             lines.append(say(name, lang, count=count))
@@ -101,7 +102,7 @@ class TakeOver:
                 say("import_other_protocol", lang, protocol=protocol)
                 for protocol in taken.other_protocols
             ]
-        return Outcome(self._facts(is_taken=bool(count)), "\n".join(lines))
+        return Outcome(self._facts(is_taken=is_taken), "\n".join(lines))
 
     def _lines(self) -> Iterator[str]:
         lang, search = self.config.lang, self.search
@@ -120,7 +121,7 @@ class TakeOver:
             yield say("take_over_go_on", lang)
         if not findings:
             yield say("take_over_none", lang)
-        elif not self.planned.kept:
+        elif not self.planned.adds_anything:
             yield say("take_over_nothing", lang)
 
     def _others(self) -> int:
@@ -209,6 +210,9 @@ def finding_lines(finding: Finding, lang: str) -> Iterator[str]:
         known=report.known,
         too_old=report.too_old,
     )
+    if isinstance(report, RestoreReport):
+        for line in restored_lines(report, lang):
+            yield f"  {line}"
     for line in left_out_lines(report, candidate.path, lang):
         yield f"  {candidate.named(line)}"
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ble_agent.messages import home, radio
 from ble_agent.messages.commands import (
     all_data,
+    all_data_page,
     areas,
     bluezone,
     check,
@@ -37,9 +38,8 @@ _COMMAND = re.compile(r"\btruyvet agent [a-z][a-z-]*(?![a-z-]| --home\b)")
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(all_data, areas, check, help, home, importing, joining, radio, report, running, status),
-        take_over,
-        bluezone,
+        *(all_data, all_data_page, areas, check, help, home, importing),
+        *(joining, radio, report, running, status, take_over, bluezone),
         *(server, settings, store, upload),
         *(
             data,

@@ -19,12 +19,13 @@ from ble_agent.authority.ledger_notes import (
     TAKEN_BACK,
     UNCONFIRMED,
 )
+from ble_agent.messages.catalogue import say
 from ble_agent.store.state import LEDGER, LedgerEntry
 from tracing_core.clock import local_date
 from tracing_core.protocol.interval import interval_start
 from tracing_core.store.database import Database
 
-__all__ = ["RADIO", "LedgerDay", "read_ledger"]
+__all__ = ["RADIO", "LedgerDay", "ledger_line", "read_ledger"]
 
 RADIO = "radio"
 """Kind of an entry that the key ring gives: identifiers were sent by Bluetooth."""
@@ -35,6 +36,9 @@ _ORDER = (
     *(EVERYTHING, LOG),
     *(COVER, CHECK, DOWNLOAD, BLUEZONE, AREAS, RADIO),
 )
+
+# Kinds whose number is that of keys, key files or sightings; of the others it is how often.
+_OF_ITEMS = (REPORT, UNCONFIRMED, TAKEN_BACK, LOG, DOWNLOAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,17 @@ def read_ledger(db: Database) -> list[LedgerDay]:
     ]
 
 
+def ledger_line(entry: LedgerEntry, language: str) -> str:
+    """Return an entry as the owner reads it."""
+    count = entry["items" if entry["kind"] in _OF_ITEMS else "times"]
+    return say(f"page_ledger_{entry['kind']}", language, count=count, place=entry["place"])
+
+
 def _radio_entries(db: Database) -> list[LedgerEntry]:
-    rows = db.conn.execute("SELECT last_interval FROM own_key")
+    # A key of another device was never used here (`KeyRing.take_over`).
+    rows = db.conn.execute(
+        "SELECT last_interval FROM own_key WHERE last_interval < rolling_start + rolling_period"
+    )
     dates = {local_date(interval_start(last)).isoformat() for (last,) in rows}
     return [
         {"date": date, "kind": RADIO, "place": "", "times": 1, "items": 0} for date in sorted(dates)

@@ -19,7 +19,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "rolling_start": "First interval (ENIntervalNumber, ten minutes each) of the key's use.",
         "rolling_period": "Number of intervals, 1 to 144.",
         "key_data": "The key, sealed.",
-        "last_interval": "Last interval whose identifier was sent.",
+        "last_interval": "Last interval whose identifier was sent; one past the key's last if the"
+        " key came from another device, which alone sends it.",
     },
     "state": {
         "": "Values that the agent keeps by name.",

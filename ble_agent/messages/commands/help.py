@@ -97,10 +97,10 @@ TEXTS: Mapping[str, Text] = {
         " trong thư mục không thuộc chương trình vẫn còn và được liệt kê.",
     ),
     "help_export": Text(
-        "Write what was heard to FILE, as JSON Lines.\n\n"
+        "Write what was heard to FILE, as JSON Lines; with --all, all data about you.\n\n"
         "The file is gzipped if its name ends in .gz. A file of that name is replaced only with"
         " --force.",
-        "Ghi những gì đã thu được vào FILE, ở dạng JSON Lines.\n\n"
+        "Ghi những gì đã thu được vào FILE, ở dạng JSON Lines; với --all, toàn bộ dữ liệu.\n\n"
         "Tệp được nén gzip nếu tên kết thúc bằng .gz. Tệp cùng tên chỉ bị ghi đè khi có --force.",
     ),
     "help_export_all": Text(
@@ -111,6 +111,16 @@ TEXTS: Mapping[str, Text] = {
         "Tệp README trong đó cho biết từng tệp là gì và những gì không được đưa vào. Tệp cùng tên"
         " chỉ bị ghi đè khi có --force.",
     ),
+    "help_export_page": Text(
+        "Write all data about you, as a page that any browser shows and that truyvet agent import"
+        " reads.",
+        "Ghi toàn bộ dữ liệu về bạn thành một trang mà trình duyệt nào cũng mở được và lệnh truyvet"
+        " agent import đọc được.",
+    ),
+    "help_with_keys": Text(
+        "With --all: your own keys too, to move to another device. Keep the file secret.",
+        "Cùng với --all: gồm cả khóa của bạn, để chuyển sang thiết bị khác. Hãy giữ bí mật tệp.",
+    ),
     "help_export_protocol": Text(
         "Write the sightings of this protocol: gaen (Exposure Notification), bluezone or dp3t.",
         "Ghi các lượt ghi nhận của giao thức này: gaen (Exposure Notification), bluezone hoặc"
@@ -120,12 +130,14 @@ TEXTS: Mapping[str, Text] = {
         "Add what another app or device heard, from FILE.\n\n"
         "FILE is JSON Lines, gzipped or not; another agent's agent.db; microG's exposure.db; the"
         " LevelDB folder of Google Play Services; RaMBLE's database; or Bluezone's app_db_2.db or"
-        " data_trace.txt. docs/importing.md says what is read from each.",
+        " data_trace.txt. A page of truyvet agent export --all brings all data of a device.\n\n"
+        "docs/importing.md says what is read from each.",
         "Thêm dữ liệu ứng dụng hoặc thiết bị khác đã thu, từ FILE.\n\n"
         "FILE là JSON Lines, nén gzip hoặc không; agent.db của thiết bị khác; exposure.db của"
         " microG; thư mục LevelDB của Google Play Services; cơ sở dữ liệu của RaMBLE; hoặc"
-        " app_db_2.db hay data_trace.txt của Bluezone. docs/importing.md cho biết những gì được đọc"
-        " từ mỗi loại.",
+        " app_db_2.db hay data_trace.txt của Bluezone. Trang do truyvet agent export --all ghi ra"
+        " mang theo toàn bộ dữ liệu của một thiết bị.\n\n"
+        "docs/importing.md cho biết những gì được đọc từ mỗi loại.",
     ),
     "help_take_over": Text(
         "Find data of earlier apps in FOLDER, show it, and add it.\n\n"

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ble_agent.air.key_ring import KeyRing
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.restoring import add_all_data
 from ble_agent.owner.take_over.copies import Candidate
 from ble_agent.store.importers import ImportReport, add_source, open_source
+from ble_agent.store.importers.all_data import AllData
 from tracing_core.errors import InvalidLog, LogFault, StoreBusy, StoreError, StoreFull, TracingError
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import path_of, transaction
@@ -57,6 +60,11 @@ class Plan:
         return sum(each.report.kept for each in self.findings if each.report is not None)
 
     @property
+    def adds_anything(self) -> bool:
+        """Whether anything is added, sightings or other data of a device of ours."""
+        return any(each.report is not None and each.report.adds_anything for each in self.findings)
+
+    @property
     def other_protocols(self) -> list[str]:
         """Names of the other protocols of which sightings are added, sorted."""
         return sorted(
@@ -97,9 +105,10 @@ def plan(db: Database, candidates: Sequence[Candidate], now: float) -> Plan:
     StoreError
         When the agent's database cannot be written. A fault of a log is in its finding.
     """
+    ring = KeyRing(db)
     # Leaving the transaction by an exception undoes it.
     with contextlib.suppress(_DryRun), transaction(db):
-        planned = Plan(tuple(_added(db, candidates, now)), now)
+        planned = Plan(tuple(_added(db, candidates, ring, now, {})), now)
         raise _DryRun
     return planned
 
@@ -126,8 +135,9 @@ def take(db: Database, planned: Plan, now: float) -> Plan:
     if not 0 <= now - planned.made_at <= PLAN_SECONDS:
         raise not_possible("take_over_changed")
     candidates = [each.candidate for each in planned.findings]
+    ring = KeyRing(db)
     with transaction(db):
-        taken = Plan(tuple(_added(db, candidates, planned.made_at)), planned.made_at)
+        taken = Plan(tuple(_added(db, candidates, ring, planned.made_at, None)), planned.made_at)
         if [each.essence() for each in taken.findings] != [
             each.essence() for each in planned.findings
         ]:
@@ -135,14 +145,26 @@ def take(db: Database, planned: Plan, now: float) -> Plan:
     return taken
 
 
-def _added(db: Database, candidates: Sequence[Candidate], now: float) -> Iterator[Finding]:
+def _added(
+    db: Database,
+    candidates: Sequence[Candidate],
+    ring: KeyRing,
+    now: float,
+    trial_keys: dict[int, bytes] | None,
+) -> Iterator[Finding]:
     """Add each log inside the caller's transaction; undo those that cannot be read to their end."""
     home = Path(path_of(db)).parent
     for candidate in candidates:
         db.conn.execute("SAVEPOINT one_log")
         try:
             with open_source(candidate.path, home) as source:
-                finding = Finding(candidate, add_source(db, source, now), None)
+                if isinstance(source, AllData):
+                    report: ImportReport = add_all_data(
+                        db, source, ring, now, trial_keys=trial_keys
+                    )
+                else:
+                    report = add_source(db, source, now)
+            finding = Finding(candidate, report, None)
         except (StoreBusy, StoreFull):
             # These are of the home, where the copies lie too.
             raise

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.store.database import RETENTION_SECONDS, forget_key_files
+from ble_agent.store.importers.all_data import AllData, is_all_data
 from ble_agent.store.importers.bluezone import (
     BLUEZONE_COLUMNS,
     BLUEZONE_TABLE,
@@ -50,6 +51,8 @@ __all__ = [
     "add_source",
     "import_log",
     "open_source",
+    "other_is_known",
+    "sighting_is_known",
 ]
 
 FUTURE_SECONDS = 7_200
@@ -84,6 +87,11 @@ class ImportReport(Tally):
         """Whether sightings were added that checks compare with published keys."""
         self.digest = LogDigest()
         """Digest of all that was read of the log."""
+
+    @property
+    def adds_anything(self) -> bool:
+        """Whether anything is added."""
+        return bool(self.kept)
 
     def to_json(self) -> dict[str, Any]:
         """Return the format and the counts by name."""
@@ -143,6 +151,8 @@ def open_source(path: Path, home: Path) -> Iterator[Source]:
         beginning.startswith((_GZIP, b"{")) or not (in_folder or beginning.strip())
     ):
         yield own_lines(path, beginning)
+    elif is_all_data(beginning):
+        yield AllData(path, beginning)
     elif is_bluezone_trace(beginning):
         yield BluezoneTrace(path)
     else:
@@ -244,7 +254,7 @@ def add_source(db: Database, source: Source, now: float) -> ImportReport:
         elif sighting.seen_at > now + FUTURE_SECONDS:
             report.refuse(Refusal.FUTURE)
         elif isinstance(sighting, OtherSighting):
-            if _other_is_known(db, sighting):
+            if other_is_known(db, sighting):
                 report.known += 1
             else:
                 report.kept += 1
@@ -263,7 +273,8 @@ def add_source(db: Database, source: Source, now: float) -> ImportReport:
     return report
 
 
-def _other_is_known(db: Database, sighting: OtherSighting) -> bool:
+def other_is_known(db: Database, sighting: OtherSighting) -> bool:
+    """Return whether the agent has this sighting of another protocol."""
     found = db.conn.execute(
         "SELECT 1 FROM other_sighting WHERE seen_at = ? AND identifier = ?",
         [sighting.seen_at, sighting.identifier],
@@ -272,7 +283,7 @@ def _other_is_known(db: Database, sighting: OtherSighting) -> bool:
 
 
 def _is_known(db: Database, sighting: Sighting, *, is_one_per_moment: bool) -> bool:
-    return (_moment_is_known if is_one_per_moment else _sighting_is_known)(db, sighting)
+    return (_moment_is_known if is_one_per_moment else sighting_is_known)(db, sighting)
 
 
 def _moment_is_known(db: Database, sighting: Sighting) -> bool:
@@ -283,7 +294,8 @@ def _moment_is_known(db: Database, sighting: Sighting) -> bool:
     return found.fetchone() is not None
 
 
-def _sighting_is_known(db: Database, sighting: Sighting) -> bool:
+def sighting_is_known(db: Database, sighting: Sighting) -> bool:
+    """Return whether the agent's log has this sighting, with equal samples."""
     found = db.conn.execute(
         "SELECT 1 FROM sighting WHERE seen_at = ? AND rpi = ? AND aem = ? AND rssi_dbm = ?",
         [

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ble_agent.app import commands, take_over
 from ble_agent.app.page.upload import Upload
 from ble_agent.app.page.visit import Notice, Screen, Visit
+from ble_agent.owner.restoring import RestoreReport
 from ble_agent.owner.take_over.gathering import gathered
 from ble_agent.owner.take_over.plan import Finding, Plan
 from ble_agent.store.importers import ImportReport
@@ -28,6 +29,8 @@ class _Shown:
     name: str
     report: ImportReport
     left_out: list[str]
+    restored: list[str]
+    """What all data of a device brings beside sightings; empty for a log."""
 
 
 def _import(visit: Visit) -> Response:
@@ -75,7 +78,7 @@ def _preview(visit: Visit) -> Response:
 def _shown(visit: Visit, finding: Finding, report: ImportReport) -> _Shown:
     lines = commands.left_out_lines(report, finding.candidate.path, visit.language)
     left_out = [finding.candidate.named(line) for line in lines]
-    return _Shown(finding.candidate.name, report, left_out)
+    return _Shown(finding.candidate.name, report, left_out, _restored(visit, report))
 
 
 def _confirm(visit: Visit) -> Response:
@@ -100,11 +103,20 @@ def _confirm(visit: Visit) -> Response:
     return visit.go("more/import", _notice(visit, taken))
 
 
+def _restored(visit: Visit, report: ImportReport) -> list[str]:
+    """Return what all data of a device brings beside sightings; nothing for a log."""
+    if not isinstance(report, RestoreReport):
+        return []
+    return list(commands.restored_lines(report, visit.language))
+
+
 def _notice(visit: Visit, taken: Plan) -> Notice:
     # No check compares what is of another protocol.
     name = "page_imported" if taken.is_of_own_protocol else "page_imported_other"
     lines = [visit.say(name, count=taken.kept)]
     lines += [visit.say("page_import_other", protocol=each) for each in taken.other_protocols]
+    for finding in taken.findings:
+        lines += _restored(visit, finding.report) if finding.report else []
     return Notice("\n".join(lines))
 
 

@@ -11,15 +11,11 @@ from starlette.responses import Response
 from ble_agent.app.damage_note import damage_note
 from ble_agent.app.page.visit import Screen, Visit
 from ble_agent.app.situation import opened_to_read
-from ble_agent.authority.ledger_notes import DOWNLOAD, LOG, REPORT, TAKEN_BACK, UNCONFIRMED
-from ble_agent.owner.ledger import LedgerDay, read_ledger
+from ble_agent.owner.ledger import LedgerDay, ledger_line, read_ledger
 from ble_agent.store.database import has_database
 from ble_agent.store.state import DAMAGE
 
 __all__ = ["SCREENS"]
-
-# Kinds whose number is that of keys, key files or sightings; of the others it is how often.
-_OF_ITEMS = (REPORT, UNCONFIRMED, TAKEN_BACK, LOG, DOWNLOAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +36,7 @@ def _ledger(visit: Visit) -> Response:
 
 
 def _day(day: LedgerDay, visit: Visit) -> _Day:
-    lines = [
-        visit.say(
-            f"page_ledger_{entry['kind']}",
-            count=entry["items" if entry["kind"] in _OF_ITEMS else "times"],
-            place=entry["place"],
-        )
-        for entry in day.entries
-    ]
+    lines = [ledger_line(entry, visit.language) for entry in day.entries]
     return _Day(day.date, lines)
 
 

@@ -274,6 +274,45 @@ def test_all_data_is_downloaded_once_and_noted(tmp_path: Path) -> None:
         assert not list(tmp_path.glob(WORKING_FOLDERS))
 
 
+def test_all_data_as_a_page_is_downloaded_and_taken_by_another_device(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        make_home(tmp_path / name)
+    with served(tmp_path / "old") as page:
+        upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), 60, 120))
+        press(page, "more/import/confirm")
+        with open_store(tmp_path / "old") as db:
+            assert KeyRing(db).next_advertisement(Clock().now(), Metadata(0)) is not None
+        assert "Any browser shows it" in page.get("more/data").text
+        plain = press(page, "more/data/page")
+        today = local_date(Clock().now()).isoformat()
+        disposition = f'attachment; filename="truyvet-{today}.html"'
+        assert plain.headers["Content-Disposition"] == disposition
+        assert plain.headers["Cache-Control"] == "no-store"
+        answer = press(page, "more/data/page", with_keys="yes")
+        assert len(answer.content) > len(plain.content)
+        assert not list((tmp_path / "old").glob(WORKING_FOLDERS))
+    with served(tmp_path / "new") as page:
+        upload(page, "more/import/file", "all.html", answer.content)
+        text = page.get("more/import/preview").text
+        assert "truyvet, all data" in text
+        assert "Keys taken over: 1." in text
+        assert "00:00 UTC" in text
+        with open_store(tmp_path / "new") as db:
+            assert db.table("sighting").count == db.table("own_key").count == 0
+        press(page, "more/import/confirm")
+        text = page.get("more/import").text
+        assert "2 sightings were added" in text
+        assert "Keys taken over: 1." in text
+        with open_store(tmp_path / "new") as db:
+            assert (db.table("sighting").count, db.table("own_key").count) == (2, 1)
+        upload(page, "more/import/file", "all.html", answer.content)
+        assert "Nothing in this file can be added." in page.get("more/import/preview").text
+        broken = answer.content[: len(answer.content) - 100]
+        refusal = upload(page, "more/import/file", "all.html", broken)
+        assert refusal.status_code == 400
+        assert "all.html" in refusal.text
+
+
 def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     with served(tmp_path) as page:
         upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), *range(60, 20_060)))

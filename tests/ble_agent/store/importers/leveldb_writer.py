@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ble_agent.store.importers.crc32c import masked_crc32c
+from ble_agent.store.importers.leveldb.crc32c import masked_crc32c
 
 Change = tuple[bytes, bytes | None]
 """A key and its new value; None deletes it."""

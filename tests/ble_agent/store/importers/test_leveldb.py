@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ble_agent.store.importers.crc32c import crc32c, masked_crc32c
 from ble_agent.store.importers.cursor import Cursor
 from ble_agent.store.importers.leveldb import is_leveldb, read_leveldb
-from ble_agent.store.importers.snappy import decompress
+from ble_agent.store.importers.leveldb.crc32c import crc32c, masked_crc32c
+from ble_agent.store.importers.leveldb.snappy import decompress
 from tests.ble_agent.store.importers.leveldb_writer import (
     Change,
     batch,

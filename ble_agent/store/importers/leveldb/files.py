@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from ble_agent.store.importers.crc32c import masked_crc32c
 from ble_agent.store.importers.cursor import Cursor
-from ble_agent.store.importers.snappy import decompress
+from ble_agent.store.importers.leveldb.crc32c import masked_crc32c
+from ble_agent.store.importers.leveldb.snappy import decompress
 from tracing_core.errors import InvalidLog, LogFault
 from tracing_core.store.files import file_errors
 
