@@ -44,7 +44,9 @@ class Carried(enum.Enum):
 
 
 CARRIED: Mapping[str, Carried] = {
-    "additions": Carried.NEVER,
+    "additions": Carried.WITH_LOG,
+    "bluezone_fault": Carried.WITH_LOG,
+    "bluezone_list": Carried.WITH_LOG,
     "check_fault": Carried.WITH_LOG,
     "compacted_at": Carried.NEVER,
     "damage": Carried.ALONE,
@@ -130,6 +132,10 @@ def _no_dates(_: Any) -> Iterable[str]:
 
 
 _DATES: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "bluezone_list": lambda value: [
+        *value["days"],
+        *(date for day in value["days"].values() for date in day["local_dates"]),
+    ],
     "held_back": lambda value: [*value, *(each["local_date"] for each in value.values())],
     "ledger": lambda value: [each["date"] for each in value],
     "notified": lambda value: list(value),

@@ -219,7 +219,6 @@ class _Restorer:
         self._is_settled = False
         self._takes_authority = self._is_same_authority = False
         self._imports: dict[int, int] = {}
-        self._adds_to_log = False
 
     def _has_rows(self, table: str) -> bool:
         return self._db.conn.execute(f'SELECT 1 FROM "{table}"').fetchone() is not None  # noqa: S608
@@ -255,7 +254,7 @@ class _Restorer:
         """Do what follows from all rows."""
         if not self._is_settled:
             self._settle()
-        if self._adds_to_log and not (self._takes_authority and not self._had_log):
+        if self._report.is_of_own_protocol and not (self._takes_authority and not self._had_log):
             forget_key_files(self._db)
 
     def _keep_value(self, head: TableHead, row: list[Any]) -> None:
@@ -317,11 +316,9 @@ class _Restorer:
 
     def _is_from_future(self, name: str, value: Any) -> bool:
         """Return whether a value says that something was done later than now."""
-        moments = (
-            [value.get(field, 0) for field in ("at", "since")]
-            if CARRIED[name] is Carried.WITH_LOG
-            else []
-        )
+        if CARRIED[name] is not Carried.WITH_LOG or not isinstance(value, dict):
+            return False
+        moments = [value.get(field, 0) for field in ("at", "since")]
         return any(moment > self._now + FUTURE_SECONDS for moment in moments)
 
     def _is_out_of_time(self, moment: int) -> bool:
@@ -342,7 +339,7 @@ class _Restorer:
             self._report.known += 1
             return
         self._report.kept += 1
-        self._adds_to_log = True
+        self._report.is_of_own_protocol = True
         insert_sightings(self._db, [sighting])
 
     def _add_other(self, head: TableHead, row: list[Any]) -> None:

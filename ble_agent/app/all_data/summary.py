@@ -13,9 +13,11 @@ from ble_agent.authority.membership import find_membership
 from ble_agent.authority.report_progress import ReportProgress
 from ble_agent.config import SETTINGS_FILE, AgentConfig
 from ble_agent.exposures.advice import level_text
-from ble_agent.exposures.check import ExposureDay, assess_stored
+from ble_agent.exposures.check import assess_stored
+from ble_agent.exposures.exposure_day import ExposureDay
 from ble_agent.exposures.local_days import local_date
 from ble_agent.exposures.matched_keys import matched_keys
+from ble_agent.exposures.others import other_findings
 from ble_agent.messages.catalogue import MESSAGES, say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, dates_text
@@ -106,9 +108,14 @@ class Summary:
                 count=day.minutes,
                 level=level_text(day.level, self._config.lang),
             )
+        config = None if membership is None else membership.config
+        others = other_findings(self._db, config, self._config.lang).days
+        for other in others:
+            date = dates_text(other.owner_dates, self._config.lang)
+            yield self.paragraph("bluezone_day", date=date, count=other.minutes)
         if last is None:
             yield self.paragraph("file_found_never")
-        elif not days:
+        elif not days and not others:
             yield self.paragraph("file_found_none", date=self.date(local_date(last["at"])))
         fault = CHECK_FAULT.get(self._db)
         if fault is not None:

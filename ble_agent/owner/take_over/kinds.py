@@ -7,6 +7,7 @@ import enum
 import re
 import zlib
 
+from ble_agent.store.importers.all_data import is_all_data
 from ble_agent.store.importers.bluezone import is_bluezone_trace
 from ble_agent.store.importers.diary import is_diary
 from tracing_core.export_file.file_kind import FileKind, file_kind
@@ -32,6 +33,8 @@ class Kind(enum.Enum):
     """A LevelDB folder, as that of Play Services."""
     DIARY = enum.auto()
     """The diary of NZ COVID Tracer."""
+    ALL_DATA = enum.auto()
+    """All data of another device of ours; its sightings are taken, the rest by an import."""
     CHECKS = enum.auto()
     """The list of checks that a phone's settings export."""
 
@@ -40,6 +43,8 @@ def kind_of(beginning: bytes) -> Kind | None:
     """Return what a file may hold by its first bytes, some thousand of them; None for nothing."""
     if beginning.startswith(_GZIP):
         return Kind.LINES if _is_line(_unpacked(beginning)) else None
+    if is_all_data(beginning):
+        return Kind.ALL_DATA
     kind = file_kind(beginning)
     if kind is FileKind.DATABASE:
         return Kind.DATABASE

@@ -13,6 +13,7 @@ from ble_agent.owner.all_rows import tables_of
 from ble_agent.owner.carrying import CARRIED
 from ble_agent.owner.ledger import RADIO, read_ledger
 from ble_agent.owner.restoring import restore
+from ble_agent.owner.take_over.kinds import Kind, kind_of
 from ble_agent.store import state
 from ble_agent.store.database import additions, open_store
 from ble_agent.store.importers import import_log
@@ -81,7 +82,7 @@ def test_an_empty_home_becomes_the_same_store(
         assert not report.refused
         assert (report.kept, report.keys, report.region) == (6, 3, "VN")
         # The key files stay used, since they were compared with all that is here.
-        assert additions(db) == 0
+        assert additions(db) == additions(old_db) == 3
         before = contents(db)
         again = restore(db, file, NOW)
         assert not again.adds_anything
@@ -277,3 +278,7 @@ def test_a_killed_import_added_nothing(file: Path, tmp_path: Path, rows: int) ->
     with open_store(new) as db:
         assert not any(db.table(table).count for table in tables_of(db))
         assert restore(db, file, NOW).kept == 6
+
+
+def test_a_search_for_earlier_apps_finds_it_by_its_content(file: Path) -> None:
+    assert kind_of(file.read_bytes()[:4096]) is Kind.ALL_DATA

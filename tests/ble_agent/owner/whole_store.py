@@ -51,8 +51,13 @@ VALUES: Mapping[str, Any] = {
     "notify_fault": {"at": NOW, "days": {TODAY: "high"}},
     "report": {"reported_at": NOW - DAY, "revision_token": "token-of-the-report"},
     "seen": {TODAY: {"level": "high", "minutes": 12}},
-    # These are of this device or database alone.
     "additions": 3,
+    "bluezone_fault": {"en": "cut", "vi": "bị cắt"},
+    "bluezone_list": {
+        **{"sequence": 1, "sha256": "0" * 64, "additions": 3, "left_out": 0},
+        **{"unreadable": 0, "row": 0, "days": {TODAY: {"minutes": 9, "local_dates": [TODAY]}}},
+    },
+    # These are of this device or database alone.
     "compacted_at": NOW,
     "future_since": NOW,
     "radio": {"name": "bluez", "fault": None},
