@@ -306,7 +306,7 @@ def test_all_data_as_a_page_is_downloaded_and_taken_by_another_device(tmp_path: 
         with open_store(tmp_path / "new") as db:
             assert (db.table("sighting").count, db.table("own_key").count) == (2, 1)
         upload(page, "more/import/file", "all.html", answer.content)
-        assert "Nothing in this file can be added." in page.get("more/import/preview").text
+        assert "There is nothing to add." in page.get("more/import/preview").text
         broken = answer.content[: len(answer.content) - 100]
         refusal = upload(page, "more/import/file", "all.html", broken)
         assert refusal.status_code == 400
