@@ -45,6 +45,10 @@ class Carried(enum.Enum):
 
 CARRIED: Mapping[str, Carried] = {
     "additions": Carried.WITH_LOG,
+    "area": Carried.WITH_AUTHORITY,
+    # The next check fetches and verifies the list; here it would count unverified.
+    "areas": Carried.NEVER,
+    "areas_document": Carried.NEVER,
     "bluezone_fault": Carried.WITH_LOG,
     "bluezone_list": Carried.WITH_LOG,
     "check_fault": Carried.WITH_LOG,

@@ -52,12 +52,21 @@ VALUES: Mapping[str, Any] = {
     "report": {"reported_at": NOW - DAY, "revision_token": "token-of-the-report"},
     "seen": {TODAY: {"level": "high", "minutes": 12}},
     "additions": 3,
+    "area": {
+        **{"code": "00004", "name": "Phường Ba Đình", "parent": "Hà Nội", "level": 2},
+        **{"vi": "Trung bình", "en": "Medium", "is_gone": False},
+    },
     "bluezone_fault": {"en": "cut", "vi": "bị cắt"},
     "bluezone_list": {
         **{"sequence": 1, "sha256": "0" * 64, "additions": 3, "left_out": 0},
         **{"unreadable": 0, "row": 0, "days": {TODAY: {"minutes": 9, "local_dates": [TODAY]}}},
     },
     # These are of this device or database alone.
+    "areas": {
+        **{"tag": "0" * 64, "sequence": 1, "issued_at": NOW, "count": 1},
+        **{"confirmed_at": NOW, "fault": None},
+    },
+    "areas_document": "a.b.c",
     "compacted_at": NOW,
     "future_since": NOW,
     "radio": {"name": "bluez", "fault": None},
