@@ -373,7 +373,7 @@ class _Restorer:
             return
         added = self._db.conn.execute(
             "INSERT INTO import (id, format, digest, imported_at, counts)"
-            " SELECT iif(EXISTS (SELECT 1 FROM import WHERE id = :id), NULL, :id),"
+            " SELECT CASE WHEN EXISTS (SELECT 1 FROM import WHERE id = :id) THEN NULL ELSE :id END,"
             " :format, :digest, :at, :counts",
             {"id": number, "format": form, "digest": digest, "at": at, "counts": counts},
         )
