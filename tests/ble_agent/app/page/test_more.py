@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import secrets
+import socket
 import time
 import zipfile
 from pathlib import Path
@@ -22,6 +24,7 @@ from tests.ble_agent.app.page.test_application import Served, form_key, served
 from tests.ble_agent.store.importers.test_bluezone import write as bluezone
 from tracing_core.clock import Clock, local_date
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.store.sighting import Sighting, insert_sightings
 from tracing_core.store.sqlite import transaction
 
 
@@ -314,13 +317,28 @@ def test_all_data_as_a_page_is_downloaded_and_taken_by_another_device(tmp_path: 
 
 
 def test_a_download_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    rows = [
+        Sighting(secrets.token_bytes(16), bytes(4), (-60,), int(Clock().now()) - age)
+        for age in range(60, 50_060)
+    ]
+    make_home(tmp_path)
+    with open_store(tmp_path) as db, transaction(db):
+        insert_sightings(db, rows)
     with served(tmp_path) as page:
-        upload(page, "more/import/file", "a.jsonl", lines(Clock().now(), *range(60, 20_060)))
-        press(page, "more/import/confirm")
         key = form_key(page.get("more"))
-        with page.browser.stream(
-            "POST", f"{page.path}/more/data/download", data={"key": key}
-        ) as answer:
+        # More than the buffers between the two hold, so that the page must wait for the browser.
+        small_buffer = httpx2.HTTPTransport(
+            socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
+        )
+        with (
+            httpx2.Client(transport=small_buffer, cookies=page.browser.cookies) as slow,
+            slow.stream(
+                "POST",
+                f"{page.origin}{page.path}/more/data/download",
+                data={"key": key},
+                headers={"Origin": page.origin},
+            ) as answer,
+        ):
             assert answer.status_code == 200
             next(answer.iter_raw(1000))
             assert list(tmp_path.glob(WORKING_FOLDERS))
