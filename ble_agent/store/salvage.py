@@ -72,7 +72,8 @@ def salvage(copy: Path, fresh: Database, vault: Vault, now: float) -> Salvaged:
     with copy.open("rb") as file:
         found = ScatteredRows(file, table_shapes([SIGHTING_TABLE, AGENT_TABLES]))
         _check_version(found, copy)
-        sightings = _salvage_sightings(found, fresh) + _salvage_imports(found, fresh)
+        _salvage_whole(found, fresh, "import")
+        sightings = _salvage_sightings(found, fresh) + _salvage_others(found, fresh)
         keys = _salvage_keys(found, fresh, vault, now)
         _salvage_whole(found, fresh, "matched_key")
         joined = _salvage_state(found, fresh)
@@ -88,13 +89,21 @@ def _check_version(found: ScatteredRows, copy: Path) -> None:
 
 
 def _salvage_sightings(found: ScatteredRows, fresh: Database) -> int:
+    """Copy what was heard or imported, after the imports that it comes from."""
+    columns = ("id", *_SIGHTING_COLUMNS, "import")
+    known = _known_imports(fresh)
     count = 0
     # A page that was written to the wrong place repeats rows, which their number shows.
-    for number, *row in found.rows("sighting", ("id", *_SIGHTING_COLUMNS)):
+    for number, *row, source in found.rows("sighting", columns):
         with contextlib.suppress(InvalidValue, OverflowError):
             sighting_of_row(*row)
-            count += _insert(fresh, "sighting", ("id", *_SIGHTING_COLUMNS), (number, *row))
+            origin = source if source in known else None
+            count += _insert(fresh, "sighting", columns, (number, *row, origin))
     return count
+
+
+def _known_imports(fresh: Database) -> set[int]:
+    return {number for (number,) in fresh.conn.execute("SELECT id FROM import")}
 
 
 def _insert(fresh: Database, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
@@ -139,16 +148,16 @@ def _opens(vault: Vault, row: tuple[Any, ...]) -> bool:
     return True
 
 
-def _salvage_imports(found: ScatteredRows, fresh: Database) -> int:
-    """Copy what was imported of other protocols, and where it came from."""
-    _salvage_whole(found, fresh, "import")
-    numbers = {number for (number,) in fresh.conn.execute("SELECT id FROM import")}
+def _salvage_others(found: ScatteredRows, fresh: Database) -> int:
+    """Copy what was imported of other protocols, after the imports that it comes from."""
+    known = _known_imports(fresh)
     count = 0
     for *values, source in found.rows("other_sighting", (*_OTHER_COLUMNS, "import")):
         with contextlib.suppress(InvalidValue, OverflowError):
             other_sighting_of_row(*values)
-            known = source if source in numbers else None
-            count += _insert(fresh, "other_sighting", (*_OTHER_COLUMNS, "import"), (*values, known))
+            origin = source if source in known else None
+            columns = (*_OTHER_COLUMNS, "import")
+            count += _insert(fresh, "other_sighting", columns, (*values, origin))
     return count
 
 

@@ -56,7 +56,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "import": {
         "": "The imports of the last 14 days that added something.",
-        "id": "Number of the import, which `other_sighting.import` names.",
+        "id": "Number of the import, which `sighting.import` and `other_sighting.import` name.",
         "format": "Format of the log, as `truyvet agent import --json` prints it.",
         "digest": "SHA-256 of all sightings of the log in their order, whatever its form.",
         "imported_at": "When it was imported (UTC Unix seconds).",
@@ -198,4 +198,12 @@ def m006_other_sighting(db: Database) -> None:
         " seen_at INTEGER NOT NULL, previous_scan_at INTEGER,"
         " import INTEGER REFERENCES import ON DELETE SET NULL,"
         " PRIMARY KEY (seen_at, identifier)) STRICT"
+    )
+
+
+@AGENT_TABLES()
+def m007_source(db: Database) -> None:
+    """Let a sighting name the import that it comes from; those of older imports name none."""
+    db.execute(
+        "ALTER TABLE sighting ADD COLUMN import INTEGER REFERENCES import ON DELETE SET NULL"
     )

@@ -27,6 +27,8 @@ _TEMPLATE = Path(__file__).with_name("tables.md")
 _SIGHTING = {
     "": "The encounter log: one row per identifier heard in a scan.",
     "id": "Number of the row, in the order of writing.",
+    "import": "Number of the import it comes from, `import.id`; null for what this device itself"
+    " heard, and where the import is forgotten.",
 }
 _MIGRATIONS = {
     "": "The steps that made these tables, written by sqlite-utils.",

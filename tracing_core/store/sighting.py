@@ -119,11 +119,25 @@ def m001_sighting(db: Database) -> None:
     db.execute("CREATE INDEX sighting_seen_at ON sighting (seen_at)")
 
 
-def insert_sightings(db: Database, sightings: Iterable[Sighting]) -> None:
-    """Add sightings to the log, inside the caller's transaction."""
+def insert_sightings(
+    db: Database, sightings: Iterable[Sighting], source: int | None = None
+) -> None:
+    """Add sightings to the log, inside the caller's transaction.
+
+    Parameters
+    ----------
+    db
+        The database.
+    sightings
+        The sightings.
+    source
+        Number of the import that they come from, in an agent's database; None for what the device
+        itself heard.
+    """
+    more = "" if source is None else ", import"
     db.conn.executemany(
-        "INSERT INTO sighting (rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sighting (rpi, aem, rssi_dbm, seen_at, previous_scan_at, clock_suspect"  # noqa: S608
+        f"{more}) VALUES (?, ?, ?, ?, ?, ?{more and ', ?'})",
         (
             (
                 sighting.rpi,
@@ -132,6 +146,7 @@ def insert_sightings(db: Database, sightings: Iterable[Sighting]) -> None:
                 sighting.seen_at,
                 sighting.previous_scan_at,
                 sighting.clock_suspect,
+                *([] if source is None else [source]),
             )
             for sighting in sightings
         ),

@@ -265,7 +265,7 @@ def add_source(db: Database, source: Source, now: float) -> ImportReport:
         else:
             report.kept += 1
             report.is_of_own_protocol = True
-            insert_sightings(db, [sighting])
+            insert_sightings(db, [sighting], note.number())
     if report.is_of_own_protocol:
         forget_key_files(db)
     if report.kept:

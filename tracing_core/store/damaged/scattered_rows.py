@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import takewhile
 from typing import Any, BinaryIO
 
 from tracing_core.store.damaged.leaf_pages import LeafPages, StoredRow
@@ -41,18 +42,23 @@ class TableShape:
             else frozenset([_KINDS[kind], *([] if required else [type(None)])])
             for position, _, kind, required, *_ in columns
         )
+        # SQLite does not rewrite rows for a column that is added later: they end before it.
+        optional = takewhile(lambda kinds: type(None) in kinds, reversed(self.kinds))
+        self._fewest = len(self.kinds) - sum(1 for _ in optional)
 
     def fits(self, values: Sequence[object]) -> bool:
         """Return whether a row can be one of this table."""
-        return len(values) == len(self.kinds) and all(
-            type(value) in kinds for value, kinds in zip(values, self.kinds, strict=True)
+        return self._fewest <= len(values) <= len(self.kinds) and all(
+            type(value) in kinds for value, kinds in zip(values, self.kinds, strict=False)
         )
 
     def is_apart_from(self, other: TableShape) -> bool:
         """Return whether no row can be one of both tables."""
-        return len(self.kinds) != len(other.kinds) or any(
-            mine.isdisjoint(theirs) for mine, theirs in zip(self.kinds, other.kinds, strict=True)
-        )
+        if self._fewest > len(other.kinds) or other._fewest > len(self.kinds):
+            return True
+        fewest = max(self._fewest, other._fewest)
+        both = zip(self.kinds[:fewest], other.kinds[:fewest], strict=True)
+        return any(mine.isdisjoint(theirs) for mine, theirs in both)
 
 
 def table_shapes(migrations: Sequence[Migrations]) -> dict[str, TableShape]:
@@ -104,7 +110,8 @@ class ScatteredRows:
         for number in self._numbers[table]:
             for row in self._pages.rows(number):
                 if shape.fits(row.values) and 0 <= row.number < _LARGEST_NUMBER:
-                    values = _with_number(row, shape.alias)
+                    missing = len(shape.kinds) - len(row.values)
+                    values = (*_with_number(row, shape.alias), *[None] * missing)
                     yield tuple(values[position] for position in chosen)
 
 

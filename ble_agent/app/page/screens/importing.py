@@ -34,7 +34,7 @@ class _Shown:
 
 
 def _import(visit: Visit) -> Response:
-    return visit.render("more/import.html", faults=[])
+    return visit.render("more/import.html", fault="", named=[])
 
 
 def _file(visit: Visit) -> Response:
@@ -46,9 +46,9 @@ def _file(visit: Visit) -> Response:
         )
         planned = take_over.make_plan(visit.config, visit.page.clock, candidates)
     except TracingError as error:
-        return visit.render("more/import.html", 400, faults=[visit.explained(error)])
+        return visit.render("more/import.html", 400, fault=visit.explained(error), named=[])
     if all(each.report is None for each in planned.findings):
-        return visit.render("more/import.html", 400, faults=_faults(visit, planned))
+        return visit.render("more/import.html", 400, fault="", named=_faults(visit, planned))
     visit.keep_file(_FILES)
     visit.session.kept[_FILES] = planned
     return visit.go("more/import/preview")

@@ -13,7 +13,9 @@ import pytest
 from ble_agent.owner.take_over.copies import Candidate, copied
 from ble_agent.owner.take_over.plan import PLAN_SECONDS, Plan, plan, take
 from ble_agent.owner.take_over.search import Search
+from ble_agent.store.damage import MARK_NAME
 from ble_agent.store.database import additions, open_store
+from ble_agent.store.recovery import open_recovered
 from ble_agent.store.working_folder import WORKING_FOLDERS
 from tests.ble_agent.owner.take_over.folders import (
     ADDED,
@@ -27,7 +29,8 @@ from tracing_core.clock import Clock
 from tracing_core.errors import NotPossible, StoreFull
 from tracing_core.store.database import Database
 from tracing_core.store.other_sighting import select_other_sightings
-from tracing_core.store.sighting import select_sightings
+from tracing_core.store.sighting import Sighting, insert_sightings, select_sightings
+from tracing_core.store.sqlite import transaction
 
 
 @pytest.fixture
@@ -107,6 +110,45 @@ def test_each_log_that_adds_something_is_remembered_and_no_other(
     noted = db.execute("SELECT format, counts, digest, imported_at FROM import ORDER BY id")
     assert [(name, json.loads(counts), digest) for name, counts, digest, _ in noted] == kept
     assert sum(counts["kept"] for _, counts, _ in kept) == planned.kept
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_each_row_of_every_format_names_its_import(db: Database, tmp_path: Path, name: str) -> None:
+    with transaction(db):
+        insert_sightings(db, [Sighting(bytes(16), bytes(4), (-60,), NOW)])
+    planned = plan(db, candidates_of([ADDED[name](tmp_path / "log")]), NOW)
+    assert take(db, planned, NOW).kept > 0
+    ((number, kept),) = db.execute("SELECT id, counts ->> 'kept' FROM import")
+    sources = [
+        source
+        for table in ("sighting", "other_sighting")
+        for (source,) in db.execute(f"SELECT import FROM {table} ORDER BY rowid")
+    ]
+    # What the device itself heard comes from no import.
+    assert sources == [None, *[number] * kept]
+    # A note of an import is kept for 14 days, and rows do not go with it.
+    db.execute("DELETE FROM import")
+    assert db.execute("SELECT count(*), count(import) FROM sighting").fetchone()[1] == 0
+
+
+def test_a_home_of_an_older_version_gets_sources_and_is_salvaged_whole(home: Path) -> None:
+    older, newer = NOW - 1_000, lines(home.parent / "log", 0, 300)
+    with open_store(home) as db:
+        # As version 6 of the tables had it: the rows end before the column.
+        db.execute("ALTER TABLE sighting DROP COLUMN import")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm007_source'")
+        with transaction(db):
+            insert_sightings(
+                db,
+                [Sighting(n.to_bytes(16), bytes(4), (-60,), older) for n in range(5_000, 5_300)],
+            )
+    with open_store(home) as db:
+        take(db, plan(db, candidates_of([newer]), NOW), NOW)
+        expected = db.execute("SELECT * FROM sighting ORDER BY id").fetchall()
+    assert [row[-1] for row in expected] == [None] * 300 + [1] * 300
+    (home / MARK_NAME).touch()
+    with open_recovered(home, NOW) as recovered:
+        assert recovered.execute("SELECT * FROM sighting ORDER BY id").fetchall() == expected
 
 
 def test_equal_sightings_of_several_logs_count_once(db: Database, tmp_path: Path) -> None:
