@@ -1,7 +1,9 @@
-"""Benchmark of Bluezone's logs: ``python -m benchmarks.earlier_apps``.
+"""Benchmark of what earlier apps recorded: ``python -m benchmarks.earlier_apps``.
 
 - Matching: 1,000 published records of 14 days each, against a log of one day and of a fortnight.
 - The import of 100,000 rows, which is the most that the app keeps, in a process of its own.
+- The take-over of a folder of 5,000 files, of which 2,000 are looked at, with that log among them:
+  the search alone, and all of it with preview and press.
 
 Times are CPU seconds, the minimum of some rounds.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import re
 import sqlite3
@@ -55,6 +58,29 @@ with open_store(home) as db:
 print(time.process_time() - began)
 print(pathlib.Path("/proc/self/status").read_text())
 """
+_TAKE_OVER = """
+import pathlib, sys, time
+from ble_agent.config import load_config
+from ble_agent.owner.take_over.search import Search
+from ble_agent.app.take_over import prepared
+from tracing_core.clock import ManualClock
+
+home, folder, now = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+clock = ManualClock(now)
+began = time.process_time()
+search = Search(clock, home)
+search.add_folder(folder)
+search.look()
+print(search.looked_at)
+print(time.process_time() - began)
+began = time.process_time()
+with prepared(load_config(home), clock, [folder], are_named=True) as found:
+    print(found.taken(is_shown=False).facts["kept"])
+print(time.process_time() - began)
+print(pathlib.Path("/proc/self/status").read_text())
+"""
+_FILES = 5_000
+_LOOKED_AT = 2_000
 
 
 def _least(work: Callable[[], int], expected: int) -> float:
@@ -129,13 +155,47 @@ def _importing() -> dict[str, float]:
             if int(kept) != _ROWS:
                 raise SystemExit(f"the import kept {kept} rows of {_ROWS}")
             seconds.append(float(took))
-            peak = re.search(r"VmHWM:\s+(\d+) kB", status)
-            peaks.append(int(peak[1]) / 1024 if peak else float("nan"))
+            peaks.append(_peak_megabytes(status))
     return {"seconds": round(min(seconds), 2), "peak_megabytes": round(max(peaks))}
 
 
+def _peak_megabytes(status: str) -> float:
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(peak[1]) / 1024 if peak else float("nan")
+
+
+def _taking_over() -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="truyvet-benchmark-") as name:
+        folder = Path(name, "folder")
+        folder.mkdir()
+        chance = random.Random(1)
+        for number in range(_FILES):
+            path = folder / f"file{number}"
+            path.write_bytes(chance.randbytes(4096))
+            os.utime(path, (number, number))
+        _write(folder / "app_db_2.db", chance)
+        searches, seconds, peaks = [], [], []
+        for number in range(_ROUNDS):
+            home = Path(name, f"home{number}")
+            home.mkdir(mode=0o700)
+            now = str(_START + (_DAYS - 1) * _DAY)
+            command = [sys.executable, "-c", _TAKE_OVER, str(home), str(folder), now]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            looked_at, search, kept, took, status = done.stdout.split("\n", 4)
+            if (int(looked_at), int(kept)) != (_LOOKED_AT, _ROWS):
+                raise SystemExit(f"the take-over looked at {looked_at} files and kept {kept} rows")
+            searches.append(float(search))
+            seconds.append(float(took))
+            peaks.append(_peak_megabytes(status))
+    return {
+        "search_seconds": round(min(searches), 3),
+        "seconds": round(min(seconds), 2),
+        "peak_megabytes": round(max(peaks)),
+    }
+
+
 def measure() -> dict[str, Any]:
-    """Return the time of matching, and the time and memory of an import."""
+    """Return the time of matching, and the time and memory of an import and of a take-over."""
     return {
         "machine": machine(),
         "keys": _KEYS,
@@ -143,6 +203,8 @@ def measure() -> dict[str, Any]:
         "matching": _matching(),
         "rows": _ROWS,
         "importing": _importing(),
+        "files": _FILES,
+        "taking_over": _taking_over(),
     }
 
 
@@ -161,6 +223,11 @@ def main() -> None:
         f" a day's log, {matching['against_a_fortnight_seconds']} s against a fortnight's"
     )
     print(f"import of {_ROWS:,} rows: {importing['seconds']} s, {importing['peak_megabytes']} MB")
+    taking = result["taking_over"]
+    print(
+        f"take-over of a folder of {_FILES:,} files: search {taking['search_seconds']} s; all of it"
+        f" with {_ROWS:,} rows {taking['seconds']} s, {taking['peak_megabytes']} MB"
+    )
 
 
 if __name__ == "__main__":
