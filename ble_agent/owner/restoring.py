@@ -338,9 +338,12 @@ class _Restorer:
         if self._had_log and sighting_is_known(self._db, sighting):
             self._report.known += 1
             return
+        # Older versions noted no import with it.
+        names_import = "import" in head.columns
+        source = self._imports.get(head.choose(row, ("import",))[0]) if names_import else None
+        insert_sightings(self._db, [sighting], source)
         self._report.kept += 1
         self._report.is_of_own_protocol = True
-        insert_sightings(self._db, [sighting])
 
     def _add_other(self, head: TableHead, row: list[Any]) -> None:
         sighting = other_sighting_of(head, row)

@@ -258,8 +258,8 @@ from ble_agent.store.database import open_store
 left = [int(sys.argv[3])]
 insert = restoring.insert_sightings
 
-def killed(db, rows):
-    insert(db, rows)
+def killed(db, rows, *source):
+    insert(db, rows, *source)
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGKILL)
