@@ -3,13 +3,16 @@
 The first trust document is signed by the key it names, whose fingerprint the owner typed in or
 scanned when joining; each later one is signed by the key that the previous one names. So a server
 that lost its keys, or another in its place, is refused until the owner joins again.
+
+The first document that names a last day names it for all later ones; none can move it.
 """
 
 from __future__ import annotations
 
 import base64
+import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography import exceptions
@@ -22,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tracing_core.errors import InvalidKey, InvalidValue, TrustError
 from tracing_core.json_object import JSONObject
+from tracing_core.trust.last_day import read_last_day
 from tracing_core.trust.signed_document import LATEST_SECONDS, key_der, open_document, sign_document
 from tracing_core.trust.signed_document import fingerprint as fingerprint_of
 
@@ -69,6 +73,11 @@ class TrustDocument:
     """Signs the configuration and the next trust document."""
     export_keys: tuple[ExportVerificationKey, ...]
     """Any of these signs key files."""
+    last_day: datetime.date | None = None
+    """The last day (UTC) on which devices take part; None if the document names none.
+
+    In what `verify_trust_chain` returns, it is the day that the chain has named so far.
+    """
 
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the document as a JWS.
@@ -80,7 +89,7 @@ class TrustDocument:
         TrustError
             When no device could use the document.
         """
-        claims = {
+        claims: dict[str, Any] = {
             "sequence": self.sequence,
             "region": self.region,
             "issued_at": self.issued_at,
@@ -94,6 +103,8 @@ class TrustDocument:
                 for key in self.export_keys
             ],
         }
+        if self.last_day is not None:
+            claims["last_day"] = self.last_day.isoformat()
         self._read(claims)
         return sign_document(claims, _TYPE, private_config_key)
 
@@ -115,12 +126,15 @@ class TrustDocument:
             export_keys = claims["export_keys"]
             if not isinstance(export_keys, list) or not export_keys:
                 raise InvalidValue("export_keys must be a list and not empty")
+            issued_at = claims.integer("issued_at", 0, LATEST_SECONDS)
+            last_day = claims.get("last_day")
             return cls(
                 sequence=claims.integer("sequence", 1, 2**31 - 1),
                 region=claims.name("region"),
-                issued_at=claims.integer("issued_at", 0, LATEST_SECONDS),
+                issued_at=issued_at,
                 config_key=_public_key(claims, "config_key"),
                 export_keys=tuple(map(_export_key, export_keys)),
+                last_day=None if last_day is None else read_last_day(last_day, issued_at),
             )
         except InvalidValue as error:
             raise TrustError(f"a trust document from the server cannot be used: {error}") from error
@@ -152,13 +166,15 @@ def verify_trust_chain(
     Returns
     -------
     TrustDocument
-        The newest document; `last` itself if none is newer.
+        The newest document, with the last day that the chain has named; `last` itself if none is
+        newer.
 
     Raises
     ------
     TrustError
         When a document is not signed by the key that the previous one names, a number is missing,
-        the region changes, or the server has fewer or other documents than this device accepted.
+        the region or the last day changes, or the server has fewer or other documents than this
+        device accepted.
     """
     trusted = last
     reached = 0
@@ -171,7 +187,7 @@ def verify_trust_chain(
             )
         reached = claimed.sequence
         if last is not None and reached <= last.sequence:
-            if reached == last.sequence and claimed != last:
+            if reached == last.sequence and _with_day_of(last, claimed) != last:
                 raise TrustError(
                     "the server replaced a trust document that this device has accepted: report"
                     " this to its operator"
@@ -198,4 +214,15 @@ def _next(
         raise TrustError("the server leaves out trust documents: report this to its operator")
     if claimed.region != trusted.region:
         raise TrustError("the server changed its region: join again")
-    return TrustDocument.verify(document, trusted.config_key)
+    if trusted.last_day is not None and claimed.last_day not in (None, trusted.last_day):
+        raise TrustError(
+            "the server moved its last day, which is fixed: report this to its operator"
+        )
+    return _with_day_of(trusted, TrustDocument.verify(document, trusted.config_key))
+
+
+def _with_day_of(trusted: TrustDocument, document: TrustDocument) -> TrustDocument:
+    """Return a document with the last day that the chain has named, if it names none itself."""
+    if document.last_day is not None:
+        return document
+    return replace(document, last_day=trusted.last_day)
