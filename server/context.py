@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from server.config import SETTINGS_FILE, Settings
 from server.counters import Counters
 from server.store.database import Database
+from server.store.ended import refuse_ended
 from server.store.key_folder import KeyFolder
 from server.store.known_time import TimeKeeper
 from server.store.local_storage import LocalStorage
@@ -52,14 +53,15 @@ class Server:
         Raises
         ------
         StoreError
-            When the folder was never set up, was set up for another region, or cannot be used, or
-            its database belongs to a server with other keys.
+            When the folder was never set up, was set up for another region, or cannot be used, its
+            database belongs to a server with other keys, or the deployment has ended.
         """
         home = settings.home
         with file_errors(home):
             was_set_up = is_there(home / SETTINGS_FILE)
         if not was_set_up:
             raise StoreError(f"{home} is not set up: run 'truyvet server init --home {home}' first")
+        refuse_ended(home)
         keys = KeyFolder(home)
         keys.check_region(settings.region)
         database = Database(settings.database)

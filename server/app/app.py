@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.areas.api import areas_router
 from server.config import Settings
@@ -19,17 +19,20 @@ from server.export.api import export_router
 from server.http.headers import WithHeaders, shared_headers
 from server.http.openapi import add_openapi_route, openapi_of
 from server.http.problems import add_handlers
+from server.operation.end_of_use import empty
 from server.operation.front import front_router
+from server.operation.gone import AfterTheEnd, UntilTheEnd
 from server.operation.metrics import metrics_router
 from server.operation.probes import probe_router
 from server.operation.worker import SHORTEST_PAUSE_SECONDS, work_until
 from server.publish.api import publish_router
+from server.store.ended import Ended
 from server.trust.api import trust_router
 from server.verification.api import verification_router
 from server.verification.limits import ClientLimits
 from tracing_core.clock import Clock
 
-__all__ = ["Application", "create_app", "openapi_document"]
+__all__ = ["Application", "create_app", "create_ended_app", "openapi_document"]
 
 
 class Application:
@@ -45,7 +48,7 @@ class Application:
         routes.state.server = server
         routes.state.limits = limits
         headers = shared_headers(server.settings.url)
-        self._app = WithHeaders(routes, headers, server.clock)
+        self._app = WithHeaders(UntilTheEnd(routes, server), headers, server.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and stop with the web server."""
@@ -126,3 +129,16 @@ def create_app(
     routes = _routes(settings, shortest_pause_seconds)
     server = Server.open(settings, clock)
     return Application(routes, server, ClientLimits(settings, clock, server.counters))
+
+
+def create_ended_app(settings: Settings, ended: Ended, clock: Clock) -> ASGIApp:
+    """Finish deleting what is left of an ended deployment, and make the application that says so.
+
+    Raises
+    ------
+    StoreError
+        When something cannot be deleted.
+    """
+    empty(settings, ended.last_day)
+    app = AfterTheEnd(settings, ended.last_day)
+    return WithHeaders(app, shared_headers(settings.url), clock)

@@ -17,7 +17,7 @@ from server.app.options import (
     counted,
     home_option,
     json_option,
-    open_server,
+    open_until_the_end,
     yes_option,
 )
 from server.app.times import local_time
@@ -56,7 +56,7 @@ def set_(file: Path, levels_file: Path | None, home: Path, as_json: bool) -> Non
     from server.areas.rules import current_areas, set_areas
     from server.areas.table import BadTable, read_areas
 
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     before = current_areas(opened, opened.region)
     try:
         levels = _levels(levels_file, before)
@@ -156,7 +156,7 @@ def show(home: Path, as_json: bool) -> None:
     """Show the list."""
     from server.areas.rules import current_areas
 
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     found = current_areas(opened, opened.region)
     if as_json:
         click.echo(
@@ -185,7 +185,7 @@ def clear(home: Path, is_agreed: bool, as_json: bool) -> None:
     """Withdraw the list."""
     from server.areas.rules import current_areas, set_areas
 
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     before = current_areas(opened, opened.region)
     # A signed empty list, so that devices see that the authority withdrew the levels. Its levels
     # stay named for the next list.

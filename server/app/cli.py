@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ import click
 from server.app.areas import areas
 from server.app.bluezone import bluezone
 from server.app.help import HELP
+from server.app.last_day import trust
 from server.app.options import (
     DATABASE,
     agree,
@@ -26,14 +27,17 @@ from server.app.options import (
     json_option,
     load_home,
     open_server,
+    open_until_the_end,
     yes_option,
 )
-from server.app.times import check_clock, check_not_behind, doubts, local_time
+from server.app.times import LAST_DAY, check_clock, check_not_behind, doubts, local_time
 from tracing_core.commands import Group, Option
 from tracing_core.errors import InvalidValue, TracingError
 from tracing_core.process.output import takes_unicode
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from tracing_core.http.publish_request import PublishRequest
 
 __all__ = ["server"]
@@ -68,6 +72,7 @@ def server() -> None:
 
 server.add_command(areas)
 server.add_command(bluezone)
+server.add_command(trust)
 
 
 @server.command(help=HELP["init"])
@@ -87,8 +92,13 @@ server.add_command(bluezone)
     type=click.Path(path_type=Path, dir_okay=False, readable=False),
     help=HELP["--contact"],
 )
+@click.option(
+    "--last-day", cls=Option, metavar="YYYY-MM-DD", type=LAST_DAY, help=HELP["--last-day of init"]
+)
 @json_option
-def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool) -> None:
+def init(
+    home: Path, region: str, url: str, contact: Path | None, last_day: date | None, as_json: bool
+) -> None:
     """Set up a server."""
     from server.app.home import JOIN_FILE, set_up_home
     from server.store.database import has_password
@@ -97,17 +107,19 @@ def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool)
     url_of_database = click.get_current_context().meta.get(DATABASE)
     if has_password(url_of_database):
         click.echo(_SEEN, err=True)
-    operator_key, join = set_up_home(
+    made = set_up_home(
         home,
         clock_from_environment(),
         region=region,
         url=url,
         contact=contact,
         database_url=url_of_database,
+        last_day=last_day,
     )
+    operator_key, join = made.operator_key, made.join
     if as_json:
         answer = {"operator_key": operator_key, "join": join, "region": region, "home": str(home)}
-        click.echo(json.dumps(answer))
+        click.echo(json.dumps({**answer, "last_day": made.last_day.isoformat()}))
         return
     option = f" --home {home}"
     click.echo(
@@ -116,6 +128,8 @@ def init(home: Path, region: str, url: str, contact: Path | None, as_json: bool)
         f"2. Issue a code:        truyvet server issue{option}\n"
         f"3. Let devices join it: truyvet agent join {join}\n"
         f"   (the line is also in {home / JOIN_FILE})\n\n"
+        f"The last day is {made.last_day}, and it is fixed. After it, the server and all devices\n"
+        "stop and delete everything.\n\n"
         "Your authority's programs issue codes at /api/issue with this key in X-API-Key.\n"
         "It is shown only now:   " + operator_key
     )
@@ -149,8 +163,9 @@ def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> 
     """Serve until stopped."""
     import uvicorn
 
-    from server.app.app import create_app
+    from server.app.app import create_app, create_ended_app
     from server.app.home import claim_folder
+    from server.store.ended import read_ended
     from server.trust.config_document import current_config
     from tracing_core.clock import clock_from_environment
     from tracing_core.http.connections import ConnectionLimits, bounded_protocol
@@ -161,13 +176,18 @@ def run(home: Path, host: str, port: int, adopt_folder: bool, as_json: bool) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     settings = load_home(home)
-    app = create_app(settings, clock_from_environment())
-    claim_folder(app.server, is_adopted=adopt_folder)
-    # Before any device asks, so that the log shows a file that cannot be used.
-    try:
-        current_config(app.server.keys, app.server.region, settings, app.server.clock.now())
-    except TracingError as error:
-        _log.error("devices get no configuration: %s", error)
+    app: ASGIApp
+    if (ended := read_ended(home)) is not None:
+        app = create_ended_app(settings, ended, clock_from_environment())
+        _log.warning("the last day was %s: everything is deleted, and nothing served", ended[0])
+    else:
+        app = create_app(settings, clock_from_environment())
+        claim_folder(app.server, is_adopted=adopt_folder)
+        # Before any device asks, so that the log shows a file that cannot be used.
+        try:
+            current_config(app.server.keys, app.server.region, settings, app.server.clock.now())
+        except TracingError as error:
+            _log.error("devices get no configuration: %s", error)
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
@@ -256,7 +276,7 @@ def issue(
     from server.verification.rules import issue_code
     from tracing_core.http.verification import IssueRequest
 
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     check_not_behind(opened)
     here = datetime.fromtimestamp(opened.clock.now()).astimezone().utcoffset() or timedelta()
     request = IssueRequest(
@@ -313,7 +333,7 @@ def publish_keys(file: Any, home: Path, as_json: bool) -> None:
     if word not in _TEST_TYPES:
         raise InvalidValue(f"{file.name}: reportType must be confirmed, likely or negative")
     request = _with_known_risks(PublishRequest.from_json(fields))
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     claims = Claims(REPORT_TYPES[word])
     response = take_upload(opened, opened.region, request, claims, by_operator=True)
     if as_json:
@@ -336,7 +356,7 @@ def export(home: Path, as_json: bool) -> None:
     from server.export.exporter import run_due
     from server.export.outlook import next_export
 
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     claim_folder(opened)
     check_clock(opened)
     files = run_due(opened, opened.region)
@@ -361,10 +381,17 @@ def cleanup(home: Path, as_json: bool) -> None:
     from dataclasses import asdict
 
     from server.operation import retention
+    from server.operation.end_of_use import empty, is_over, known_last_day
 
     opened = open_server(home)
     with opened.database.begin() as conn:
         moment = opened.time.note(conn, opened.clock)
+    last_day = known_last_day(opened)
+    if last_day is not None and is_over(last_day, moment.certain):
+        empty(opened.settings, last_day, opened.database)
+        text = f"the last day was {last_day}: everything was removed"
+        click.echo(json.dumps({"ended": last_day.isoformat()}) if as_json else text)
+        return
     removed = asdict(retention.run(opened, opened.region, now=moment.certain))
     if as_json:
         click.echo(json.dumps(removed))
@@ -397,7 +424,7 @@ def rotate_keys(kind: str, home: Path, is_agreed: bool, as_json: bool) -> None:
     from server.trust.chain import rotate_config_key, rotate_export_key
     from server.verification.rules import replace_operator_key
 
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     agree(_BEFORE_ROTATION[kind], is_agreed=is_agreed or as_json)
     now = opened.clock.now()
     if kind == "operator":

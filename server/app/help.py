@@ -72,6 +72,16 @@ HELP: Mapping[str, Text] = {
         " khi máy chủ thời gian, ba lần gửi khóa hoặc thời gian đã chạy chứng tỏ khóa đã hết hạn."
         " Sau một lần dừng lâu mà không có máy chủ thời gian, hãy xác nhận đồng hồ.",
     ),
+    "trust": Text(
+        "Show what devices trust, and name the last day once.\n\n"
+        "A server of this version has named its last day since `init`. For one that an older"
+        " version set up, --last-day adds it, once and for good. Devices that have joined ask their"
+        " owners whether they agree.",
+        "Xem những gì thiết bị tin, và ấn định ngày cuối một lần.\n\n"
+        "Máy chủ do phiên bản này dựng đã có ngày cuối từ lúc `init`. Với máy chủ do phiên bản cũ"
+        " dựng, --last-day thêm ngày đó, một lần duy nhất. Thiết bị đã kết nối sẽ hỏi chủ của mình"
+        " có đồng ý không.",
+    ),
     "join": Text(
         "Print the line by which devices join this server.",
         "In dòng kết nối để thiết bị kết nối với máy chủ này.",
@@ -137,6 +147,16 @@ HELP: Mapping[str, Text] = {
     "--contact": Text(
         "Contact for exposed persons: JSON, in vi and en.",
         "Nơi liên hệ cho người có tiếp xúc gần: JSON, gồm vi và en.",
+    ),
+    "--last-day of init": Text(
+        "The last day (UTC), at most two years ahead; after it, everything stops and is deleted."
+        "  [default: a year from now]",
+        "Ngày cuối (UTC), xa nhất là hai năm; sau ngày đó mọi thứ dừng lại và bị xóa.  [mặc định:"
+        " một năm kể từ hôm nay]",
+    ),
+    "--last-day of trust": Text(
+        "Name the last day (UTC), at most two years ahead; it can never be moved.",
+        "Ấn định ngày cuối (UTC), xa nhất là hai năm; sau đó không dời được nữa.",
     ),
     "--host": Text("Address to listen on.", "Địa chỉ để nhận kết nối."),
     "--port": Text(

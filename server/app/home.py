@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 from pathlib import Path
 from typing import NamedTuple
 
-from server.config import SETTINGS_FILE, load_settings
+from server.config import SETTINGS_FILE, Settings, load_settings
 from server.context import Server
 from server.store import owner
 from server.store.database import Database
 from server.store.files import make_private_folder, unfinished, write_durably
 from server.store.key_folder import KeyFolder
 from server.store.local_storage import LocalStorage
-from server.trust.chain import begin_chain, join_line
+from server.trust.chain import add_last_day, begin_chain, chain_last_day, join_line
 from server.trust.config_document import current_config, set_contact
 from server.verification.rules import replace_operator_key
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreError
 from tracing_core.paths import is_there
 from tracing_core.trust.join_line import checked_address
+from tracing_core.trust.last_day import usual_last_day
 
 __all__ = ["JOIN_FILE", "NewHome", "claim_folder", "set_up_home"]
 
@@ -37,6 +39,8 @@ class NewHome(NamedTuple):
     """The key for ``/api/issue``; it is stored only as a hash."""
     join: str
     """The join line for devices."""
+    last_day: datetime.date
+    """The last day of the deployment (UTC)."""
 
 
 def set_up_home(
@@ -47,6 +51,7 @@ def set_up_home(
     url: str,
     contact: Path | None = None,
     database_url: str | None = None,
+    last_day: datetime.date | None = None,
 ) -> NewHome:
     """Set up a home folder; one that an interrupted set-up left is completed.
 
@@ -61,23 +66,24 @@ def set_up_home(
     url
         Where devices will reach the server.
     contact
-        The file with the contact for exposed persons, for
-        `server.trust.config_document.set_contact`.
+        The contact for exposed persons, a file for `config_document.set_contact`.
     database_url
         The database's URL, which is noted in the home folder; None for SQLite in that folder.
+    last_day
+        The last day of the deployment (UTC); None for a year from now.
 
     Raises
     ------
     StoreError
-        When the folder is set up already, has other files, or cannot be written to, or another
-        server uses the database.
+        When the folder is set up already, has other files, or cannot be written to, another server
+        uses the database, or an interrupted set-up named another last day.
     TrustError
-        When agents would refuse the URL.
+        When agents would refuse the URL or the last day.
     """
     left = _left_by_interrupted_set_up(home)
     noted = {"region": region, "url": url.rstrip("/")}
-    # The environment is not noted, because a password may be kept there.
     if database_url:
+        # The environment's is not noted, because a password may be kept there.
         noted["database_url"] = database_url
     settings = load_settings(home, **noted)
     checked_address(settings.url)
@@ -88,26 +94,46 @@ def set_up_home(
         (home / name).unlink(missing_ok=True)
     set_contact(home, contact)
     keys = KeyFolder(home)
-    begin_chain(keys, region, clock.now())
+    named = _begin_chain(keys, region, clock.now(), last_day)
     current_config(keys, region, settings, clock.now())
-    made = Server(settings, clock, Database(settings.database), LocalStorage(home), keys)
-    operator_key = _set_up_database(made)
-    made.close()
+    operator_key = _set_up_database(settings, clock, keys)
     join = str(join_line(keys, settings.url))
     write_durably(home / JOIN_FILE, f"{join}\n".encode())
     # Written last, because it shows that all the rest is there. TOML's strings are JSON's.
-    lines = [f"{name} = {json.dumps(value)}\n" for name, value in noted.items()]
-    write_durably(home / SETTINGS_FILE, "".join(lines).encode())
-    return NewHome(operator_key, join)
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in noted.items())
+    write_durably(home / SETTINGS_FILE, text.encode())
+    return NewHome(operator_key, join, named)
 
 
-def _set_up_database(server: Server) -> str:
+def _begin_chain(
+    keys: KeyFolder, region: str, now: float, last_day: datetime.date | None
+) -> datetime.date:
+    """Make the keys and the first trust document, and return the last day."""
+    begin_chain(keys, region, now, last_day=last_day)
+    named = chain_last_day(keys.manifest())
+    if named is None:
+        # An older version began the chain.
+        named = last_day or usual_last_day(now)
+        add_last_day(keys, region, named, now)
+    if last_day not in (None, named):
+        raise StoreError(
+            f"an interrupted set-up named {named} as the last day: delete {keys.folder.parent}"
+            " first, or name the same day"
+        )
+    return named
+
+
+def _set_up_database(settings: Settings, clock: Clock, keys: KeyFolder) -> str:
     """Make the tables and the first operator; return the operator's key."""
+    storage = LocalStorage(settings.home)
+    server = Server(settings, clock, Database(settings.database), storage, keys)
     server.database.migrate()
     with server.database.begin() as conn:
         owner.claim(conn, server.database, server.keys.manifest().fingerprint)
         server.time.note(conn, server.clock)
-    return replace_operator_key(server)
+    operator_key = replace_operator_key(server)
+    server.close()
+    return operator_key
 
 
 def claim_folder(server: Server, *, is_adopted: bool = False) -> None:

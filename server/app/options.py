@@ -24,6 +24,7 @@ __all__ = [
     "json_option",
     "load_home",
     "open_server",
+    "open_until_the_end",
     "yes_option",
 ]
 
@@ -103,3 +104,18 @@ def open_server(home: Path) -> Server:
     from tracing_core.clock import clock_from_environment
 
     return Server.open(load_home(home), clock_from_environment())
+
+
+def open_until_the_end(home: Path) -> Server:
+    """Open a server for what is not done after its last day.
+
+    Raises
+    ------
+    StoreError
+        When the server cannot be opened, or its last day is over.
+    """
+    from server.operation.end_of_use import check_not_ended
+
+    opened = open_server(home)
+    check_not_ended(opened)
+    return opened

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tracing_core.errors import StoreError
+import click
+
+from tracing_core.errors import InvalidValue, StoreError, TracingError
+from tracing_core.trust.last_day import read_last_day
 
 if TYPE_CHECKING:
     from server.context import Server
     from server.store.known_time import KnownTime
 
-__all__ = ["check_clock", "check_not_behind", "doubts", "local_time"]
+__all__ = ["LAST_DAY", "LastDay", "check_clock", "check_not_behind", "doubts", "local_time"]
+
+
+class LastDay(click.ParamType[date]):
+    """A day as YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day."""
+        try:
+            return read_last_day(value)
+        except InvalidValue as error:
+            raise TracingError("--last-day: must be a date like 2027-12-31") from error
+
+
+LAST_DAY = LastDay()
+"""The type of the option."""
 
 
 def local_time(moment: float) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from server.context import Server
 from server.export.exporter import run_due
 from server.operation import retention
 from server.operation.clock_watch import ClockWatch
+from server.operation.end_of_use import EndOfUse, is_emptied
 from server.store.known_time import KnownTime
 from tracing_core.errors import TracingError
 
@@ -21,13 +23,24 @@ SHORTEST_PAUSE_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
-def run_due_work(server: Server, watch: ClockWatch) -> None:
+def run_due_work(server: Server, watch: ClockWatch, end: EndOfUse | None = None) -> None:
     """Export and delete what is due; errors are only logged.
 
     Nothing is exported while the clock is far ahead of what is known. The exporter holds back
-    single keys. Only what is certainly too old is deleted.
+    single keys. Only what is certainly too old is deleted. After the last day nothing is exported,
+    and in the end everything is deleted.
     """
-    for name, work in (("export", _export), ("cleanup", _clean_up)):
+    end = end or EndOfUse()
+    works: dict[str, Callable[[Server, KnownTime], None]]
+    works = {"export": _export, "cleanup": _clean_up}
+    try:
+        if is_emptied(server.settings.home):
+            return
+        if end.reached(server):
+            works = {"end": end.work}
+    except TracingError as error:
+        _log.error("end: %s", error)
+    for name, work in works.items():
         try:
             work(server, watch.look(server))
         except TracingError as error:
@@ -53,9 +66,9 @@ async def work_until(
     shortest_pause_seconds: float = SHORTEST_PAUSE_SECONDS,
 ) -> None:
     """Do the due work in rounds until an event is set."""
-    watch = ClockWatch()
+    watch, end = ClockWatch(), EndOfUse()
     while not stopping.is_set():
-        await asyncio.to_thread(run_due_work, server, watch)
+        await asyncio.to_thread(run_due_work, server, watch, end)
         waits = {
             asyncio.create_task(stopping.wait()),
             asyncio.create_task(_pause(server, shortest_pause_seconds)),

@@ -200,9 +200,11 @@ def test_errors_of_the_commands_are_one_line(server: RunningServer, tmp_path: Pa
         "run", "--port", str(server.port), home=server.home
     )
     assert "within the last 28 days" in lines_of(
-        "issue", "--test-date", "2020-01-01", home=server.home
+        "issue", "--test-date", "2020-01-01", home=server.home, clock=server.clock
     )
-    assert "YYYY-MM-DD" in lines_of("issue", "--test-date", "yesterday", home=server.home)
+    assert "YYYY-MM-DD" in lines_of(
+        "issue", "--test-date", "yesterday", home=server.home, clock=server.clock
+    )
     assert "https" in lines_of("init", "--url", "http://example.org", home=tmp_path / "new")
     assert not (tmp_path / "new").exists()
     (tmp_path / "full").mkdir()
@@ -245,7 +247,7 @@ def test_an_operator_publishes_a_file_of_keys(server: RunningServer, tmp_path: P
 def test_an_operator_who_lost_the_key_gets_another(server: RunningServer) -> None:
     lost, server.operator_key = (
         server.operator_key,
-        answer("rotate-keys", "operator", home=server.home)["key"],
+        answer("rotate-keys", "operator", home=server.home, clock=server.clock)["key"],
     )
     assert server.issue()
     refused = httpx2.post(
