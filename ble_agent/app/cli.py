@@ -180,11 +180,31 @@ def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
     """Join a health authority."""
     from ble_agent.app import commands
 
-    config = _config(ctx)
-    origin = commands.join_origin(line)
+    config, clock = _config(ctx), _clock()
+    origin, agreed = commands.join_origin(line), None
     if not yes:
-        _confirm(config.lang, commands.join_question(config, origin))
-    _print(ctx, commands.join(config, _clock(), origin), as_json=as_json)
+        terms = commands.join_terms(config, clock, origin)
+        _confirm(config.lang, terms.question(config.lang))
+        agreed = terms.last_day
+    _print(ctx, commands.join(config, clock, origin, agreed=agreed), as_json=as_json)
+
+
+@agent.command("last-day", help=TEXTS["help_last_day"])
+@click.option("--yes/--no", "answer", cls=Option, default=None, help=TEXTS["help_last_day_yes"])
+@_JSON
+@click.pass_context
+def last_day(ctx: click.Context, answer: bool | None, as_json: bool) -> None:
+    """Show the last day, and agree to it."""
+    from ble_agent.app import joining
+
+    config, clock = _config(ctx), _clock()
+    known = joining.known_last_day(config, clock)
+    if known.is_open and answer is None and sys.stdin.isatty() and not as_json:
+        _confirm(config.lang, joining.last_day_question(known, config.lang))
+        answer = True
+    if answer is not None:
+        joining.answer_last_day(config, clock, known, agrees=answer)
+    _print(ctx, joining.last_day(config, clock), as_json=as_json)
 
 
 @agent.command("run", help=TEXTS["help_run"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.app.damage_note import damage_day, damage_note
+from ble_agent.app.joining import join, join_origin, join_terms
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.reported import report_outcome
 from ble_agent.app.running import chosen_radio
-from ble_agent.authority.client import ServerClient
-from ble_agent.authority.cover import note_cover, send_cover_report
-from ble_agent.authority.join_file import JoinFile, join_file_fault
 from ble_agent.authority.ledger_notes import LOG, note
 from ble_agent.authority.link import ServerLink
-from ble_agent.authority.membership import find_membership, join_by_file, load_membership
-from ble_agent.authority.membership import join as join_server
+from ble_agent.authority.membership import end_of_use, load_membership
 from ble_agent.authority.report import report as report_keys
 from ble_agent.authority.report import reportable_keys
 from ble_agent.authority.report_progress import ReportProgress
@@ -36,9 +32,10 @@ from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, path_text
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.last_day import refuse_after_end
 from ble_agent.owner.restoring import RestoreReport, is_restorable, restore
 from ble_agent.radio.protocol import Finding
-from ble_agent.store.database import has_database, make_home, open_store
+from ble_agent.store.database import has_database, make_home
 from ble_agent.store.home import is_own_file
 from ble_agent.store.importers import ImportReport
 from ble_agent.store.importers import import_log as import_foreign_log
@@ -47,23 +44,17 @@ from ble_agent.store.recovery import open_recovered
 from ble_agent.store.state import DAMAGE
 from tracing_core.clock import Clock
 from tracing_core.errors import (
-    InvalidValue,
     RadioError,
-    ServerError,
     ServerUnreachable,
-    StoreDamaged,
     StoreError,
     TracingError,
-    TrustError,
 )
 from tracing_core.protocol.interval import INTERVAL_SECONDS, interval_start
 from tracing_core.store.database import Database
-from tracing_core.store.files import file_errors
 from tracing_core.store.left_out import LeftOut
 from tracing_core.store.other_sighting import count_other_sightings, write_other_lines
 from tracing_core.store.sighting import write_json_lines
 from tracing_core.store.sqlite import transaction
-from tracing_core.trust.join_line import JoinLine
 
 __all__ = [
     "ReportPreview",
@@ -74,7 +65,7 @@ __all__ = [
     "import_report",
     "join",
     "join_origin",
-    "join_question",
+    "join_terms",
     "left_out_lines",
     "report",
     "report_preview",
@@ -82,9 +73,6 @@ __all__ = [
     "restored_lines",
     "self_test",
 ]
-
-_LONGEST_JOIN_LINE_FILE = 4096
-_JOIN_LINE = re.compile(r"https?://\S*#\S*")
 
 
 @contextmanager
@@ -95,77 +83,11 @@ def _store(config: AgentConfig, clock: Clock) -> Iterator[Database]:
         yield db
 
 
-def join_origin(text: str) -> JoinLine | JoinFile:
-    """Read a join line, the file that holds one, or a join file."""
-    path = Path(text)
-    # If it cannot be opened as a path, it is read as the line itself.
-    with suppress(OSError):
-        if "#" not in text and path.is_file():
-            with file_errors(path), path.open(encoding="utf-8", errors="replace") as file:
-                text = file.read(_LONGEST_JOIN_LINE_FILE)
-            if not _JOIN_LINE.fullmatch(text.strip()):
-                return JoinFile.read(path)
-    if "#" not in text and "://" not in text:
-        raise join_file_fault(path, "", "join_file_absent")
-    return JoinLine.parse(text)
-
-
-def join_question(config: AgentConfig, origin: JoinLine | JoinFile) -> str:
-    """Return what the owner must know before joining; "" if nothing changes or is lost."""
-    if not has_database(config.home):
-        return ""
-    before = None
-    with suppress(TrustError, InvalidValue, StoreDamaged), open_store(config.home) as db:
-        before = find_membership(db)
-    if before is None:
-        return ""
-    if not before.is_of(origin):
-        new = origin.url if isinstance(origin, JoinLine) else origin.key_server_url
-        return say("join_question", config.lang, region=before.region, url=before.url, new=new)
-    if before.join_file is None or not isinstance(origin, JoinFile):
-        return ""
-    changes = "; ".join(before.join_file.changes(origin))
-    if not changes:
-        return ""
-    return say("join_changes_question", config.lang, region=before.region, changes=changes)
-
-
-def join(config: AgentConfig, clock: Clock, origin: JoinLine | JoinFile) -> Outcome:
-    """Join a health authority."""
-    if isinstance(origin, JoinFile):
-        return _join_by_file(config, clock, origin)
-    with ServerClient(origin.url, clock) as client:
-        make_home(config.home)
-        with open_recovered(config.home, clock.now()) as db:
-            membership = join_server(db, client, origin, clock.now())
-    facts = {"region": membership.region, "url": origin.url}
-    return Outcome(facts, say("joined", config.lang, **facts))
-
-
-def _join_by_file(config: AgentConfig, clock: Clock, file: JoinFile) -> Outcome:
-    with ServerClient(file.addresses, clock) as client:
-        make_home(config.home)
-        with open_recovered(config.home, clock.now()) as db:
-            membership = join_by_file(db, client, file)
-    facts: dict[str, str | None] = {"region": file.region, "url": membership.url}
-    facts |= {"joined_by": membership.joined_by, "report_fault": None}
-    lines = [say("joined_by_file", config.lang, region=file.region)]
-    try:
-        with ServerClient(file.addresses, clock, is_cover=True) as client:
-            with open_store(config.home) as db:
-                note_cover(db, client, clock)
-            send_cover_report(client, clock, file.health_authority_id)
-    except ServerError as error:
-        # A device that cannot report can still warn its owner.
-        facts["report_fault"] = explain(error, config.lang)
-        lines.append(say("joined_no_reports", config.lang, fault=facts["report_fault"]))
-    return Outcome(facts, "\n".join(lines))
-
-
 def check(config: AgentConfig, clock: Clock) -> Outcome:
     """Check for exposures; fail if any key file cannot be used, or if there is none."""
     link = ServerLink(config.home, clock, config.server)
     with _store(config, clock) as db:
+        refuse_after_end(db, clock.now())
         with link.download_client(db, load_membership(db)) as client:
             try:
                 result = check_exposures(db, client, clock)
@@ -235,6 +157,7 @@ def report_preview(config: AgentConfig, clock: Clock) -> ReportPreview:
     """
     now = clock.now()
     with _store(config, clock) as db:
+        refuse_after_end(db, now)
         membership = load_membership(db)
         keys = reportable_keys(db, now)
         progress = ReportProgress.load(db)
@@ -259,8 +182,10 @@ def report_question(config: AgentConfig, clock: Clock) -> str:
 def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
     """Publish this device's keys with a code, or take them back with a negative test's code."""
     link = ServerLink(config.home, clock, config.server)
-    with _store(config, clock) as db, link.upload_client(load_membership(db)) as client:
-        reported = report_keys(db, client, clock, code)
+    with _store(config, clock) as db:
+        until = end_of_use(db)
+        with link.upload_client(load_membership(db), until=until) as client:
+            reported = report_keys(db, client, clock, code)
     return report_outcome(reported, config.lang)
 
 
@@ -309,6 +234,7 @@ def import_report(config: AgentConfig, clock: Clock, path: Path, *, dry_run: boo
     """Add the log of another app or device, or all data of one, and return what it held."""
     make_home(config.home)
     with open_recovered(config.home, clock.now()) as db:
+        refuse_after_end(db, clock.now())
         if is_restorable(path):
             return restore(db, path, clock.now(), dry_run=dry_run)
         return import_foreign_log(db, path, clock.now(), dry_run=dry_run)

@@ -22,6 +22,7 @@ from ble_agent.exposures.local_days import local_date
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, size_text
+from ble_agent.owner.last_day import LastDay
 from ble_agent.store.home import is_running
 from ble_agent.store.state import LAST_CHECK, NOTIFY_FAULT, RADIO, SCAN
 from tracing_core.clock import Clock
@@ -76,13 +77,15 @@ class Facts:
     notify_failed_at: int | None
     """When the owner's command failed last (UTC Unix seconds); None if it went well since."""
     report: ReportProgress
+    last_day: LastDay | None = None
+    """Until when this device takes part; None if it has not joined."""
     list_fault: str | None = None
     """Why the list of Bluezone keys could not be used, or not whole, for the owner; None without a
     fault, or without such a list."""
 
     @classmethod
-    def read(cls, db: Database, language: str) -> Facts:
-        """Return the facts, with texts in a language."""
+    def read(cls, db: Database, language: str, now: float) -> Facts:
+        """Return the facts at a moment (UTC Unix seconds), with texts in a language."""
         stale = freshness_fault(db)
         membership = find_membership(db)
         has_list = membership is not None and membership.config.bluezone_list is not None
@@ -95,6 +98,7 @@ class Facts:
             RADIO.get(db) or {},
             None if notify_fault is None else notify_fault["at"],
             ReportProgress.load(db),
+            None if membership is None else LastDay.read(db, membership, now),
             bluezone_fault(db, language) if has_list else None,
         )
 

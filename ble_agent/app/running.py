@@ -22,9 +22,12 @@ from ble_agent.authority.link import ServerLink
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.checker import Checker
 from ble_agent.exposures.notifier import Notifier
+from ble_agent.messages.catalogue import say
+from ble_agent.owner.end import End
 from ble_agent.radio.opening import open_radio
 from ble_agent.radio.protocol import Radio
 from ble_agent.service import notify
+from ble_agent.store.home import finish_ending, is_over
 from ble_agent.store.state import DamageState
 from tracing_core.clock import Clock
 from tracing_core.errors import StoreFull
@@ -57,8 +60,43 @@ def run(config: AgentConfig, clock: Clock, *, named_home: str = "") -> None:
 
 
 async def _run(config: AgentConfig, clock: Clock, named_home: str) -> None:
+    if is_over(config.home):
+        _say_it_is_over(config)
+        return
     radio = chosen_radio(config, clock)
-    is_recording = radio.clock is not clock
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if radio.clock is not clock:
+        # A recording is from the past, so present key files and days have nothing to do with it.
+        await _use(radio, config, stopping, [], is_recording=True)
+        return
+    end = End(ServerLink(config.home, clock, config.server), language=config.lang)
+    while not (stopping.is_set() or is_over(config.home)):
+        if end.is_reached():
+            await end.wait(stopping)
+        else:
+            services = [*_services(config, clock, named_home), end.watch()]
+            await _use(radio, config, stopping, services, is_recording=False)
+
+
+def _say_it_is_over(config: AgentConfig) -> None:
+    finish_ending(config.home)
+    _logger.warning("%s", say("over_note", config.lang))
+    # A service that ends before it is ready would be started again and again.
+    notify("READY=1")
+
+
+async def _use(
+    radio: Radio,
+    config: AgentConfig,
+    stopping: asyncio.Event,
+    services: list[Coroutine[Any, Any, None]],
+    *,
+    is_recording: bool,
+) -> None:
+    """Use the radio until the agent is stopped, a recording ends or a service has ended."""
     with Persistence(
         config.home,
         radio.clock,
@@ -84,11 +122,7 @@ async def _run(config: AgentConfig, clock: Clock, named_home: str) -> None:
             language=config.lang,
             on_radio_change=lambda fault: store.note_radio(radio.name, fault),
         )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, agent.stop)
-        # A recording is from the past, so present key files have nothing to do with it.
-        await _run_beside(agent, [] if is_recording else _services(config, clock, named_home))
+        await _run_beside(agent, [*services, _until(stopping)])
 
 
 def _warn_of_damage(damage: DamageState | None, language: str) -> None:
@@ -127,6 +161,10 @@ def _services(
     if config.cover_traffic:
         services.append(CoverTraffic(link, SystemRandom()).run())
     return services
+
+
+async def _until(stopping: asyncio.Event) -> None:
+    await stopping.wait()
 
 
 def _show(text: str) -> None:

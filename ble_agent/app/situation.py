@@ -118,8 +118,9 @@ class Situation:
 
     @property
     def needs_owner(self) -> bool:
-        """Whether an exposure is new to the owner, or a probe failed."""
-        return self.has_unseen or not self.is_well
+        """Whether an exposure is new to the owner, a probe failed or a question is open."""
+        last_day = self.facts.last_day
+        return self.has_unseen or not self.is_well or (last_day is not None and last_day.is_open)
 
     def works(self, name: str) -> bool:
         """Return whether a probe was made and went well."""
@@ -127,7 +128,7 @@ class Situation:
 
     @classmethod
     def _read(cls, db: Database, clock: Clock, language: str, *, by_utc: bool) -> Situation:
-        facts = Facts.read(db, language)
+        facts = Facts.read(db, language, clock.now())
         left_out = LeftOut()
         exposures = _exposures(db, facts, clock, left_out)
         config = None if facts.membership is None else facts.membership.config

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ble_agent.app.damage_note import damage_day, damage_note
+from ble_agent.app.joining import pinned_lines
 from ble_agent.app.outcome import Outcome
-from ble_agent.app.pinned import pinned_lines
 from ble_agent.app.probes import LEAST_FREE_BYTES, ago_text, minutes_ago, strength_text
 from ble_agent.app.situation import Situation
 from ble_agent.config import AgentConfig
@@ -17,6 +18,7 @@ from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import date_text
 from ble_agent.owner.area_lines import area_facts, area_view
+from ble_agent.store.home import finish_ending, is_over
 from tracing_core.clock import Clock
 from tracing_core.protocol.interval import utc_date
 
@@ -44,15 +46,29 @@ def status(
     StoreError
         When its database cannot be read.
     """
+    if is_over(config.home):
+        finish_ending(config.home)
+        text = f"{say('over_note', config.lang)} {say('over_again', config.lang)}"
+        return Outcome({"ended": True}, text)
     known = Situation.read(config, clock, least_free_bytes=least_free_bytes, by_utc=True)
-    facts, membership = known.facts, known.facts.membership
-    reported_at = facts.report.reported_at
     lines = [
         *_found(known, clock, config.lang),
         *_area(known, clock, config.lang),
         *_working(known, config.lang),
     ]
-    values = {
+    return Outcome(
+        _values(known, clock, config.lang),
+        "\n".join(lines),
+        needs_owner=known.needs_owner,
+        on_seen=lambda: show_seen(config.home, known.found_days),
+    )
+
+
+def _values(known: Situation, clock: Clock, language: str) -> Mapping[str, Any]:
+    facts, membership = known.facts, known.facts.membership
+    reported_at, last_day = facts.report.reported_at, facts.last_day
+    agreed = None if last_day is None else last_day.agreed
+    return {
         "days": [day.to_json() for day in known.exposures],
         "others": known.other.to_json(),
         "unseen": known.has_unseen,
@@ -75,14 +91,10 @@ def status(
         "unmeasured_signals": facts.scan.get("signals", {}).get("unmeasured", 0),
         "dropped_samples": facts.scan.get("dropped_samples", 0),
         "recordings_damaged_on": damage_day(known.damage),
-        **area_facts(known.areas, config.lang),
+        **area_facts(known.areas, language),
+        "last_day": None if agreed is None else agreed.isoformat(),
+        "last_day_open": last_day is not None and last_day.is_open,
     }
-    return Outcome(
-        values,
-        "\n".join(lines),
-        needs_owner=known.needs_owner,
-        on_seen=lambda: show_seen(config.home, known.found_days),
-    )
 
 
 def _found(known: Situation, clock: Clock, language: str) -> Iterator[str]:
@@ -103,6 +115,8 @@ def _found(known: Situation, clock: Clock, language: str) -> Iterator[str]:
         yield say(name, language, ago=ago_text(minutes, language))
     if facts.membership is not None and not known.other.days:
         yield from other_notes(known.other, language)
+    if facts.last_day is not None:
+        yield facts.last_day.text(language)
     if known.damage is not None:
         yield damage_note(known.damage, language, is_joined=facts.membership is not None)
 

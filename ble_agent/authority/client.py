@@ -27,7 +27,7 @@ from ble_agent.authority.transport import (
     origin_of,
     unreachable,
 )
-from ble_agent.messages.refusals import refused
+from ble_agent.messages.refusals import not_possible, refused
 from tracing_core.clock import Clock
 from tracing_core.errors import (
     InvalidValue,
@@ -113,6 +113,8 @@ class ServerClient:
         Place for the beginning of a key file whose download breaks off.
     is_cover
         Whether its uploads are cover reports; they differ from real ones in one header only.
+    until
+        The end of the last day (UTC Unix seconds), when uploads end.
     timeouts
         How long to wait.
     transport
@@ -135,6 +137,7 @@ class ServerClient:
         known: KnownAnswers | None = None,
         partial: PartialFile | None = None,
         is_cover: bool = False,
+        until: float = math.inf,
         timeouts: Timeouts | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -144,6 +147,7 @@ class ServerClient:
         self._known = known
         self._partial = partial or PartialFile(None)
         self._kind = _COVER if is_cover else _EARNEST
+        self._until = until
         self._timeouts = timeouts or Timeouts()
         self._next_post = -math.inf
         self.confirms_clock = False
@@ -382,9 +386,13 @@ class ServerClient:
 
         Raises
         ------
+        NotPossible
+            When the last day is over (``after_last_day``).
         ServerError
             When the server does not answer, or refuses the step.
         """
+        if self._clock.now() >= self._until:
+            raise not_possible("after_last_day")
         headers = {"Content-Type": "application/json", self._kind: "1"}
         if attempt:
             # In quotes, as draft-ietf-httpapi-idempotency-key-header has it. Other servers ignore

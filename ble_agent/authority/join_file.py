@@ -7,6 +7,7 @@ key files, the addresses, the risk configuration and whom to ask, and none of it
 from __future__ import annotations
 
 import base64
+import datetime
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from tracing_core.export_file import MAX_PUBLIC_KEY_BYTES, read_public_key
 from tracing_core.json_object import JSONObject, check_known, read_array, read_object
 from tracing_core.store.files import file_errors
 from tracing_core.trust.join_line import checked_address
+from tracing_core.trust.last_day import read_last_day
 from tracing_core.trust.signed_config import (
     CHECK_INTERVAL_SECONDS,
     MOST_MIRRORS,
@@ -41,7 +43,10 @@ _REQUIRED = (
     *("region", "health_authority_id", "index_url", "verification_url", "key_server_url"),
     *("export_keys", "risk"),
 )
-_OPTIONAL = ("files_url", "device_api_key", "check_interval_seconds", "mirrors", "contact")
+_OPTIONAL = (
+    *("files_url", "device_api_key", "check_interval_seconds", "mirrors", "contact"),
+    "last_day",
+)
 _CONTACT_FIELDS = ("name", "phone", "url", "advice")
 _LANGUAGES = ("vi", "en")
 _MOST_KEYS = 10
@@ -72,6 +77,8 @@ class JoinFile:
     check_interval_seconds: int
     mirrors: tuple[str, ...]
     """Other addresses of the index."""
+    last_day: datetime.date | None = None
+    """The last day (UTC); None if the file names none."""
 
     @classmethod
     def read(cls, path: Path, *, is_alone: bool = False) -> JoinFile:
@@ -151,6 +158,7 @@ class JoinFile:
             "contact": {language: each.to_json() for language, each in self.contact.items()},
             "check_interval_seconds": self.check_interval_seconds,
             "mirrors": list(self.mirrors),
+            "last_day": "" if self.last_day is None else self.last_day.isoformat(),
         }
 
     @property
@@ -224,6 +232,7 @@ class _Reader:
             contact=self._contact(),
             check_interval_seconds=self._interval(),
             mirrors=self._mirrors(),
+            last_day=self._last_day(),
         )
 
     def _invalid(self, name: str, error: Exception) -> InvalidJoinFile:
@@ -271,6 +280,16 @@ class _Reader:
         if not isinstance(mirrors, list) or len(mirrors) > MOST_MIRRORS:
             raise join_file_fault(self._path, "mirrors", "join_file_mirrors", most=MOST_MIRRORS)
         return tuple(self._checked("mirrors", url) for url in mirrors)
+
+    def _last_day(self) -> datetime.date | None:
+        named = self._fields.get("last_day", "")
+        # TOML has dates of its own, and others with a time.
+        if type(named) is datetime.date:
+            return named
+        try:
+            return None if named == "" else read_last_day(named)
+        except InvalidValue as error:
+            raise join_file_fault(self._path, "last_day", "join_file_last_day") from error
 
     def _contact(self) -> dict[str, Contact]:
         contact = self._fields.get("contact", {})

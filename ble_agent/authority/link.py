@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +74,14 @@ class ServerLink:
         membership: Membership,
         *,
         is_cover: bool = False,
+        until: float = math.inf,
         cancelled: Callable[[], bool] = _never,
     ) -> ServerClient:
-        """Return a client for a report, or for a cover report."""
+        """Return a client for a report, or for a cover report, which begins nothing at `until`."""
         return ServerClient(
-            self.addresses(membership), self.clock, cancelled=cancelled, is_cover=is_cover
+            self.addresses(membership),
+            self.clock,
+            cancelled=cancelled,
+            is_cover=is_cover,
+            until=until,
         )

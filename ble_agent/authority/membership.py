@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,17 +22,20 @@ from ble_agent.store.state import (
     INDEX,
     KEY_FILES,
     LAST_CHECK,
+    LAST_DAY,
     MEMBERSHIP,
     NOTIFIED,
     NOTIFY_FAULT,
+    OVER,
     REPORT,
     SEEN,
 )
-from tracing_core.errors import InvalidSignature, TracingError, TrustError
+from tracing_core.errors import InvalidSignature, InvalidValue, TracingError, TrustError
 from tracing_core.export_file import read_export_bytes
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import path_of, transaction
 from tracing_core.trust.join_line import JoinLine
+from tracing_core.trust.last_day import end_of_day, read_last_day, usual_last_day
 from tracing_core.trust.signed_config import SignedConfig
 from tracing_core.trust.trust_chain import (
     ExportVerificationKey,
@@ -43,9 +48,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Membership",
+    "agreed_last_day",
+    "ask_last_day",
+    "end_of_use",
     "find_membership",
     "join",
     "join_by_file",
+    "last_day_at_joining",
     "load_membership",
     "refresh",
 ]
@@ -76,6 +85,16 @@ class Membership:
         """The address that the owner knows the server by."""
         origin = self.origin
         return origin.url if isinstance(origin, JoinLine) else origin.key_server_url
+
+    @property
+    def named_last_day(self) -> datetime.date | None:
+        """The last day that the authority has named; None if it has named none.
+
+        What counts on this device is the day that its owner agreed to (`agreed_last_day`).
+        """
+        if isinstance(self.origin, JoinFile):
+            return self.origin.last_day
+        return self.trust.last_day if self.trust is not None else None
 
     @property
     def joined_by(self) -> str:
@@ -148,14 +167,119 @@ def load_membership(db: Database) -> Membership:
     return membership
 
 
-def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Membership:
+def agreed_last_day(db: Database) -> datetime.date | None:
+    """Return the last day (UTC) that the owner agreed to; None without one."""
+    state = LAST_DAY.get(db) or {}
+    try:
+        return read_last_day(state.get("last_day"))
+    except InvalidValue:
+        return None
+
+
+def end_of_use(db: Database) -> float:
+    """Return the end of the last day that the owner agreed to (UTC Unix seconds), or infinity."""
+    last_day = agreed_last_day(db)
+    return math.inf if last_day is None else end_of_day(last_day)
+
+
+def ask_last_day(client: ServerClient, line: JoinLine) -> datetime.date | None:
+    """Ask a server, before joining it, for the last day that its trust documents name.
+
+    Raises
+    ------
+    ServerError
+        When the server does not answer.
+    TrustError
+        When the server is not the one that the line names.
+    """
+    documents = client.trust_documents()
+    return verify_trust_chain(documents, fingerprint=line.fingerprint, last=None).last_day
+
+
+def last_day_at_joining(
+    db: Database | None,
+    origin: JoinLine | JoinFile,
+    named: datetime.date | None,
+    now: float,
+) -> datetime.date:
+    """Return the last day that an owner agrees to by joining.
+
+    It is the day that the authority names. Without one it is the day that the owner agreed to
+    when joining this authority before, or else a year from now.
+
+    Parameters
+    ----------
+    db
+        The agent's database; None if there is none yet.
+    origin
+        What the owner joins with.
+    named
+        The day that the authority names; None if it names none.
+    now
+        The time (UTC Unix seconds).
+
+    Raises
+    ------
+    NotPossible
+        When that day is over (``last_day_over``), or more than two years ahead
+        (``last_day_far``).
+    """
+    before = None if db is None else _found(db)
+    is_same = before is not None and before.is_of(origin)
+    kept = agreed_last_day(db) if db is not None and is_same else None
+    last_day = named or kept or usual_last_day(now)
+    if now >= end_of_day(last_day):
+        raise not_possible("last_day_over", day=last_day.isoformat())
+    try:
+        return read_last_day(last_day.isoformat(), now)
+    except InvalidValue as error:
+        raise not_possible("last_day_far", day=last_day.isoformat()) from error
+
+
+def _agreed(
+    db: Database,
+    membership: Membership,
+    now: float,
+    agreed: datetime.date | None,
+) -> datetime.date:
+    named = membership.named_last_day
+    last_day = last_day_at_joining(db, membership.origin, named, now)
+    if agreed not in (None, last_day):
+        raise not_possible("last_day_changed", day=last_day.isoformat())
+    return last_day
+
+
+def join(
+    db: Database,
+    client: ServerClient,
+    line: JoinLine,
+    now: float,
+    *,
+    agreed: datetime.date | None = None,
+) -> Membership:
     """Pin a server by its fingerprint, and remember its trust documents and configuration.
 
     Joining a different server forgets which key files were matched, which of their keys
     matched, the notifications about them, the areas, and the right to change a report made there.
 
+    Parameters
+    ----------
+    db
+        The agent's database.
+    client
+        A client of the server.
+    line
+        The join line.
+    now
+        The time (UTC Unix seconds).
+    agreed
+        The last day that the owner was shown; None agrees to the one that there is.
+
     Raises
     ------
+    NotPossible
+        When the last day is not the one that the owner was shown (``last_day_changed``), is over
+        (``last_day_over``) or is more than two years ahead (``last_day_far``).
     ServerError
         When the server does not answer.
     TrustError
@@ -166,18 +290,28 @@ def join(db: Database, client: ServerClient, line: JoinLine, now: float) -> Memb
     before = _found(db)
     same = before if before is not None and before.is_of(line) else None
     membership = _fetched(client, line, same, now)
-    _replace(db, membership, same=same is not None)
+    last_day = _agreed(db, membership, now, agreed)
+    _replace(db, membership, last_day, same=same is not None)
     return membership
 
 
-def join_by_file(db: Database, client: ServerClient, file: JoinFile) -> Membership:
+def join_by_file(
+    db: Database,
+    client: ServerClient,
+    file: JoinFile,
+    now: float,
+    *,
+    agreed: datetime.date | None = None,
+) -> Membership:
     """Trust what a join file names, once its index and the newest key file prove to fit it.
 
     Joining with a newer file of the same authority keeps what was found, and its keys replace the
-    ones trusted so far.
+    ones trusted so far. The parameters are those of `join`.
 
     Raises
     ------
+    NotPossible
+        As `join`.
     ServerError
         When the index or its newest key file cannot be fetched, none of the file's keys signed
         that key file (``pinned_keys``), or it is for another region (``file_region``).
@@ -186,6 +320,7 @@ def join_by_file(db: Database, client: ServerClient, file: JoinFile) -> Membersh
     """
     before = _found(db)
     membership = _by_file(file)
+    last_day = _agreed(db, membership, now, agreed)
     names = client.index(file.region, membership.mirrors)
     if names:
         data = client.key_file(file.region, names[-1], membership.mirrors)
@@ -196,7 +331,7 @@ def join_by_file(db: Database, client: ServerClient, file: JoinFile) -> Membersh
             raise refused("pinned_keys") from error
         if export.region.casefold() not in ("", file.region.casefold()):
             raise refused("file_region")
-    _replace(db, membership, same=before is not None and before.is_of(file))
+    _replace(db, membership, last_day, same=before is not None and before.is_of(file))
     return membership
 
 
@@ -212,8 +347,10 @@ def _found(db: Database) -> Membership | None:
         return None
 
 
-def _replace(db: Database, membership: Membership, *, same: bool) -> None:
+def _replace(db: Database, membership: Membership, last_day: datetime.date, *, same: bool) -> None:
     with transaction(db):
+        LAST_DAY.set(db, {"last_day": last_day.isoformat()})
+        OVER.clear(db)
         if not same:
             forget_key_files(db)
             db.conn.execute("DELETE FROM matched_key")

@@ -35,6 +35,7 @@ REFUSALS = {
     "code_invalid": "code_used",  # Google's word for a code that was exchanged before
     "code_not_found": "code_unknown",
     "code_user_unauthorized": "code_unknown",
+    "ended": "ended",
     "hmac_invalid": "answer",
     "internal_error": "server",
     "internal_server_error": "server",

@@ -123,7 +123,9 @@ class Play:
         made = await self._server("init", "--region", "VN", "--url", url)
         await self._start_server()
         self.on_step(demo_text("agents_join", names=", ".join(NAMES.values())))
-        await asyncio.gather(*(self._agent(name, "join", made["join"], "--json") for name in NAMES))
+        await asyncio.gather(
+            *(self._agent(name, "join", made["join"], "--yes", "--json") for name in NAMES)
+        )
         await self.processes.stop("server")
         self._set_clock(self.began, RATE, after=_START_SECONDS)
         await self._start_server()

@@ -17,6 +17,7 @@ from ble_agent.messages.commands import (
     help,
     importing,
     joining,
+    last_day,
     report,
     running,
     status,
@@ -28,6 +29,7 @@ from ble_agent.messages.page import areas as page_areas
 from ble_agent.messages.page import data, erasing, frame, lan, ledger, sending, sessions, today
 from ble_agent.messages.page import importing as page_importing
 from ble_agent.messages.page import joining as page_joining
+from ble_agent.messages.page import last_day as page_last_day
 from ble_agent.messages.page import settings as page_settings
 
 __all__ = ["MESSAGES", "say", "with_home"]
@@ -39,7 +41,7 @@ MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
         *(all_data, all_data_page, areas, check, help, home, importing),
-        *(joining, radio, report, running, status, take_over, bluezone),
+        *(joining, last_day, radio, report, running, status, take_over, bluezone),
         *(server, settings, store, upload),
         *(
             data,
@@ -50,6 +52,7 @@ MESSAGES: Mapping[str, Text] = {
             page_areas,
             page_importing,
             page_joining,
+            page_last_day,
             page_settings,
         ),
         *(sending, sessions, today),

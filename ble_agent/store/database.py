@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ble_agent.messages.catalogue import say
 from ble_agent.store.damage import DATABASE_NAME, damage_noted, damaged, in_use, is_damaged
+from ble_agent.store.home import refuse_over
 from ble_agent.store.kept_aside import drop_kept
 from ble_agent.store.ownership import keep_private
 from ble_agent.store.state import (
@@ -109,9 +110,12 @@ def has_database(home: Path) -> bool:
 
     Raises
     ------
+    NotPossible
+        When the last day is over, and all was deleted (``over``).
     StoreError
         When the folder cannot be read.
     """
+    refuse_over(home)
     with file_errors(home):
         return is_there(home / DATABASE_NAME) or is_damaged(home)
 
@@ -122,6 +126,8 @@ def open_store(home: Path) -> Iterator[Database]:
 
     Raises
     ------
+    NotPossible
+        When the last day is over (``over``).
     StoreDamaged
         When the database is damaged, or missing although there is a key for it.
     StoreError
@@ -135,9 +141,12 @@ def open_store(home: Path) -> Iterator[Database]:
         error = StoreError(text, str(home))
         error.vi = f"{home}: {say('error_no_home', 'vi')}"
         raise error
+    refuse_over(home)
     keep_private(home)
     _drop_left(home)
     with in_use(home), damage_noted(home):
+        # A removal may have started before this process could keep it away.
+        refuse_over(home)
         if is_damaged(home):
             raise damaged(home)
         db = open_database(home / DATABASE_NAME, [SIGHTING_TABLE, AGENT_TABLES])

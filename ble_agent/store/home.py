@@ -1,4 +1,4 @@
-"""Home folder of the agent: its files, its lock, and erasing it."""
+"""Home folder of the agent: its files, its lock, erasing it, and what is left at the end."""
 
 from __future__ import annotations
 
@@ -7,35 +7,49 @@ import errno
 import fcntl
 import fnmatch
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ble_agent.config import SETTINGS_FILE
+from ble_agent.messages.catalogue import say
 from ble_agent.messages.language import path_text
 from ble_agent.messages.refusals import not_possible
-from ble_agent.store.damage import DATABASE_NAME, FRESH_NAME, MARK_NAME, USE_NAME
+from ble_agent.store.damage import (
+    DATABASE_NAME,
+    FRESH_NAME,
+    MARK_NAME,
+    USE_NAME,
+    used_alone,
+)
 from ble_agent.store.kept_aside import KEPT_FILES
 from ble_agent.store.vault import KEY_FILE
 from ble_agent.store.working_folder import WORKING_FOLDERS, remove_left_folders
-from tracing_core.errors import NotPossible, StoreError
-from tracing_core.paths import is_folder
+from tracing_core.errors import NotPossible, StoreBusy, StoreError
+from tracing_core.paths import is_folder, is_there
 from tracing_core.process.lock_holder import (
     ask_to_end,
     find_holder,
     forget_holder,
     note_holder,
 )
-from tracing_core.store.files import destroy, file_errors
+from tracing_core.store.files import destroy, file_errors, write_durably
 
 __all__ = [
     "LOCK_NAME",
     "OPENER_NAME",
+    "OVER_NAME",
     "PART_NAME",
+    "end_home",
     "erase_home",
     "exclusive_use",
+    "finish_ending",
+    "forget_over",
+    "is_over",
     "is_own_file",
     "is_running",
+    "refuse_over",
 ]
 
 LOCK_NAME = "agent.lock"
@@ -46,6 +60,9 @@ PART_NAME = "download.part"
 
 OPENER_NAME = ".page-"
 """Beginning of the name of the file that opens the owner's page in a browser."""
+
+OVER_NAME = "agent.over"
+"""The file that says, in words, that it is over: all that is left after the last day."""
 
 # The key to all secrets is removed first; without it, the rest cannot be read.
 _OURS = (
@@ -59,6 +76,7 @@ _OURS = (
     SETTINGS_FILE,
     USE_NAME,
     LOCK_NAME,
+    OVER_NAME,
 )
 # Left by a process that is killed while it makes a key, changes the settings, tests the disk or
 # recovers a damaged database, and the database that a recovery set aside.
@@ -67,6 +85,7 @@ _UNFINISHED = (
     f"{KEY_FILE}.*.part",
     ".probe-*",
     f".{SETTINGS_FILE}.*",
+    f".{OVER_NAME}.*",
     f"{FRESH_NAME}*",
     KEPT_FILES,
     f"{OPENER_NAME}*",
@@ -204,8 +223,7 @@ def erase_home(
         remove_left_folders(home)
         if any(home.glob(WORKING_FOLDERS)):
             raise not_possible("importing")
-        unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
-        for path in [*unfinished, *(home / name for name in _OURS)]:
+        for path in _own_paths(home):
             destroy(path)
         left = sorted(path_text(path.name) for path in home.iterdir())
     if left:
@@ -219,6 +237,111 @@ def erase_home(
         text = f"{home} is empty but cannot be removed ({error.strerror}): check who owns it"
         raise StoreError(text, str(home)) from error
     return []
+
+
+def _own_paths(home: Path) -> list[Path]:
+    unfinished = [path for pattern in _UNFINISHED for path in sorted(home.glob(pattern))]
+    return [*unfinished, *(home / name for name in _OURS)]
+
+
+def is_over(home: Path) -> bool:
+    """Check whether the last day is over, and all that the home held is deleted or about to be.
+
+    Raises
+    ------
+    StoreError
+        When the folder cannot be read.
+    """
+    with file_errors(home):
+        return is_there(home / OVER_NAME)
+
+
+def refuse_over(home: Path) -> None:
+    """Check that a home is in use.
+
+    Raises
+    ------
+    NotPossible
+        When its last day is over (``over``).
+    StoreError
+        When the folder cannot be read.
+    """
+    if is_over(home):
+        raise not_possible("over")
+
+
+def end_home(home: Path) -> None:
+    """Overwrite and remove all that the home holds, but for a note that it is over.
+
+    The note is written first. From then on the database cannot be opened, and a removal that was
+    interrupted is finished by `finish_ending`. The caller holds the home's lock.
+
+    Raises
+    ------
+    StoreError
+        When the note cannot be written, and nothing was removed; or when a file cannot be removed.
+    """
+    _note_over(home, "over_deleting")
+    with contextlib.ExitStack() as stack, file_errors(home):
+        for _ in range(_LOCK_TRIES):
+            # A command that has the database open gets a moment to end; it can write no more.
+            try:
+                stack.enter_context(used_alone(home))
+                break
+            except StoreBusy:
+                time.sleep(_LOCK_WAIT_SECONDS)
+        for folder in sorted(home.glob(WORKING_FOLDERS)):
+            for path in folder.iterdir():
+                destroy(path)
+            shutil.rmtree(folder)
+        for path in _own_paths(home):
+            if path.name != OVER_NAME:
+                destroy(path)
+    _note_over(home, "over_note")
+
+
+def _note_over(home: Path, name: str) -> None:
+    write_durably(home / OVER_NAME, _note_text(name))
+
+
+def _note_text(name: str) -> bytes:
+    return "".join(f"{say(name, language)}\n" for language in ("vi", "en")).encode()
+
+
+def finish_ending(home: Path) -> None:
+    """Finish a removal by `end_home` that was interrupted; do nothing in a home that is in use.
+
+    Raises
+    ------
+    StoreError
+        When a file cannot be removed.
+    """
+    if not is_over(home):
+        return
+    with file_errors(home):
+        is_noted = (home / OVER_NAME).read_bytes() == _note_text("over_note")
+        left = any(home.glob(WORKING_FOLDERS)) or any(map(is_there, _own_paths(home)[:-1]))
+    # A process that holds the lock is at it.
+    if left or not is_noted:
+        with contextlib.suppress(NotPossible), exclusive_use(home):
+            end_home(home)
+
+
+def forget_over(home: Path) -> None:
+    """Remove the note that it is over, because the owner joins again.
+
+    Raises
+    ------
+    NotPossible
+        When an agent is still at the removal (``running``).
+    StoreError
+        When a file cannot be removed.
+    """
+    if is_over(home):
+        with exclusive_use(home):
+            end_home(home)
+            with file_errors(home):
+                destroy(home / OVER_NAME)
 
 
 def _enter_stopped(

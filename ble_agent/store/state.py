@@ -27,10 +27,12 @@ __all__ = [
     "INDEX",
     "KEY_FILES",
     "LAST_CHECK",
+    "LAST_DAY",
     "LEDGER",
     "MEMBERSHIP",
     "NOTIFIED",
     "NOTIFY_FAULT",
+    "OVER",
     "RADIO",
     "REPORT",
     "ROOM",
@@ -49,9 +51,11 @@ __all__ = [
     "IndexState",
     "KeyFilesState",
     "LastCheckState",
+    "LastDayState",
     "LedgerEntry",
     "MembershipState",
     "NotifyFaultState",
+    "OverState",
     "RadioState",
     "ReportState",
     "ScanState",
@@ -210,6 +214,24 @@ class LastCheckState(TypedDict):
     """Number of days with an exposure."""
 
 
+class LastDayState(TypedDict):
+    """What the owner answered about the last day."""
+
+    last_day: NotRequired[str]
+    """The day that the owner agreed to (YYYY-MM-DD, UTC); missing without a yes."""
+    declined: NotRequired[bool]
+    """True if the owner was asked and did not agree."""
+
+
+class OverState(TypedDict):
+    """The time after the last day, until everything may be deleted."""
+
+    seconds: float
+    """For how long the agent has run since."""
+    leapt: bool
+    """Whether the clock came there by a leap, or by time that nothing has counted."""
+
+
 class LedgerEntry(TypedDict):
     """What left the device on one day, of one kind and to one place."""
 
@@ -365,6 +387,12 @@ HELD_BACK: StateValue[dict[str, HeldDayState]] = StateValue("held_back")
 
 SEEN: StateValue[dict[str, SeenDay]] = StateValue("seen")
 """Exposures by UTC date (YYYY-MM-DD) that a terminal showed; `ble_agent.exposures.seen`."""
+
+LAST_DAY: StateValue[LastDayState] = StateValue("last_day")
+"""Written by `ble_agent.authority.membership` and `ble_agent.owner.last_day`."""
+
+OVER: StateValue[OverState] = StateValue("over")
+"""Written by `ble_agent.owner.end`; missing before the end of the last day."""
 
 CHECK_FAULT: StateValue[CheckFaultState] = StateValue("check_fault")
 """Cleared by a check without a fault; `ble_agent.exposures.check_fault`, read by the status."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import ssl
@@ -54,6 +55,8 @@ class FakeServer:
     """The signed list of areas; "" for a server without that route."""
     is_signed: bool = False
     """Whether it has a signed index, and its configuration says so."""
+    last_day: datetime.date | None = None
+    """The last day that its next trust document names."""
 
     def __post_init__(self) -> None:
         self.fingerprint = fingerprint(self.config_key.public_key())
@@ -74,6 +77,7 @@ class FakeServer:
             issued_at=int(self.clock.now()),
             config_key=config_key.public_key(),
             export_keys=(ExportVerificationKey("452", "v1", self.export_key.public_key()),),
+            last_day=self.last_day,
         )
         self.documents.append(document.sign(signer))
         self.config_key = config_key

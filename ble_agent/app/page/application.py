@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from ble_agent.app.page.door import LinkRefused
 from ble_agent.app.page.guard import Guard
 from ble_agent.app.page.screens import SCREENS
+from ble_agent.app.page.screens.last_day import over_instead
 from ble_agent.app.page.upload import receive_upload
 from ble_agent.app.page.visit import Page, Screen, Visit, read_form
 from ble_agent.messages.catalogue import say
@@ -182,6 +183,10 @@ async def _once(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
 
 async def _ask(visit: Visit, threads: anyio.CapacityLimiter) -> Response:
     """Let the screen answer; one that meets a damaged database is asked again, and recovers it."""
+    async with threads:
+        over = await run_in_threadpool(over_instead, visit)
+    if over is not None:
+        return over
     if inspect.iscoroutinefunction(visit.screen.answer):
         answered = await visit.screen.answer(visit)
     else:

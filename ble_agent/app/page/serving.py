@@ -29,7 +29,7 @@ from ble_agent.app.page.lan.qr import qr_text
 from ble_agent.app.page.visit import Page
 from ble_agent.messages.catalogue import say
 from ble_agent.store.database import make_home
-from ble_agent.store.home import OPENER_NAME
+from ble_agent.store.home import OPENER_NAME, finish_ending
 from tracing_core.clock import Clock
 from tracing_core.http.connections import ConnectionLimits, bounded_protocol
 from tracing_core.process.output import takes_unicode
@@ -85,7 +85,7 @@ def serve(
     """
     passed = bell.passed_bell()
     _prepare_process()
-    make_home(home)
+    _prepare_home(home)
     idle_seconds = _IDLE_SECONDS if lan is None else _LAN_IDLE_SECONDS
     page = Page(home, clock, Door(clock, language=language, idle_seconds=idle_seconds))
     page.named_home = named_home
@@ -109,6 +109,11 @@ def serve(
         limits = _LIMITS if opening is None else _LAN_LIMITS
         server = _web_server(create_application(page, origins=origins), limits)
         asyncio.run(_serve(server, listener, page, passed, text, opening))
+
+
+def _prepare_home(home: Path) -> None:
+    make_home(home)
+    finish_ending(home)
 
 
 def _prepare_process() -> None:

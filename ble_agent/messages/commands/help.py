@@ -27,6 +27,20 @@ TEXTS: Mapping[str, Text] = {
         " chỉ kết nối với một cơ quan: khi chuyển sang nơi khác, kết quả đối chiếu với khóa của nơi"
         " cũ bị xóa, còn mọi tín hiệu đã thu vẫn được giữ.",
     ),
+    "help_last_day": Text(
+        "Show until when this device takes part, and agree to it.\n\n"
+        "After the last day the device stops and deletes everything it holds. You agree to the day"
+        " when you join, and nothing moves it later. A device that joined before there was such a"
+        " day asks once, and goes on as before until you agree.",
+        "Xem thiết bị tham gia đến ngày nào, và đồng ý với ngày đó.\n\n"
+        "Sau ngày cuối, thiết bị ngừng hoạt động và xóa mọi thứ đang lưu. Bạn đồng ý với ngày này"
+        " khi kết nối, về sau không gì dời được. Thiết bị đã kết nối từ trước khi có ngày cuối sẽ"
+        " hỏi một lần, và vẫn hoạt động như cũ cho đến khi bạn đồng ý.",
+    ),
+    "help_last_day_yes": Text(
+        "Answer the question: agree to the day, or not.",
+        "Trả lời câu hỏi: đồng ý hay không đồng ý.",
+    ),
     "help_run": Text(
         "Send and record identifiers, and check, until stopped.",
         "Phát, ghi nhận và kiểm tra cho đến khi bị dừng.",

@@ -129,6 +129,10 @@ TEXTS: Mapping[str, Text] = {
         "this must be a whole number of seconds from {least} to {most}",
         "trường này phải là số giây nguyên từ {least} đến {most}",
     ),
+    "join_file_last_day": Text(
+        "this must be a date like 2027-12-31",
+        "trường này phải là một ngày như 2027-12-31",
+    ),
     "join_file_mirrors": Text(
         "this must be a list of at most {most} addresses of the index",
         "trường này phải là danh sách tối đa {most} địa chỉ của chỉ mục",

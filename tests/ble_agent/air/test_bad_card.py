@@ -31,7 +31,7 @@ def wait(condition: Callable[[], bool], what: Callable[[], str]) -> None:
 
 def joined(home: Path, server: FakeServer, clock: Clock, prefix: tuple[str, ...]) -> AgentProcess:
     agent = AgentProcess(home, clock, prefix=prefix)
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     return agent
 
 
@@ -125,7 +125,7 @@ def test_an_agent_starts_on_a_bad_card_listens_and_mends_itself(
             refused = {"en": [["report", "12345678", "--yes"]], "vi": [["report", "1", "--yes"]]}
             if fault == "read-only":
                 # What little these write may still find room on a full card.
-                refused["en"] += [["check"], ["join", server.line]]
+                refused["en"] += [["check"], ["join", server.line, "--yes"]]
             for lang, commands in refused.items():
                 for command in commands:
                     assert words[fault, lang] in agent.refusal(*command, lang=lang)

@@ -67,8 +67,8 @@ def test_joining_takes_the_line_or_a_file_with_it(
 ) -> None:
     path = tmp_path / "join.txt"
     path.write_text(f"{server.line}\n")
-    assert agent.answer("join", str(path))["url"] == server.url
-    assert "VN" in agent.command("join", server.line).stdout
+    assert agent.answer("join", str(path), "--yes")["url"] == server.url
+    assert "VN" in agent.command("join", server.line, "--yes").stdout
     assert agent.answer("status")["joined"] is True
     assert agent.home.stat().st_mode & 0o777 == 0o700
     assert (agent.home / DATABASE_NAME).stat().st_mode & 0o777 == 0o600
@@ -77,14 +77,14 @@ def test_joining_takes_the_line_or_a_file_with_it(
 def test_joining_another_authority_asks_first_and_says_what_goes(
     agent: AgentProcess, server: FakeServer
 ) -> None:
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     with open_store(agent.home) as db, transaction(db):
         insert_sightings(db, [ROW])
         db.execute("INSERT INTO batch VALUES ('1.zip', 1)")
         LAST_CHECK.set(db, {"at": int(NOW), "level": "none", "days": 0})
         NOTIFIED.set(db, {"2027-01-14": "low"})
         REPORT.set(db, {"reported_at": int(NOW)})
-    assert agent.answer("join", server.line)["region"] == "VN"
+    assert agent.answer("join", server.line, "--yes")["region"] == "VN"
     with fake_server() as other:
         for lang, words in (("en", "Everything that was heard"), ("vi", "Mọi tín hiệu đã thu")):
             asked = agent.command("join", other.line, "--json", lang=lang)
@@ -290,7 +290,7 @@ def test_an_export_replaces_no_file_unless_it_must(agent: AgentProcess, tmp_path
 def test_an_export_never_takes_the_place_of_the_agents_own_files(
     agent: AgentProcess, server: FakeServer, tmp_path: Path, name: str
 ) -> None:
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     own = agent.home / name
     if not own.exists():
         own.write_text("lang = 'en'")
@@ -305,7 +305,7 @@ def test_an_export_never_takes_the_place_of_the_agents_own_files(
 
 
 def test_a_home_of_somebody_else_is_one_line(agent: AgentProcess, server: FakeServer) -> None:
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     closed = agent.home / "closed"
     closed.mkdir(mode=0o000)
     # Nobody may look into it, root neither without its capabilities.
@@ -335,7 +335,7 @@ def test_a_home_of_somebody_else_is_one_line(agent: AgentProcess, server: FakeSe
 def test_names_that_are_no_text_are_named_all_the_same(
     agent: AgentProcess, server: FakeServer
 ) -> None:
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     name = os.fsdecode(b"photo-\xff\x1b.jpg")
     assert agent.answer("export", str(agent.home / name)) == {"exported": 0}
     again = agent.command("export", str(agent.home / name), "--force")
@@ -344,7 +344,7 @@ def test_names_that_are_no_text_are_named_all_the_same(
 
 
 def test_erasing_leaves_nothing(agent: AgentProcess, server: FakeServer) -> None:
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     (agent.home / "agent.toml").write_text('lang = "vi"\n')
     with open_store(agent.home) as db, transaction(db):
         insert_sightings(db, [ROW])
@@ -451,7 +451,7 @@ def test_a_self_test_of_a_recording_tells_what_it_holds(
 def test_a_locked_and_a_newer_database_are_one_line_and_a_broken_one_is_replaced(
     agent: AgentProcess, server: FakeServer
 ) -> None:
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     path = agent.home / DATABASE_NAME
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
@@ -472,7 +472,7 @@ def test_a_locked_and_a_newer_database_are_one_line_and_a_broken_one_is_replaced
 
 
 def test_a_full_disk_is_one_line(agent: AgentProcess, server: FakeServer) -> None:
-    agent.answer("join", server.line)
+    agent.answer("join", server.line, "--yes")
     size = (agent.home / DATABASE_NAME).stat().st_size // 4096
     source = agent.home / "in.jsonl"
     write_json_lines(source, [ROW] * 3)

@@ -76,7 +76,7 @@ def test_nothing_logged_at_any_level_holds_a_key_an_identifier_or_an_address(
     clock = clock_at(START, rate=RATE)
     an, binh = AgentProcess(tmp_path / "an", clock), AgentProcess(tmp_path / "binh", clock)
     with fake_server(clock=clock) as server:
-        said = finish(start(LOUD, an, "join", server.line), stop=False)
+        said = finish(start(LOUD, an, "join", server.line, "--yes"), stop=False)
         server.configure(2, check_interval_seconds=60)
         with air_process(side_by_side("an", "binh"), tmp_path, clock) as (radios, trace_file):
             running = [
@@ -159,7 +159,7 @@ def test_faults_of_reports_cover_and_key_ring_show_no_secret(tmp_path: Path) -> 
     clock = clock_at(START)
     agent = AgentProcess(tmp_path / "an", clock)
     with fake_server(clock=clock) as server:
-        finish(start(LOUD, agent, "join", server.line), stop=False)
+        finish(start(LOUD, agent, "join", server.line, "--yes"), stop=False)
         granted = {"token": "T" * 20, "testtype": "likely", "certificate": "C" * 20}
         server.special["/api/verify"] = lambda: (200, {}, json.dumps(granted).encode())
         server.special["/api/certificate"] = server.special["/api/verify"]
@@ -195,7 +195,7 @@ def test_it_runs_where_only_what_hci_needs_is_installed(tmp_path: Path) -> None:
     code = WITHOUT.format(absent=ABSENT)
     with fake_server(clock=clock) as server:
         server.add_file("1.zip")
-        finish(start(code, agent, "join", server.line), stop=False)
+        finish(start(code, agent, "join", server.line, "--yes"), stop=False)
         with air_process(side_by_side("an"), tmp_path, clock) as (radios, trace_file):
             running = start(code, agent, "run", "--radio", radios["an"])
             time.sleep(1500 / RATE)

@@ -62,7 +62,7 @@ def test_a_device_behind_a_cache_is_warned_three_hours_later(tmp_path: Path) -> 
             line = f"{url}#{server.join.partition('#')[2]}"
             an, binh, chi = (AgentProcess(tmp_path / name, clock) for name in ("an", "binh", "chi"))
             for agent in (an, binh, chi):
-                agent.answer("join", line)
+                agent.answer("join", line, "--yes")
             hear(binh, send(an, NOON - DAY), NOON - DAY)
             assert an.answer("report", server.issue(), "--yes") == {"reported_keys": 1}
             restart(server, NOON + DAY, an, binh, chi)

@@ -67,8 +67,8 @@ def test_what_a_liar_hides_is_named_and_found_once_it_is_honest(
         url = stack.enter_context(answering(liar))
         line = f"{url}#{server.join.partition('#')[2]}"
         an, binh = (AgentProcess(tmp_path / name, clock) for name in ("an", "binh"))
-        an.answer("join", server.join)
-        binh.answer("join", line)
+        an.answer("join", server.join, "--yes")
+        binh.answer("join", line, "--yes")
         hear(binh, send(an, NOON - DAY), NOON - DAY)
         restart(server, NOON + 8 * HOUR, an, binh)
         names = ask(server.url, Exchange("GET", "/exports/VN/index.txt", {}, b"")).answer.split()
@@ -94,7 +94,7 @@ def test_a_server_whose_exporter_is_dead_is_named(
     server: RunningServer, clock: ScaledClock, tmp_path: Path
 ) -> None:
     binh = AgentProcess(tmp_path / "binh", clock)
-    binh.answer("join", server.join)
+    binh.answer("join", server.join, "--yes")
     server.stop()
     # A folder that is served as it is, while nothing writes to it any more.
     later = clock_at(NOON + DAY)

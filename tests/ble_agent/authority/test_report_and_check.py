@@ -55,7 +55,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 def device(folder: Path, server: RunningServer, name: str, clock: ScaledClock) -> AgentProcess:
     process = AgentProcess(folder / name, clock)
-    assert process.answer("join", server.join) == {"region": "VN", "url": server.url}
+    assert process.answer("join", server.join, "--yes") == {"region": "VN", "url": server.url}
     return process
 
 

@@ -350,7 +350,7 @@ def test_own_keys_are_kept_without_the_services_credential(home: Path) -> None:
 def test_the_owner_reads_of_it(tmp_path: Path, server: FakeServer) -> None:
     clock = clock_at(server.clock.now())
     with AgentProcess(tmp_path / "home", clock) as agent:
-        agent.answer("join", server.line)
+        agent.answer("join", server.line, "--yes")
         (agent.home / KEY_FILE).write_bytes(os.urandom(32))
         overwrite(agent.home / DATABASE_NAME, 0, os.urandom(100))
         facts = agent.answer("status")
@@ -362,7 +362,7 @@ def test_the_owner_reads_of_it(tmp_path: Path, server: FakeServer) -> None:
         assert "encounters before then may be missing" in checked.stdout
         (agent.home / DATABASE_NAME).unlink()
         assert "The health authority was lost too" in agent.command("status").stdout
-        agent.answer("join", server.line)
+        agent.answer("join", server.line, "--yes")
         said = agent.command("status").stdout
         assert "found damaged or missing" in said
         assert "The health authority was lost too" not in said

@@ -11,6 +11,7 @@ from ble_agent.app.page.screens import (
     erasing,
     importing,
     joining,
+    last_day,
     ledger,
     more,
     sending,
@@ -25,6 +26,7 @@ __all__ = ["SCREENS"]
 SCREENS: Sequence[Screen] = (
     *today.SCREENS,
     *joining.SCREENS,
+    *last_day.SCREENS,
     *sending.SCREENS,
     *more.SCREENS,
     *settings.SCREENS,

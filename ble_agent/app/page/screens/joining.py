@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from starlette.responses import Response
 
 from ble_agent.app import commands
+from ble_agent.app.joining import JoinTerms
 from ble_agent.app.page.photo import can_read_photos, read_join_photo
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.situation import opened_to_read
 from ble_agent.authority.join_file import JoinFile, key_name
 from ble_agent.authority.membership import find_membership
+from ble_agent.messages.refusals import not_possible
 from ble_agent.store.database import has_database
-from tracing_core.errors import InvalidJoinLine, TracingError
+from ble_agent.store.home import is_over
+from tracing_core.errors import (
+    InvalidJoinLine,
+    InvalidValue,
+    NotPossible,
+    ServerError,
+    TracingError,
+    TrustError,
+)
 from tracing_core.trust.join_line import JoinLine
+from tracing_core.trust.last_day import read_last_day
 
 __all__ = ["SCREENS"]
 
@@ -41,7 +54,7 @@ def _show(visit: Visit, *, line: str = "", field: str = "", fault: str = "") -> 
 
 def _region(visit: Visit) -> str:
     """Return the region that the device belongs to; "" if it belongs to none."""
-    if not has_database(visit.page.home):
+    if is_over(visit.page.home) or not has_database(visit.page.home):
         return ""
     with opened_to_read(visit.page.home, visit.page.clock.now()) as db:
         membership = find_membership(db)
@@ -56,12 +69,33 @@ def _preview(visit: Visit) -> Response:
         origin = JoinLine.parse(line)
     except InvalidJoinLine as error:
         return _show(visit, line=line, field="line", fault=visit.explained(error))
-    return _preview_of_line(visit, origin)
+    return _preview_of_line(visit, origin, "line")
 
 
-def _preview_of_line(visit: Visit, origin: JoinLine) -> Response:
-    question = commands.join_question(visit.config, origin)
-    return visit.render("join_preview.html", origin=origin, line=str(origin), question=question)
+def _preview_of_line(visit: Visit, origin: JoinLine, field: str) -> Response:
+    try:
+        terms = commands.join_terms(visit.config, visit.page.clock, origin)
+    except (NotPossible, ServerError, TrustError) as error:
+        return _show(visit, line=str(origin), field=field, fault=visit.explained(error))
+    return visit.render(
+        "join_preview.html", origin=origin, line=str(origin), **_shown_terms(terms, visit)
+    )
+
+
+def _shown_terms(terms: JoinTerms, visit: Visit) -> dict[str, Any]:
+    return {
+        "question": terms.changes,
+        "last_day": terms.last_day.isoformat(),
+        "last_day_text": terms.last_day_text(visit.language),
+    }
+
+
+def _agreed(visit: Visit) -> datetime.date:
+    """Return the last day that the owner was shown."""
+    try:
+        return read_last_day(visit.field("last_day"))
+    except InvalidValue as error:
+        raise not_possible("last_day_unseen") from error
 
 
 def _photo(visit: Visit) -> Response:
@@ -69,7 +103,7 @@ def _photo(visit: Visit) -> Response:
         origin = read_join_photo(visit.sent_file().path)
     except TracingError as error:
         return _show(visit, field="photo", fault=visit.explained(error))
-    return _preview_of_line(visit, origin)
+    return _preview_of_line(visit, origin, "photo")
 
 
 def _file(visit: Visit) -> Response:
@@ -85,18 +119,22 @@ def _file_preview(visit: Visit) -> Response:
     file: JoinFile | None = visit.session.kept.get(_FILE)
     if file is None:
         return visit.go("join")
+    try:
+        terms = commands.join_terms(visit.config, visit.page.clock, file)
+    except NotPossible as error:
+        return _show(visit, field="file", fault=visit.explained(error))
     return visit.render(
         "join_file.html",
         file=file,
         contact=file.contact.get(visit.language),
         keys=[key_name(key) for key in file.export_keys],
-        question=commands.join_question(visit.config, file),
+        **_shown_terms(terms, visit),
     )
 
 
 def _confirm(visit: Visit) -> Response:
     origin = JoinLine.parse(visit.field("line", _LONGEST_LINE))
-    outcome = commands.join(visit.config, visit.page.clock, origin)
+    outcome = commands.join(visit.config, visit.page.clock, origin, agreed=_agreed(visit))
     text = visit.say("page_joined", region=outcome.facts["region"])
     return visit.go("today", Notice(text))
 
@@ -105,7 +143,7 @@ def _file_confirm(visit: Visit) -> Response:
     file: JoinFile | None = visit.session.kept.get(_FILE)
     if file is None:
         return visit.go("join")
-    outcome = commands.join(visit.config, visit.page.clock, file)
+    outcome = commands.join(visit.config, visit.page.clock, file, agreed=_agreed(visit))
     del visit.session.kept[_FILE]
     text = visit.say("page_joined", region=outcome.facts["region"])
     fault = outcome.facts["report_fault"]

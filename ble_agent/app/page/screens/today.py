@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from ble_agent.app import commands
 from ble_agent.app.damage_note import damage_note
+from ble_agent.app.joining import pinned_lines
 from ble_agent.app.page.visit import Notice, Screen, Visit
-from ble_agent.app.pinned import pinned_lines
 from ble_agent.app.probes import ago_text, minutes_ago, strength_text
 from ble_agent.app.situation import Situation
 from ble_agent.exposures.advice import (
@@ -79,6 +79,7 @@ def _today(visit: Visit) -> Response:
         keys=situation.keys,
         notes=_notes(situation, visit),
         area=_area(situation, visit),
+        last_day=situation.facts.last_day,
         pinned=list(pinned_lines(situation.facts.membership, visit.language)),
     )
     # A prefetch of the browser shows nothing to anyone.
@@ -114,6 +115,9 @@ def _other_head(situation: Situation, state: str, visit: Visit) -> str:
 def _doubts(situation: Situation, state: str, visit: Visit) -> list[str]:
     """Return why the screen's first words may not hold."""
     doubts = []
+    last_day = situation.facts.last_day
+    if last_day is not None and last_day.is_over:
+        doubts.append(last_day.text(visit.language))
     if situation.damage is not None:
         doubts.append(damage_note(situation.damage, visit.language, is_joined=True))
     records = all(probe.ok or probe.name in _NOT_RECORDING for probe in situation.probes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def join_file(server: FakeServer, **changes: str) -> bytes:
     return "".join(f"{name} = {value}\n" for name, value in fields.items()).encode()
 
 
+def last_day_in(html: str) -> str:
+    found = re.search(r'name="last_day" value="([0-9-]+)"', html)
+    assert found is not None
+    return found[1]
+
+
 def photo(text: str) -> bytes:
     png = io.BytesIO()
     segno.make(text, error="m", micro=False).save(png, kind="png", scale=8, border=4)
@@ -62,7 +69,9 @@ def test_a_device_joins_by_a_file(tmp_path: Path, server: FakeServer) -> None:
         # Looking asks nobody, and the file is gone.
         assert not server.asked
         assert not working_files(tmp_path)
-        answer = press(page, "join/file-confirm")
+        assert 'name="last_day"' in shown
+        assert press(page, "join/file-confirm").status_code == 409
+        answer = press(page, "join/file-confirm", last_day=last_day_in(shown))
         assert answer.headers["Location"] == f"{page.path}/today"
         today = page.get("today").text
         assert "This device has joined the health authority of VN" in today
@@ -102,8 +111,12 @@ def test_a_device_joins_by_a_photo_of_the_code(tmp_path: Path, server: FakeServe
         assert answer.status_code == 200
         assert server.url in answer.text
         assert f'name="line" value="{server.line}"' in answer.text
-        assert not server.asked
-        press(page, "join/confirm", line=server.line)
+        # The last day is in the server's documents, and nothing else is asked for.
+        assert server.asked == [("GET", "/v1/trust", 0)]
+        another = press(page, "join/confirm", line=server.line, last_day="2027-01-01")
+        assert another.status_code == 409
+        assert "not the day you were shown" in another.text
+        press(page, "join/confirm", line=server.line, last_day=last_day_in(answer.text))
         assert "has joined the health authority of VN" in page.get("today").text
         assert not working_files(tmp_path)
 

@@ -15,8 +15,8 @@ from ble_agent.authority.membership import join
 from ble_agent.exposures.check import check
 from ble_agent.owner.areas import choose_area
 from ble_agent.store.database import make_home, open_store
-from ble_agent.store.home import exclusive_use
-from ble_agent.store.state import DAMAGE, LAST_CHECK, MEMBERSHIP, REPORT, SCAN
+from ble_agent.store.home import end_home, exclusive_use
+from ble_agent.store.state import DAMAGE, LAST_CHECK, LAST_DAY, MEMBERSHIP, REPORT, SCAN
 from tests.areas import invented_areas
 from tests.ble_agent.app.test_whom_it_concerns import HOUR, MIDNIGHT, NOW, meet
 from tests.ble_agent.authority.test_join_file import example
@@ -25,6 +25,7 @@ from tracing_core.clock import ManualClock
 from tracing_core.errors import RadioFault
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
+from tracing_core.protocol.interval import utc_date
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
 from tracing_core.trust.join_line import JoinLine
@@ -186,6 +187,33 @@ def _joined_by_file(device: Device) -> None:
         MEMBERSHIP.set(db, {"file": file.to_fields()})
 
 
+def _last_day_asked(device: Device) -> None:
+    """A device that joined before there was a last day."""
+    _well(device)
+    with device.store() as db, transaction(db):
+        LAST_DAY.clear(db)
+
+
+def _last_day_declined(device: Device) -> None:
+    _well(device)
+    with device.store() as db, transaction(db):
+        LAST_DAY.set(db, {"declined": True})
+
+
+def _last_day_over(device: Device) -> None:
+    """A device that waits until it is certain that its clock is right."""
+    _well(device)
+    with device.store() as db, transaction(db):
+        LAST_DAY.set(db, {"last_day": utc_date(int(NOW) - DAY).isoformat()})
+
+
+def _over(device: Device) -> None:
+    _well(device)
+    with exclusive_use(device.home):
+        end_home(device.home)
+    device.runs = False
+
+
 def _newer(device: Device) -> None:
     """A database that a later version made."""
     _well(device)
@@ -240,6 +268,10 @@ STATES: Mapping[str, State] = {
     "taken_back": _taken_back,
     "unfinished": _unfinished,
     "joined_by_file": _joined_by_file,
+    "last_day_asked": _last_day_asked,
+    "last_day_declined": _last_day_declined,
+    "last_day_over": _last_day_over,
+    "over": _over,
     "newer": _newer,
     "area_not_chosen": _area_not_chosen,
     "area": _area,

@@ -91,6 +91,10 @@ SAYS: Mapping[str, tuple[str, ...]] = {
     "taken_back": ("page_state_none", "page_own_report"),
     "unfinished": ("page_state_none", "page_report_unfinished"),
     "joined_by_file": ("page_state_none", "status_pinned_limits"),
+    "last_day_asked": ("page_state_none", "page_last_day_until", "page_last_day_agree"),
+    "last_day_declined": ("page_state_none", "page_last_day_declined"),
+    "last_day_over": ("page_state_none", "page_device"),
+    "over": ("page_over", "over_note", "page_over_join"),
     "newer": ("page_problem_title",),
     "area_not_chosen": ("page_state_none", "page_area_pick"),
     "area": ("page_state_none", "page_area_change"),
@@ -102,6 +106,7 @@ SAYS: Mapping[str, tuple[str, ...]] = {
 REASSURING = {
     *("well", "reported", "taken_back", "unfinished", "joined_by_file"),
     *("area_not_chosen", "area", "area_gone", "area_old"),
+    *("last_day_asked", "last_day_declined"),
 }
 """States in which nothing keeps the device from finding an exposure."""
 
