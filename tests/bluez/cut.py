@@ -213,7 +213,7 @@ class Cuts:
         agent = AgentProcess(root / "agent", self.server.clock)
         agent.home.mkdir(parents=True, mode=0o700)
         (agent.home / "agent.toml").write_text(SETTINGS)
-        agent.answer("join", self.server.join)
+        agent.answer("join", self.server.join, "--yes")
         self.server.stop()
         command = ["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-L", "agent", "-d", str(root)]
         subprocess.run([*command, str(self.image), "48M"], check=True, capture_output=True)
