@@ -52,7 +52,8 @@ def area_view(known: KnownAreas, now: float, language: str) -> AreaView:
     fault = known.fault(language)
     faults = [say("areas_fault", language, fault=fault)] if fault else []
     if issued_at is None:
-        return AreaView(say("area_unpublished", language), faults, False, bool(fault))
+        headline = say("area_unread" if fault else "area_unpublished", language)
+        return AreaView(headline, faults, False, bool(fault))
     date = date_text(local_date(issued_at), language)
     doubts = [*faults, *_doubts(known, now, language)]
     if not known.count:

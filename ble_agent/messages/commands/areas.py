@@ -39,6 +39,10 @@ TEXTS: Mapping[str, Text] = {
         "The authority publishes no levels of areas.",
         "Cơ quan y tế không công bố cấp độ dịch của địa bàn nào.",
     ),
+    "area_unread": Text(
+        "This device has no levels of areas yet.",
+        "Thiết bị chưa có cấp độ dịch của địa bàn nào.",
+    ),
     "area_how": Text(
         "Choose your area by its name: truyvet agent area NAME",
         "Hãy chọn địa bàn theo tên: truyvet agent area TÊN",
