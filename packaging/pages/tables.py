@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import pkgutil
-import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 import server
 from ble_agent.store import state
 from ble_agent.store.tables import AGENT_TABLES, MEANINGS
 from pages.source import attribute_docs, list_table, markdown
+from server.operation.purposes import SERVER_TABLES
 from server.store.database import metadata
 from tracing_core.store import sighting
 from tracing_core.store.database import Database
+from tracing_core.store.purpose import ColumnPurpose
 
 __all__ = ["page"]
 
@@ -41,6 +40,7 @@ _MIGRATIONS = {
 
 def page() -> str:
     """Return the page."""
+    _load_tables()
     text = _TEMPLATE.read_text()
     text = text.replace("<!-- AGENT -->", "\n\n".join(_agent_tables()))
     text = text.replace("<!-- STATE -->", list_table(("name", "value"), _state_rows()))
@@ -80,35 +80,34 @@ def _state_rows() -> Iterator[tuple[str, str]]:
 
 
 def _server_tables() -> Iterator[str]:
-    docs = _table_docs()
-    for table in sorted(metadata.tables.values(), key=lambda each: each.name):
-        heads = ("column", "in SQLite", "in PostgreSQL", "null", "what it holds")
-        rows = [_server_row(column) for column in table.columns]
-        yield f"### {table.name}\n\n{docs[table.name]}\n\n{list_table(heads, rows)}"
+    heads = ("column", "in SQLite", "in PostgreSQL", "null", "limit", "what it holds")
+    made = dict(metadata.tables)
+    for name, purpose in sorted(SERVER_TABLES.items()):
+        rows = [
+            _server_row(column, each, made.get(name)) for column, each in purpose.columns.items()
+        ]
+        facts = (
+            f"{purpose.holds.en}\n",
+            f"- What for: {purpose.why.en}",
+            f"- How long: {purpose.kept.en}",
+            f"- Who can read it: {purpose.readers.en}",
+        )
+        yield f"### {name}\n\n" + "\n".join(facts) + f"\n\n{list_table(heads, rows)}"
 
 
-def _server_row(column: Column[Any]) -> tuple[str, ...]:
+def _server_row(name: str, purpose: ColumnPurpose, table: Table | None) -> tuple[str, ...]:
+    # The tool of the migrations makes the table of their number by itself.
+    kind = String(32) if table is None else table.columns[name].type
     in_sqlite, in_postgresql = (
-        column.type.compile(dialect=dialect.dialect()) for dialect in (sqlite, postgresql)
+        kind.compile(dialect=dialect.dialect()) for dialect in (sqlite, postgresql)
     )
-    null = "yes" if column.nullable else "no"
-    assert column.doc, f"{column} has no doc="
-    return (f"`{column.name}`", in_sqlite, in_postgresql, null, column.doc)
+    null = "yes" if purpose.or_null else "no"
+    limit = markdown(purpose.limit.said())
+    return (f"`{name}`", in_sqlite, in_postgresql, null, limit, markdown(purpose.holds.en))
 
 
-def _table_docs() -> dict[str, str]:
-    """Return the docstrings under the server's tables; every module is loaded to find them all."""
-    docs = {}
-    for module in _server_modules():
-        words = attribute_docs(module)
-        for name, value in vars(module).items():
-            if isinstance(value, Table) and name in words:
-                docs[value.name] = words[name]
-    return docs
-
-
-def _server_modules() -> Iterator[ModuleType]:
+def _load_tables() -> None:
+    """Load every module of the server, since each defines its tables."""
     for info in pkgutil.walk_packages(server.__path__, "server."):
         if not info.name.startswith("server.migrations"):
             import_module(info.name)
-    yield from (module for name, module in sorted(sys.modules.items()) if name[:7] == "server.")

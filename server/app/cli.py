@@ -30,6 +30,7 @@ from server.app.options import (
     open_until_the_end,
     yes_option,
 )
+from server.app.schema import schema
 from server.app.times import LAST_DAY, check_clock, check_not_behind, doubts, local_time
 from tracing_core.commands import Group, Option
 from tracing_core.errors import InvalidValue, TracingError
@@ -73,6 +74,7 @@ def server() -> None:
 server.add_command(areas)
 server.add_command(bluezone)
 server.add_command(trust)
+server.add_command(schema)
 
 
 @server.command(help=HELP["init"])

@@ -122,6 +122,14 @@ HELP: Mapping[str, Text] = {
         " Danh sách tự hết sau ngày cuối của mục mới nhất 14 ngày.",
     ),
     "bluezone withdraw": Text("Withdraw the list.", "Rút lại danh sách."),
+    "schema": Text(
+        "Show every table, what it is for and how many rows it has.\n\n"
+        "Your authority can show this as proof of what it keeps: each column with its limit, how"
+        " long it is kept, and who can read it.",
+        "Cho xem mọi bảng, mục đích và số dòng của từng bảng.\n\n"
+        "Cơ quan y tế có thể đưa ra làm bằng chứng về những gì được lưu: từng cột với giới hạn,"
+        " thời gian lưu và ai đọc được.",
+    ),
     "--levels": Text(
         "Names of the levels: a table (CSV) with the columns level, vi and en. They stay until"
         " others are given.",

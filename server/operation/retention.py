@@ -9,6 +9,7 @@ from server.export.bluezone_list import retire_list
 from server.export.exporter import publish_index
 from server.export.store import delete_windows_started_before
 from server.store.diagnosis_keys import delete_keys_created_before
+from server.store.kept_aside import delete_kept_before
 from server.trust.chain import retire_export_keys
 from server.verification.store import delete_expired
 
@@ -58,6 +59,7 @@ def run(server: Server, region: str, *, now: float | None = None) -> Removed:
             batches=delete_windows_started_before(conn, oldest),
             codes=delete_expired(conn, int(now) - settings.forget_codes_seconds),
         )
+        delete_kept_before(conn, oldest)
         # Codes expire at any minute and contain no key: their bytes go with the next window's.
         if removed.keys or removed.batches:
             server.database.note_deletion(conn)
