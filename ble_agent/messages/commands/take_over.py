@@ -57,9 +57,9 @@ TEXTS: Mapping[str, Text] = {
     ),
     "take_over_nothing": Text("There is nothing to add.", "Không có gì để thêm."),
     "take_over_question": Text(
-        "Add {count} sightings to what this device recorded?",
-        "Thêm {count} lượt ghi nhận vào dữ liệu của thiết bị này?",
-        one="Add 1 sighting to what this device recorded?",
+        "Add all of this to what this device holds ({count} sightings)?",
+        "Thêm tất cả những dữ liệu trên vào thiết bị này ({count} lượt ghi nhận)?",
+        one="Add all of this to what this device holds (1 sighting)?",
     ),
     "taken_over": Text(
         "Added: {count} sightings. The next check compares them with the published keys: truyvet"

@@ -94,11 +94,11 @@ def test_nothing_is_added_before_the_owner_agrees(device: AgentProcess, folder: 
     code, shown = device.in_terminal("take-over", str(folder), typed="n\n")
     assert code == 1
     assert "Sightings to add: 3" in shown
-    assert "Add 3 sightings" in shown
+    assert "Add all of this to what this device holds (3 sightings)?" in shown
     assert sightings(device.home) == []
     code, shown = device.in_terminal("take-over", str(folder), typed="có\n", lang="vi")
     assert code == 0
-    assert "Thêm 3 lượt ghi nhận vào dữ liệu của thiết bị này?" in shown
+    assert "Thêm tất cả những dữ liệu trên vào thiết bị này (3 lượt ghi nhận)?" in shown
     assert "Đã thêm 3 lượt ghi nhận" in shown
     assert len(sightings(device.home)) == 3
     assert not list(device.home.glob(WORKING_FOLDERS))
