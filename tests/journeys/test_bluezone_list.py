@@ -40,7 +40,7 @@ def test_an_owner_learns_of_a_person_on_the_list(tmp_path: Path) -> None:
         server.init()
         server.start()
         agent = AgentProcess(tmp_path / "agent", clock)
-        agent.answer("join", server.join)
+        agent.answer("join", server.join, "--yes")
         assert agent.answer("import", str(android(tmp_path / "app_db_2.db")))["kept"] == 118
 
         # Before there is a list, nothing is claimed about what Bluezone recorded.
