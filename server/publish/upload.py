@@ -101,8 +101,12 @@ def _is_revision(old: StoredKey, new: Candidate, right: _Right, now: float) -> b
 
 def _store(
     conn: Connection, region: str, upload: Upload, right: _Right
-) -> tuple[list[NewKey], int]:
-    """Store the keys; return those that are new, and how many keys are now stored as stated."""
+) -> tuple[list[NewKey], list[RevisableKey], int]:
+    """Store the keys.
+
+    Return those that are new, those that were sent before and have not left yet, and how many keys
+    are now stored as stated.
+    """
     # A window that has left accepts no more keys, even if the clock was set back.
     open_since = closed_until(conn, region)
     if open_since > upload.now + _LONGEST_WAIT_SECONDS:
@@ -113,6 +117,7 @@ def _store(
         )
     existing = find_keys(conn, [each.key.key_data for each in upload.keys])
     inserted: list[NewKey] = []
+    again: list[RevisableKey] = []
     accepted = 0
     for each in upload.keys:
         created_at = max(each.created_at, open_since)
@@ -125,11 +130,15 @@ def _store(
         elif _is_revision(old, each, right, upload.now):
             # A key that is still held back must not leave early by being revised.
             revise_key(conn, each.key, max(created_at, old.created_at))
+        elif right.is_token_needed and old.created_at >= open_since:
+            # The answer to the first upload may have been lost, and with it the token. Before a key
+            # has left, only its own device knows it, so it may have the token again.
+            again.append(RevisableKey.of(old.key))
         accepted += 1
     insert_keys(conn, region, inserted)
     if inserted and right.is_token_needed:
         note_witness(conn, max(new.key.rolling_start_interval_number for new in inserted))
-    return inserted, accepted
+    return inserted, again, accepted
 
 
 def likely_upload(settings: Settings, now: float) -> PublishRequest:
@@ -188,11 +197,11 @@ def take_upload(
     if not by_operator:
         right = _right(server, region, request.revision_token)
     with server.database.begin() as conn, kept_if(conn, not is_cover):
-        inserted, accepted = _store(conn, region, upload, right)
+        inserted, again, accepted = _store(conn, region, upload, right)
     server.counters.keys_published.inc(0 if is_cover else len(inserted))
     return PublishResponse(
         revision_token=seal_token(
-            [*right.revisable, *(RevisableKey.of(new.key) for new in inserted)],
+            [*right.revisable, *again, *(RevisableKey.of(new.key) for new in inserted)],
             server.keys.revision_key(),
             region,
             server.settings,

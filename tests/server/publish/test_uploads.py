@@ -179,8 +179,32 @@ def test_the_same_upload_twice_changes_nothing(server: Server) -> None:
 def test_repeating_what_others_published_gives_no_right_to_revise_it(server: Server) -> None:
     one = key()
     publish(server, LIKELY, one)
+    with server.database.begin() as conn:
+        begin_window(conn, "VN", Window(HOUR, HOUR + 3600))
+    # From now on others may know the key.
     token = publish(server, LIKELY, one).revision_token
     assert code_of(server, NEGATIVE, one, token=token) == "invalid_revision_token"
+
+
+@pytest.mark.parametrize("kind", [CONFIRMED, NEGATIVE])
+def test_an_answer_that_was_lost_leaves_a_right_to_revise(server: Server, kind: ReportType) -> None:
+    """A server was killed after the commit; the retry's token held no keys."""
+    keys = [*days_of_keys(3), key(TODAY)]
+    publish(server, LIKELY, *keys[:2])
+    again = publish(server, LIKELY, *keys)
+    assert (again.inserted_exposures, again.accepted_exposures) == (2, 4)
+    revised = publish(server, kind, *keys, token=again.revision_token)
+    assert revised.accepted_exposures == 4
+    assert all(stored(server, each).revised_report_type is kind for each in keys)  # type: ignore[union-attr]
+
+
+def test_padding_is_no_key_that_a_device_sent_before(server: Server) -> None:
+    made = DiagnosisKey(bytes(16), TODAY - 144, report_type=LIKELY)
+    with server.database.begin() as conn:
+        insert_keys(conn, "VN", [NewKey(made, HOUR, is_padding=True)])
+        begin_window(conn, "VN", Window(HOUR, HOUR + 3600))
+    token = publish(server, LIKELY, key(data=bytes(16))).revision_token
+    assert code_of(server, NEGATIVE, key(data=bytes(16)), token=token) == "invalid_revision_token"
 
 
 @pytest.mark.parametrize(("old", "new"), list(product([CONFIRMED, LIKELY, SELF], [1, 2, 3, 5])))
