@@ -184,7 +184,7 @@ def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
     link = ServerLink(config.home, clock, config.server)
     with _store(config, clock) as db:
         until = end_of_use(db)
-        with link.upload_client(load_membership(db), until=until) as client:
+        with link.upload_client(db, load_membership(db), until=until) as client:
             reported = report_keys(db, client, clock, code)
     return report_outcome(reported, config.lang)
 

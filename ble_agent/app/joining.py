@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.situation import opened_to_read
+from ble_agent.authority.addresses import ServerAddresses
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.cover import note_cover, send_cover_report
 from ble_agent.authority.join_file import JoinFile, join_file_fault, key_name
+from ble_agent.authority.ledger_notes import RequestNotes
 from ble_agent.authority.membership import (
     Membership,
     agreed_last_day,
@@ -34,7 +37,7 @@ from ble_agent.store.database import has_database, make_home, open_store
 from ble_agent.store.home import forget_over, is_over
 from ble_agent.store.recovery import open_recovered
 from tracing_core.clock import Clock
-from tracing_core.errors import InvalidValue, ServerError, StoreDamaged, TrustError
+from tracing_core.errors import InvalidValue, ServerError, StoreDamaged, TrustError, require
 from tracing_core.store.database import Database
 from tracing_core.store.files import file_errors
 from tracing_core.trust.join_line import JoinLine
@@ -106,7 +109,7 @@ def join_terms(config: AgentConfig, clock: Clock, origin: JoinLine | JoinFile) -
     if isinstance(origin, JoinFile):
         named = origin.last_day
     else:
-        with ServerClient(origin.url, clock) as client:
+        with _notes(config, clock) as notes, ServerClient(origin.url, clock, notes=notes) as client:
             named = ask_last_day(client, origin)
     if is_over(config.home) or not has_database(config.home):
         last_day = last_day_at_joining(None, origin, named, clock.now())
@@ -162,14 +165,36 @@ def join(
         forget_over(config.home)
     if isinstance(origin, JoinFile):
         return _join_by_file(config, clock, origin, agreed)
-    with ServerClient(origin.url, clock) as client:
-        make_home(config.home)
-        with open_recovered(config.home, clock.now()) as db:
-            membership = join_server(db, client, origin, clock.now(), agreed=agreed)
-            last_day = _last_day(db)
+    with _joining(config, clock, ServerAddresses.of(origin.url)) as (db, client):
+        membership = join_server(db, client, origin, clock.now(), agreed=agreed)
+        last_day = _last_day(db)
     facts = {"region": membership.region, "url": origin.url}
     lines = [say("joined", config.lang, **facts), _last_day_text(last_day, config.lang)]
     return Outcome(facts | {"last_day": last_day.isoformat()}, "\n".join(lines))
+
+
+@contextlib.contextmanager
+def _notes(config: AgentConfig, clock: Clock) -> Iterator[RequestNotes | None]:
+    """Open the ledger; None if this device has no home yet, and may never get one."""
+    if is_over(config.home) or not has_database(config.home):
+        yield None
+        return
+    with open_recovered(config.home, clock.now()) as db:
+        yield RequestNotes(db, clock)
+
+
+@contextlib.contextmanager
+def _joining(
+    config: AgentConfig, clock: Clock, addresses: ServerAddresses
+) -> Iterator[tuple[Database, ServerClient]]:
+    # No home is made for a client that cannot be.
+    require("httpx2", extra="agent")
+    make_home(config.home)
+    with (
+        open_recovered(config.home, clock.now()) as db,
+        ServerClient(addresses, clock, notes=RequestNotes(db, clock)) as client,
+    ):
+        yield db, client
 
 
 def _last_day(db: Database) -> datetime.date:
@@ -185,11 +210,9 @@ def _last_day_text(last_day: datetime.date, lang: str) -> str:
 def _join_by_file(
     config: AgentConfig, clock: Clock, file: JoinFile, agreed: datetime.date | None
 ) -> Outcome:
-    with ServerClient(file.addresses, clock) as client:
-        make_home(config.home)
-        with open_recovered(config.home, clock.now()) as db:
-            membership = join_by_file(db, client, file, clock.now(), agreed=agreed)
-            last_day = _last_day(db)
+    with _joining(config, clock, file.addresses) as (db, client):
+        membership = join_by_file(db, client, file, clock.now(), agreed=agreed)
+        last_day = _last_day(db)
     facts: dict[str, str | None] = {"region": file.region, "url": membership.url}
     facts |= {"joined_by": membership.joined_by, "report_fault": None}
     facts["last_day"] = last_day.isoformat()
@@ -198,10 +221,11 @@ def _join_by_file(
         _last_day_text(last_day, config.lang),
     ]
     try:
-        with ServerClient(file.addresses, clock, is_cover=True) as client:
-            with open_store(config.home) as db:
+        with open_store(config.home) as db:
+            notes = RequestNotes(db, clock, is_cover=True)
+            with ServerClient(file.addresses, clock, is_cover=True, notes=notes) as client:
                 note_cover(db, client, clock)
-            send_cover_report(client, clock, file.health_authority_id)
+                send_cover_report(client, clock, file.health_authority_id)
     except ServerError as error:
         # A device that cannot report can still warn its owner.
         facts["report_fault"] = explain(error, config.lang)

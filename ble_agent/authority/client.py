@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from ble_agent.authority.addresses import KeyFileAddress, ServerAddresses
 from ble_agent.authority.caching import FileMark, is_from_cache, sent_at
 from ble_agent.authority.download import KnownAnswers, PartialFile
+from ble_agent.authority.ledger_notes import RequestNotes
 from ble_agent.authority.requests import Step, padded_body, refusal
 from ble_agent.authority.transport import (
     HTTPTransport,
@@ -117,6 +118,8 @@ class ServerClient:
         The end of the last day (UTC Unix seconds), when uploads end.
     timeouts
         How long to wait.
+    notes
+        Where the requests are noted; None to note nothing, which only tests do.
     transport
         What requests are sent through; None makes an `HTTPTransport`.
 
@@ -139,6 +142,7 @@ class ServerClient:
         is_cover: bool = False,
         until: float = math.inf,
         timeouts: Timeouts | None = None,
+        notes: RequestNotes | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._server = ServerAddresses.of(server) if isinstance(server, str) else server
@@ -159,7 +163,7 @@ class ServerClient:
         self._httpx2 = require("httpx2", extra="agent")
         services = list(self._server.services())
         self._origins = {origin_of(self._httpx2.URL(url)) for url in services}
-        self._transport: Transport = transport or HTTPTransport(services, self._timeouts)
+        self._transport: Transport = transport or HTTPTransport(services, self._timeouts, notes)
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ from random import Random
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.ledger_notes import COVER, note
 from ble_agent.authority.link import ServerLink
-from ble_agent.authority.membership import end_of_use, find_membership
+from ble_agent.authority.membership import Membership, end_of_use, find_membership
 from ble_agent.authority.report import ACCEPTED_TESTS
 from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
 from ble_agent.store.database import open_store
@@ -138,16 +138,17 @@ class CoverTraffic:
         """Send one cover report, if this device has joined a server."""
         try:
             with open_store(self._link.home) as db:
-                membership, until = find_membership(db), end_of_use(db)
-            if membership is None:
-                return
-            authority = membership.config.health_authority_id
-            with self._link.upload_client(
-                membership, is_cover=True, until=until, cancelled=cancelled
-            ) as client:
-                with open_store(self._link.home) as db:
-                    note_cover(db, client, self._link.clock)
-                send_cover_report(client, self._link.clock, authority)
+                membership = find_membership(db)
+                if membership is not None:
+                    self._send(db, membership, cancelled)
         except TracingError as error:
             # The owner is not waiting for a cover report, so a failure is not worth a warning.
             _logger.debug("cover: %s", type(error).__name__)
+
+    def _send(self, db: Database, membership: Membership, cancelled: Callable[[], bool]) -> None:
+        clock, until = self._link.clock, end_of_use(db)
+        with self._link.upload_client(
+            db, membership, is_cover=True, until=until, cancelled=cancelled
+        ) as client:
+            note_cover(db, client, clock)
+            send_cover_report(client, clock, membership.config.health_authority_id)

@@ -1,13 +1,20 @@
 """Notes of what leaves the device and what it fetches, by day, for the owner to read.
 
 Each is written in the transaction of the step that it belongs to, before data leaves the device.
+Beside these, each single request is noted by the one class that sends any
+(`ble_agent.authority.transport.HTTPTransport`): before it leaves, and again when it is known what
+became of it.
 """
 
 from __future__ import annotations
 
+import contextlib
+
 from ble_agent.store.state import LEDGER, LedgerEntry
-from tracing_core.clock import local_date
+from tracing_core.clock import Clock, local_date
+from tracing_core.errors import StoreError
 from tracing_core.store.database import Database
+from tracing_core.store.sqlite import transaction
 
 __all__ = [
     "AREAS",
@@ -17,13 +24,18 @@ __all__ = [
     "COVER",
     "DOWNLOAD",
     "EVERYTHING",
+    "KINDS",
     "LOG",
+    "NEVER_LEFT",
+    "NO_ANSWER",
     "REPORT",
     "TAKEN_BACK",
     "UNCONFIRMED",
+    "RequestNotes",
     "note",
     "note_answered",
     "note_upload",
+    "request_kind",
 ]
 
 CHECK = "check"
@@ -111,3 +123,73 @@ def _forget_unconfirmed(db: Database, place: str) -> None:
     entries = LEDGER.get(db) or ()
     kept = [each for each in entries if (each["kind"], each["place"]) != (UNCONFIRMED, place)]
     LEDGER.set(db, kept)
+
+
+KINDS = (
+    *("trust", "config", "areas", "index", "signed_index", "bluezone", "key_file", "mark"),
+    *("code", "certificate", "keys", "other"),
+)
+"""What a request asks or sends, as the ledger names it."""
+
+NEVER_LEFT = 0
+"""In place of a status: no byte of the request left this device."""
+
+NO_ANSWER = 1
+"""In place of a status: the request left, at least in part, and no answer came."""
+
+_DOCUMENTS = ("trust", "config", "areas")
+_UPLOADS = {"/api/verify": "code", "/api/certificate": "certificate", "/v1/publish": "keys"}
+_LISTS = {"index.txt": "index", "index.jws": "signed_index", "bluezone.json": "bluezone"}
+
+
+def request_kind(method: str, path: str) -> str:
+    """Return what a request is about, one of `KINDS`."""
+    if method == "POST":
+        return next((kind for end, kind in _UPLOADS.items() if path.endswith(end)), "other")
+    if method == "HEAD":
+        return "mark"
+    _, _, document = path.rpartition("/v1/")
+    name = path.rpartition("/")[2].removesuffix(".sig")
+    if document.partition("/")[0] in _DOCUMENTS:
+        return document.partition("/")[0]
+    return _LISTS.get(name) or ("key_file" if name.endswith(".zip") else "other")
+
+
+class RequestNotes:
+    """Notes of single requests, in transactions of their own.
+
+    Parameters
+    ----------
+    db
+        The agent's database, in the thread that sends, outside a transaction.
+    clock
+        The agent's clock.
+    is_cover
+        Whether the requests are of a cover report.
+    """
+
+    def __init__(self, db: Database, clock: Clock, *, is_cover: bool = False) -> None:
+        self._db, self._clock, self._is_cover = db, clock, is_cover
+
+    def begin(self, host: str, what: str, size: int) -> int | None:
+        """Note a request that is about to be sent, and return its number.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be noted; it must not be sent then.
+        """
+        with transaction(self._db):
+            return self._db.conn.execute(
+                "INSERT INTO request (at, host, what, bytes, cover) VALUES (?, ?, ?, ?, ?)",
+                [max(0, int(self._clock.now())), host, what, size, self._is_cover],
+            ).lastrowid
+
+    def end(self, number: int | None, answer: int) -> None:
+        """Note the status of the answer, or `NO_ANSWER` or `NEVER_LEFT`."""
+        # If it cannot be written, the row goes on saying that this is not known.
+        with contextlib.suppress(StoreError), transaction(self._db):
+            self._db.conn.execute(
+                "UPDATE request SET answer = ?, bytes = bytes * ? WHERE id = ?",
+                [answer, answer != NEVER_LEFT, number],
+            )

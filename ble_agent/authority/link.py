@@ -10,6 +10,7 @@ from pathlib import Path
 from ble_agent.authority.addresses import ServerAddresses
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.download import KnownAnswers, PartialFile
+from ble_agent.authority.ledger_notes import RequestNotes
 from ble_agent.authority.membership import Membership
 from ble_agent.messages.refusals import not_possible
 from ble_agent.store.home import PART_NAME
@@ -67,10 +68,12 @@ class ServerLink:
             cancelled=cancelled,
             known=KnownAnswers(db),
             partial=PartialFile(self.home / PART_NAME),
+            notes=RequestNotes(db, self.clock),
         )
 
     def upload_client(
         self,
+        db: Database,
         membership: Membership,
         *,
         is_cover: bool = False,
@@ -84,4 +87,5 @@ class ServerLink:
             cancelled=cancelled,
             is_cover=is_cover,
             until=until,
+            notes=RequestNotes(db, self.clock, is_cover=is_cover),
         )

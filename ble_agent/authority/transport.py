@@ -6,12 +6,18 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from ble_agent.authority.ledger_notes import (
+    NEVER_LEFT,
+    NO_ANSWER,
+    RequestNotes,
+    request_kind,
+)
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.refusals import refused
 from tracing_core.errors import ServerUnreachable, require
@@ -89,6 +95,9 @@ class HTTPTransport:
         Addresses of all servers that requests will be sent to.
     timeouts
         How long to wait.
+    notes
+        Where each request is noted, before it leaves and when it is known what became of it. None
+        to note nothing, which only tests do.
 
     Raises
     ------
@@ -96,7 +105,11 @@ class HTTPTransport:
         When the HTTP library is not installed.
     """
 
-    def __init__(self, services: Iterable[str], timeouts: Timeouts) -> None:
+    def __init__(
+        self, services: Iterable[str], timeouts: Timeouts, notes: RequestNotes | None = None
+    ) -> None:
+        self._notes = notes
+        self._has_left = False
         self._httpx2 = require("httpx2", extra="agent")
         self._timeouts = timeouts
         self._origin: Origin | None = None
@@ -115,29 +128,56 @@ class HTTPTransport:
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
     ) -> Iterator[httpx2.Response]:
         """Send a request, as `Transport.exchange` describes."""
-        with contextlib.suppress(self._httpx2.InvalidURL):
-            self._origin = origin_of(self._httpx2.URL(url))
-        patience = threading.Timer(self._timeouts.answer_seconds, self._hang_up)
-        patience.daemon = True
-        patience.start()
         try:
-            with self._client.stream(
+            request = self._client.build_request(
                 method,
                 url,
                 headers=headers,
                 content=content or None,
                 extensions={"trace": self._trace},
-            ) as response:
-                patience.cancel()
-                yield response
-        except self._httpx2.TransportError as error:
-            if _is_certificate_fault(error):
-                raise refused("certificate") from error
-            raise unreachable() from error
-        except (self._httpx2.HTTPError, self._httpx2.InvalidURL) as error:
+            )
+        except self._httpx2.InvalidURL as error:
             raise refused("answer") from error
+        self._origin = origin_of(request.url)
+        with self._noted(request) as answered:
+            patience = threading.Timer(self._timeouts.answer_seconds, self._hang_up)
+            patience.daemon = True
+            patience.start()
+            try:
+                with contextlib.closing(self._client.send(request, stream=True)) as response:
+                    patience.cancel()
+                    answered(response.status_code)
+                    yield response
+            except self._httpx2.TransportError as error:
+                if _is_certificate_fault(error):
+                    raise refused("certificate") from error
+                raise unreachable() from error
+            except self._httpx2.HTTPError as error:
+                raise refused("answer") from error
+            finally:
+                patience.cancel()
+
+    @contextlib.contextmanager
+    def _noted(self, request: httpx2.Request) -> Iterator[Callable[[int], None]]:
+        """Note a request before it leaves, and at the end what became of it."""
+        self._has_left = False
+        if self._notes is None:
+            yield lambda _: None
+            return
+        notes, url = self._notes, request.url
+        what = request_kind(request.method, url.path)
+        number = notes.begin(url.netloc.decode("ascii"), what, _size_of(request))
+        answers: list[int] = []
+
+        def answered(status: int) -> None:
+            answers.append(status)
+            notes.end(number, status)
+
+        try:
+            yield answered
         finally:
-            patience.cancel()
+            if not answers:
+                notes.end(number, NO_ANSWER if self._has_left else NEVER_LEFT)
 
     def close(self) -> None:
         """Close the connection."""
@@ -146,6 +186,8 @@ class HTTPTransport:
             self._connections.popitem()[1].close()
 
     def _trace(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started"):
+            self._has_left = True
         if event.endswith(".connect_tcp.complete"):
             # A duplicate stays valid when TLS takes the socket over.
             before = self._connections.get(self._origin)
@@ -159,6 +201,13 @@ class HTTPTransport:
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+
+def _size_of(request: httpx2.Request) -> int:
+    """Return the bytes of a request as they are sent: the first line, the headers and the body."""
+    head = len(request.method) + len(request.url.raw_path) + len("  HTTP/1.1\r\n\r\n")
+    fields = sum(len(name) + len(value) + len(": \r\n") for name, value in request.headers.raw)
+    return head + fields + len(request.content)
 
 
 def _is_certificate_fault(error: BaseException | None) -> bool:

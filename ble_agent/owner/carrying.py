@@ -34,7 +34,7 @@ class Carried(enum.Enum):
     ALONE = enum.auto()
     """It is taken unless the home has one."""
     MEMBERSHIP = enum.auto()
-    """The authority itself: taken if the home has joined none."""
+    """The authority, and what was agreed to with it: taken if the home has joined none."""
     WITH_AUTHORITY = enum.auto()
     """It is taken, unless the home has one, if both are of the same authority."""
     WITH_LOG = enum.auto()
@@ -59,10 +59,12 @@ CARRIED: Mapping[str, Carried] = {
     "index": Carried.WITH_AUTHORITY,
     "key_files": Carried.WITH_LOG,
     "last_check": Carried.WITH_LOG,
+    "last_day": Carried.MEMBERSHIP,
     "ledger": Carried.ALONE,
     "membership": Carried.MEMBERSHIP,
     "notified": Carried.WITH_AUTHORITY,
     "notify_fault": Carried.WITH_AUTHORITY,
+    "over": Carried.NEVER,
     "radio": Carried.NEVER,
     "report": Carried.WITH_KEYS,
     "room": Carried.NEVER,
@@ -141,6 +143,7 @@ _DATES: Mapping[str, Callable[[Any], Iterable[str]]] = {
         *(date for day in value["days"].values() for date in day["local_dates"]),
     ],
     "held_back": lambda value: [*value, *(each["local_date"] for each in value.values())],
+    "last_day": lambda value: [value[name] for name in ("last_day",) if name in value],
     "ledger": lambda value: [each["date"] for each in value],
     "notified": lambda value: list(value),
     "notify_fault": lambda value: list(value["days"]),

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from ble_agent.air.clock_watch import ClockWatch
 from ble_agent.authority.client import ServerClient
-from ble_agent.authority.ledger_notes import CHECK, note
+from ble_agent.authority.ledger_notes import CHECK, RequestNotes, note
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.membership import agreed_last_day, find_membership
 from ble_agent.messages.catalogue import say
@@ -179,7 +179,9 @@ class End:
         membership = find_membership(db)
         if membership is None:
             return False
-        with ServerClient(self._link.addresses(membership), self._clock) as client:
+        notes = RequestNotes(db, self._clock)
+        addresses = self._link.addresses(membership)
+        with ServerClient(addresses, self._clock, notes=notes) as client:
             with transaction(db):
                 note(db, self._clock.now(), CHECK, urlsplit(self._link.url(membership)).netloc)
             with contextlib.suppress(ServerError):

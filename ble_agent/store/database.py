@@ -71,6 +71,7 @@ DATED_ROWS = (
     ("sighting", "seen_at"),
     ("other_sighting", "seen_at"),
     ("import", "imported_at"),
+    ("request", "at"),
     ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
     ("matched_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
 )

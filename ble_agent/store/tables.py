@@ -83,6 +83,17 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "variant_of_concern": "Number of the `VariantOfConcern`.",
         "revised": "1 if a later key file revised the key.",
     },
+    "request": {
+        "": "The requests that left this device for the health authority's servers.",
+        "id": "Number of the request, in the order of sending.",
+        "at": "When it was sent (UTC Unix seconds).",
+        "host": "Host that it was sent to, with its port if it has one.",
+        "what": "What it asked or sent, as `ble_agent.authority.ledger_notes.KINDS` lists it.",
+        "bytes": "Bytes of the request, its head and body; 0 if none left.",
+        "cover": "1 for a request of a cover report.",
+        "answer": "Status of the answer; 1 if none came, 0 if the request never left, null if that"
+        " is not known since the program was stopped.",
+    },
     "heard_day": {
         "": "Counts of past days, in which nothing was heard or deleted since they were made.",
         "starts_at": "First second of the day, by UTC or by a local calendar (UTC Unix seconds).",
@@ -206,4 +217,19 @@ def m007_source(db: Database) -> None:
     """Let a sighting name the import that it comes from; those of older imports name none."""
     db.execute(
         "ALTER TABLE sighting ADD COLUMN import INTEGER REFERENCES import ON DELETE SET NULL"
+    )
+
+
+@AGENT_TABLES()
+def m008_request(db: Database) -> None:
+    """Create the ledger's table of the requests that left this device, one row each."""
+    db.execute(
+        "CREATE TABLE request (id INTEGER PRIMARY KEY,"
+        " at INTEGER NOT NULL CHECK (at BETWEEN 0 AND 99999999999),"
+        " host TEXT NOT NULL CHECK (length(host) <= 261 AND host NOT GLOB '*[ ,]*'),"
+        " what TEXT NOT NULL CHECK (what IN ('trust', 'config', 'areas', 'index', 'signed_index',"
+        " 'bluezone', 'key_file', 'mark', 'code', 'certificate', 'keys', 'other')),"
+        " bytes INTEGER NOT NULL CHECK (bytes BETWEEN 0 AND 4194304),"
+        " cover INTEGER NOT NULL CHECK (cover IN (0, 1)),"
+        " answer INTEGER CHECK (answer BETWEEN 0 AND 999)) STRICT"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import shutil
@@ -25,6 +26,7 @@ from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import LANGUAGES, date_text, path_text
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.ledger import read_requests
 from ble_agent.store.home import is_own_file
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.state import (
@@ -68,11 +70,13 @@ __all__ = ["HELD", "all_data_to_download", "export_all"]
 _SIGHTINGS, _OTHERS, _SETTINGS = "sightings.jsonl", "other-sightings.jsonl", "settings.toml"
 _AUTHORITY, _FOUND, _REPORTS = "authority.json", "found.json", "reports.json"
 _COUNTS, _LEDGER, _DEVICE = "counts.json", "left-this-device.json", "device.json"
+_REQUESTS = "requests.json"
 
 HELD: Mapping[str, str] = {
     "sighting": _SIGHTINGS,
     "other_sighting": _OTHERS,
     "import": _COUNTS,
+    "request": _REQUESTS,
     "own_key": _COUNTS,
     "heard_day": _COUNTS,
     "matched_key": _FOUND,
@@ -215,6 +219,7 @@ def _write(
     unreadable = left_out.unreadable + others_left_out.unreadable
     archive.add_json(_COUNTS, {**_counts(db, clock), "unreadable_sightings": unreadable})
     archive.add_json(_LEDGER, LEDGER.get(db) or [])
+    archive.add_json(_REQUESTS, [dataclasses.asdict(each) for each in read_requests(db)])
     archive.add_json(_DEVICE, _values(db, AREA, RADIO, SCAN, DAMAGE))
     return count
 

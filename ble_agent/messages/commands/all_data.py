@@ -54,6 +54,10 @@ was imported from other apps and when, and how many lines of the log could not b
 left-this-device.json
 What left this device, by day.
 
+requests.json
+Each request for the authority's servers: when, where, what, how many bytes, whether it was cover,
+and the status of the answer (0 if it never left, 1 if no answer came, null if that is not known).
+
 device.json
 The radio that was used, the state of listening, and any damage to the recordings.
 
@@ -110,6 +114,11 @@ khác vào ngày nào, và số lượt ghi nhận không đọc được.
 
 left-this-device.json
 Những gì đã rời khỏi thiết bị, theo từng ngày.
+
+requests.json
+Từng yêu cầu gửi tới máy chủ của cơ quan y tế: lúc nào, tới đâu, nội dung gì, bao nhiêu byte, có
+phải giả lập không, và trạng thái trả lời (0 nếu chưa rời thiết bị, 1 nếu không có trả lời, null
+nếu không rõ).
 
 device.json
 Bộ thu phát đã dùng, tình trạng thu tín hiệu và hư hỏng của dữ liệu ghi nhận (nếu có).

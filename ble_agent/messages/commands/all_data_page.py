@@ -130,6 +130,7 @@ TEXTS: Mapping[str, Text] = {
         "Sightings imported from other apps", "Lượt ghi nhận nhập từ ứng dụng khác"
     ),
     "file_of_own_key": Text("This device's own keys, by day", "Khóa riêng của thiết bị, theo ngày"),
+    "file_of_request": Text("Each request that left this device", "Từng yêu cầu đã rời thiết bị"),
     "file_of_sighting": Text(
         "Identifiers heard, with time and strength",
         "Mã định danh đã thu được, kèm thời điểm và cường độ tín hiệu",

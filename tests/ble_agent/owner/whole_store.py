@@ -34,6 +34,7 @@ SAMPLES: Mapping[str, Sequence[Any]] = {
     "import": (7, "bluezone", bytes(32), NOW - DAY, '{"kept": 1}'),
     "matched_key": (bytes(range(16)), NOW // DAY * 144, 144, 1, -2, 3, 0, 0),
     "other_sighting": ("bluezone", b"identifier12", -70, None, NOW - 2 * DAY, None, 7),
+    "request": (4, NOW - 60, "example.org:444", "keys", 16_901, 1, 200),
     "signed_header": ("VN/1-2-00001.zip", "VN", 1, 2, 1, 1, "a" * 64, "b" * 64),
     "unusable_file": ("VN/3-4-00001.zip", "damaged", '"t"', 9, None, "0.3", 1, NOW - DAY),
 }
@@ -46,6 +47,7 @@ VALUES: Mapping[str, Any] = {
     "index": {"sequence": 5},
     "key_files": {"since": NOW - DAY, "newest_end": NOW, "window_seconds": 3600},
     "last_check": {"at": NOW - 60, "level": "high", "days": 1},
+    "last_day": {"last_day": "2027-12-01"},
     "ledger": [{"date": TODAY, "kind": "check", "place": "", "times": 2, "items": 0}],
     "notified": {TODAY: "high"},
     "notify_fault": {"at": NOW, "days": {TODAY: "high"}},
@@ -69,6 +71,7 @@ VALUES: Mapping[str, Any] = {
     "areas_document": "a.b.c",
     "compacted_at": NOW,
     "future_since": NOW,
+    "over": {"seconds": 3.5, "leapt": False},
     "radio": {"name": "bluez", "fault": None},
     "scan": {"at": NOW - 60},
     "to_compact": True,
@@ -92,6 +95,7 @@ def fill(db: Database, *, keys: Sequence[int] = (3, 1, 0)) -> None:
             row = SAMPLES[table]
             marks = ", ".join("?" * len(row))
             db.conn.execute(f'INSERT INTO "{table}" VALUES ({marks})', row)
+        db.conn.execute("UPDATE sighting SET import = 7 WHERE id = 2")
         for name, value in VALUES.items():
             db.conn.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", [name, json.dumps(value)])
 

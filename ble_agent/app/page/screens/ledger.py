@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ble_agent.app.damage_note import damage_note
 from ble_agent.app.page.visit import Screen, Visit
 from ble_agent.app.situation import opened_to_read
-from ble_agent.owner.ledger import LedgerDay, ledger_line, read_ledger
+from ble_agent.owner.ledger import LedgerDay, LedgerRequest, ledger_line, read_ledger
 from ble_agent.store.database import has_database
 from ble_agent.store.state import DAMAGE
 
@@ -22,6 +22,18 @@ __all__ = ["SCREENS"]
 class _Day:
     date: datetime.date
     lines: Sequence[str]
+    requests: Sequence[_Request]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    time: str
+    """In the device's time zone, HH:MM:SS."""
+    place: str
+    what: str
+    size: int
+    kind: str
+    outcome: str
 
 
 def _ledger(visit: Visit) -> Response:
@@ -37,7 +49,19 @@ def _ledger(visit: Visit) -> Response:
 
 def _day(day: LedgerDay, visit: Visit) -> _Day:
     lines = [ledger_line(entry, visit.language) for entry in day.entries]
-    return _Day(day.date, lines)
+    return _Day(day.date, lines, [_request(each, visit) for each in day.requests])
+
+
+def _request(request: LedgerRequest, visit: Visit) -> _Request:
+    moment = datetime.datetime.fromtimestamp(request.at, datetime.UTC).astimezone()
+    return _Request(
+        f"{moment:%H:%M:%S}",
+        request.host,
+        visit.say(f"page_request_{request.what}"),
+        request.size,
+        visit.say("page_request_cover" if request.is_cover else "page_request_real"),
+        visit.say(f"page_request_{request.outcome}", status=request.answer),
+    )
 
 
 SCREENS: Sequence[Screen] = (Screen("more/ledger", _ledger, tab="more"),)
