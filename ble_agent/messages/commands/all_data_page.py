@@ -152,7 +152,7 @@ TEXTS: Mapping[str, Text] = {
         "Every row of these tables is at the end of this file. On another device, read it with"
         " truyvet agent import, or on its page under More.",
         "Mọi dòng của các bảng này nằm ở cuối tệp. Trên thiết bị khác, hãy nhập bằng lệnh truyvet"
-        " agent import, hoặc trên trang của thiết bị ở mục Khác.",
+        " agent import, hoặc trên trang của thiết bị ở mục Thêm.",
     ),
     "file_data_by_hand": Text(
         "Without truyvet: open the file in a text editor and copy the lines between the two that"
