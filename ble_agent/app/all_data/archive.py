@@ -40,6 +40,7 @@ from ble_agent.store.state import (
     INDEX,
     KEY_FILES,
     LAST_CHECK,
+    LAST_DAY,
     LEDGER,
     MEMBERSHIP,
     NOTIFIED,
@@ -87,6 +88,7 @@ HELD: Mapping[str, str] = {
     "membership": _AUTHORITY,
     "index": _AUTHORITY,
     "key_files": _AUTHORITY,
+    "last_day": _AUTHORITY,
     "last_check": _FOUND,
     "check_fault": _FOUND,
     "bluezone_list": _FOUND,
@@ -108,6 +110,7 @@ HELD: Mapping[str, str] = {
     "additions": "",
     "compacted_at": "",
     "future_since": "",
+    "over": "",
     "room": "",
     "to_compact": "",
 }
@@ -244,7 +247,7 @@ def _values(db: Database, *values: StateValue[Any]) -> dict[str, Any]:
 
 
 def _authority(db: Database) -> dict[str, Any]:
-    values = _values(db, MEMBERSHIP, INDEX, KEY_FILES, AREAS)
+    values = _values(db, MEMBERSHIP, LAST_DAY, INDEX, KEY_FILES, AREAS)
     membership = values["membership"]
     if membership and "file" in membership:
         # It belongs to the authority, and every device of it has the same.
