@@ -14,6 +14,7 @@ from server.app.options import (
     home_option,
     json_option,
     open_server,
+    open_until_the_end,
     yes_option,
 )
 from server.app.times import check_clock, local_time
@@ -46,7 +47,7 @@ def publish(file: Path, home: Path, as_json: bool) -> None:
 
     with file_errors(file), file.open("rb") as opened_file:
         data = opened_file.read(MAX_LIST_BYTES + 1)
-    opened = open_server(home)
+    opened = open_until_the_end(home)
     claim_folder(opened)
     check_clock(opened)
     try:

@@ -20,10 +20,12 @@ from ble_agent.store.state import DAMAGE, LAST_CHECK, LAST_DAY, MEMBERSHIP, REPO
 from tests.areas import invented_areas
 from tests.ble_agent.app.test_whom_it_concerns import HOUR, MIDNIGHT, NOW, meet
 from tests.ble_agent.authority.test_join_file import example
+from tests.ble_agent.exposures.test_bluezone_list import JSON_PATH, SIG_PATH, Listed, hear
 from tests.ble_agent.fake_server import FakeServer
 from tracing_core.clock import ManualClock
 from tracing_core.errors import RadioFault
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
+from tracing_core.protocol.bluezone import BluezoneKey
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.protocol.interval import utc_date
 from tracing_core.store.database import Database
@@ -252,6 +254,28 @@ def _area_old(device: Device) -> None:
     device.check()
 
 
+def _bluezone(minutes: int, *, day: int = 1, is_listed: bool = True) -> State:
+    """Return the state of a device that took over from Bluezone, and its authority's list."""
+
+    def state(device: Device) -> None:
+        _joined(device)
+        device.listen()
+        key = BluezoneKey(bytes(range(32)), MIDNIGHT - 2 * DAY, MIDNIGHT - 1)
+        with device.store() as db:
+            hear(db, key, minutes, day=day)
+        if is_listed:
+            Listed(device.server).publish(key)
+        device.check()
+
+    return state
+
+
+def _bluezone_lost(device: Device) -> None:
+    """A list that the authority promises and the server does not have."""
+    device.server.configure(2, bluezone_list=1)
+    _bluezone(20, is_listed=False)(device)
+
+
 STATES: Mapping[str, State] = {
     "not_joined": _not_joined,
     "never_checked": _never_checked,
@@ -273,6 +297,10 @@ STATES: Mapping[str, State] = {
     "last_day_over": _last_day_over,
     "over": _over,
     "newer": _newer,
+    "bluezone": _bluezone(40),
+    "bluezone_brief": _bluezone(9),
+    "bluezone_no_list": _bluezone(40, is_listed=False),
+    "bluezone_lost": _bluezone_lost,
     "area_not_chosen": _area_not_chosen,
     "area": _area,
     "area_gone": _area_gone,
@@ -287,6 +315,9 @@ def in_state(state: State, home: Path, server: FakeServer) -> Iterator[Device]:
     make_home(home)
     server.files.clear()
     server.areas = ""
+    for path in (JSON_PATH, SIG_PATH):
+        server.special.pop(path, None)
+    server.configure(1)
     server.asked.clear()
     device = Device(home, server)
     state(device)
