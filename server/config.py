@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     max_days_since_onset: Annotated[int, Field(ge=0, le=14)] = 14
     """Greatest distance of a key from the onset; keys further away are of no use to devices, and
     are dropped."""
+    risk_by_onset: bool = False
+    """Whether the transmission risk of a key follows the days from the onset, by the table of the
+    Corona-Warn-App, instead of the report type; then devices state it, and the server fills it in
+    for others. Only old apps weigh exposures by it. Turn it on before the first report: later, the
+    levels show which keys are older."""
     revision_token_keys: Count = 28
     """Number of keys that a revision token is padded to, so that its length shows nothing."""
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from ble_agent.store.database import DATED_ROWS, note_deletion, truncate_log
+from ble_agent.store.database import DATED_ROWS, DIARY_ROWS, note_deletion, truncate_log
 from ble_agent.store.kept_aside import drop_kept_ahead
 from ble_agent.store.state import DAMAGE, FUTURE_SINCE, KEY_FILES
 from tracing_core.errors import StoreBusy, StoreFull
@@ -25,6 +25,7 @@ from tracing_core.store.sqlite import path_of, transaction
 
 __all__ = ["forget_future"]
 
+_ROWS = (*DATED_ROWS, DIARY_ROWS)
 _MARGIN_SECONDS = 2 * 86_400
 _DOUBTED_SECONDS = 86_400
 
@@ -50,7 +51,7 @@ def forget_future(db: Database, now: float) -> int:
             return 0
         count = sum(
             db.conn.execute(f"DELETE FROM {table} WHERE {moment} > ?", [latest]).rowcount  # noqa: S608
-            for table, moment in DATED_ROWS
+            for table, moment in _ROWS
         )
         if count:
             note_deletion(db)
@@ -88,5 +89,5 @@ def _are_there(db: Database, latest: int) -> bool:
     damage = DAMAGE.get(db)
     return (damage is not None and damage["at"] > latest) or any(
         db.conn.execute(f"SELECT 1 FROM {table} WHERE {moment} > ? LIMIT 1", [latest]).fetchone()  # noqa: S608
-        for table, moment in DATED_ROWS
+        for table, moment in _ROWS
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ble_agent.messages.commands.health import TEXTS as HEALTH
 from ble_agent.messages.commands.help import TEXTS
 from tracing_core.commands import Group, Option, language_of
 from tracing_core.errors import TracingError
@@ -110,10 +111,17 @@ def _confirm(lang: str, question: str, *, otherwise: str = "nothing_done") -> No
     `otherwise` names the text to print then.
     """
     from ble_agent.messages.catalogue import say
+
+    if question and not _ask(lang, question):
+        click.echo(say(otherwise, lang), err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _ask(lang: str, question: str) -> bool:
+    """Ask on standard error, and return whether the answer is yes."""
+    from ble_agent.messages.catalogue import say
     from ble_agent.messages.language import is_yes
 
-    if not question:
-        return
     try:
         asked = f"{question} {say('yes_or_no', lang)}"
         answer = click.prompt(asked, default="", show_default=False, err=True)
@@ -121,9 +129,7 @@ def _confirm(lang: str, question: str, *, otherwise: str = "nothing_done") -> No
         # Neither the end of the input nor Ctrl-C ends the line.
         click.echo(err=True)
         answer = ""
-    if not is_yes(answer, lang):
-        click.echo(say(otherwise, lang), err=True)
-        raise click.exceptions.Exit(1)
+    return is_yes(answer, lang)
 
 
 def _clock() -> Clock:
@@ -294,20 +300,67 @@ def area_(
 
 @agent.command(help=TEXTS["help_report"])
 @click.argument("code", nargs=-1, required=True, metavar="CODE")
+@click.option("--onset", cls=Option, metavar="DAY", default="", help=HEALTH["help_onset"])
 @_YES
 @_SERVER
 @_JSON
 @click.pass_context
 def report(
-    ctx: click.Context, code: tuple[str, ...], yes: bool, server: str | None, as_json: bool
+    ctx: click.Context,
+    code: tuple[str, ...],
+    onset: str,
+    yes: bool,
+    server: str | None,
+    as_json: bool,
 ) -> None:
     """Report a test."""
     from ble_agent.app import commands
+    from ble_agent.app.health.onset import proposed_question, stated_onset
 
     config, clock = _config(ctx, server=server), _clock()
+    day = stated_onset(onset, clock)
     if not yes:
-        _confirm(config.lang, commands.report_question(config, clock))
-    _print(ctx, commands.report(config, clock, " ".join(code)), as_json=as_json)
+        preview = commands.report_preview(config, clock)
+        if day is None and preview.onsets and _ask(config.lang, proposed_question(preview, config)):
+            day = preview.onsets[0]
+        _confirm(config.lang, preview.question(config.lang, day))
+    _print(ctx, commands.report(config, clock, " ".join(code), day), as_json=as_json)
+
+
+@agent.command(help=HEALTH["help_diary"])
+@click.option("--day", cls=Option, metavar="DAY", default="", help=HEALTH["help_diary_day"])
+@click.option(
+    "--sign",
+    cls=Option,
+    multiple=True,
+    type=click.Choice(["fever", "cough", "breath", "pneumonia", "throat", "tiredness"]),
+    metavar="NAME",
+    help=HEALTH["help_diary_sign"],
+)
+@click.option(
+    "--met",
+    cls=Option,
+    multiple=True,
+    type=click.Choice(["patient", "traveller", "ill"]),
+    metavar="NAME",
+    help=HEALTH["help_diary_met"],
+)
+@click.option(
+    "--test",
+    cls=Option,
+    type=click.Choice(["negative", "positive"]),
+    metavar="RESULT",
+    help=HEALTH["help_diary_test"],
+)
+@click.option("--well", cls=Option, is_flag=True, help=HEALTH["help_diary_well"])
+@click.option("--remove", cls=Option, is_flag=True, help=HEALTH["help_diary_remove"])
+@_JSON
+@click.pass_context
+def diary(ctx: click.Context, /, as_json: bool, **asked: Any) -> None:
+    """Show or change the health diary."""
+    from ble_agent.app.health.diary import change_diary
+
+    _print(ctx, change_diary(_config(ctx), _clock(), **asked), as_json=as_json)
 
 
 @agent.command(help=TEXTS["help_erase"])

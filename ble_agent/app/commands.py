@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ble_agent.app.damage_note import damage_day, damage_note
+from ble_agent.app.health.reported import report_outcome
 from ble_agent.app.joining import join, join_origin, join_terms
 from ble_agent.app.outcome import Outcome
-from ble_agent.app.reported import report_outcome
 from ble_agent.app.running import chosen_radio
 from ble_agent.authority.ledger_notes import LOG, note
 from ble_agent.authority.link import ServerLink
@@ -32,6 +32,7 @@ from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, path_text
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.health.known import note_reported, proposed_onsets
 from ble_agent.owner.last_day import refuse_after_end
 from ble_agent.owner.restoring import RestoreReport, is_restorable, restore
 from ble_agent.radio.protocol import Finding
@@ -69,7 +70,6 @@ __all__ = [
     "left_out_lines",
     "report",
     "report_preview",
-    "report_question",
     "restored_lines",
     "self_test",
 ]
@@ -134,9 +134,19 @@ class ReportPreview:
     """The server that they would be sent to."""
     can_take_back: bool
     """Whether an earlier report can still be taken back."""
+    onsets: tuple[datetime.date, ...] = ()
+    """Days on which symptoms began by the diary, newest first; sent only if the owner agrees."""
+    states_risk: bool = False
+    """Whether the keys carry levels that follow from the onset."""
 
-    def question(self, lang: str) -> str:
-        """Return what the owner consents to."""
+    def question(self, lang: str, onset: datetime.date | None = None) -> str:
+        """Return what the owner consents to, with the day of onset if it is to be sent."""
+        asked = self._keys_question(lang)
+        if onset is not None:
+            asked = f"{say('onset_will_be_sent', lang, date=date_text(onset, lang))} {asked}"
+        return f"{say('risk_will_be_sent', lang)} {asked}" if self.states_risk else asked
+
+    def _keys_question(self, lang: str) -> str:
         return say(
             "report_question",
             lang,
@@ -161,6 +171,7 @@ def report_preview(config: AgentConfig, clock: Clock) -> ReportPreview:
         membership = load_membership(db)
         keys = reportable_keys(db, now)
         progress = ReportProgress.load(db)
+        proposed = proposed_onsets(db, local_date(now))
     if not keys:
         raise not_possible("no_keys")
     last = min(keys[-1].end_interval_number * INTERVAL_SECONDS - 1, now)
@@ -171,21 +182,25 @@ def report_preview(config: AgentConfig, clock: Clock) -> ReportPreview:
         len(keys),
         ServerLink(config.home, clock, config.server).url(membership),
         bool(progress.reported_at and progress.right_to_revise(now)),
+        tuple(proposed),
+        membership.config.has_risk_by_onset,
     )
 
 
-def report_question(config: AgentConfig, clock: Clock) -> str:
-    """Return what the owner consents to."""
-    return report_preview(config, clock).question(config.lang)
+def report(
+    config: AgentConfig, clock: Clock, code: str, onset: datetime.date | None = None
+) -> Outcome:
+    """Publish this device's keys with a code, or take them back with a negative test's code.
 
-
-def report(config: AgentConfig, clock: Clock, code: str) -> Outcome:
-    """Publish this device's keys with a code, or take them back with a negative test's code."""
+    The onset is the day that the owner agreed to send, if the code states none.
+    """
     link = ServerLink(config.home, clock, config.server)
     with _store(config, clock) as db:
         until = end_of_use(db)
         with link.upload_client(db, load_membership(db), until=until) as client:
-            reported = report_keys(db, client, clock, code)
+            reported = report_keys(db, client, clock, code, onset=onset)
+            if reported.number:
+                note_reported(db, reported.is_taken_back, clock.now())
     return report_outcome(reported, config.lang)
 
 

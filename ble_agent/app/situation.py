@@ -13,13 +13,14 @@ from ble_agent.air.heard_days import heard_by_day, local_day, utc_day_of
 from ble_agent.app.probes import LEAST_FREE_BYTES, Facts, Probe, probes
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.check import assess_stored
-from ble_agent.exposures.exposure_day import ExposureDay, FoundDay
+from ble_agent.exposures.exposure_day import ExposureDay, FoundDay, counting_dates
 from ble_agent.exposures.matched_keys import matched_keys
 from ble_agent.exposures.others import OtherFindings, days_together, other_findings
 from ble_agent.exposures.seen import has_unseen
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible
 from ble_agent.owner.areas import KnownAreas, known_areas
+from ble_agent.owner.health.known import Health
 from ble_agent.store.damage import DATABASE_NAME
 from ble_agent.store.database import additions, has_database
 from ble_agent.store.kept_aside import drop_kept
@@ -28,7 +29,7 @@ from ble_agent.store.recovery import open_recovered
 from ble_agent.store.state import DAMAGE, MEMBERSHIP, DamageState
 from ble_agent.store.tables import AGENT_TABLES
 from matcher import SightingIndex
-from tracing_core.clock import Clock
+from tracing_core.clock import Clock, local_date
 from tracing_core.errors import SchemaMismatch, StoreDamaged, StoreError
 from tracing_core.protocol.diagnosis_key import DiagnosisKey
 from tracing_core.protocol.interval import utc_day
@@ -69,6 +70,8 @@ class Situation:
     """The same by UTC day; None unless asked for, since counting takes time."""
     areas: KnownAreas
     """What is known of the areas, and of the owner's own."""
+    health: Health
+    """The owner's diary, and the isolation clock."""
     probes: Sequence[Probe] = ()
     """What works and what does not."""
 
@@ -133,6 +136,7 @@ class Situation:
         exposures = _exposures(db, facts, clock, left_out)
         config = None if facts.membership is None else facts.membership.config
         other = other_findings(db, config, language)
+        found = days_together(exposures, other.days)
         fault = unreadable_fault(left_out)
         if facts.check_fault is None and fault is not None:
             facts = replace(facts, check_fault=explain(fault, language))
@@ -140,12 +144,13 @@ class Situation:
             facts,
             exposures,
             other,
-            has_unseen(db, days_together(exposures, other.days)),
+            has_unseen(db, found),
             DAMAGE.get(db),
             db.table("own_key").count,
             heard_by_day(db, local_day, clock.now()),
             heard_by_day(db, utc_day_of, clock.now()) if by_utc else None,
             known_areas(db),
+            Health.read(db, facts.membership, counting_dates(found), local_date(clock.now())),
         )
 
 

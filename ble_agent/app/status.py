@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ble_agent.app.damage_note import damage_day, damage_note
+from ble_agent.app.health.wording import isolation_lines
 from ble_agent.app.joining import pinned_lines
 from ble_agent.app.outcome import Outcome
 from ble_agent.app.probes import LEAST_FREE_BYTES, ago_text, minutes_ago, strength_text
@@ -94,6 +95,7 @@ def _values(known: Situation, clock: Clock, language: str) -> Mapping[str, Any]:
         **area_facts(known.areas, language),
         "last_day": None if agreed is None else agreed.isoformat(),
         "last_day_open": last_day is not None and last_day.is_open,
+        "isolation": known.health.isolation.to_json(),
     }
 
 
@@ -108,6 +110,9 @@ def _found(known: Situation, clock: Clock, language: str) -> Iterator[str]:
     if reported_at is not None:
         name = "status_reported" if facts.report.taken_back is None else "status_taken_back"
         yield say(name, language, date=date_text(local_date(reported_at), language))
+    isolation = known.health.isolation
+    if isolation.has_rules and (isolation.lasts or isolation.ended):
+        yield from isolation_lines(isolation, language, clock_works=known.works("clock"))
     # Only a check that was complete and recent lets anyone say so.
     if not known.found_days and known.works("check"):
         minutes = minutes_ago(clock, facts.last_check["at"]) or 0

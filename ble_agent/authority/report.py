@@ -6,7 +6,6 @@ import base64
 import datetime
 import re
 import secrets
-from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from ble_agent.authority.requests import CERTIFY, PUBLISH, VERIFY
 from ble_agent.messages.refusals import not_possible, refused
 from ble_agent.store.database import reserve_room
 from tracing_core.clock import Clock
+from tracing_core.configuration.transmission_risk import transmission_risk
 from tracing_core.errors import ServerRefused
 from tracing_core.http.publish_request import (
     LeftOut,
@@ -36,7 +36,7 @@ from tracing_core.http.publish_request import (
 )
 from tracing_core.http.verification import CertificateRequest, VerifyRequest
 from tracing_core.http.verification_code import plain_code
-from tracing_core.protocol.interval import interval_number
+from tracing_core.protocol.interval import interval_number, interval_start, utc_day
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
@@ -76,16 +76,34 @@ def reportable_keys(db: Database, now: float) -> list[TemporaryExposureKey]:
     return [key for key in keys if key.rolling_start_interval_number > taken_back]
 
 
-def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Reported:
+def report(
+    db: Database,
+    client: ServerClient,
+    clock: Clock,
+    code: str,
+    *,
+    onset: datetime.date | None = None,
+) -> Reported:
     """Publish this device's keys with a code from the authority, or take them back with one.
 
     What the server grants is stored at once. After an interruption of network or device, the same
     command with the same code goes on from there.
 
+    Parameters
+    ----------
+    db, client, clock
+        The database, the client and the clock of this device.
+    code
+        The code from the authority.
+    onset
+        The day on which symptoms began, if the owner agreed to send it. It is sent only where a
+        positive test's code states no day of onset or test.
+
     Raises
     ------
     NotPossible
-        When this device has not joined a server (``not_joined``) or has no keys (``no_keys``).
+        When this device has not joined a server (``not_joined``), has no keys (``no_keys``), or has
+        a certificate for keys with another onset (``onset_fixed``).
     ServerError
         When the server does not answer, or refuses code or keys.
     StoreError
@@ -100,14 +118,17 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
     accepted = (*ACCEPTED_TESTS, _NEGATIVE) if reported else ACCEPTED_TESTS
     progress = _with_token(db, client, clock, progress, plain_code(code), accepted)
     is_negative = progress.test_type == _NEGATIVE
-    progress = _with_certificate(db, client, clock, progress, reported if is_negative else keys)
-    published = _published(keys, progress.starts)
+    by_onset = membership.config.has_risk_by_onset
+    progress = _with_onset(progress, onset, by_onset=by_onset)
+    to_send = reported if is_negative else keys
+    progress = _with_certificate(db, client, clock, progress, to_send, by_onset=by_onset)
+    published = _published(keys, progress, by_onset=by_onset)
     request = PublishRequest(
         keys=published,
         health_authority_id=membership.config.health_authority_id,
         verification_payload=progress.certificate,
         hmac_key=progress.secret,
-        symptom_onset_interval=progress.onset,
+        symptom_onset_interval=progress.onset or progress.own_onset,
         revision_token=progress.right_to_revise(clock.now()),
     )
     progress, response = _uploaded(db, client, clock, progress, request)
@@ -116,7 +137,7 @@ def report(db: Database, client: ServerClient, clock: Clock, code: str) -> Repor
         progress.ended().save(db)
         return Reported(0, is_negative, left_out)
     if is_negative:
-        kind, progress = TAKEN_BACK, progress.revoked(response.revision_token)
+        kind, progress = TAKEN_BACK, progress.revoked(response.revision_token, clock.now())
     else:
         kind, progress = REPORT, progress.published(response.revision_token, clock.now())
     with transaction(db):
@@ -169,8 +190,27 @@ def _with_token(
     response = client.post(VERIFY, VerifyRequest(code, accept=accepted), attempt)
     if not response.token or response.test_type not in accepted:
         raise refused("answer")
-    onset = _onset_interval(response.symptom_date)
-    return progress.verified(code, response.token, response.test_type, onset, clock.now()).save(db)
+    return progress.verified(
+        code,
+        response.token,
+        response.test_type,
+        _first_interval(response.symptom_date),
+        clock.now(),
+        tested=_first_interval(response.test_date),
+    ).save(db)
+
+
+def _with_onset(
+    progress: ReportProgress, onset: datetime.date | None, *, by_onset: bool
+) -> ReportProgress:
+    """Return the progress with the onset that the owner agreed to send, where it may be sent."""
+    own = 0
+    if onset is not None and progress.may_state_onset:
+        own = _first_interval(onset.isoformat())
+    # The certificate is for keys whose levels depend on the onset, and there is no other.
+    if by_onset and progress.starts and own != progress.own_onset:
+        raise not_possible("onset_fixed")
+    return replace(progress, own_onset=own)
 
 
 def _with_certificate(
@@ -179,15 +219,19 @@ def _with_certificate(
     clock: Clock,
     progress: ReportProgress,
     keys: list[TemporaryExposureKey],
+    *,
+    by_onset: bool,
 ) -> ReportProgress:
     if progress.has_certificate(clock.now()):
         return progress
-    if len(_published(keys, progress.starts)) != len(progress.starts) or not progress.starts:
+    published = _published(keys, progress, by_onset=by_onset)
+    if len(published) != len(progress.starts) or not progress.starts:
         # Otherwise the same keys were sent with this token before, and the answer was lost.
         secret = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
         starts = tuple(int(key.rolling_start_interval_number) for key in keys)
-        progress = progress.certifying(secret, starts).save(db)
-    mac = key_hmac(_published(keys, progress.starts), base64.b64decode(progress.secret))
+        progress = progress.certifying(secret, starts, progress.own_onset).save(db)
+        published = _published(keys, progress, by_onset=by_onset)
+    mac = key_hmac(published, base64.b64decode(progress.secret))
     request = CertificateRequest(progress.token, base64.b64encode(mac).decode())
     attempt = progress.attempt_key(CERTIFY.path, progress.token)
     response = client.post(CERTIFY, request, attempt)
@@ -227,18 +271,27 @@ def _uploaded(
 
 
 def _published(
-    keys: list[TemporaryExposureKey], starts: Collection[int]
+    keys: list[TemporaryExposureKey], progress: ReportProgress, *, by_onset: bool
 ) -> tuple[PublishedKey, ...]:
     """Return the keys a certificate is for, as they are uploaded."""
-    return tuple(
-        PublishedKey.of(key) for key in keys if key.rolling_start_interval_number in starts
-    )
+    sent = [
+        PublishedKey.of(key) for key in keys if key.rolling_start_interval_number in progress.starts
+    ]
+    onset = progress.onset or progress.own_onset
+    if not by_onset or not onset or progress.test_type == _NEGATIVE:
+        return tuple(sent)
+    return tuple(replace(key, transmission_risk_level=_risk(key, onset)) for key in sent)
 
 
-def _onset_interval(symptom_date: str) -> int:
-    """Return the first interval of the day of the symptoms' onset, 0 if unknown."""
+def _risk(key: PublishedKey, onset: int) -> int:
+    used_on = utc_day(interval_start(key.rolling_start_interval_number))
+    return transmission_risk(used_on - utc_day(interval_start(onset)))
+
+
+def _first_interval(date: str) -> int:
+    """Return the first interval of a day (YYYY-MM-DD) in UTC, 0 if it is not known."""
     try:
-        day = datetime.datetime.strptime(symptom_date, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
+        day = datetime.datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
         return interval_number(day.timestamp())
     except ValueError:
         return 0

@@ -37,7 +37,11 @@ class ReportProgress:
     """What the code was exchanged for."""
     test_type: str = ""
     onset: int = 0
-    """First interval of the day of the symptoms' onset; 0 if unknown."""
+    """First interval of the day of the symptoms' onset, as the code states it; 0 if it does not."""
+    tested: int = 0
+    """First interval of the day of the positive test, as the newest code states it; 0 if not."""
+    own_onset: int = 0
+    """First interval of the day of the onset that the owner agreed to send; 0 for none."""
     verified_at: int | None = None
     certificate: str = ""
     secret: str = ""
@@ -50,6 +54,8 @@ class ReportProgress:
     reported_at: int | None = None
     taken_back: int | None = None
     """First interval of the newest key that was taken back, or cannot be sent again."""
+    taken_back_at: int | None = None
+    """When a report was taken back."""
     sent: tuple[int, ...] = ()
     """First intervals of the keys of an upload that was not answered."""
 
@@ -82,6 +88,8 @@ class ReportProgress:
             token=state.get("token", ""),
             test_type=state.get("test_type", ""),
             onset=state.get("onset", 0),
+            tested=state.get("tested", 0),
+            own_onset=state.get("own_onset", 0),
             verified_at=state.get("verified_at"),
             certificate=state.get("certificate", ""),
             secret=state.get("secret", ""),
@@ -90,6 +98,7 @@ class ReportProgress:
             revision_token=state.get("revision_token", ""),
             reported_at=state.get("reported_at"),
             taken_back=state.get("taken_back"),
+            taken_back_at=state.get("taken_back_at"),
             sent=tuple(state.get("sent", ())),
         )
 
@@ -105,6 +114,12 @@ class ReportProgress:
             state["reported_at"] = self.reported_at
         if self.taken_back is not None:
             state["taken_back"] = self.taken_back
+        if self.taken_back_at is not None:
+            state["taken_back_at"] = self.taken_back_at
+        if self.tested:
+            state["tested"] = self.tested
+        if self.own_onset:
+            state["own_onset"] = self.own_onset
         if self.sent:
             state["sent"] = list(self.sent)
         if self.verified_at is not None:
@@ -139,6 +154,14 @@ class ReportProgress:
         """Check whether there is a certificate that is still valid."""
         return _is_fresh(self.certified_at, _CERTIFICATE_SECONDS, now)
 
+    @property
+    def may_state_onset(self) -> bool:
+        """Whether the owner may add a day of onset: the code is for no negative test, and undated.
+
+        The authority's own dates are better, and a test's day stands for the onset at the server.
+        """
+        return self.test_type != "negative" and not self.onset and not self.tested
+
     def is_unfinished(self, now: float) -> bool:
         """Check whether a code was exchanged, and can still be used, but nothing was published."""
         return bool(self.code) and self.has_token(self.code, now)
@@ -147,9 +170,11 @@ class ReportProgress:
         """Return the revision token while any of its keys can still be published, else ""."""
         return self.revision_token if now - (self.reported_at or 0) < RETENTION_SECONDS else ""
 
-    def verified(self, code: str, token: str, test_type: str, onset: int, now: float) -> Self:
+    def verified(
+        self, code: str, token: str, test_type: str, onset: int, now: float, *, tested: int = 0
+    ) -> Self:
         """Return the progress after a code was exchanged; an earlier report's rights are kept."""
-        return replace(
+        progress = replace(
             self._rights(),
             code=code,
             token=token,
@@ -157,10 +182,19 @@ class ReportProgress:
             onset=onset,
             verified_at=int(now),
         )
+        # The day of a negative test is not that of the test reported before.
+        return progress if test_type == "negative" else replace(progress, tested=tested)
 
-    def certifying(self, secret: str, starts: tuple[int, ...]) -> Self:
+    def certifying(self, secret: str, starts: tuple[int, ...], own_onset: int = 0) -> Self:
         """Return the progress of a device that is about to ask for a certificate for some keys."""
-        return replace(self, secret=secret, starts=starts, certificate="", certified_at=None)
+        return replace(
+            self,
+            secret=secret,
+            starts=starts,
+            own_onset=own_onset,
+            certificate="",
+            certified_at=None,
+        )
 
     def certified(self, certificate: str, now: float) -> Self:
         """Return a copy that records the certificate issued for these keys."""
@@ -179,15 +213,21 @@ class ReportProgress:
         """Return what remains after the keys were published."""
         # Without a revision token nothing can be taken back, but the owner did report.
         return type(self)(
-            taken_back=self.taken_back, revision_token=revision_token, reported_at=int(now)
+            taken_back=self.taken_back,
+            taken_back_at=self.taken_back_at,
+            tested=self.tested,
+            revision_token=revision_token,
+            reported_at=int(now),
         )
 
-    def revoked(self, revision_token: str) -> Self:
+    def revoked(self, revision_token: str, now: float) -> Self:
         """Return what remains after the keys were taken back."""
         return type(self)(
             revision_token=revision_token,
             reported_at=self.reported_at,
+            tested=self.tested,
             taken_back=max(self.starts),
+            taken_back_at=int(now),
         )
 
     def ended(self) -> Self:
@@ -200,7 +240,9 @@ class ReportProgress:
             attempted_at=self.attempted_at,
             revision_token=self.revision_token,
             reported_at=self.reported_at,
+            tested=self.tested,
             taken_back=self.taken_back,
+            taken_back_at=self.taken_back_at,
             sent=self.sent,
         )
 

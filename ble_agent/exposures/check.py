@@ -11,18 +11,19 @@ from ble_agent.air.future_rows import forget_future
 from ble_agent.authority.ledger_notes import CHECK, note
 from ble_agent.authority.listing import Listing, fetch_listing
 from ble_agent.authority.membership import Membership, load_membership, refresh
-from ble_agent.exposures.exposure_day import ExposureDay, FoundDay
+from ble_agent.exposures.exposure_day import ExposureDay, FoundDay, counting_dates
 from ble_agent.exposures.files.bluezone_list import check_bluezone
 from ble_agent.exposures.files.download import Download
 from ble_agent.exposures.files.key_files import fault_word
 from ble_agent.exposures.files.unusable_files import forget_unlisted
 from ble_agent.exposures.files.used_files import forget_old_files
 from ble_agent.exposures.freshness import freshness_fault, note_first_check, note_newest_end
-from ble_agent.exposures.local_days import local_dates
+from ble_agent.exposures.local_days import local_date, local_dates
 from ble_agent.exposures.matched_keys import matched_keys, take_key_file
 from ble_agent.exposures.others import OtherFindings, days_together, other_findings
 from ble_agent.exposures.weighing import choose_weighing
 from ble_agent.owner.areas import fetch_areas
+from ble_agent.owner.health.isolation import note_exposure
 from ble_agent.store.database import additions, forget
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
 from ble_agent.store.state import LAST_CHECK
@@ -167,6 +168,9 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         if additions(db) != added:
             return None
         LAST_CHECK.set(db, {"at": int(clock.now()), "level": level, "days": len(days)})
+        other = other_findings(db, membership.config, "en")
+        found = counting_dates(days_together(days, other.days))
+        note_exposure(db, found, local_date(clock.now()))
     lists = [CheckFault(each, 0) for each in (freshness_fault(db), listing.fault) if each]
     faults = (*lists, *_counted(download.errors), *_own_fault(left_out))
     return CheckResult(
@@ -177,7 +181,7 @@ def _check_once(db: Database, client: ServerClient, clock: Clock) -> CheckResult
         skipped,
         left_out.unreadable,
         sightings.kept_count,
-        other_findings(db, membership.config, "en"),
+        other,
         other_fault,
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ble_agent.exposures.local_days import Dates
+from tracing_core.configuration.env2 import NO_LEVEL
 
-__all__ = ["ExposureDay", "FoundDay"]
+__all__ = ["ExposureDay", "FoundDay", "counting_dates"]
 
 
 class FoundDay(Protocol):
@@ -58,3 +60,8 @@ class ExposureDay:
             "score_seconds": round(self.score_seconds, 1),
             "minutes": self.minutes,
         }
+
+
+def counting_dates(days: Iterable[FoundDay]) -> set[datetime.date]:
+    """Return the local days of the exposures that count."""
+    return {date for day in days if day.level != NO_LEVEL for date in day.owner_dates}

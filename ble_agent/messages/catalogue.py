@@ -14,6 +14,7 @@ from ble_agent.messages.commands import (
     areas,
     bluezone,
     check,
+    health,
     help,
     importing,
     joining,
@@ -27,6 +28,7 @@ from ble_agent.messages.faults import server, settings, store, upload
 from ble_agent.messages.language import Text
 from ble_agent.messages.page import areas as page_areas
 from ble_agent.messages.page import data, erasing, frame, lan, ledger, sending, sessions, today
+from ble_agent.messages.page import health as page_health
 from ble_agent.messages.page import importing as page_importing
 from ble_agent.messages.page import joining as page_joining
 from ble_agent.messages.page import last_day as page_last_day
@@ -40,7 +42,7 @@ _COMMAND = re.compile(r"\btruyvet agent [a-z][a-z-]*(?![a-z-]| --home\b)")
 MESSAGES: Mapping[str, Text] = {
     name: text
     for subject in (
-        *(all_data, all_data_page, areas, check, help, home, importing),
+        *(all_data, all_data_page, areas, check, health, help, home, importing),
         *(joining, last_day, radio, report, running, status, take_over, bluezone),
         *(server, settings, store, upload),
         *(
@@ -50,6 +52,7 @@ MESSAGES: Mapping[str, Text] = {
             lan,
             ledger,
             page_areas,
+            page_health,
             page_importing,
             page_joining,
             page_last_day,

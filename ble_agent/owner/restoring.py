@@ -23,7 +23,13 @@ from ble_agent.air.key_ring import KeyRing
 from ble_agent.authority.membership import Membership, find_membership
 from ble_agent.owner.all_rows import LAST_TABLE, OWN_KEYS, columns_of, schema_steps, tables_of
 from ble_agent.owner.carrying import CARRIED, Carried, check_value, is_carried
-from ble_agent.store.database import DATED_ROWS, RETENTION_SECONDS, forget_key_files
+from ble_agent.store.database import (
+    DATED_ROWS,
+    DIARY_DAYS,
+    DIARY_ROWS,
+    RETENTION_SECONDS,
+    forget_key_files,
+)
 from ble_agent.store.importers import (
     FUTURE_SECONDS,
     ImportReport,
@@ -62,7 +68,7 @@ _OF_KEY_FILES = ("batch", "signed_header", "unusable_file")
 _IMPORTS, _OTHERS, _SIGHTINGS, _VALUES = "import", "other_sighting", "sighting", "state"
 _LONGEST_FORMAT = 40
 _MOST_VALUES = 1_000
-_MOMENTS = dict(DATED_ROWS)
+_MOMENTS = dict([*DATED_ROWS, DIARY_ROWS])
 
 
 class RestoreReport(ImportReport):
@@ -212,6 +218,8 @@ class _Restorer:
         self._db, self._source, self._ring, self._report = db, source, ring, report
         self._now, self._trial_keys = now, trial_keys
         self._oldest = int(now) - RETENTION_SECONDS
+        # The days of the diary are the owner's, and one of them lasts into the next of UTC.
+        self._oldest_of = {DIARY_ROWS[0]: int(now) - (DIARY_DAYS + 1) * 86_400}
         self._had = {table: self._has_rows(table) for table in tables_of(db)}
         self._columns = {table: set(columns_of(db, table)) for table in self._had}
         self._had_log = self._had[_SIGHTINGS] or self._had[_OTHERS]
@@ -443,7 +451,7 @@ class _Restorer:
             # Of the row that was added, if it is too old already.
             late = self._db.conn.execute(
                 f'DELETE FROM "{head.name}" WHERE rowid = ? AND {_MOMENTS[head.name]} < ?',  # noqa: S608
-                [added.lastrowid, self._oldest],
+                [added.lastrowid, self._oldest_of.get(head.name, self._oldest)],
             )
             self._report.rows[head.name] -= late.rowcount
             self._report.too_old += late.rowcount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from ble_agent.store.state import (
     BLUEZONE_LIST,
     COMPACTED_AT,
     DAMAGE,
+    EXPOSED,
     HELD_BACK,
     LEDGER,
     NOTIFIED,
@@ -30,6 +32,7 @@ from ble_agent.store.state import (
 )
 from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.working_folder import remove_left_folders
+from tracing_core.clock import local_date
 from tracing_core.errors import StoreBusy, StoreError, StoreFull
 from tracing_core.paths import is_folder, is_there
 from tracing_core.protocol.interval import INTERVAL_SECONDS, utc_date
@@ -50,6 +53,8 @@ _Noted = TypeVar("_Noted")
 __all__ = [
     "DATABASE_NAME",
     "DATED_ROWS",
+    "DIARY_DAYS",
+    "DIARY_ROWS",
     "RETENTION_SECONDS",
     "additions",
     "compact",
@@ -67,6 +72,9 @@ __all__ = [
 RETENTION_SECONDS = 14 * 86_400
 """Everything older is deleted, since the protocol has no use for it (GAEN: 14 days)."""
 
+DIARY_DAYS = 21
+"""Days for which the health diary is kept: those that Vietnam's declaration asks about."""
+
 DATED_ROWS = (
     ("sighting", "seen_at"),
     ("other_sighting", "seen_at"),
@@ -76,6 +84,9 @@ DATED_ROWS = (
     ("matched_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
 )
 """The tables whose rows have a date, and the expression for it (UTC Unix seconds)."""
+
+DIARY_ROWS = ("diary", "day * 86400")
+"""The same for the diary, whose days are those of the owner's calendar."""
 
 _COMPACT_EVERY_SECONDS = 86_400
 
@@ -166,6 +177,8 @@ def open_store(home: Path) -> Iterator[Database]:
 def delete_old(db: Database, now: float) -> int:
     """Delete what is older than 14 days, in the caller's transaction; return the number of rows.
 
+    The diary is kept for 21 days.
+
     The bytes are overwritten where the rows were. They stay in the write-ahead log until
     `truncate_log`, and may stay elsewhere in the file until `compact`.
     """
@@ -183,9 +196,20 @@ def delete_old(db: Database, now: float) -> int:
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in DATED_ROWS
     )
+    count += _forget_diary(db, local_date(now))
     if count:
         note_deletion(db)
     return count
+
+
+def _forget_diary(db: Database, today: datetime.date) -> int:
+    """Forget entries of the diary, and an exposure to isolate for, from more than 21 days ago."""
+    oldest = today - datetime.timedelta(DIARY_DAYS)
+    exposed = EXPOSED.get(db)
+    if exposed is not None and exposed["date"] < oldest.isoformat():
+        EXPOSED.clear(db)
+    day = (oldest - datetime.date(1970, 1, 1)).days
+    return db.conn.execute("DELETE FROM diary WHERE day < ?", [day]).rowcount
 
 
 def _forget_days(db: Database, oldest: str) -> None:

@@ -76,6 +76,7 @@ def salvage(copy: Path, fresh: Database, vault: Vault, now: float) -> Salvaged:
         sightings = _salvage_sightings(found, fresh) + _salvage_others(found, fresh)
         keys = _salvage_keys(found, fresh, vault, now)
         _salvage_whole(found, fresh, "matched_key")
+        _salvage_whole(found, fresh, "diary")
         joined = _salvage_state(found, fresh)
     return Salvaged(sightings, keys, joined)
 

@@ -22,6 +22,7 @@ __all__ = [
     "CHECK_FAULT",
     "COMPACTED_AT",
     "DAMAGE",
+    "EXPOSED",
     "FUTURE_SINCE",
     "HELD_BACK",
     "INDEX",
@@ -46,6 +47,7 @@ __all__ = [
     "BluezoneListState",
     "CheckFaultState",
     "DamageState",
+    "ExposedState",
     "FileMembershipState",
     "HeldDayState",
     "IndexState",
@@ -176,6 +178,13 @@ class DamageState(TypedDict):
     """Whether the joined authority could be read."""
 
 
+class ExposedState(TypedDict):
+    """The last exposure that counts, kept for 21 days."""
+
+    date: str
+    """Day of the owner's calendar (YYYY-MM-DD)."""
+
+
 class IndexState(TypedDict):
     """The last signed index that was accepted."""
 
@@ -302,7 +311,11 @@ class ReportState(TypedDict, total=False):
     token: str
     test_type: str
     onset: int
-    """First interval of the day of the symptoms' onset; 0 if unknown."""
+    """First interval of the day of the symptoms' onset, as the code states it; 0 if not."""
+    tested: int
+    """First interval of the day of the positive test, as the newest code states it."""
+    own_onset: int
+    """First interval of the day of the onset that the owner agreed to send."""
     verified_at: int
     certificate: str
     secret: str
@@ -317,6 +330,8 @@ class ReportState(TypedDict, total=False):
     reported_at: int
     taken_back: int
     """First interval of the newest key that was taken back, or cannot be sent again."""
+    taken_back_at: int
+    """When a report was taken back, in UTC Unix seconds."""
     sent: list[int]
     """First intervals of the keys of an upload that was not answered."""
 
@@ -359,6 +374,9 @@ KEY_FILES: StateValue[KeyFilesState] = StateValue("key_files")
 
 DAMAGE: StateValue[DamageState] = StateValue("damage")
 """Written by `ble_agent.store.recovery`; read by the check and the status."""
+
+EXPOSED: StateValue[ExposedState] = StateValue("exposed")
+"""Written by `ble_agent.owner.health.isolation` with each check; its signals go after 14 days."""
 
 LAST_CHECK: StateValue[LastCheckState] = StateValue("last_check")
 """Written by `ble_agent.exposures.check`; read by the status."""

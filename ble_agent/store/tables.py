@@ -100,6 +100,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "ends_at": "First second after the day.",
         "identifiers": "Number of different identifiers heard in it.",
     },
+    "diary": {
+        "": "The owner's health diary: one row per day. It is never sent.",
+        "day": "Day of the owner's calendar, in days since 1970.",
+        "signs": "Sum of 1 fever, 2 cough, 4 shortness of breath, 8 pneumonia, 16 sore throat, 32"
+        " tiredness.",
+        "met": "Sum of 1 met a patient, 2 met a person from a place with an outbreak, 4 met a"
+        " person who was ill.",
+        "test": "The owner's test: 0 none, 1 negative, 2 positive.",
+    },
 }
 """What each table and column holds, by their names; "" stands for the table itself."""
 
@@ -232,4 +241,15 @@ def m008_request(db: Database) -> None:
         " bytes INTEGER NOT NULL CHECK (bytes BETWEEN 0 AND 4194304),"
         " cover INTEGER NOT NULL CHECK (cover IN (0, 1)),"
         " answer INTEGER CHECK (answer BETWEEN 0 AND 999)) STRICT"
+    )
+
+
+@AGENT_TABLES()
+def m009_diary(db: Database) -> None:
+    """Create the health diary: one row per day, which can hold answers and nothing else."""
+    db.execute(
+        "CREATE TABLE diary (day INTEGER PRIMARY KEY CHECK (day BETWEEN 0 AND 99999),"
+        " signs INTEGER NOT NULL CHECK (signs BETWEEN 0 AND 63),"
+        " met INTEGER NOT NULL CHECK (met BETWEEN 0 AND 7),"
+        " test INTEGER NOT NULL CHECK (test BETWEEN 0 AND 2)) STRICT"
     )

@@ -233,6 +233,7 @@ def _model(settings: Settings) -> UploadModel:
         default_onset_days=settings.default_symptom_onset_days,
         max_days_since_onset=settings.max_days_since_onset,
         truncate_seconds=settings.truncate_window_seconds,
+        risk_by_onset=settings.risk_by_onset,
     )
 
 

@@ -43,6 +43,7 @@ from random import Random
 from typing import NamedTuple, TypeVar
 
 from server.export.windows import Window
+from tracing_core.configuration.transmission_risk import transmission_risk
 from tracing_core.protocol.diagnosis_key import (
     MAX_TRANSMISSION_RISK,
     DiagnosisKey,
@@ -103,6 +104,14 @@ class UploadModel:
     """Keys further from the onset are dropped."""
     truncate_seconds: int
     """Arrival times are rounded down to this."""
+    risk_by_onset: bool = False
+    """Whether the levels follow the onset instead, except for keys that were taken back."""
+
+    def risk(self, report_type: ReportType, days_since_onset: int) -> int:
+        """Return the transmission risk level of a key."""
+        if self.risk_by_onset and report_type is not ReportType.REVOKED:
+            return transmission_risk(days_since_onset)
+        return self.transmission_risk_levels.get(report_type, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +240,7 @@ def _draw_upload(
         days_since_onset = utc_day(interval_start(start)) - onset_day
         if abs(days_since_onset) > model.max_days_since_onset:
             continue
-        risk = model.transmission_risk_levels.get(report_type, 0)
+        risk = model.risk(report_type, days_since_onset)
         key = DiagnosisKey(
             key_data=random.randbytes(KEY_LENGTH),
             rolling_start_interval_number=start,
@@ -247,7 +256,7 @@ def _draw_upload(
         created_at = _cut(key.expires_at + model.truncate_seconds if is_in_use else arrival, model)
         padding = PaddingKey(key, max(created_at, window.start))
         if revised_type is not None:
-            level = model.transmission_risk_levels.get(revised_type, 0)
+            level = model.risk(revised_type, days_since_onset)
             revised = replace(key, report_type=revised_type, transmission_risk_level=level)
             padding = replace(padding, revised=revised, revised_at=revised_at)
         yield padding

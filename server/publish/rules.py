@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from server.config import Settings
-from server.store.diagnosis_keys import BACKFILLED_RISK
+from server.store.diagnosis_keys import filled_in_risk
 from server.verification.certificate import Claims
 from tracing_core.errors import InvalidKey, PublishRejected
 from tracing_core.http.publish_request import PublishRequest
@@ -253,13 +253,20 @@ def not_too_many_keys_begin_together(upload: Upload) -> None:
 
 def risk_is_filled_in(upload: Upload) -> None:
     """Set the transmission risk that old devices expect, where the client sent none."""
-    level = BACKFILLED_RISK.get(upload.claims.report_type, 0)
     upload.keys = [
-        replace(each, key=replace(each.key, transmission_risk_level=level))
+        replace(each, key=replace(each.key, transmission_risk_level=_level(upload, each.key)))
         if each.key.transmission_risk_level == 0
         else each
         for each in upload.keys
     ]
+
+
+def _level(upload: Upload, key: DiagnosisKey) -> int:
+    return filled_in_risk(
+        upload.claims.report_type,
+        key.days_since_onset_of_symptoms,
+        by_onset=upload.settings.risk_by_onset,
+    )
 
 
 def keys_in_use_are_held_back(upload: Upload) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from server.store.database import metadata
 from server.store.known_time import KnownTime
+from tracing_core.configuration.transmission_risk import transmission_risk
 from tracing_core.protocol.diagnosis_key import DiagnosisKey, ReportType
 from tracing_core.protocol.interval import INTERVAL_SECONDS
 
@@ -43,6 +44,7 @@ __all__ = [
     "created_keys",
     "delete_keys_created_before",
     "diagnosis_key",
+    "filled_in_risk",
     "find_keys",
     "first_created_at",
     "insert_keys",
@@ -63,6 +65,23 @@ BACKFILLED_RISK = {
     ReportType.REVOKED: 6,
 }
 """Transmission risk level of keys whose client stated none; 0 for other report types."""
+
+
+def filled_in_risk(report_type: ReportType, days_since_onset: int | None, *, by_onset: bool) -> int:
+    """Return the transmission risk level of a key whose client stated none.
+
+    Parameters
+    ----------
+    report_type, days_since_onset
+        Those of the key; None if the onset is unknown.
+    by_onset
+        Whether the level follows the onset, as the setting ``risk_by_onset`` says; that of a key
+        that was taken back never does.
+    """
+    if by_onset and days_since_onset is not None and report_type is not ReportType.REVOKED:
+        return transmission_risk(days_since_onset)
+    return BACKFILLED_RISK.get(report_type, 0)
+
 
 diagnosis_key = Table(
     "diagnosis_key",

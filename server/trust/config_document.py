@@ -126,6 +126,7 @@ def current_config(keys: PrivateKeys, region: str, settings: Settings, now: floa
                 mirrors=settings.mirrors,
                 risk_model=_read_risk_model(files.risk_model, settings.home / RISK_MODEL_FILE),
                 has_signed_index=True,
+                has_risk_by_onset=settings.risk_by_onset,
                 isolation=_read_isolation(files.isolation, settings.home / ISOLATION_FILE),
                 bluezone_list=_bluezone_list(manifest),
             )
@@ -194,6 +195,8 @@ def _digest(
     ]
     if files.risk_model is not None:
         contents.append(sha256(files.risk_model).hexdigest())
+    if settings.risk_by_onset:
+        contents.append("risk by onset")
     if files.isolation is not None:
         contents.append(f"isolation {sha256(files.isolation).hexdigest()}")
     if (bluezone_list := _bluezone_list(manifest)) is not None:

@@ -20,8 +20,12 @@ from tracing_core.json_object import check_known, read_integer, read_object
 
 __all__ = ["MOST_DAYS", "IsolationCause", "IsolationRule", "IsolationRules"]
 
-MOST_DAYS = 20
-"""The longest isolation that a rule may ask for: a device keeps its diary for 21 days."""
+MOST_DAYS = 18
+"""The longest isolation that a rule may ask for.
+
+A device keeps its diary for 21 days, and a sign is the first of an illness if there was none on the
+three days before. So on the oldest three days it cannot know the onset.
+"""
 
 _FIELDS = ("days", "negative_test_after")
 
@@ -48,7 +52,7 @@ class IsolationRule:
     """
 
     days: int
-    """Isolation lasts through this many days after the day of the cause, 1 to 20."""
+    """Isolation lasts through this many days after the day of the cause, 1 to 18."""
     negative_test_after: int | None = None
     """A negative test so many days after the cause or later ends it that day; None if none does."""
 

@@ -137,6 +137,12 @@ class SignedConfig:
     """Number of the list of Bluezone keys that the server publishes beside its key files, or that
     of an earlier one; then its absence is a fault. None if it publishes none."""
 
+    has_risk_by_onset: bool = False
+    """Whether a device states the transmission risk of its keys by the onset of symptoms.
+
+    The server's padding must do the same, or real keys would stand out.
+    """
+
     def sign(self, private_config_key: EllipticCurvePrivateKey) -> str:
         """Return the configuration as a JWS.
 
@@ -161,6 +167,8 @@ class SignedConfig:
             claims["risk_model"] = self.risk_model.to_json()
         if self.has_signed_index:
             claims["signed_index"] = True
+        if self.has_risk_by_onset:
+            claims["risk_by_onset"] = True
         if self.isolation is not None:
             claims["isolation"] = self.isolation.to_json()
         if self.bluezone_list is not None:
@@ -223,6 +231,7 @@ class SignedConfig:
                     None if risk_model is None else RiskModelConfiguration.from_json(risk_model)
                 ),
                 has_signed_index=claims.get("signed_index") is True,
+                has_risk_by_onset=claims.get("risk_by_onset") is True,
                 isolation=_isolation(claims.get("isolation")),
                 bluezone_list=_bluezone_list(claims),
             )

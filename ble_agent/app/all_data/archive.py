@@ -26,6 +26,7 @@ from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import LANGUAGES, date_text, path_text
 from ble_agent.messages.refusals import not_possible
+from ble_agent.owner.health.diary import read_diary
 from ble_agent.owner.ledger import read_requests
 from ble_agent.store.home import is_own_file
 from ble_agent.store.own_sightings import own_sightings, unreadable_fault
@@ -36,6 +37,7 @@ from ble_agent.store.state import (
     BLUEZONE_LIST,
     CHECK_FAULT,
     DAMAGE,
+    EXPOSED,
     HELD_BACK,
     INDEX,
     KEY_FILES,
@@ -72,6 +74,7 @@ _SIGHTINGS, _OTHERS, _SETTINGS = "sightings.jsonl", "other-sightings.jsonl", "se
 _AUTHORITY, _FOUND, _REPORTS = "authority.json", "found.json", "reports.json"
 _COUNTS, _LEDGER, _DEVICE = "counts.json", "left-this-device.json", "device.json"
 _REQUESTS = "requests.json"
+_HEALTH = "health.json"
 
 HELD: Mapping[str, str] = {
     "sighting": _SIGHTINGS,
@@ -102,6 +105,8 @@ HELD: Mapping[str, str] = {
     # Published by the server, and not about this device.
     "areas_document": "",
     "report": _REPORTS,
+    "diary": _HEALTH,
+    "exposed": _HEALTH,
     "ledger": _LEDGER,
     "radio": _DEVICE,
     "scan": _DEVICE,
@@ -221,6 +226,8 @@ def _write(
     archive.add_json(_REPORTS, _reports(db, clock))
     unreadable = left_out.unreadable + others_left_out.unreadable
     archive.add_json(_COUNTS, {**_counts(db, clock), "unreadable_sightings": unreadable})
+    diary = [entry.to_json() for entry in read_diary(db)]
+    archive.add_json(_HEALTH, {"diary": diary, **_values(db, EXPOSED)})
     archive.add_json(_LEDGER, LEDGER.get(db) or [])
     archive.add_json(_REQUESTS, [dataclasses.asdict(each) for each in read_requests(db)])
     archive.add_json(_DEVICE, _values(db, AREA, RADIO, SCAN, DAMAGE))
@@ -289,9 +296,12 @@ def _reports(db: Database, clock: Clock) -> dict[str, Any]:
     return {
         "reported_on": _date(progress.reported_at),
         "taken_back": progress.taken_back is not None,
+        "taken_back_on": _date(progress.taken_back_at),
+        "tested_on": _day_of(progress.tested) if progress.tested else None,
         "code_accepted_on": _date(progress.verified_at),
         "test_type": progress.test_type or None,
         "symptoms_began_on": _day_of(progress.onset) if progress.onset else None,
+        "symptoms_sent": _day_of(progress.own_onset) if progress.own_onset else None,
         "unfinished": progress.is_unfinished(clock.now()),
     }
 

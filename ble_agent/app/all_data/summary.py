@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from ble_agent.air.heard_days import heard_by_day, local_day
+from ble_agent.app.health.wording import entry_text
 from ble_agent.authority.membership import find_membership
 from ble_agent.authority.report_progress import ReportProgress
 from ble_agent.config import SETTINGS_FILE, AgentConfig
@@ -22,6 +23,7 @@ from ble_agent.messages.catalogue import MESSAGES, say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.language import date_text, dates_text
 from ble_agent.owner.all_rows import tables_of
+from ble_agent.owner.health.diary import read_diary
 from ble_agent.owner.ledger import ledger_line, read_ledger
 from ble_agent.store.own_sightings import own_sightings
 from ble_agent.store.state import CHECK_FAULT, LAST_CHECK
@@ -68,6 +70,7 @@ class Summary:
         yield self._section("file_found", self._found())
         yield self._section("file_report", self._report())
         yield self._section("file_authority", self._authority())
+        yield self._section("page_tab_health", self._health())
         yield self._section("file_heard", self._heard_days())
         yield self._section("page_link_ledger", self._left_device())
         yield self._section("file_settings", self._settings())
@@ -145,6 +148,14 @@ class Summary:
             yield self.paragraph("file_not_joined")
         else:
             yield self.paragraph("status_joined", region=membership.region, url=membership.url)
+
+    def _health(self) -> Iterator[str]:
+        entries = read_diary(self._db)
+        if not entries:
+            yield self.paragraph("diary_empty")
+        for entry in entries:
+            text = entry_text(entry, self._config.lang)
+            yield f"<p>{escape(f'{self.date(entry.day)}: {text}.')}</p>"
 
     def _heard_days(self) -> Iterator[str]:
         sightings: Counter[datetime.date] = Counter()

@@ -103,6 +103,10 @@ def _sentence(text: str) -> str:
     return f"{text[:1] if is_name else text[:1].upper()}{text[1:]}{end}"
 
 
+def _sentence_start(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _environment(finalize: Callable[[Any], Any]) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -113,6 +117,7 @@ def _environment(finalize: Callable[[Any], Any]) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["sentence"] = _sentence
+    environment.filters["sentence_start"] = _sentence_start
     return environment
 
 
@@ -202,7 +207,7 @@ class Screen:
     """Runs in a thread, unless it is a coroutine function."""
     method: str = "GET"
     tab: str = ""
-    """The tab that the screen belongs to: ``today``, ``send`` or ``more``."""
+    """The tab that the screen belongs to: ``today``, ``health``, ``send`` or ``more``."""
     takes_file: bool = False
     """Whether its form has a file."""
     most_files: int = 1

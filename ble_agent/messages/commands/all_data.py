@@ -23,7 +23,7 @@ All data about you that truyvet holds on this device, as of {date}
 ==================================================================
 
 Keep this archive private. Anyone who has it and other people's keys can see whom you were near.
-What is older than 14 days is not in it: it was deleted.
+What is older than 14 days (the diary: 21 days) is not in it: it was deleted.
 
 What is in it
 -------------
@@ -51,6 +51,9 @@ counts.json
 How many identifiers were heard on each day, on which days this device had a key of its own, what
 was imported from other apps and when, and how many lines of the log could not be read.
 
+health.json
+Your health diary of the last 21 days, and the last exposure that isolation is counted from.
+
 left-this-device.json
 What left this device, by day.
 
@@ -61,7 +64,8 @@ and the status of the answer (0 if it never left, 1 if no answer came, null if t
 device.json
 The radio that was used, the state of listening, and any damage to the recordings.
 
-Dates are days of Universal Time (UTC), but those of left-this-device.json are of your time zone.
+Dates are days of Universal Time (UTC), but those of left-this-device.json and health.json are of
+your time zone.
 
 What is not in it, and why
 --------------------------
@@ -83,7 +87,7 @@ Toàn bộ dữ liệu về bạn mà truyvet lưu trên thiết bị này, tín
 ==============================================================================
 
 Hãy giữ kín tệp nén này. Ai có tệp này cùng với khóa của người khác thì biết được bạn đã ở gần ai.
-Dữ liệu cũ hơn 14 ngày đã bị xóa nên không có ở đây.
+Dữ liệu cũ hơn 14 ngày (nhật ký: 21 ngày) đã bị xóa nên không có ở đây.
 
 Trong này có gì
 ---------------
@@ -112,6 +116,9 @@ counts.json
 Mỗi ngày thu được bao nhiêu mã định danh, những ngày thiết bị có khóa riêng, đã nhập gì từ ứng dụng
 khác vào ngày nào, và số lượt ghi nhận không đọc được.
 
+health.json
+Nhật ký sức khỏe 21 ngày qua và lần tiếp xúc gần cuối cùng dùng để tính ngày cách ly.
+
 left-this-device.json
 Những gì đã rời khỏi thiết bị, theo từng ngày.
 
@@ -123,7 +130,8 @@ nếu không rõ).
 device.json
 Bộ thu phát đã dùng, tình trạng thu tín hiệu và hư hỏng của dữ liệu ghi nhận (nếu có).
 
-Ngày được tính theo giờ quốc tế (UTC); riêng left-this-device.json tính theo múi giờ của bạn.
+Ngày được tính theo giờ quốc tế (UTC); riêng left-this-device.json và health.json tính theo múi giờ
+của bạn.
 
 Những gì không có ở đây, và vì sao
 ----------------------------------

@@ -48,8 +48,8 @@ TEXTS: Mapping[str, Text] = {
     "page_sent_to": Text("To", "Gửi tới"),
     "page_not_sent": Text("Not sent", "Không gửi đi"),
     "page_not_sent_list": Text(
-        "Your name, your telephone number, where you were, and whom you met.",
-        "Tên, số điện thoại, những nơi bạn đã đến và những người bạn đã gặp.",
+        "Your name, your telephone number, where you were, whom you met, and your health diary.",
+        "Tên, số điện thoại, những nơi bạn đã đến, những người bạn đã gặp và nhật ký sức khỏe.",
     ),
     "page_sent_means": Text(
         "The authority publishes the keys. Other people's devices use them to find out for"

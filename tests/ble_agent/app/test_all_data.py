@@ -17,6 +17,7 @@ import pytest
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.app.all_data import HELD, all_data_to_download, export_all
 from ble_agent.config import AgentConfig
+from ble_agent.owner.health.diary import DiaryEntry, Sign, TestResult, note_entry
 from ble_agent.store import state
 from ble_agent.store.database import open_store
 from ble_agent.store.home import erase_home
@@ -24,7 +25,7 @@ from ble_agent.store.working_folder import WORKING_FOLDERS
 from tests.ble_agent.agents import AgentProcess
 from tests.ble_agent.fake_server import FakeServer
 from tests.fixtures import old_homes
-from tracing_core.clock import ManualClock
+from tracing_core.clock import ManualClock, local_date
 from tracing_core.errors import FileIsThere, InvalidLog, NotPossible
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.database import Database
@@ -58,6 +59,7 @@ def fill(db: Database) -> None:
                 **SECRETS,
                 "test_type": "confirmed",
                 "onset": (NOW - 2 * DAY) // 600,
+                "own_onset": (NOW - 3 * DAY) // 600,
                 "verified_at": NOW,
                 "certified_at": NOW,
                 "attempted_at": NOW,
@@ -69,6 +71,8 @@ def fill(db: Database) -> None:
             "INSERT INTO matched_key VALUES (?, ?, 144, 1, 0, 0, 0, 0)", [KEY, NOW // DAY * 144]
         )
     KeyRing(db).next_advertisement(NOW, Metadata(0, 1))
+    day = local_date(NOW)
+    note_entry(db, DiaryEntry(day, frozenset({Sign.COUGH}), test=TestResult.NEGATIVE), day)
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -111,8 +115,15 @@ def test_everything_is_in_it_but_keys_and_secrets(
         "taken_back": False,
         "code_accepted_on": today,
         "test_type": "confirmed",
+        "taken_back_on": None,
+        "tested_on": None,
         "symptoms_began_on": "2026-09-02",
+        "symptoms_sent": "2026-09-01",
         "unfinished": True,
+    }
+    assert values["health.json"] == {
+        "diary": [{"day": today, "signs": ["cough"], "met": [], "test": "negative"}],
+        "exposed": None,
     }
     assert values["counts.json"] == {
         "identifiers_by_day": {today: 3},

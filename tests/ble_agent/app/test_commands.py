@@ -129,7 +129,8 @@ def test_a_code_may_be_typed_as_it_is_read_out(
 ) -> None:
     typed = []
 
-    def report(_config: object, _clock: object, code: str) -> None:
+    def report(_config: object, _clock: object, code: str, onset: object) -> None:
+        assert onset is None
         typed.append(code)
         raise InvalidSetting("reported")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.app.reported import report_outcome
+from ble_agent.app.health.reported import report_outcome
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.membership import join
 from ble_agent.authority.report import Reported, report

@@ -53,10 +53,11 @@ def test_each_step_keeps_the_rights_of_an_earlier_report() -> None:
     }
     # A server without revision tokens takes nothing back, but the owner did report.
     assert certified.published("", NOW + 9).to_json() == {"reported_at": NOW + 9}
-    assert certified.revoked("S").to_json() == {
+    assert certified.revoked("S", NOW + 9).to_json() == {
         "revision_token": "S",
         "reported_at": NOW,
         "taken_back": 2_999_952,
+        "taken_back_at": NOW + 9,
     }
 
 
@@ -86,7 +87,25 @@ def test_a_secret_lasts_from_the_first_code_to_the_end_of_the_report() -> None:
     assert other.attempt_secret == before.attempt_secret
     assert before.attempt_secret not in repr(other)
     ended = other.certifying("c2VjcmV0", (2_999_808,)).certified("C", NOW)
-    for done in (ended.published("S", NOW), ended.revoked("S"), ended.ended()):
+    for done in (ended.published("S", NOW), ended.revoked("S", NOW), ended.ended()):
         assert "attempt_secret" not in done.to_json()
     assert ended.ended().to_json() == RIGHTS
     assert ReportProgress().attempting(NOW).attempt_secret != before.attempt_secret
+
+
+def test_the_day_of_the_positive_test_stays_known() -> None:
+    reported = ReportProgress().verified("1", "T", "confirmed", 0, NOW, tested=2_999_808)
+    assert reported.published("R", NOW).tested == 2_999_808
+    later = reported.published("R", NOW).verified("2", "T", "negative", 0, NOW, tested=2_999_952)
+    assert later.tested == 2_999_808
+    taken_back = later.certifying("c2VjcmV0", (2_999_808,)).revoked("S", NOW + 9)
+    assert (taken_back.tested, taken_back.taken_back_at) == (2_999_808, NOW + 9)
+    assert ReportProgress.from_json(taken_back.to_json()) == taken_back
+
+
+def test_the_owner_s_onset_is_kept_with_the_keys_and_no_longer() -> None:
+    progress = ReportProgress().verified("1", "T", "confirmed", 0, NOW)
+    certifying = progress.certifying("c2VjcmV0", (2_999_808,), own_onset=2_999_664)
+    assert ReportProgress.from_json(certifying.to_json()) == certifying
+    for done in (certifying.published("R", NOW), certifying.revoked("R", NOW), certifying.ended()):
+        assert "own_onset" not in done.to_json()

@@ -236,6 +236,7 @@ def test_what_is_old_by_now_stays_out(file: Path, tmp_path: Path) -> None:
             "own_key",
             "matched_key",
             "heard_day",
+            "diary",
         ):
             assert db.table(table).count == 0
 

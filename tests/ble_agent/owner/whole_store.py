@@ -30,6 +30,7 @@ TODAY = "2026-12-01"
 # One row of each table that has no part of the program's own to make it here.
 SAMPLES: Mapping[str, Sequence[Any]] = {
     "batch": ("VN/1-2-00001.zip", NOW // DAY - 1),
+    "diary": (NOW // DAY - 20, 33, 4, 2),
     "heard_day": (NOW // DAY * DAY - DAY, NOW // DAY * DAY, 2),
     "import": (7, "bluezone", bytes(32), NOW - DAY, '{"kept": 1}'),
     "matched_key": (bytes(range(16)), NOW // DAY * 144, 144, 1, -2, 3, 0, 0),
@@ -43,6 +44,7 @@ SAMPLES: Mapping[str, Sequence[Any]] = {
 VALUES: Mapping[str, Any] = {
     "check_fault": {"en": "late", "vi": "muộn"},
     "damage": {"at": NOW - DAY, "sightings": 3, "keys": 1, "joined": True},
+    "exposed": {"date": TODAY},
     "held_back": {TODAY: {"level": "high", "local_date": TODAY}},
     "index": {"sequence": 5},
     "key_files": {"since": NOW - DAY, "newest_end": NOW, "window_seconds": 3600},

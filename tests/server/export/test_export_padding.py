@@ -2,6 +2,7 @@
 
 import statistics
 from collections import Counter, defaultdict
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -12,7 +13,13 @@ from server.export import exporter
 from server.export.padding import UploadModel, draw_count, draw_padding
 from server.export.windows import Window
 from server.publish.upload import take_upload
-from server.store.diagnosis_keys import BACKFILLED_RISK, created_keys, diagnosis_key, revised_keys
+from server.store.diagnosis_keys import (
+    BACKFILLED_RISK,
+    created_keys,
+    diagnosis_key,
+    filled_in_risk,
+    revised_keys,
+)
 from server.verification.certificate import Claims
 from tests.server.export import padding_attack
 from tests.server.homes import NOW, TODAY, days_of_keys, key, open_server, upload_of
@@ -268,3 +275,20 @@ def test_no_kind_is_so_steady_that_one_upload_shows():
         counts.append(sum(onset_delay(each, WINDOW.start) == 2 for each in here))
     # An upload has at most 15 keys.
     assert statistics.stdev(counts) > 2 * 15
+
+
+def test_made_up_levels_follow_the_onset_where_real_ones_do():
+    model = replace(MODEL, risk_by_onset=True)
+    padding = draw_padding(1_500, WINDOW, model, Random(3), covering=750)
+    keys = [each.key for each in padding] + [each.revised for each in padding if each.revised]
+    other = [
+        key
+        for key in keys
+        if key.transmission_risk_level
+        != filled_in_risk(key.report_type, key.days_since_onset_of_symptoms, by_onset=True)
+    ]
+    # Other clients may set what they like, in padding as in reality.
+    assert len(other) < len(keys) / 20
+    kinds = {(key.report_type, key.transmission_risk_level) for key in keys if key not in other}
+    assert kinds >= {(ReportType.CONFIRMED_TEST, level) for level in range(1, 9) if level != 3}
+    assert (ReportType.REVOKED, 6) in kinds

@@ -9,6 +9,7 @@ from server.config import Settings
 from server.publish.rules import RULES, Upload, apply_rules
 from server.verification.certificate import Claims
 from tests.server.homes import NOW, TODAY, days_of_keys, key, make_settings, upload_of
+from tracing_core.configuration.transmission_risk import transmission_risks
 from tracing_core.errors import PublishRejected
 from tracing_core.http.publish_request import PublishedKey
 from tracing_core.protocol.diagnosis_key import ReportType
@@ -164,6 +165,20 @@ def test_risk_is_filled_in_only_where_none_is_stated(report_type: ReportType, ri
     upload = applied(key(TODAY - 144), key(TODAY, risk=7), claims=Claims(report_type))
     assert [each.key.transmission_risk_level for each in upload.keys] == [risk, 7]
     assert {each.key.report_type for each in upload.keys} == {report_type}
+
+
+@pytest.mark.parametrize("report_type", [ReportType.CONFIRMED_TEST, ReportType.REVOKED])
+def test_risk_follows_the_onset_where_the_authority_wants_it(report_type: ReportType) -> None:
+    keys = [key(TODAY - 144 * days) for days in range(9, -1, -1)]
+    onset = TODAY - 144 * 3
+    settings = make_settings(Path("/nonexistent"), risk_by_onset=True)
+    claims = Claims(report_type)
+    upload = applied(*keys, claims=claims, settings=settings, symptom_onset_interval=onset)
+    found = [each.key.transmission_risk_level for each in upload.keys]
+    if report_type is ReportType.REVOKED:
+        assert found == [6] * 10
+    else:
+        assert found == list(transmission_risks(3))[9::-1]
 
 
 def test_arrival_is_cut_down_to_the_hour() -> None:

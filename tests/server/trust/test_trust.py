@@ -331,7 +331,7 @@ def test_rules_of_isolation_are_signed(keys, settings):
         ("[]", "isolation must be a JSON object"),
         ("{}", "isolation must have a rule"),
         ('{"exposures": {"days": 7}}', "'exposures' is not a field of isolation"),
-        ('{"exposure": {"days": 700}}', "exposure.days must be a whole number from 1 to 20"),
+        ('{"exposure": {"days": 700}}', "exposure.days must be a whole number from 1 to 18"),
     ],
 )
 def test_rules_that_cannot_be_used_change_nothing(keys, settings, caplog, text, why):

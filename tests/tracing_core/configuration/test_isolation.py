@@ -35,8 +35,8 @@ def test_rules_are_read_as_written(rules: IsolationRules) -> None:
         ({}, "isolation must have a rule for one of exposure, onset, positive_test"),
         ({"onset": 7}, "onset must be a JSON object"),
         ({"onset": {}}, "onset.days is missing"),
-        ({"onset": {"days": 0}}, "onset.days must be a whole number from 1 to 20"),
-        ({"onset": {"days": 21}}, "onset.days must be a whole number from 1 to 20"),
+        ({"onset": {"days": 0}}, "onset.days must be a whole number from 1 to 18"),
+        ({"onset": {"days": 19}}, "onset.days must be a whole number from 1 to 18"),
         ({"onset": {"days": True}}, "onset.days must be a whole number"),
         (
             {"exposure": {"days": 5, "negative_test_after": 6}},

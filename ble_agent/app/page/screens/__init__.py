@@ -9,6 +9,7 @@ from ble_agent.app.page.screens import (
     browsers,
     data,
     erasing,
+    health,
     importing,
     joining,
     last_day,
@@ -25,6 +26,7 @@ __all__ = ["SCREENS"]
 
 SCREENS: Sequence[Screen] = (
     *today.SCREENS,
+    *health.SCREENS,
     *joining.SCREENS,
     *last_day.SCREENS,
     *sending.SCREENS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 from starlette.responses import Response
@@ -70,13 +71,22 @@ def _show(visit: Visit, preview: ReportPreview, code: str, fault: str = "") -> R
         days=days,
         code=code,
         shown=_shown(preview),
+        onset=_onset(visit, preview),
         fault=fault,
     )
 
 
 def _shown(preview: ReportPreview) -> str:
     """Return what the owner was shown, to compare it with what would be sent when he agrees."""
-    return f"{preview.count} {preview.days[0]} {preview.days[-1]} {preview.url}"
+    onsets = ",".join(map(str, preview.onsets))
+    keys = f"{preview.count} {preview.days[0]} {preview.days[-1]} {preview.states_risk}"
+    return f"{keys} {onsets} {preview.url}"
+
+
+def _onset(visit: Visit, preview: ReportPreview) -> datetime.date | None:
+    """Return the day of onset that the owner chose to send; None for none."""
+    chosen = visit.field("onset")
+    return next((day for day in preview.onsets if day.isoformat() == chosen), None)
 
 
 def _confirm(visit: Visit) -> Response:
@@ -84,7 +94,8 @@ def _confirm(visit: Visit) -> Response:
     preview = commands.report_preview(visit.config, visit.page.clock)
     if visit.field("shown", 3_000) != _shown(preview):
         return _show(visit, preview, code, visit.say("page_send_changed"))
-    outcome = commands.report(visit.config, visit.page.clock, code)
+    onset = _onset(visit, preview)
+    outcome = commands.report(visit.config, visit.page.clock, code, onset)
     return visit.go("send/done", Notice(outcome.text, "bad" if outcome.needs_owner else "good"))
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ble_agent.app import commands
 from ble_agent.app.damage_note import damage_note
 from ble_agent.app.joining import pinned_lines
+from ble_agent.app.page.screens.health import ShownIsolation
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.probes import ago_text, minutes_ago, strength_text
 from ble_agent.app.situation import Situation
@@ -80,6 +81,7 @@ def _today(visit: Visit) -> Response:
         notes=_notes(situation, visit),
         area=_area(situation, visit),
         last_day=situation.facts.last_day,
+        isolation=ShownIsolation.of(situation, visit.language),
         pinned=list(pinned_lines(situation.facts.membership, visit.language)),
     )
     # A prefetch of the browser shows nothing to anyone.

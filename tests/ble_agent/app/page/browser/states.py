@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from ble_agent.authority.join_file import JoinFile
 from ble_agent.authority.membership import join
 from ble_agent.exposures.check import check
 from ble_agent.owner.areas import choose_area
+from ble_agent.owner.health.diary import DiaryEntry, MetPerson, Sign, TestResult, note_entry
 from ble_agent.store.database import make_home, open_store
 from ble_agent.store.home import end_home, exclusive_use
 from ble_agent.store.state import DAMAGE, LAST_CHECK, LAST_DAY, MEMBERSHIP, REPORT, SCAN
@@ -22,7 +24,8 @@ from tests.ble_agent.app.test_whom_it_concerns import HOUR, MIDNIGHT, NOW, meet
 from tests.ble_agent.authority.test_join_file import example
 from tests.ble_agent.exposures.test_bluezone_list import JSON_PATH, SIG_PATH, Listed, hear
 from tests.ble_agent.fake_server import FakeServer
-from tracing_core.clock import ManualClock
+from tracing_core.clock import ManualClock, local_date
+from tracing_core.configuration.isolation import IsolationRules
 from tracing_core.errors import RadioFault
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.protocol.bluezone import BluezoneKey
@@ -276,6 +279,45 @@ def _bluezone_lost(device: Device) -> None:
     _bluezone(20, is_listed=False)(device)
 
 
+RULES = IsolationRules.from_json(
+    {
+        "exposure": {"days": 7, "negative_test_after": 5},
+        "onset": {"days": 10},
+        "positive_test": {"days": 10, "negative_test_after": 7},
+    }
+)
+
+
+def _ruled(device: Device) -> None:
+    """An authority with rules of isolation, and nothing to isolate for."""
+    device.server.configure(2, isolation=RULES)
+    _well(device)
+
+
+def _isolating(device: Device) -> None:
+    """Exposed, and ill since."""
+    device.server.configure(2, isolation=RULES)
+    _exposed(device)
+    today = local_date(NOW)
+    with device.store() as db:
+        for days in (0, 1):
+            day = today - datetime.timedelta(days)
+            met = frozenset({MetPerson.ILL})
+            note_entry(db, DiaryEntry(day, frozenset({Sign.FEVER, Sign.COUGH}), met), today)
+        well = DiaryEntry(today - datetime.timedelta(6), test=TestResult.NEGATIVE)
+        note_entry(db, well, today)
+
+
+def _isolation_ended(device: Device) -> None:
+    """A positive test a while ago, and a negative one since."""
+    device.server.configure(2, isolation=RULES)
+    _well(device)
+    today = local_date(NOW)
+    with device.store() as db:
+        for days, result in ((12, TestResult.POSITIVE), (4, TestResult.NEGATIVE)):
+            note_entry(db, DiaryEntry(today - datetime.timedelta(days), test=result), today)
+
+
 STATES: Mapping[str, State] = {
     "not_joined": _not_joined,
     "never_checked": _never_checked,
@@ -305,6 +347,9 @@ STATES: Mapping[str, State] = {
     "area": _area,
     "area_gone": _area_gone,
     "area_old": _area_old,
+    "ruled": _ruled,
+    "isolating": _isolating,
+    "isolation_ended": _isolation_ended,
 }
 
 

@@ -104,6 +104,9 @@ SAYS: Mapping[str, tuple[str, ...]] = {
     "area": ("page_state_none", "page_area_change"),
     "area_gone": ("page_state_none", "page_area_pick"),
     "area_old": ("page_state_none", "area_old", "error_areas_older"),
+    "ruled": ("page_state_none", "isolation_none", "page_isolation_private"),
+    "isolating": ("page_state_recorded", "page_isolation_private"),
+    "isolation_ended": ("page_state_none", "page_isolation_private"),
 }
 """Texts that the screen *Today* must show in each state."""
 
@@ -111,6 +114,7 @@ REASSURING = {
     *("well", "reported", "taken_back", "unfinished", "joined_by_file"),
     *("area_not_chosen", "area", "area_gone", "area_old"),
     *("last_day_asked", "last_day_declined"),
+    *("ruled", "isolation_ended"),
 }
 """States in which nothing keeps the device from finding an exposure."""
 
@@ -145,6 +149,7 @@ class Step:
 _NEXT = "main form:first-of-type button"
 _FIND = "form[action$='area/find'] button"
 _CHOOSE = "form[action$='area/choose'] button"
+_OPEN_DAY = "form[method=get] button"
 STEPS: Mapping[str, Step] = {
     "join fault": Step("not_joined", "join", {"#line": "https://keys.example.org"}, (_NEXT,)),
     "join preview": Step("not_joined", "join", {"#line": ""}, (_NEXT,)),
@@ -160,6 +165,12 @@ STEPS: Mapping[str, Step] = {
     "area chosen": Step("area_gone", "more/area", {"#name": "song trang"}, (_FIND, _CHOOSE)),
     "area not found": Step("area_old", "more/area", {"#name": "nowhere"}, (_FIND,)),
     "erase after a report": Step("reported", "more/erase"),
+    "health while isolating": Step("isolating", "health"),
+    "health afterwards": Step("isolation_ended", "health"),
+    "health of another day": Step("isolating", "health", pressed=(_OPEN_DAY,)),
+    "health saved": Step("isolating", "health", pressed=("form[action$=save] button",)),
+    "health removed": Step("isolating", "health", pressed=("form[action$=remove] button",)),
+    "send with an onset": Step("isolating", "send", {"#code": "12345678"}, (_NEXT,)),
     # Every screen with an address of its own; a preview leads back to its form.
     **{
         each.path: Step("well", each.path)

@@ -1,0 +1,1 @@
+"""The owner's health: the diary, the isolation clock and reports, in words."""

@@ -1,0 +1,1 @@
+"""The owner's health: the diary, and the isolation clock."""
