@@ -44,6 +44,7 @@ test-fast: .venv/installed ## run the tests that take under a minute
 attack: .venv/installed ## attack this tree for 20 minutes: generated requests, kills, imports
 	@$(BIN)/python -m tests.server.request_attack --seconds 300
 	@CRASHES=200 $(BIN)/python -m pytest -q tests/server/app/test_crash.py
+	@CRASHES=50 $(BIN)/python -m pytest -q tests/ble_agent/owner/take_over/test_command.py -k killed
 	@$(BIN)/python -m tests.fuzz.imports --count 76000 --seconds 310
 	@$(BIN)/python -m tests.server.export.padding_attack --files 700
 
