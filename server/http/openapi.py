@@ -10,6 +10,8 @@ from fastapi.responses import JSONResponse
 
 __all__ = ["add_openapi_route", "openapi_of"]
 
+_NEVER_GONE = ("/", "/healthz")
+
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
     """Describe the routes of an application as OpenAPI 3.1."""
@@ -21,9 +23,11 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
     )
     # Every parameter is text, so the framework's own check never fails.
-    for path in document["paths"].values():
+    for name, path in document["paths"].items():
         for operation in path.values():
             operation["responses"].pop("422", None)
+            if name not in _NEVER_GONE:
+                operation["responses"]["410"] = {"description": "The last day is over: `ended`."}
             operation["summary"] = operation.pop("description").split("\n")[0]
     document.pop("components", None)
     return document
