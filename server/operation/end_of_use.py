@@ -79,7 +79,11 @@ class EndOfUse:
         StoreError
             When that cannot be known.
         """
-        return is_over(known_last_day(server), server.clock.now())
+        if is_over(known_last_day(server), server.clock.now()):
+            return True
+        # A clock that was set back begins the day again.
+        self._certain_since = math.inf
+        return False
 
     def work(self, server: Server, time: KnownTime) -> None:
         """Delete everything if the last day has been over for certain for a day.

@@ -169,10 +169,10 @@ def test_no_byte_of_a_key_is_left(tmp_path: Path, url: str, is_postgresql: bool)
     home = tmp_path / "home"
     server = used_server(home, clock, url if is_postgresql else None)
     looked_for = secrets_of(server)
-    data = _data_folder(url) if is_postgresql else home
     assert len(looked_for) > 30
     _checkpoint(server)
-    there = bytes_in(home, data)
+    files = _relation_files(server)
+    there = bytes_in(home) + _bytes_of(files)
     assert all(piece in there for piece in looked_for)
     end, watch = EndOfUse(), ClockWatch()
     clock.jump(END)
@@ -185,8 +185,9 @@ def test_no_byte_of_a_key_is_left(tmp_path: Path, url: str, is_postgresql: bool)
     clock.advance(HOUR)
     run_due_work(server, watch, end)
     _checkpoint(server)
+    files |= _relation_files(server)
     server.close()
-    found = bytes_in(home, data)
+    found = bytes_in(home) + _bytes_of(files)
     assert [piece for piece in looked_for if piece in found] == []
     counts = rows_in(load_settings(home))
     assert len(counts) > 8
@@ -197,12 +198,21 @@ def test_no_byte_of_a_key_is_left(tmp_path: Path, url: str, is_postgresql: bool)
     }
 
 
-def _data_folder(url: str) -> Path:
-    database = Database(url)
-    with database.read() as conn:
-        folder = conn.exec_driver_sql("SHOW data_directory").scalar_one()
-    database.close()
-    return Path(folder) / "base"
+def _relation_files(server: Server) -> set[Path]:
+    """The files of PostgreSQL's tables and indexes; its statistics hold samples of them."""
+    if server.database.engine.dialect.name != "postgresql":
+        return set()
+    with server.database.read() as conn:
+        found = conn.exec_driver_sql(
+            "SELECT current_setting('data_directory') || '/' || pg_relation_filepath(oid)"
+            " FROM pg_class WHERE relkind IN ('r', 'i', 't')"
+            " AND relnamespace IN ('public'::regnamespace, 'pg_toast'::regnamespace)"
+        )
+        return {Path(path) for path in found.scalars() if path}
+
+
+def _bytes_of(files: set[Path]) -> bytes:
+    return b"\0".join(path.read_bytes() for path in files if path.is_file())
 
 
 def _checkpoint(server: Server) -> None:
