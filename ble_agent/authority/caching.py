@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["FileMark", "is_from_cache", "sent_at"]
 
+_UNPRINTABLE = re.compile(r"[^ -~]+")
 _HIT_HEADERS = ("X-Cache", "X-Cache-Status", "CF-Cache-Status", "X-Proxy-Cache", "Cache-Status")
 
 
@@ -57,7 +58,7 @@ class FileMark:
         size = headers.get("Content-Range", "").rpartition("/")[2]
         size = size or headers.get("Content-Length", "")
         return cls(
-            (headers.get("ETag") or headers.get("Last-Modified") or "")[:200],
+            _UNPRINTABLE.sub("", headers.get("ETag") or headers.get("Last-Modified") or "")[:200],
             int(size) if re.fullmatch(r"[0-9]{1,15}", size) else None,
         )
 

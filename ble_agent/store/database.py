@@ -81,6 +81,7 @@ DATED_ROWS = (
     ("import", "imported_at"),
     ("request", "at"),
     ("own_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
+    ("kept_row", "kept_at"),
     ("matched_key", f"(rolling_start + rolling_period) * {INTERVAL_SECONDS}"),
 )
 """The tables whose rows have a date, and the expression for it (UTC Unix seconds)."""
@@ -192,6 +193,8 @@ def delete_old(db: Database, now: float) -> int:
     damage = DAMAGE.get(db)
     if damage and damage["at"] < oldest:
         DAMAGE.clear(db)
+    # An update set them aside, and knew no time.
+    db.conn.execute("UPDATE kept_row SET kept_at = ? WHERE kept_at = 0", [max(1, int(now))])
     count = sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in DATED_ROWS

@@ -77,6 +77,7 @@ def salvage(copy: Path, fresh: Database, vault: Vault, now: float) -> Salvaged:
         keys = _salvage_keys(found, fresh, vault, now)
         _salvage_whole(found, fresh, "matched_key")
         _salvage_whole(found, fresh, "diary")
+        _salvage_whole(found, fresh, "kept_row")
         joined = _salvage_state(found, fresh)
     return Salvaged(sightings, keys, joined)
 

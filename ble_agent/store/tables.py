@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tracing_core.store.database import Database
-from tracing_core.store.migrations import Migrations
+from tracing_core.store.migrations import Migrations, rebuild_tables
 
 __all__ = ["AGENT_TABLES", "MEANINGS"]
 
@@ -253,3 +253,101 @@ def m009_diary(db: Database) -> None:
         " met INTEGER NOT NULL CHECK (met BETWEEN 0 AND 7),"
         " test INTEGER NOT NULL CHECK (test BETWEEN 0 AND 2)) STRICT"
     )
+
+
+# What an index allows in the name of a key file.
+_FILE = "length({0}) BETWEEN 1 AND 1024 AND {0} NOT GLOB '*[^A-Za-z0-9_~+=,@/.-]*'"
+_SHA256 = "length({0}) = 64 AND {0} NOT GLOB '*[^0-9A-Fa-f]*'"
+_MOMENT = "BETWEEN 0 AND 2576980377599"
+_INTERVAL = "BETWEEN 0 AND 4294967295"
+_RANGES: Mapping[str, str] = {
+    "own_key": "CREATE TABLE own_key ("
+    f" rolling_start INTEGER PRIMARY KEY CHECK (rolling_start {_INTERVAL}),"
+    " rolling_period INTEGER NOT NULL CHECK (rolling_period BETWEEN 1 AND 144),"
+    # Older versions stored keys as they are.
+    " key_data BLOB NOT NULL CHECK (length(key_data) IN (16, 44)),"
+    f" last_interval INTEGER NOT NULL CHECK (last_interval {_INTERVAL})"
+    ") STRICT",
+    "state": "CREATE TABLE state ("
+    " name TEXT PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 1100"
+    " AND replace(name, 'answer ', '') NOT GLOB '*[^A-Za-z0-9_~+=,@/.?&:%-]*'),"
+    " value TEXT NOT NULL CHECK (length(value) <= 16777216 AND json_valid(value))"
+    ") STRICT",
+    "batch": "CREATE TABLE batch ("
+    f" name TEXT PRIMARY KEY CHECK ({_FILE.format('name')}),"
+    " done_on INTEGER NOT NULL CHECK (done_on BETWEEN 0 AND 29826161)"
+    ") STRICT",
+    "matched_key": "CREATE TABLE matched_key ("
+    " key_data BLOB PRIMARY KEY CHECK (length(key_data) = 16),"
+    f" rolling_start INTEGER NOT NULL CHECK (rolling_start {_INTERVAL}),"
+    " rolling_period INTEGER NOT NULL CHECK (rolling_period BETWEEN 1 AND 144),"
+    " report_type INTEGER NOT NULL CHECK (report_type BETWEEN 0 AND 5),"
+    " days_since_onset INTEGER CHECK (days_since_onset BETWEEN -2147483648 AND 2147483647),"
+    " transmission_risk INTEGER NOT NULL CHECK (transmission_risk BETWEEN 0 AND 8),"
+    " variant_of_concern INTEGER NOT NULL CHECK (variant_of_concern BETWEEN 0 AND 4),"
+    " revised INTEGER NOT NULL DEFAULT 0 CHECK (revised IN (0, 1))"
+    ") STRICT",
+    "signed_header": "CREATE TABLE signed_header ("
+    f" name TEXT PRIMARY KEY CHECK ({_FILE.format('name')}),"
+    " region TEXT NOT NULL CHECK (length(region) <= 32 AND region NOT GLOB '*[^A-Za-z0-9_.-]*'),"
+    f" start_timestamp INTEGER NOT NULL CHECK (start_timestamp {_MOMENT}),"
+    f" end_timestamp INTEGER NOT NULL CHECK (end_timestamp {_MOMENT}),"
+    " batch_num INTEGER NOT NULL CHECK (batch_num BETWEEN 0 AND 2147483647),"
+    " batch_size INTEGER NOT NULL CHECK (batch_size BETWEEN 0 AND 2147483647),"
+    f" content_sha256 TEXT NOT NULL CHECK ({_SHA256.format('content_sha256')}),"
+    f" file_sha256 TEXT NOT NULL CHECK ({_SHA256.format('file_sha256')})"
+    ") STRICT",
+    "unusable_file": "CREATE TABLE unusable_file ("
+    f" name TEXT PRIMARY KEY CHECK ({_FILE.format('name')}),"
+    " fault TEXT NOT NULL CHECK (length(fault) BETWEEN 1 AND 40 AND fault NOT GLOB '*[^a-z_]*'),"
+    " tag TEXT NOT NULL CHECK (length(tag) <= 256 AND tag NOT GLOB '*[^ -~]*'),"
+    " size INTEGER CHECK (size BETWEEN 0 AND 9007199254740991),"
+    f" listed_sha256 TEXT CHECK ({_SHA256.format('listed_sha256')}),"
+    " version TEXT NOT NULL CHECK"
+    " (length(version) BETWEEN 1 AND 64 AND version NOT GLOB '*[^0-9A-Za-z.+!_-]*'),"
+    " tries INTEGER NOT NULL CHECK (tries BETWEEN 1 AND 1000000000),"
+    f" tried_at INTEGER NOT NULL CHECK (tried_at {_MOMENT})"
+    ") STRICT",
+    # A local calendar may have days that begin before 1970.
+    "heard_day": "CREATE TABLE heard_day ("
+    " starts_at INTEGER NOT NULL CHECK (starts_at BETWEEN -10000000 AND 2576980377599),"
+    " ends_at INTEGER NOT NULL CHECK (ends_at BETWEEN -10000000 AND 2576990377599),"
+    " identifiers INTEGER NOT NULL CHECK (identifiers BETWEEN 0 AND 4294967295),"
+    " PRIMARY KEY (starts_at, ends_at)"
+    ") STRICT",
+    "import": "CREATE TABLE import ("
+    " id INTEGER PRIMARY KEY,"
+    " format TEXT NOT NULL CHECK"
+    " (length(format) BETWEEN 1 AND 32 AND format NOT GLOB '*[^a-z0-9_-]*'),"
+    " digest BLOB NOT NULL CHECK (length(digest) = 32),"
+    f" imported_at INTEGER NOT NULL CHECK (imported_at {_MOMENT}),"
+    " counts TEXT NOT NULL CHECK (length(counts) <= 65536 AND json_valid(counts))"
+    ") STRICT",
+    "other_sighting": "CREATE TABLE other_sighting ("
+    " protocol TEXT NOT NULL CHECK (protocol IN ('bluezone', 'dp3t')),"
+    " identifier BLOB NOT NULL CHECK"
+    " (length(identifier) IS CASE protocol WHEN 'bluezone' THEN 12 WHEN 'dp3t' THEN 16 END),"
+    " rssi_dbm INTEGER CHECK (rssi_dbm BETWEEN -127 AND -1),"
+    " tx_power INTEGER CHECK (tx_power BETWEEN -127 AND 126),"
+    f" seen_at INTEGER NOT NULL CHECK (seen_at {_MOMENT}),"
+    f" previous_scan_at INTEGER CHECK (previous_scan_at {_MOMENT}),"
+    " import INTEGER REFERENCES import ON DELETE SET NULL,"
+    " PRIMARY KEY (seen_at, identifier)"
+    ") STRICT",
+}
+
+
+@AGENT_TABLES()
+def m010_ranges(db: Database) -> None:
+    """Let every table take nothing but what its purpose says (`ble_agent.owner.purposes`)."""
+    # An import that is kept aside is forgotten, and what came from it stays.
+    known = {"import": "CASE WHEN import IN (SELECT id FROM import) THEN import END"}
+    ranges = dict(_RANGES)
+    # Its counts are made again when they are missing. To rename it would change the triggers.
+    db.execute("DROP TABLE heard_day")
+    db.execute(ranges.pop("heard_day"))
+    rebuild_tables(db, ranges, known)
+    db.execute("UPDATE sighting SET import = NULL WHERE import NOT IN (SELECT id FROM import)")
+    # The old rows' pages leave the file when it is next compacted.
+    if db.execute("SELECT 1 FROM sighting UNION ALL SELECT 1 FROM state LIMIT 1").fetchone():
+        db.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('to_compact', 'true')")

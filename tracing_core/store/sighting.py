@@ -25,10 +25,11 @@ from tracing_core.store.field_values import (
 )
 from tracing_core.store.json_lines import ObjectReader, read_objects, write_objects
 from tracing_core.store.left_out import LeftOut, skip_row
-from tracing_core.store.migrations import Migrations
+from tracing_core.store.migrations import Migrations, check_room, rebuild_tables
 from tracing_core.store.sqlite import database_errors, path_of
 
 __all__ = [
+    "MOST_SAMPLES",
     "SIGHTING_TABLE",
     "LineReader",
     "Sighting",
@@ -41,6 +42,9 @@ __all__ = [
     "sighting_of_row",
     "write_json_lines",
 ]
+
+MOST_SAMPLES = 1 << 16
+"""Number of samples that one scan can have: as many as a radio could count in its minutes."""
 
 # The protocol's last interval. Readers of logs stop earlier (`LATEST_MOMENT`).
 _LATEST = 2**32 * 600
@@ -79,6 +83,8 @@ class Sighting:
             raise InvalidValue(f"aem must be {AEM_LENGTH} bytes, not {len(self.aem)}")
         if not self.rssi_dbm:
             raise InvalidValue("rssi_dbm must have at least one sample")
+        if len(self.rssi_dbm) > MOST_SAMPLES:
+            raise InvalidValue(f"rssi_dbm must have at most {MOST_SAMPLES:,} samples")
         if not all(-128 <= value <= 127 for value in self.rssi_dbm):
             raise InvalidValue("rssi_dbm must be -128 to 127")
         for name in ("seen_at", "previous_scan_at"):
@@ -117,6 +123,41 @@ def m001_sighting(db: Database) -> None:
         ") STRICT"
     )
     db.execute("CREATE INDEX sighting_seen_at ON sighting (seen_at)")
+
+
+@SIGHTING_TABLE()
+def m002_ranges(db: Database) -> None:
+    """Let the table take nothing that no sighting has, and make one for the rows that had more."""
+    check_room(db)
+    # The agent dates a row when it first looks for old ones: a migration knows no clock.
+    db.execute(
+        "CREATE TABLE kept_row ("
+        " id INTEGER PRIMARY KEY,"
+        " source TEXT NOT NULL CHECK"
+        " (length(source) BETWEEN 1 AND 32 AND source NOT GLOB '*[^a-z_]*'),"
+        " kept_at INTEGER NOT NULL CHECK (kept_at BETWEEN 0 AND 2576980377599),"
+        " content BLOB NOT NULL CHECK (length(content) > 1)"
+        ") STRICT"
+    )
+    # The agent may have added the column before this step was written.
+    has_import = db.execute(
+        "SELECT 1 FROM pragma_table_info('sighting') WHERE name = 'import'"
+    ).fetchone()
+    added = ", import INTEGER REFERENCES import ON DELETE SET NULL" if has_import else ""
+    rebuild_tables(
+        db,
+        {
+            "sighting": "CREATE TABLE sighting ("
+            " id INTEGER PRIMARY KEY,"
+            " rpi BLOB NOT NULL CHECK (length(rpi) = 16),"
+            " aem BLOB NOT NULL CHECK (length(aem) = 4),"
+            " rssi_dbm BLOB NOT NULL CHECK (length(rssi_dbm) BETWEEN 1 AND 65536),"
+            " seen_at INTEGER NOT NULL CHECK (seen_at BETWEEN 0 AND 2576980377599),"
+            " previous_scan_at INTEGER CHECK (previous_scan_at BETWEEN 0 AND 2576980377599),"
+            " clock_suspect INTEGER NOT NULL DEFAULT 0 CHECK (clock_suspect IN (0, 1))"
+            f"{added}) STRICT"
+        },
+    )
 
 
 def insert_sightings(

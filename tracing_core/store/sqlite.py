@@ -227,7 +227,7 @@ def open_database(
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={synchronous}")
             connection.execute("PRAGMA secure_delete=ON")
-            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA foreign_keys=OFF")
             db = Database(connection)
             _check_schema(db, migrations, path)
             if any(known.pending(db) for known in migrations):
@@ -237,6 +237,8 @@ def open_database(
                         known.apply(db)
             else:
                 _check_whole(db, migrations, path)
+            # Not before, since a table that is made anew must not take what refers to it along.
+            connection.execute("PRAGMA foreign_keys=ON")
         except BaseException:
             connection.close()
             raise

@@ -5,6 +5,7 @@ That of the names is called ``batch``, as the first version named it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 from ble_agent.authority.listing import Listing
@@ -13,9 +14,13 @@ from ble_agent.store.database import RETENTION_SECONDS
 from tracing_core.clock import Clock
 from tracing_core.protocol.interval import utc_day
 from tracing_core.store.database import Database
+from tracing_core.store.field_values import LATEST_MOMENT
 from tracing_core.store.sqlite import transaction
 
 __all__ = ["forget_file", "forget_old_files", "note_used", "twin_of", "unused_names", "windows"]
+
+# Of what a header may hold, as much as the table takes; nothing is decided by a region.
+_REGION = re.compile(r"[A-Za-z0-9_.-]{0,32}")
 
 
 def unused_names(db: Database, listing: Listing) -> list[str]:
@@ -48,11 +53,9 @@ def note_used(db: Database, file: KeyFile, clock: Clock) -> bool:
         " file_sha256 = excluded.file_sha256 WHERE file_sha256 != excluded.file_sha256",
         [
             file.name,
-            export.region,
-            export.start_timestamp,
-            export.end_timestamp,
-            export.batch_num,
-            export.batch_size,
+            export.region if _REGION.fullmatch(export.region) else "",
+            *(min(at, LATEST_MOMENT - 1) for at in (export.start_timestamp, export.end_timestamp)),
+            *(max(0, number) for number in (export.batch_num, export.batch_size)),
             file.content_sha256,
             file.file_sha256,
         ],
