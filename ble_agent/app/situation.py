@@ -72,6 +72,8 @@ class Situation:
     """What is known of the areas, and of the owner's own."""
     health: Health
     """The owner's diary, and the isolation clock."""
+    kept_rows: int = 0
+    """Number of rows that an update set aside, since no table of this version takes them."""
     probes: Sequence[Probe] = ()
     """What works and what does not."""
 
@@ -151,6 +153,7 @@ class Situation:
             heard_by_day(db, utc_day_of, clock.now()) if by_utc else None,
             known_areas(db),
             Health.read(db, facts.membership, counting_dates(found), local_date(clock.now())),
+            db.table("kept_row").count,
         )
 
 

@@ -96,6 +96,7 @@ def _values(known: Situation, clock: Clock, language: str) -> Mapping[str, Any]:
         "last_day": None if agreed is None else agreed.isoformat(),
         "last_day_open": last_day is not None and last_day.is_open,
         "isolation": known.health.isolation.to_json(),
+        "rows_kept_aside": known.kept_rows,
     }
 
 
@@ -124,6 +125,8 @@ def _found(known: Situation, clock: Clock, language: str) -> Iterator[str]:
         yield facts.last_day.text(language)
     if known.damage is not None:
         yield damage_note(known.damage, language, is_joined=facts.membership is not None)
+    if known.kept_rows:
+        yield say("status_kept_rows", language, count=known.kept_rows)
 
 
 def _area(known: Situation, clock: Clock, language: str) -> Iterator[str]:

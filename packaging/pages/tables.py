@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from sqlalchemy import String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 import server
-from ble_agent.store import state
-from ble_agent.store.tables import AGENT_TABLES, MEANINGS
-from pages.source import attribute_docs, list_table, markdown
+from ble_agent.owner.other_purposes import FILES, VALUES
+from ble_agent.owner.purposes import TABLES
+from ble_agent.store.tables import AGENT_TABLES
+from pages.source import list_table, markdown
 from server.operation.purposes import SERVER_TABLES
 from server.store.database import metadata
 from tracing_core.store import sighting
@@ -23,19 +24,6 @@ from tracing_core.store.purpose import ColumnPurpose
 __all__ = ["page"]
 
 _TEMPLATE = Path(__file__).with_name("tables.md")
-_SIGHTING = {
-    "": "The encounter log: one row per identifier heard in a scan.",
-    "id": "Number of the row, in the order of writing.",
-    "import": "Number of the import it comes from, `import.id`; null for what this device itself"
-    " heard, and where the import is forgotten.",
-}
-_MIGRATIONS = {
-    "": "The steps that made these tables, written by sqlite-utils.",
-    "id": "Number of the row.",
-    "migration_set": "`agent` or `sighting`.",
-    "name": "Name of the step.",
-    "applied_at": "When it was applied.",
-}
 
 
 def page() -> str:
@@ -43,7 +31,11 @@ def page() -> str:
     _load_tables()
     text = _TEMPLATE.read_text()
     text = text.replace("<!-- AGENT -->", "\n\n".join(_agent_tables()))
-    text = text.replace("<!-- STATE -->", list_table(("name", "value"), _state_rows()))
+    text = text.replace(
+        "<!-- STATE -->", list_table(("name", "what it holds", "kept"), _state_rows())
+    )
+    heads = ("file", "what it holds", "what for", "kept", "readers")
+    text = text.replace("<!-- FILES -->", list_table(heads, _file_rows()))
     return text.replace("<!-- SERVER -->", "\n\n".join(_server_tables()))
 
 
@@ -51,32 +43,28 @@ def _agent_tables() -> Iterator[str]:
     db = Database(memory=True)
     for migrations in (sighting.SIGHTING_TABLE, AGENT_TABLES):
         migrations.apply(db)
-    samples = "Samples in dBm, one signed byte each."
-    meanings: dict[str, Mapping[str, str]] = {
-        "sighting": attribute_docs(sighting, "Sighting") | _SIGHTING | {"rssi_dbm": samples},
-        "_sqlite_migrations": _MIGRATIONS,
-        **MEANINGS,
-    }
-    for name in sorted(db.table_names(), key=lambda each: (each.startswith("_"), each)):
-        meaning = meanings[name]
+    for name, purpose in TABLES.items():
         rows = []
         for _, column, kind, is_required, _, in_key in db.conn.execute(
             "SELECT * FROM pragma_table_info(?)", [name]
         ):
             null = "no" if is_required or in_key else "yes"
-            rows.append((f"`{column}`", kind, null, markdown(meaning[column])))
-        table = list_table(("column", "type", "null", "what it holds"), rows)
-        yield f"### {name}\n\n{meaning['']}\n\n{table}"
+            known = purpose.columns[column]
+            rows.append((f"`{column}`", kind, known.limit.said(), null, known.holds.en))
+        table = list_table(("column", "type", "limit", "null", "what it holds"), rows)
+        uses = f"For: {purpose.why.en} Kept: {purpose.kept.en}. Readers: {purpose.readers.en}"
+        yield f"### {name}\n\n{purpose.holds.en}\n\n{uses}\n\n{table}"
     db.close()
 
 
-def _state_rows() -> Iterator[tuple[str, str]]:
-    docs = attribute_docs(state)
-    for name in state.__all__:
-        value = getattr(state, name)
-        if isinstance(value, state.StateValue):
-            yield f"`{value.name}`", docs[name]
-    yield "`answer NAME`", f"{state.AnswerState.__doc__} NAME is the last part of its URL."
+def _state_rows() -> Iterator[tuple[str, ...]]:
+    for name, value in VALUES.items():
+        yield f"`{name}`", value.holds.en, value.kept.en
+
+
+def _file_rows() -> Iterator[tuple[str, ...]]:
+    for name, file in FILES.items():
+        yield f"`{name}`", file.holds.en, file.why.en, file.kept.en, file.readers.en
 
 
 def _server_tables() -> Iterator[str]:

@@ -88,6 +88,7 @@ HELD: Mapping[str, str] = {
     # What a server published, and how far this device is with it.
     "signed_header": "",
     "unusable_file": "",
+    "kept_row": _DEVICE,
     "membership": _AUTHORITY,
     "index": _AUTHORITY,
     "key_files": _AUTHORITY,
@@ -230,8 +231,16 @@ def _write(
     archive.add_json(_HEALTH, {"diary": diary, **_values(db, EXPOSED)})
     archive.add_json(_LEDGER, LEDGER.get(db) or [])
     archive.add_json(_REQUESTS, [dataclasses.asdict(each) for each in read_requests(db)])
-    archive.add_json(_DEVICE, _values(db, AREA, RADIO, SCAN, DAMAGE))
+    archive.add_json(
+        _DEVICE, {**_values(db, AREA, RADIO, SCAN, DAMAGE), "kept_row": _kept_rows(db)}
+    )
     return count
+
+
+def _kept_rows(db: Database) -> list[dict[str, object]]:
+    """Return what an update set aside, as it was; bytes as hex digits."""
+    rows = db.conn.execute("SELECT source, content FROM kept_row ORDER BY id")
+    return [{"table": source, "row": json.loads(content)} for source, content in rows]
 
 
 def _others(db: Database, left_out: LeftOut) -> Iterator[OtherSighting]:

@@ -161,5 +161,13 @@ TEXTS: Mapping[str, Text] = {
         "Có quá nhiều tín hiệu ở gần cùng lúc: đã bỏ qua {count} tín hiệu.",
         one="Too many signals nearby at once: 1 was left out.",
     ),
+    "status_kept_rows": Text(
+        "An update could not take over {count} rows of the recordings, and keeps them aside for"
+        " 14 days: `truyvet agent export-all` writes them to a file.",
+        "Bản cập nhật không nhận được {count} dòng dữ liệu và giữ riêng chúng trong 14 ngày:"
+        " lệnh `truyvet agent export-all` ghi chúng ra tệp.",
+        one="An update could not take over 1 row of the recordings, and keeps it aside for 14 days:"
+        " `truyvet agent export-all` writes it to a file.",
+    ),
 }
 """The texts by name."""
