@@ -109,6 +109,7 @@ def test_rows_out_of_range_are_kept_aside_counted_and_gone_in_time(tmp_path: Pat
             "seen_at": -5,
             "previous_scan_at": None,
             "clock_suspect": 0,
+            "import": None,
         }
         assert db.table("sighting").count == ROWS - 3
         # What came of the import stays.
