@@ -267,9 +267,9 @@ def test_a_revision_that_another_process_takes_meanwhile_stays(
     second = ExportFile(1, 2, "VN", (), (replace(key, report_type=ReportType.REVOKED),))
     found = find_matches(db, first, sightings)
     with open_store(tmp_path) as other:
-        take_key_file(other, KeyFile("1.zip", first), sightings, server.clock)
-        take_key_file(other, KeyFile("2.zip", second), sightings, server.clock)
-    assert write_matches(db, KeyFile("1.zip", first), found, server.clock)
+        take_key_file(other, KeyFile("1.zip", first, "1" * 64, "1" * 64), sightings, server.clock)
+        take_key_file(other, KeyFile("2.zip", second, "2" * 64, "2" * 64), sightings, server.clock)
+    assert write_matches(db, KeyFile("1.zip", first, "1" * 64, "1" * 64), found, server.clock)
     ((report_type, revised),) = db.execute("SELECT report_type, revised FROM matched_key")
     assert (report_type, revised) == (ReportType.REVOKED, 1)
 

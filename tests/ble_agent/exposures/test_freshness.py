@@ -106,7 +106,9 @@ def googles(db: Database, server: FakeServer, *ends_hours_ago: int) -> None:
         for hours in ends_hours_ago:
             end = int(NOW) - hours * HOUR
             export = ExportFile(end - HOUR, end, "VN", ())
-            note_used(db, KeyFile(f"{hours}.zip", export), server.clock)
+            note_used(
+                db, KeyFile(f"{hours}.zip", export, f"{hours:064x}", f"{hours:064x}"), server.clock
+            )
             note_newest_end(db, start=end - HOUR, end=end)
 
 
