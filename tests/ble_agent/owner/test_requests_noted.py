@@ -114,8 +114,8 @@ def test_a_day_of_life_is_listed_line_by_line(
     proxy.close()
     seen = on_the_wire(proxy)
     assert lines(config.home) == seen
-    whats = {what for what, _, _ in seen}
-    assert {"trust", "config", "index", "key_file", "code"} <= whats
+    purposes = {what for what, _, _ in seen}
+    assert {"trust", "config", "index", "key_file", "code"} <= purposes
     assert sum(is_cover for _, _, is_cover in seen) >= 2
     assert all(each.outcome == "answered" for each in in_the_ledger(config.home))
     assert {f"http://{each.host}" for each in in_the_ledger(config.home)} == {proxy.url}
