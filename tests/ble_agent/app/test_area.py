@@ -22,7 +22,7 @@ def device(tmp_path: Path) -> AgentProcess:
 
 
 def joined(device: AgentProcess, server: FakeServer) -> None:
-    assert device.command("join", server.line).returncode == 0
+    assert device.command("join", server.line, "--yes").returncode == 0
     device.command("check")
 
 
