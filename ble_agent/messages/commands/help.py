@@ -111,11 +111,12 @@ TEXTS: Mapping[str, Text] = {
         " trong thư mục không thuộc chương trình vẫn còn và được liệt kê.",
     ),
     "help_export": Text(
-        "Write what was heard to FILE, as JSON Lines; with --all, all data about you.\n\n"
-        "The file is gzipped if its name ends in .gz. A file of that name is replaced only with"
-        " --force.",
-        "Ghi những gì đã thu được vào FILE, ở dạng JSON Lines; với --all, toàn bộ dữ liệu.\n\n"
-        "Tệp được nén gzip nếu tên kết thúc bằng .gz. Tệp cùng tên chỉ bị ghi đè khi có --force.",
+        "Write what was heard to FILE; with --all, all data about you.\n\n"
+        "What was heard is written as JSON Lines, gzipped if the name ends in .gz. A file of that"
+        " name is replaced only with --force.",
+        "Ghi những gì đã thu được vào FILE; với --all, toàn bộ dữ liệu.\n\n"
+        "Nội dung đã thu được ghi ở dạng JSON Lines, nén gzip nếu tên kết thúc bằng .gz."
+        " Tệp cùng tên chỉ bị ghi đè khi có --force.",
     ),
     "help_export_all": Text(
         "Write all data about you to FILE, a zip archive.\n\n"
@@ -155,12 +156,12 @@ TEXTS: Mapping[str, Text] = {
     ),
     "help_take_over": Text(
         "Find data of earlier apps in FOLDER, show it, and add it.\n\n"
-        "Without FOLDER it asks first, then looks in Downloads and on sticks and cards. Files are"
-        " known by their content: at most 2,000 files, two levels of folders and 5 seconds."
+        "Without FOLDER it asks first, then looks in Downloads and on USB sticks and cards. Files"
+        " are known by their content: at most 2000 files, two levels of folders and 5 seconds."
         " Nothing is added before you agree; --yes agrees to all.",
-        "Tìm dữ liệu của ứng dụng cũ trong FOLDER, cho xem rồi thêm vào.\n\n"
+        "Tìm dữ liệu của ứng dụng cũ trong FOLDER, xem rồi thêm.\n\n"
         "Nếu không nêu FOLDER, lệnh sẽ hỏi trước rồi tìm trong thư mục tải xuống, USB và thẻ nhớ."
-        " Tệp được nhận biết qua nội dung: tối đa 2.000 tệp, hai cấp thư mục con và 5 giây. Chưa có"
+        " Tệp được nhận biết qua nội dung: tối đa 2000 tệp, hai cấp thư mục con và 5 giây. Chưa có"
         " gì được thêm khi bạn chưa đồng ý; --yes là đồng ý tất cả.",
     ),
     "help_self_test": Text(
