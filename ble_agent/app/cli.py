@@ -480,6 +480,8 @@ def take_over(ctx: click.Context, folder: Path | None, yes: bool, as_json: bool)
     if folder is None and not yes:
         _confirm(config.lang, taking.where_question(folders, config.lang))
     with taking.prepared(config, _clock(), folders, are_named=folder is not None) as found:
+        if folder is None and yes and found.planned.restores:
+            raise not_possible("take_over_unasked")
         is_asked = found.planned.adds_anything and not yes
         if is_asked:
             # Standard output is for programs then.

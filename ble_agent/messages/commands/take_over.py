@@ -80,6 +80,12 @@ TEXTS: Mapping[str, Text] = {
         "không thấy thư mục tải xuống, USB hay thẻ nhớ nào: hãy nêu tên thư mục, ví dụ truyvet"
         " agent take-over FOLDER",
     ),
+    "error_take_over_unasked": Text(
+        "a file with all data of a device was found, and nothing was added: leave --yes away to"
+        " see what is in it, or name its folder",
+        "tìm thấy một tệp chứa toàn bộ dữ liệu của một thiết bị nên chưa thêm gì: hãy bỏ --yes để"
+        " xem nội dung trước, hoặc nêu rõ thư mục chứa tệp đó",
+    ),
     "error_take_over_changed": Text(
         "what would be added has changed since it was shown, so nothing was added: look again",
         "những gì sẽ được thêm đã thay đổi so với lúc xem nên chưa thêm gì: hãy xem lại",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ble_agent.air.key_ring import KeyRing
 from ble_agent.messages.refusals import not_possible
-from ble_agent.owner.restoring import add_all_data
+from ble_agent.owner.restoring import RestoreReport, add_all_data
 from ble_agent.owner.take_over.copies import Candidate
 from ble_agent.store.importers import ImportReport, add_source, open_source
 from ble_agent.store.importers.all_data import AllData
@@ -63,6 +63,11 @@ class Plan:
     def adds_anything(self) -> bool:
         """Whether anything is added, sightings or other data of a device of ours."""
         return any(each.report is not None and each.report.adds_anything for each in self.findings)
+
+    @property
+    def restores(self) -> bool:
+        """Whether one of the logs is a file with all data of a device."""
+        return any(isinstance(each.report, RestoreReport) for each in self.findings)
 
     @property
     def other_protocols(self) -> list[str]:

@@ -176,6 +176,24 @@ def test_the_usual_folders_are_looked_into_after_asking(
     assert "name the folder" in str(refused.exception)
 
 
+def test_all_data_of_a_device_is_not_restored_unseen(
+    device: AgentProcess, folder: Path, tmp_path: Path
+) -> None:
+    lines(folder / "log", 0, 3)
+    old = AgentProcess(tmp_path / "old", device.clock)
+    assert facts(old, str(folder), "--yes")["kept"] == 3
+    downloads = tmp_path / "Downloads"
+    downloads.mkdir()
+    answer = old.command("export", "--all", str(downloads / "all.html"))
+    assert answer.returncode == 0, answer.stderr
+    device.variables = {"HOME": str(tmp_path)}
+    refused = device.command("take-over", "--yes")
+    assert refused.returncode == 1
+    assert "leave --yes away" in refused.stderr
+    assert sightings(device.home) == []
+    assert facts(device, str(downloads), "--yes")["kept"] == 3
+
+
 def test_names_that_are_no_text_are_shown_without_control_characters(
     device: AgentProcess, folder: Path
 ) -> None:
