@@ -185,14 +185,17 @@ def _with_home(value: Any, home: str) -> Any:
 def join(ctx: click.Context, line: str, yes: bool, as_json: bool) -> None:
     """Join a health authority."""
     from ble_agent.app import commands
+    from ble_agent.authority.ledger_notes import EarlyNotes
 
     config, clock = _config(ctx), _clock()
     origin, agreed = commands.join_origin(line), None
+    early = EarlyNotes(clock)
     if not yes:
-        terms = commands.join_terms(config, clock, origin)
+        terms = commands.join_terms(config, clock, origin, early=early)
         _confirm(config.lang, terms.question(config.lang))
         agreed = terms.last_day
-    _print(ctx, commands.join(config, clock, origin, agreed=agreed), as_json=as_json)
+    outcome = commands.join(config, clock, origin, agreed=agreed, early=early)
+    _print(ctx, outcome, as_json=as_json)
 
 
 @agent.command("last-day", help=TEXTS["help_last_day"])

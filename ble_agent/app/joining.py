@@ -16,7 +16,7 @@ from ble_agent.authority.addresses import ServerAddresses
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.cover import note_cover, send_cover_report
 from ble_agent.authority.join_file import JoinFile, join_file_fault, key_name
-from ble_agent.authority.ledger_notes import RequestNotes
+from ble_agent.authority.ledger_notes import EarlyNotes, Notes, RequestNotes
 from ble_agent.authority.membership import (
     Membership,
     agreed_last_day,
@@ -94,8 +94,26 @@ def join_origin(text: str) -> JoinLine | JoinFile:
     return JoinLine.parse(text)
 
 
-def join_terms(config: AgentConfig, clock: Clock, origin: JoinLine | JoinFile) -> JoinTerms:
+def join_terms(
+    config: AgentConfig,
+    clock: Clock,
+    origin: JoinLine | JoinFile,
+    *,
+    early: EarlyNotes | None = None,
+) -> JoinTerms:
     """Ask the server what the owner must know before joining.
+
+    Parameters
+    ----------
+    config
+        The agent's settings.
+    clock
+        The agent's clock.
+    origin
+        What the owner would join with.
+    early
+        Where the request is noted if this device has no home yet, for `join` to write down; None
+        if it will not join.
 
     Raises
     ------
@@ -109,7 +127,10 @@ def join_terms(config: AgentConfig, clock: Clock, origin: JoinLine | JoinFile) -
     if isinstance(origin, JoinFile):
         named = origin.last_day
     else:
-        with _notes(config, clock) as notes, ServerClient(origin.url, clock, notes=notes) as client:
+        with (
+            _notes(config, clock, early) as notes,
+            ServerClient(origin.url, clock, notes=notes) as client,
+        ):
             named = ask_last_day(client, origin)
     if is_over(config.home) or not has_database(config.home):
         last_day = last_day_at_joining(None, origin, named, clock.now())
@@ -145,6 +166,7 @@ def join(
     origin: JoinLine | JoinFile,
     *,
     agreed: datetime.date | None = None,
+    early: EarlyNotes | None = None,
 ) -> Outcome:
     """Join a health authority.
 
@@ -158,14 +180,17 @@ def join(
         What the owner joins with.
     agreed
         The last day that the owner was shown; None agrees to the one that there is.
+    early
+        Requests sent before this device had a home, which are listed now; None if there are none.
     """
+    early = early or EarlyNotes(clock)
     if is_over(config.home):
         # Only what can be joined takes the place of what is over.
-        join_terms(config, clock, origin)
+        join_terms(config, clock, origin, early=early)
         forget_over(config.home)
     if isinstance(origin, JoinFile):
-        return _join_by_file(config, clock, origin, agreed)
-    with _joining(config, clock, ServerAddresses.of(origin.url)) as (db, client):
+        return _join_by_file(config, clock, origin, agreed, early)
+    with _joining(config, clock, ServerAddresses.of(origin.url), early) as (db, client):
         membership = join_server(db, client, origin, clock.now(), agreed=agreed)
         last_day = _last_day(db)
     facts = {"region": membership.region, "url": origin.url}
@@ -174,10 +199,10 @@ def join(
 
 
 @contextlib.contextmanager
-def _notes(config: AgentConfig, clock: Clock) -> Iterator[RequestNotes | None]:
-    """Open the ledger; None if this device has no home yet, and may never get one."""
+def _notes(config: AgentConfig, clock: Clock, early: EarlyNotes | None) -> Iterator[Notes]:
+    """Open the ledger; in memory if this device has no home yet, and may never get one."""
     if is_over(config.home) or not has_database(config.home):
-        yield None
+        yield early or EarlyNotes(clock)
         return
     with open_recovered(config.home, clock.now()) as db:
         yield RequestNotes(db, clock)
@@ -185,16 +210,15 @@ def _notes(config: AgentConfig, clock: Clock) -> Iterator[RequestNotes | None]:
 
 @contextlib.contextmanager
 def _joining(
-    config: AgentConfig, clock: Clock, addresses: ServerAddresses
+    config: AgentConfig, clock: Clock, addresses: ServerAddresses, early: EarlyNotes
 ) -> Iterator[tuple[Database, ServerClient]]:
     # No home is made for a client that cannot be.
     require("httpx2", extra="agent")
     make_home(config.home)
-    with (
-        open_recovered(config.home, clock.now()) as db,
-        ServerClient(addresses, clock, notes=RequestNotes(db, clock)) as client,
-    ):
-        yield db, client
+    with open_recovered(config.home, clock.now()) as db:
+        early.write(db)
+        with ServerClient(addresses, clock, notes=RequestNotes(db, clock)) as client:
+            yield db, client
 
 
 def _last_day(db: Database) -> datetime.date:
@@ -208,9 +232,13 @@ def _last_day_text(last_day: datetime.date, lang: str) -> str:
 
 
 def _join_by_file(
-    config: AgentConfig, clock: Clock, file: JoinFile, agreed: datetime.date | None
+    config: AgentConfig,
+    clock: Clock,
+    file: JoinFile,
+    agreed: datetime.date | None,
+    early: EarlyNotes,
 ) -> Outcome:
-    with _joining(config, clock, file.addresses) as (db, client):
+    with _joining(config, clock, file.addresses, early) as (db, client):
         membership = join_by_file(db, client, file, clock.now(), agreed=agreed)
         last_day = _last_day(db)
     facts: dict[str, str | None] = {"region": file.region, "url": membership.url}

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from ble_agent.authority.addresses import KeyFileAddress, ServerAddresses
 from ble_agent.authority.caching import FileMark, is_from_cache, sent_at
 from ble_agent.authority.download import KnownAnswers, PartialFile
-from ble_agent.authority.ledger_notes import RequestNotes
+from ble_agent.authority.ledger_notes import Notes
 from ble_agent.authority.requests import Step, padded_body, refusal
 from ble_agent.authority.transport import (
     HTTPTransport,
@@ -142,7 +142,7 @@ class ServerClient:
         is_cover: bool = False,
         until: float = math.inf,
         timeouts: Timeouts | None = None,
-        notes: RequestNotes | None = None,
+        notes: Notes | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._server = ServerAddresses.of(server) if isinstance(server, str) else server

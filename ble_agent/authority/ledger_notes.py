@@ -9,6 +9,8 @@ became of it.
 from __future__ import annotations
 
 import contextlib
+import threading
+from typing import Protocol
 
 from ble_agent.store.state import LEDGER, LedgerEntry
 from tracing_core.clock import Clock, local_date
@@ -31,6 +33,8 @@ __all__ = [
     "REPORT",
     "TAKEN_BACK",
     "UNCONFIRMED",
+    "EarlyNotes",
+    "Notes",
     "RequestNotes",
     "note",
     "note_answered",
@@ -155,8 +159,26 @@ def request_kind(method: str, path: str) -> str:
     return _LISTS.get(name) or ("key_file" if name.endswith(".zip") else "other")
 
 
+class Notes(Protocol):
+    """Where single requests are noted."""
+
+    def begin(self, host: str, what: str, size: int) -> int | None:
+        """Note a request that is about to be sent, and return its number.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be noted; it must not be sent then.
+        """
+        ...
+
+    def end(self, number: int | None, answer: int) -> None:
+        """Note the status of the answer, or `NO_ANSWER` or `NEVER_LEFT`."""
+        ...
+
+
 class RequestNotes:
-    """Notes of single requests, in transactions of their own.
+    """`Notes` in the ledger, in transactions of their own.
 
     Parameters
     ----------
@@ -193,3 +215,51 @@ class RequestNotes:
                 "UPDATE request SET answer = ?, bytes = bytes * ? WHERE id = ?",
                 [answer, answer != NEVER_LEFT, number],
             )
+
+
+class EarlyNotes:
+    """`Notes` in memory, of requests sent before this device has a home; safe for threads.
+
+    Parameters
+    ----------
+    clock
+        The agent's clock.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._number = 0
+        self._begun: dict[int, tuple[int, str, str, int]] = {}
+        self._ended: list[tuple[int, str, str, int, int]] = []
+
+    def begin(self, host: str, what: str, size: int) -> int:
+        """Note a request that is about to be sent, and return its number."""
+        with self._lock:
+            self._number += 1
+            self._begun[self._number] = (max(0, int(self._clock.now())), host, what, size)
+            return self._number
+
+    def end(self, number: int | None, answer: int) -> None:
+        """Note the status of the answer, or `NO_ANSWER` or `NEVER_LEFT`."""
+        assert number is not None
+        with self._lock:
+            at, host, what, size = self._begun.pop(number)
+            self._ended.append((at, host, what, size * (answer != NEVER_LEFT), answer))
+
+    def write(self, db: Database) -> None:
+        """Move what was noted into the ledger of the home that there is now.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written; it is kept for the next time.
+        """
+        with self._lock:
+            with transaction(db):
+                db.conn.executemany(
+                    "INSERT INTO request (at, host, what, bytes, cover, answer)"
+                    " VALUES (?, ?, ?, ?, 0, ?)",
+                    self._ended,
+                )
+            self._ended.clear()

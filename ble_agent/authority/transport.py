@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ble_agent.authority.ledger_notes import (
     NEVER_LEFT,
     NO_ANSWER,
-    RequestNotes,
+    Notes,
     request_kind,
 )
 from ble_agent.messages.catalogue import say
@@ -106,7 +106,7 @@ class HTTPTransport:
     """
 
     def __init__(
-        self, services: Iterable[str], timeouts: Timeouts, notes: RequestNotes | None = None
+        self, services: Iterable[str], timeouts: Timeouts, notes: Notes | None = None
     ) -> None:
         self._notes = notes
         self._has_left = False

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ble_agent.app.page.door import Door, Session
 from ble_agent.app.page.upload import Upload
+from ble_agent.authority.ledger_notes import EarlyNotes
 from ble_agent.config import AgentConfig, load_config
 from ble_agent.messages.catalogue import say, with_home
 from ble_agent.messages.explanation import explain
@@ -56,10 +57,13 @@ class Page:
     """Returns a new link for another browser; None if there can be no other."""
     is_ending: bool = False
     """Whether the process should end as soon as all is answered."""
+    early: EarlyNotes = field(init=False)
+    """Requests sent before this device has a home."""
     templates: Environment = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the templates; every command they show is as the owner must type it."""
+        self.early = EarlyNotes(self.clock)
         self.templates = _environment(self._shown)
 
     def _shown(self, value: Any) -> Any:

@@ -21,13 +21,20 @@ from ble_agent.air.key_ring import KeyRing
 from ble_agent.app import commands
 from ble_agent.authority.client import ServerClient
 from ble_agent.authority.cover import CoverTraffic
-from ble_agent.authority.ledger_notes import COVER, RequestNotes, request_kind
+from ble_agent.authority.ledger_notes import (
+    COVER,
+    NEVER_LEFT,
+    EarlyNotes,
+    RequestNotes,
+    request_kind,
+)
 from ble_agent.authority.link import ServerLink
 from ble_agent.authority.transport import HTTPTransport, Timeouts
 from ble_agent.config import AgentConfig
 from ble_agent.exposures.checker import Checker
 from ble_agent.owner.ledger import LedgerRequest, read_ledger, read_requests
 from ble_agent.store.database import delete_old, make_home, open_store
+from tests.ble_agent.agents import AgentProcess, clock_at
 from tests.ble_agent.fake_server import FakeServer, fake_server
 from tests.ble_agent.recording_proxy import RecordingProxy, recording_proxy
 from tracing_core.clock import ManualClock
@@ -139,6 +146,44 @@ def test_a_command_of_its_own_process_is_listed_too(
     proxy.close()
     assert lines(config.home) == on_the_wire(proxy)
     assert len(lines(config.home)) > before
+
+
+def test_what_is_asked_before_there_is_a_home_is_listed_by_joining(
+    tmp_path: Path, server: FakeServer
+) -> None:
+    with recording_proxy(server.url) as proxy:
+        line = server.line.replace(server.url, proxy.url)
+        agent = AgentProcess(tmp_path / "home", clock_at(server.clock.now()))
+        declined, _ = agent.in_terminal("join", line, typed="n\n")
+        assert declined == 1
+        assert not agent.home.exists()
+        assert [what for what, _, _ in on_the_wire(proxy)] == ["trust"]
+        before = len(on_the_wire(proxy))
+        joined, shown = agent.in_terminal("join", line, typed="y\n")
+        assert joined == 0, shown
+        proxy.close()
+        assert lines(agent.home) == on_the_wire(proxy)[before:]
+        assert [what for what, _, _ in lines(agent.home)][:2] == ["trust", "trust"]
+        assert all(each.outcome == "answered" for each in in_the_ledger(agent.home))
+
+
+def test_early_notes_are_kept_until_they_are_written(tmp_path: Path) -> None:
+    make_home(tmp_path)
+    early = EarlyNotes(ManualClock(1_800_000_000))
+    early.end(early.begin("example.org", "trust", 100), 200)
+    early.end(early.begin("example.org", "trust", 100), NEVER_LEFT)
+    with open_store(tmp_path) as db:
+        db.conn.execute(
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON request"
+            " BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        with pytest.raises(StoreError):
+            early.write(db)
+        db.conn.execute("DROP TRIGGER full")
+        early.write(db)
+        early.write(db)
+        noted = [(each.at, each.size, each.outcome) for each in read_requests(db)]
+    assert noted == [(1_800_000_000, 100, "answered"), (1_800_000_000, 0, "never_left")]
 
 
 def test_what_never_connected_is_marked_and_no_upload_is_claimed(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ble_agent.app import commands
 from ble_agent.app.joining import JoinTerms
+from ble_agent.app.outcome import Outcome
 from ble_agent.app.page.photo import can_read_photos, read_join_photo
 from ble_agent.app.page.visit import Notice, Screen, Visit
 from ble_agent.app.situation import opened_to_read
@@ -74,7 +75,7 @@ def _preview(visit: Visit) -> Response:
 
 def _preview_of_line(visit: Visit, origin: JoinLine, field: str) -> Response:
     try:
-        terms = commands.join_terms(visit.config, visit.page.clock, origin)
+        terms = commands.join_terms(visit.config, visit.page.clock, origin, early=visit.page.early)
     except (NotPossible, ServerError, TrustError) as error:
         return _show(visit, line=str(origin), field=field, fault=visit.explained(error))
     return visit.render(
@@ -120,7 +121,7 @@ def _file_preview(visit: Visit) -> Response:
     if file is None:
         return visit.go("join")
     try:
-        terms = commands.join_terms(visit.config, visit.page.clock, file)
+        terms = commands.join_terms(visit.config, visit.page.clock, file, early=visit.page.early)
     except NotPossible as error:
         return _show(visit, field="file", fault=visit.explained(error))
     return visit.render(
@@ -132,9 +133,14 @@ def _file_preview(visit: Visit) -> Response:
     )
 
 
+def _joined(visit: Visit, origin: JoinLine | JoinFile) -> Outcome:
+    page = visit.page
+    return commands.join(visit.config, page.clock, origin, agreed=_agreed(visit), early=page.early)
+
+
 def _confirm(visit: Visit) -> Response:
     origin = JoinLine.parse(visit.field("line", _LONGEST_LINE))
-    outcome = commands.join(visit.config, visit.page.clock, origin, agreed=_agreed(visit))
+    outcome = _joined(visit, origin)
     text = visit.say("page_joined", region=outcome.facts["region"])
     return visit.go("today", Notice(text))
 
@@ -143,7 +149,7 @@ def _file_confirm(visit: Visit) -> Response:
     file: JoinFile | None = visit.session.kept.get(_FILE)
     if file is None:
         return visit.go("join")
-    outcome = commands.join(visit.config, visit.page.clock, file, agreed=_agreed(visit))
+    outcome = _joined(visit, file)
     del visit.session.kept[_FILE]
     text = visit.say("page_joined", region=outcome.facts["region"])
     fault = outcome.facts["report_fault"]
