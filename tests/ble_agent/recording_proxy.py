@@ -16,7 +16,10 @@ class Connection:
 
     runs: list[int] = field(default_factory=list)
     began: list[float] = field(default_factory=list)
+    received: bytearray = field(default_factory=bytearray)
     sent: bytearray = field(default_factory=bytearray)
+    arrivals: list[tuple[int, float]] = field(default_factory=list)
+    """How many bytes were sent before each piece, and the system's time at which it came."""
     is_closed_by_client: bool = False
 
 
@@ -67,7 +70,10 @@ class RecordingProxy:
 
     def _note(self, seen: Connection, way: int, data: bytes) -> None:
         if way == 1:
+            seen.arrivals.append((len(seen.sent), time.time()))
             seen.sent += data
+        else:
+            seen.received += data
         if not seen.runs or (seen.runs[-1] > 0) != (way > 0):
             seen.runs.append(0)
             seen.began.append(time.monotonic())
