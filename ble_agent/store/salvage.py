@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,16 @@ from tracing_core.store.other_sighting import other_sighting_of_row
 from tracing_core.store.sighting import SIGHTING_TABLE, sighting_of_row
 from tracing_core.store.write_ahead_log import move_pages
 
-__all__ = ["Salvaged", "salvage"]
+__all__ = ["NOT_SALVAGED", "Salvaged", "salvage"]
+
+NOT_SALVAGED: Mapping[str, str] = {
+    "_sqlite_migrations": "the fresh database has the rows of its own steps",
+    "batch": "every key file is matched again, since keys that matched may be lost",
+    "heard_day": "the days are counted again",
+    "signed_header": "the key files are fetched again",
+    "unusable_file": "the key files are fetched again",
+}
+"""The tables whose rows are left behind, and why no owner misses them."""
 
 _NOT_KEPT = frozenset({ADDITIONS.name, COMPACTED_AT.name, ROOM.name, DAMAGE.name})
 _DOCUMENT = "answer "
@@ -75,9 +84,8 @@ def salvage(copy: Path, fresh: Database, vault: Vault, now: float) -> Salvaged:
         _salvage_whole(found, fresh, "import")
         sightings = _salvage_sightings(found, fresh) + _salvage_others(found, fresh)
         keys = _salvage_keys(found, fresh, vault, now)
-        _salvage_whole(found, fresh, "matched_key")
-        _salvage_whole(found, fresh, "diary")
-        _salvage_whole(found, fresh, "kept_row")
+        for table in ("matched_key", "diary", "request", "kept_row"):
+            _salvage_whole(found, fresh, table)
         joined = _salvage_state(found, fresh)
     return Salvaged(sightings, keys, joined)
 

@@ -15,10 +15,11 @@ from ble_agent.air.key_ring import KeyRing
 from ble_agent.store.damage import DATABASE_NAME, is_damaged
 from ble_agent.store.database import open_store
 from ble_agent.store.recovery import open_recovered
-from ble_agent.store.salvage import salvage
+from ble_agent.store.salvage import NOT_SALVAGED, salvage
 from ble_agent.store.state import MEMBERSHIP
 from ble_agent.store.tables import AGENT_TABLES
 from ble_agent.store.vault import open_vault
+from tests.ble_agent.owner import whole_store
 from tracing_core.errors import StoreDamaged
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
 from tracing_core.store.damaged.leaf_pages import LeafPages
@@ -220,6 +221,24 @@ def test_no_row_can_be_one_of_two_tables() -> None:
     shapes = table_shapes([SIGHTING_TABLE, AGENT_TABLES])
     for (one, mine), (other, theirs) in itertools.combinations(shapes.items(), 2):
         assert mine.is_apart_from(theirs), f"give {one} and {other} columns of different types"
+
+
+def test_every_table_is_salvaged_or_listed_with_the_reason(tmp_path: Path) -> None:
+    home = whole_store.new_home(tmp_path / "home")
+    with open_store(home) as db:
+        whole_store.fill(db)
+        with transaction(db):
+            db.execute("INSERT INTO kept_row VALUES (3, 'sighting', ?, x'7b7d')", [whole_store.NOW])
+        tables = db.table_names()
+        before = {table: set(db.execute(f"SELECT * FROM {table}")) for table in tables}
+    assert all(before.values()), "each table must have a row here"
+    spoil(home, 1, zeros)
+    with open_recovered(home, whole_store.NOW) as db:
+        after = {table: set(db.execute(f"SELECT * FROM {table}")) for table in tables}
+    # The values of this device or database alone are made anew.
+    before["state"] = {row for row in before["state"] if row[0] in ("report", "ledger", "area")}
+    lost = {table for table in tables if not before[table] <= after[table]}
+    assert lost - {"_sqlite_migrations"} == NOT_SALVAGED.keys() - {"_sqlite_migrations"}
 
 
 def test_a_log_without_its_database_is_read(whole: Path, tmp_path: Path) -> None:
