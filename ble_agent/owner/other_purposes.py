@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracing_core.store.purpose import FilePurpose
+from tracing_core.store.purpose import FilePurpose, KeptDays
 from tracing_core.texts import Text
 
 __all__ = ["FILES", "VALUES", "ValuePurpose"]
 
-_TWO_WEEKS = Text("14 days", "14 ngày")
+_TWO_WEEKS = KeptDays.of(14)
 _JOINED = Text("Until you leave the authority", "Đến khi bạn rời cơ quan y tế")
 _NEXT = Text("Until it is written anew", "Đến khi được ghi lại")
 _DATABASE = Text("As long as the database", "Chừng nào còn cơ sở dữ liệu")
@@ -140,7 +140,7 @@ VALUES: Mapping[str, ValuePurpose] = {
             "Days of exposure that your isolation is counted from.",
             "Các ngày tiếp xúc làm mốc tính thời gian cách ly của bạn.",
         ),
-        Text("As long as the isolation can last", "Chừng nào thời gian cách ly còn có thể kéo dài"),
+        KeptDays.of(21),
     ),
     "index": ValuePurpose(
         Text(

@@ -11,6 +11,7 @@ from tracing_core.store.purpose import (
     Choice,
     ColumnPurpose,
     Document,
+    KeptDays,
     Limit,
     TablePurpose,
     Whole,
@@ -20,7 +21,7 @@ from tracing_core.texts import Text
 
 __all__ = ["TABLES"]
 
-_TWO_WEEKS = Text("14 days", "14 ngày")
+_TWO_WEEKS = KeptDays.of(14)
 _AS_LISTED = Text(
     "As long as the server lists the file, and until you leave the authority",
     "Chừng nào máy chủ còn liệt kê tệp đó và bạn chưa rời cơ quan y tế",
@@ -279,7 +280,7 @@ TABLES: Mapping[str, TablePurpose] = {
             "To propose when your symptoms began, and to count the days of isolation.",
             "Để gợi ý ngày bạn bắt đầu có triệu chứng và đếm số ngày cách ly.",
         ),
-        Text("21 days", "21 ngày"),
+        KeptDays.of(21),
         _HERE,
         {
             "day": _column(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from tracing_core.texts import Text
 
@@ -20,6 +20,7 @@ __all__ = [
     "ColumnPurpose",
     "Document",
     "FilePurpose",
+    "KeptDays",
     "Limit",
     "PlaceName",
     "TablePurpose",
@@ -209,6 +210,19 @@ class PlaceName:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptDays(Text):
+    """A time to keep, in words and as the number of days that they are made from."""
+
+    days: int = 0
+    """The days after which nothing may be left."""
+
+    @classmethod
+    def of(cls, days: int) -> Self:
+        """Return the time of so many days."""
+        return cls(f"{days} days", f"{days} ngày", days=days)
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnPurpose:
     """What a column holds."""
 
@@ -225,7 +239,7 @@ class TablePurpose:
     holds: Text
     why: Text
     kept: Text
-    """How long."""
+    """How long; `KeptDays` where each row has a date."""
     readers: Text
     """Who can read it."""
     columns: Mapping[str, ColumnPurpose] = field(default_factory=dict)
