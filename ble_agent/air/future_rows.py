@@ -1,4 +1,4 @@
-"""Rows dated in the future: what a clock that ran far ahead left behind."""
+"""Rows and notes dated in the future: what a clock that ran far ahead left behind."""
 
 # Retention deletes what is old, so a row of next year would stay for a year. But a row in the
 # future proves only that the clock was wrong then or is wrong now. If it is wrong now, those rows
@@ -9,17 +9,30 @@
 # - both held a day ago too. A server and a device that start with the same old time, as after a
 #   power cut, have time to be set right.
 #
+# A report is the owner's, with the right to take it back. It is dated a day ago instead, so that
+# its 14 days begin; by then what the server gave for a day has expired.
+#
 # The margin of two days leaves out every row that retention deletes soon, and today's own key.
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
-from ble_agent.store.database import DATED_ROWS, DIARY_ROWS, note_deletion, truncate_log
+from ble_agent.store.database import (
+    DATED_ROWS,
+    DIARY_ROWS,
+    forget_dates,
+    newest_date,
+    note_deletion,
+    truncate_log,
+)
 from ble_agent.store.kept_aside import drop_kept_ahead
-from ble_agent.store.state import DAMAGE, FUTURE_SINCE, KEY_FILES
+from ble_agent.store.state import DAMAGE, FUTURE_SINCE, KEY_FILES, REPORT, ReportState
 from tracing_core.errors import StoreBusy, StoreFull
+from tracing_core.protocol.interval import utc_date
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import path_of, transaction
 
@@ -32,6 +45,8 @@ _DOUBTED_SECONDS = 86_400
 
 def forget_future(db: Database, now: float) -> int:
     """Delete what is dated days ahead, if it was so a day ago; return the number of rows.
+
+    Notes of days ahead go too. A report is dated anew, and kept.
 
     Parameters
     ----------
@@ -53,11 +68,12 @@ def forget_future(db: Database, now: float) -> int:
             db.conn.execute(f"DELETE FROM {table} WHERE {moment} > ?", [latest]).rowcount  # noqa: S608
             for table, moment in _ROWS
         )
-        if count:
-            note_deletion(db)
+        forget_dates(db, "", utc_date(latest).isoformat())
+        _date_report(db, now)
         damage = DAMAGE.get(db)
         if damage and damage["at"] > latest:
             DAMAGE.clear(db)
+        note_deletion(db)
     drop_kept_ahead(Path(path_of(db)).parent, latest)
     # If another process reads, a later call makes up for it.
     with contextlib.suppress(StoreBusy, StoreFull):
@@ -87,7 +103,24 @@ def _is_certain(db: Database, now: float, latest: int) -> bool:
 
 def _are_there(db: Database, latest: int) -> bool:
     damage = DAMAGE.get(db)
-    return (damage is not None and damage["at"] > latest) or any(
+    moments = [*_moments_of_report(db).values(), 0 if damage is None else damage["at"]]
+    if max(moments) > latest or newest_date(db) > utc_date(latest).isoformat():
+        return True
+    return any(
         db.conn.execute(f"SELECT 1 FROM {table} WHERE {moment} > ? LIMIT 1", [latest]).fetchone()  # noqa: S608
         for table, moment in _ROWS
     )
+
+
+def _moments_of_report(db: Database) -> dict[str, int]:
+    fields: Mapping[str, Any] = REPORT.get(db) or {}
+    return {name: at for name, at in fields.items() if name.endswith("_at")}
+
+
+def _date_report(db: Database, now: float) -> None:
+    """Give each step of the report that is dated days ahead the day before instead."""
+    latest, before = int(now) + _MARGIN_SECONDS, int(now) - _DOUBTED_SECONDS
+    moments, report = _moments_of_report(db), REPORT.get(db)
+    if report is not None and max(moments.values(), default=0) > latest:
+        anew = {name: before if at > latest else at for name, at in moments.items()}
+        REPORT.set(db, cast("ReportState", {**report, **anew}))

@@ -19,6 +19,7 @@ from ble_agent.authority.membership import Membership
 from ble_agent.messages.catalogue import say
 from ble_agent.messages.explanation import explain
 from ble_agent.messages.refusals import not_possible, refused
+from ble_agent.store.database import note_deletion
 from ble_agent.store.state import AREA, AREAS, AREAS_DOCUMENT, AreasState, AreaState
 from tracing_core.clock import Clock
 from tracing_core.errors import (
@@ -248,14 +249,19 @@ def choose_area(db: Database, code: str) -> KnownAreas:
     if area is None:
         raise not_possible("area_unknown")
     with transaction(db):
+        before = AREA.get(db)
         AREA.set(db, _own(areas, area))
+        if before is not None:
+            note_deletion(db)
     return known_areas(db)
 
 
 def forget_area(db: Database) -> None:
-    """Forget which area is the owner's own."""
+    """Forget which area is the owner's own; its bytes leave the file when it is next compacted."""
     with transaction(db):
-        AREA.clear(db)
+        if AREA.get(db) is not None:
+            AREA.clear(db)
+            note_deletion(db)
 
 
 def find_areas(areas: SignedAreas, words: str, *, inside: str = "") -> Sequence[Area]:

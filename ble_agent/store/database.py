@@ -60,9 +60,11 @@ __all__ = [
     "compact",
     "delete_old",
     "forget",
+    "forget_dates",
     "forget_key_files",
     "has_database",
     "make_home",
+    "newest_date",
     "note_deletion",
     "open_store",
     "reserve_room",
@@ -88,6 +90,8 @@ DATED_ROWS = (
 
 DIARY_ROWS = ("diary", "day * 86400")
 """The same for the diary, whose days are those of the owner's calendar."""
+
+_LAST_DATE = "9999-12-31"
 
 _COMPACT_EVERY_SECONDS = 86_400
 
@@ -176,26 +180,28 @@ def open_store(home: Path) -> Iterator[Database]:
 
 
 def delete_old(db: Database, now: float) -> int:
-    """Delete what is older than 14 days, in the caller's transaction; return the number of rows.
+    """Delete what is older than 14 days, in the caller's transaction.
 
     The diary is kept for 21 days.
 
     The bytes are overwritten where the rows were. They stay in the write-ahead log until
     `truncate_log`, and may stay elsewhere in the file until `compact`.
+
+    Returns
+    -------
+    int
+        Number of rows deleted, and of named values of which anything was.
     """
     oldest = int(now) - RETENTION_SECONDS
-    report = REPORT.get(db)
-    if report and oldest > max(
-        report.get("attempted_at", 0), report.get("verified_at", 0), report.get("reported_at", 0)
-    ):
-        REPORT.clear(db)
-    _forget_days(db, utc_date(oldest).isoformat())
+    count = _forget_report(db, oldest)
+    count += forget_dates(db, utc_date(oldest).isoformat(), _LAST_DATE)
     damage = DAMAGE.get(db)
     if damage and damage["at"] < oldest:
         DAMAGE.clear(db)
+        count += 1
     # An update set them aside, and knew no time.
     db.conn.execute("UPDATE kept_row SET kept_at = ? WHERE kept_at = 0", [max(1, int(now))])
-    count = sum(
+    count += sum(
         db.conn.execute(f"DELETE FROM {table} WHERE {moment} < ?", [oldest]).rowcount  # noqa: S608
         for table, moment in DATED_ROWS
     )
@@ -205,45 +211,84 @@ def delete_old(db: Database, now: float) -> int:
     return count
 
 
+def _forget_report(db: Database, oldest: int) -> int:
+    report = REPORT.get(db)
+    if not report or oldest <= max(
+        report.get("attempted_at", 0), report.get("verified_at", 0), report.get("reported_at", 0)
+    ):
+        return 0
+    REPORT.clear(db)
+    return 1
+
+
 def _forget_diary(db: Database, today: datetime.date) -> int:
     """Forget entries of the diary, and an exposure to isolate for, from more than 21 days ago."""
     oldest = today - datetime.timedelta(DIARY_DAYS)
     exposed = EXPOSED.get(db)
-    if exposed is not None and exposed["date"] < oldest.isoformat():
+    is_old = exposed is not None and exposed["date"] < oldest.isoformat()
+    if is_old:
         EXPOSED.clear(db)
     day = (oldest - datetime.date(1970, 1, 1)).days
-    return db.conn.execute("DELETE FROM diary WHERE day < ?", [day]).rowcount
+    return is_old + db.conn.execute("DELETE FROM diary WHERE day < ?", [day]).rowcount
 
 
-def _forget_days(db: Database, oldest: str) -> None:
-    """Forget what was noted about exposures, and what left the device, before a YYYY-MM-DD."""
-    _forget_dates(db, NOTIFIED, oldest)
-    _forget_dates(db, SEEN, oldest)
-    _forget_ledger(db, oldest)
-    _forget_bluezone(db, oldest)
-    _forget_dates(db, HELD_BACK, oldest)
-    fault = NOTIFY_FAULT.get(db)
-    if fault is not None and not any(date >= oldest for date in fault["days"]):
-        NOTIFY_FAULT.clear(db)
+def newest_date(db: Database) -> str:
+    """Return the newest day (YYYY-MM-DD) that a named value notes; "" without any."""
+    bluezone, fault, exposed = BLUEZONE_LIST.get(db), NOTIFY_FAULT.get(db), EXPOSED.get(db)
+    dates = [
+        *(NOTIFIED.get(db) or ()),
+        *(SEEN.get(db) or ()),
+        *(HELD_BACK.get(db) or ()),
+        *(entry["date"] for entry in LEDGER.get(db) or ()),
+        *(() if bluezone is None else bluezone["days"]),
+        *(() if fault is None else fault["days"]),
+        *(() if exposed is None else [exposed["date"]]),
+    ]
+    return max(dates, default="")
 
 
-def _forget_ledger(db: Database, oldest: str) -> None:
+def forget_dates(db: Database, first: str, last: str) -> int:
+    """Forget what named values note of days before or after these, in the caller's transaction.
+
+    Parameters
+    ----------
+    db
+        The agent's database.
+    first, last
+        The days (YYYY-MM-DD) whose notes are kept, and those between. An exposure to isolate for
+        is kept for longer, so only `last` applies to it.
+
+    Returns
+    -------
+    int
+        Number of values of which anything was forgotten.
+    """
+    before = db.conn.total_changes
+    _forget_dates(db, NOTIFIED, first, last)
+    _forget_dates(db, SEEN, first, last)
+    _forget_dates(db, HELD_BACK, first, last)
     entries = LEDGER.get(db) or ()
-    kept = [entry for entry in entries if entry["date"] >= oldest]
+    kept = [entry for entry in entries if first <= entry["date"] <= last]
     if len(kept) < len(entries):
         LEDGER.set(db, kept)
-
-
-def _forget_bluezone(db: Database, oldest: str) -> None:
     known = BLUEZONE_LIST.get(db)
-    if known is not None and any(date < oldest for date in known["days"]):
-        days = {date: day for date, day in known["days"].items() if date >= oldest}
+    if known is not None and not all(first <= date <= last for date in known["days"]):
+        days = {date: day for date, day in known["days"].items() if first <= date <= last}
         BLUEZONE_LIST.set(db, {**known, "days": days})
+    fault = NOTIFY_FAULT.get(db)
+    if fault is not None and not any(first <= date <= last for date in fault["days"]):
+        NOTIFY_FAULT.clear(db)
+    exposed = EXPOSED.get(db)
+    if exposed is not None and exposed["date"] > last:
+        EXPOSED.clear(db)
+    return db.conn.total_changes - before
 
 
-def _forget_dates(db: Database, value: StateValue[dict[str, _Noted]], oldest: str) -> None:
+def _forget_dates(
+    db: Database, value: StateValue[dict[str, _Noted]], first: str, last: str
+) -> None:
     days = value.get(db) or {}
-    kept = {date: noted for date, noted in days.items() if date >= oldest}
+    kept = {date: noted for date, noted in days.items() if first <= date <= last}
     if kept != days:
         value.set(db, kept)
 
@@ -328,7 +373,7 @@ def reserve_room(db: Database) -> None:
 
 
 def forget(db: Database, now: float) -> int:
-    """Delete what is older than 14 days, from the files too, and return the number of rows.
+    """Delete what `delete_old` does, from the files too, and return the number that it does.
 
     The file is rewritten at most once per day, to spare an SD card the writes.
     """

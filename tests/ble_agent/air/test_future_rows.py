@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from ble_agent.air.encounter_log import EncounterLog
+from ble_agent.air.future_rows import forget_future
 from ble_agent.air.key_ring import KeyRing
-from ble_agent.store.database import DATABASE_NAME
+from ble_agent.authority.ledger_notes import CHECK, CODE, note
+from ble_agent.authority.report_progress import ReportProgress
+from ble_agent.owner.health.isolation import note_exposure
+from ble_agent.store.database import DATABASE_NAME, open_store
 from ble_agent.store.kept_aside import kept_files, kept_path
-from ble_agent.store.state import DAMAGE, FUTURE_SINCE
+from ble_agent.store.state import DAMAGE, EXPOSED, FUTURE_SINCE, LEDGER
 from tests.ble_agent.exposures.test_exposure_check import DAY, NOW, checked, met, stranger
 from tests.ble_agent.fake_server import FakeServer
-from tracing_core.clock import ManualClock
+from tracing_core.clock import ManualClock, local_date
 from tracing_core.errors import ServerError
 from tracing_core.protocol.advertisement import Advertisement
 from tracing_core.protocol.associated_encrypted_metadata import Metadata
@@ -123,3 +127,26 @@ def test_what_is_dated_up_to_two_days_ahead_is_left_to_retention(
     run_at(db, NOW + DAY - HOUR, 1)
     checked(db, server)
     assert FUTURE_SINCE.get(db) is None
+
+
+def test_notes_of_a_clock_that_ran_ahead_go_and_its_report_is_dated_anew(tmp_path: Path) -> None:
+    ahead = NOW + YEAR
+    with open_store(tmp_path) as db:
+        today = local_date(ahead)
+        with transaction(db):
+            note(db, NOW, CHECK)
+            note(db, ahead, CODE, "host.example")
+            note_exposure(db, [today], today)
+        progress = ReportProgress().attempting(ahead)
+        progress.verified("code", "token", "confirmed", 0, ahead).save(db)
+        assert forget_future(db, NOW) == 0
+        assert ReportProgress.load(db).verified_at == ahead, "a day of doubt"
+        forget_future(db, NOW + DAY)
+        assert [entry["kind"] for entry in LEDGER.get(db) or ()] == [CHECK]
+        assert EXPOSED.get(db) is None
+        report = ReportProgress.load(db)
+        assert (report.code, report.verified_at, report.attempted_at) == ("code", NOW, NOW)
+        assert not report.has_token("code", NOW + DAY)
+        assert FUTURE_SINCE.get(db) is None
+        forget_future(db, NOW + DAY)
+        assert FUTURE_SINCE.get(db) is None, "nothing is ahead any more"
