@@ -46,7 +46,7 @@ _DOUBTED_SECONDS = 86_400
 def forget_future(db: Database, now: float) -> int:
     """Delete what is dated days ahead, if it was so a day ago; return the number of rows.
 
-    Notes of days ahead go too. A report is dated anew, and kept.
+    Notes of days ahead go too. A report is dated a day ago, and kept.
 
     Parameters
     ----------
@@ -122,5 +122,5 @@ def _date_report(db: Database, now: float) -> None:
     latest, before = int(now) + _MARGIN_SECONDS, int(now) - _DOUBTED_SECONDS
     moments, report = _moments_of_report(db), REPORT.get(db)
     if report is not None and max(moments.values(), default=0) > latest:
-        anew = {name: before if at > latest else at for name, at in moments.items()}
-        REPORT.set(db, cast("ReportState", {**report, **anew}))
+        moved = {name: before if at > latest else at for name, at in moments.items()}
+        REPORT.set(db, cast("ReportState", {**report, **moved}))
