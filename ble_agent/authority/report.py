@@ -40,6 +40,7 @@ from tracing_core.protocol.interval import interval_number, interval_start, utc_
 from tracing_core.protocol.temporary_exposure_key import TemporaryExposureKey
 from tracing_core.store.database import Database
 from tracing_core.store.sqlite import transaction
+from tracing_core.trust.signed_config import SignedConfig
 
 __all__ = ["ACCEPTED_TESTS", "Reported", "report", "reportable_keys"]
 
@@ -86,8 +87,7 @@ def report(
 ) -> Reported:
     """Publish this device's keys with a code from the authority, or take them back with one.
 
-    What the server grants is stored at once. After an interruption of network or device, the same
-    command with the same code goes on from there.
+    What the server grants is stored at once: the same command with the same code goes on there.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def report(
     StoreError
         When there is no room to store what the server grants; the server is not asked then.
     """
-    membership = load_membership(db)
+    config = load_membership(db).config
     keys = reportable_keys(db, clock.now())
     if not keys:
         raise not_possible("no_keys")
@@ -118,19 +118,12 @@ def report(
     accepted = (*ACCEPTED_TESTS, _NEGATIVE) if reported else ACCEPTED_TESTS
     progress = _with_token(db, client, clock, progress, plain_code(code), accepted)
     is_negative = progress.test_type == _NEGATIVE
-    by_onset = membership.config.has_risk_by_onset
+    by_onset = config.has_risk_by_onset
     progress = _with_onset(progress, onset, by_onset=by_onset)
     to_send = reported if is_negative else keys
     progress = _with_certificate(db, client, clock, progress, to_send, by_onset=by_onset)
     published = _published(keys, progress, by_onset=by_onset)
-    request = PublishRequest(
-        keys=published,
-        health_authority_id=membership.config.health_authority_id,
-        verification_payload=progress.certificate,
-        hmac_key=progress.secret,
-        symptom_onset_interval=progress.onset or progress.own_onset,
-        revision_token=progress.right_to_revise(clock.now()),
-    )
+    request = _request(published, progress, config, clock.now())
     progress, response = _uploaded(db, client, clock, progress, request)
     number, left_out = _taken(response, len(published))
     if not number:
@@ -142,9 +135,21 @@ def report(
         kind, progress = REPORT, progress.published(response.revision_token, clock.now())
     with transaction(db):
         progress.put(db)
-        place = client.upload_host(PUBLISH.path)
-        note_answered(db, clock.now(), kind, place, len(published))
+        note_answered(db, clock.now(), kind, client.upload_host(PUBLISH.path), len(published))
     return Reported(number, is_negative, left_out)
+
+
+def _request(
+    keys: tuple[PublishedKey, ...], progress: ReportProgress, config: SignedConfig, now: float
+) -> PublishRequest:
+    return PublishRequest(
+        keys=keys,
+        health_authority_id=config.health_authority_id,
+        verification_payload=progress.certificate,
+        hmac_key=progress.secret,
+        symptom_onset_interval=progress.onset or progress.own_onset,
+        revision_token=progress.right_to_revise(now),
+    )
 
 
 def _taken(response: PublishResponse, sent: int) -> tuple[int, tuple[LeftOut, ...]]:

@@ -12,7 +12,7 @@ __all__ = ["FILES", "VALUES", "ValuePurpose"]
 
 _TWO_WEEKS = KeptDays.of(14)
 _JOINED = Text("Until you leave the authority", "Đến khi bạn rời cơ quan y tế")
-_NEXT = Text("Until it is written anew", "Đến khi được ghi lại")
+_NEXT = Text("Until it is written again", "Đến khi được ghi lại")
 _DATABASE = Text("As long as the database", "Chừng nào còn cơ sở dữ liệu")
 _ERASE = Text("Until you erase everything", "Đến khi bạn xóa hết")
 _MOMENT = Text("While a command is at work", "Trong lúc một lệnh đang chạy")
@@ -105,7 +105,7 @@ VALUES: Mapping[str, ValuePurpose] = {
             "The area you chose, from the authority's list. It is never sent.",
             "Khu vực bạn chọn trong danh sách của cơ quan y tế. Không bao giờ được gửi đi.",
         ),
-        Text("Until you choose anew or leave", "Đến khi bạn chọn lại hoặc rời đi"),
+        Text("Until you choose again or leave", "Đến khi bạn chọn lại hoặc rời đi"),
     ),
     "areas": ValuePurpose(
         Text(
@@ -275,7 +275,7 @@ FILES: Mapping[str, FilePurpose] = {
     "agent.use": FilePurpose(
         Text("Nothing.", "Không có gì."),
         Text(
-            "Held while the database is open, so that it is not moved.",
+            "Held while the database is open, so that it stays where it is.",
             "Được giữ khi cơ sở dữ liệu đang mở, để nó không bị dời đi.",
         ),
         _ERASE,
@@ -293,7 +293,7 @@ FILES: Mapping[str, FilePurpose] = {
             "To say so when you ask, after everything else was removed.",
             "Để cho bạn biết khi hỏi, sau khi mọi thứ khác đã được xóa.",
         ),
-        Text("Until you join anew or erase", "Đến khi bạn tham gia lại hoặc xóa"),
+        Text("Until you join again or erase", "Đến khi bạn tham gia lại hoặc xóa"),
         _ONLY_YOU,
     ),
     "download.part": FilePurpose(

@@ -485,7 +485,7 @@ TABLES: Mapping[str, TablePurpose] = {
             "Các tệp khóa có trong danh mục nhưng không dùng được.",
         ),
         Text(
-            "Not to fetch them every time, and to tell you what is missing.",
+            "Not to fetch them every time, and to say what is missing.",
             "Để không tải lại mỗi lần và để cho bạn biết còn thiếu gì.",
         ),
         _AS_LISTED,

@@ -433,7 +433,7 @@ class _Restorer:
             return
         if head.name == LAST_TABLE and (self._had_log or not self._is_whole_day(head, row)):
             return
-        # What left another device is no news of this one, unless this one goes on in its place.
+        # What left another device does not concern this one, unless this one goes on in its place.
         if head.name == "request" and self._had[head.name]:
             return
         names = ", ".join(f'"{name}"' for name in head.columns)

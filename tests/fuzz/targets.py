@@ -13,7 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 from ble_agent.radio.replay import capture
-from ble_agent.store.importers import cursor, leveldb, microg, snappy, sqlite_source
+from ble_agent.store.importers import cursor, microg, sqlite_source
+from ble_agent.store.importers.leveldb import files as leveldb
+from ble_agent.store.importers.leveldb import snappy
 from matcher.columns import key_records as export_columns
 from matcher.columns import log as log_columns
 from matcher.kernels.loops import export_parsing, log_parsing

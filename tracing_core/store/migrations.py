@@ -45,7 +45,7 @@ class Migrations(migrations.Migrations):
 
 
 def check_room(db: Database) -> None:
-    """Check that the disk has room to make every table of a database anew.
+    """Check that the disk has room to make every table of a database again.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def check_room(db: Database) -> None:
 def rebuild_tables(
     db: Database, statements: Mapping[str, str], replaced: Mapping[str, str] | None = None
 ) -> None:
-    """Make tables anew with narrower constraints, in the caller's transaction; keep every row.
+    """Make tables again with narrower constraints, in the caller's transaction; keep every row.
 
     A row that violates a constraint goes to the table ``kept_row`` as it was. What refers to the
     tables goes on doing so (sqlite.org/lang_altertable.html, 7).

@@ -237,7 +237,7 @@ def open_database(
                         known.apply(db)
             else:
                 _check_whole(db, migrations, path)
-            # Not before, since a table that is made anew must not take what refers to it along.
+            # Not before, since a table that is made again must not take what refers to it along.
             connection.execute("PRAGMA foreign_keys=ON")
         except BaseException:
             connection.close()

@@ -37,7 +37,7 @@ def read_day(text: str, today: datetime.date) -> datetime.date:
     Raises
     ------
     NotPossible
-        When it is no such day (``diary_day``).
+        When it is another day (``diary_day``).
     """
     if not text:
         return today

@@ -22,7 +22,7 @@ def stated_onset(text: str, clock: Clock) -> datetime.date | None:
     Raises
     ------
     NotPossible
-        When it is no day from today to 21 days ago (``diary_day``).
+        When it is not a day from today to 21 days ago (``diary_day``).
     """
     if not text:
         return None

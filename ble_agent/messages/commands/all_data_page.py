@@ -122,6 +122,9 @@ TEXTS: Mapping[str, Text] = {
     "file_of_batch": Text("Key files that were compared", "Các tệp khóa đã đối chiếu"),
     "file_of_heard_day": Text("Counts per day", "Số mã định danh thu được mỗi ngày"),
     "file_of_import": Text("What was imported, and when", "Đã nhập gì, vào lúc nào"),
+    "file_of_kept_row": Text(
+        "Rows that did not fit, kept aside", "Các dòng không hợp lệ, được để riêng"
+    ),
     "file_of_matched_key": Text(
         "Published keys of which an identifier was heard",
         "Khóa đã công bố có mã định danh mà thiết bị từng thu được",

@@ -33,6 +33,7 @@ SAMPLES: Mapping[str, Sequence[Any]] = {
     "diary": (NOW // DAY - 20, 33, 4, 2),
     "heard_day": (NOW // DAY * DAY - DAY, NOW // DAY * DAY, 2),
     "import": (7, "bluezone", bytes(32), NOW - DAY, '{"kept": 1}'),
+    "kept_row": (3, "sighting", NOW - DAY, b'{"seen_at": -1}'),
     "matched_key": (bytes(range(16)), NOW // DAY * 144, 144, 1, -2, 3, 0, 0),
     "other_sighting": ("bluezone", b"identifier12", -70, None, NOW - 2 * DAY, None, 7),
     "request": (4, NOW - 60, "example.org:444", "keys", 16_901, 1, 200),

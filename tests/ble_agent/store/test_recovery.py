@@ -77,7 +77,7 @@ def kept(home: Path) -> list[str]:
 DAMAGES: dict[str, tuple[Callable[[Path], Any], int]] = {
     "first 100 bytes": (lambda path: overwrite(path, 0, os.urandom(100)), ROWS),
     "first 16 bytes": (lambda path: overwrite(path, 0, bytes(16)), ROWS),
-    "a page in the middle": (lambda path: overwrite(path, 20 * 4096, b"\xa5" * 4096), ROWS - 200),
+    "a page in the middle": (lambda path: overwrite(path, 40 * 4096, b"\xa5" * 4096), ROWS - 200),
     "two pages": (lambda path: overwrite(path, 30 * 4096, bytes(8192)), ROWS - 400),
     "cut in the middle": (lambda path: os.truncate(path, 30 * 4096), 100),
     "cut to one page": (lambda path: os.truncate(path, 4096), 0),

@@ -248,7 +248,7 @@ def test_another_node_waits_for_the_one_that_exports_and_takes_over_when_it_died
     clock.advance(6 * HOUR)
     with server.database.begin() as conn:
         schedule.hold_schedule(
-            conn, "VN", "another node", begin=1_750_003_200, now=NOW, held_until=clock.now() + 600
+            conn, "VN", "another-node", begin=1_750_003_200, now=NOW, held_until=clock.now() + 600
         )
     assert run_due(server, "VN") == []
     clock.advance(600)

@@ -28,7 +28,7 @@ def key_of(vector):
 
 def test_every_file_names_source_and_licence():
     files = sorted(FOLDER.glob("*.json"))
-    assert len(files) == 8
+    assert len(files) == 9
     for file in files:
         contents = load(file.name)
         for entry in contents.get("files", [contents]):
