@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import ANY, patch
 
 from ble_agent.radio.replay.capture import read_capture
-from ble_agent.store.importers import leveldb
+from ble_agent.store.importers.leveldb import files as leveldb
 from tests.ble_agent.radio.captures import (
     Packet,
     extended_report,

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from ble_agent.radio.replay import capture
 from ble_agent.store.importers import cursor, microg, sqlite_source
-from ble_agent.store.importers.leveldb import files as leveldb
+from ble_agent.store.importers.leveldb import files as leveldb_files
 from ble_agent.store.importers.leveldb import snappy
 from matcher.columns import key_records as export_columns
 from matcher.columns import log as log_columns
@@ -121,7 +121,7 @@ TARGETS = {
         loader="parse_function",
     ),
     "leveldb": Target(
-        (leveldb, cursor, snappy), agent_inputs.check_leveldb, agent_inputs.leveldb_files
+        (leveldb_files, cursor, snappy), agent_inputs.check_leveldb, agent_inputs.leveldb_files
     ),
     "log_lines": KernelTarget(
         (log_parsing,),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ble_agent.authority.ledger_notes import BLUEZONE, CHECK
+from ble_agent.authority.ledger_notes import AREAS, BLUEZONE, CHECK
 from ble_agent.authority.membership import load_membership
 from ble_agent.exposures.advice import owner_text
 from ble_agent.exposures.check import CheckResult
@@ -206,7 +206,7 @@ def test_every_device_asks_alike_and_notes_it(
     checked(db, server)
     assert [path for _, path, _ in server.asked] == without
     kinds = [(each["kind"], each["times"]) for each in LEDGER.get(db) or ()]
-    assert kinds == [(CHECK, 2), (BLUEZONE, 2)]
+    assert kinds == [(CHECK, 2), (BLUEZONE, 2), (AREAS, 2)]
 
 
 def test_without_a_promise_nothing_is_asked(

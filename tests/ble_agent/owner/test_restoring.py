@@ -227,7 +227,7 @@ def test_what_is_old_by_now_stays_out(file: Path, tmp_path: Path) -> None:
     new, later = new_home(tmp_path / "new"), NOW + 15 * DAY
     with open_store(new) as db:
         report = restore(db, file, later)
-        assert report.too_old == 5 + 1 + 1 + 3 + 1 + 1 + 1
+        assert report.too_old == 5 + 1 + 1 + 3 + 1 + 1 + 1 + 1
         assert report.kept == report.keys == 0
         for table in (
             "sighting",
@@ -237,6 +237,7 @@ def test_what_is_old_by_now_stays_out(file: Path, tmp_path: Path) -> None:
             "matched_key",
             "heard_day",
             "diary",
+            "kept_row",
         ):
             assert db.table(table).count == 0
 

@@ -74,10 +74,25 @@ def kept(home: Path) -> list[str]:
     return sorted(path.name for path in home.glob(KEPT_FILES))
 
 
+def full_page(path: Path) -> int:
+    """Where the middle one of the table's pages with many rows begins."""
+    data = path.read_bytes()
+    leaf = b"\x0d"
+    found = [
+        at
+        for at in range(4096, len(data), 4096)
+        if data[at : at + 1] == leaf and int.from_bytes(data[at + 3 : at + 5], "big") > 30
+    ]
+    return found[len(found) // 2]
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], Any], int]] = {
     "first 100 bytes": (lambda path: overwrite(path, 0, os.urandom(100)), ROWS),
     "first 16 bytes": (lambda path: overwrite(path, 0, bytes(16)), ROWS),
-    "a page in the middle": (lambda path: overwrite(path, 40 * 4096, b"\xa5" * 4096), ROWS - 200),
+    "a page in the middle": (
+        lambda path: overwrite(path, full_page(path), b"\xa5" * 4096),
+        ROWS - 200,
+    ),
     "two pages": (lambda path: overwrite(path, 30 * 4096, bytes(8192)), ROWS - 400),
     "cut in the middle": (lambda path: os.truncate(path, 30 * 4096), 100),
     "cut to one page": (lambda path: os.truncate(path, 4096), 0),

@@ -373,11 +373,11 @@ def test_a_log_that_this_process_has_open_keeps_its_locks(
         subprocess.run([sys.executable, "-c", WRITE_FROM_OUTSIDE, str(path)], check=True)
         assert Path(f"{path}-wal").exists()
         with transaction(opened):
-            opened.execute("INSERT INTO state VALUES ('mine too', '1')")
+            opened.execute("INSERT INTO state VALUES ('mine_too', '1')")
         with contextlib.closing(sqlite3.connect(path)) as other:
             assert [name for (name,) in other.execute("SELECT name FROM state ORDER BY name")] == [
                 "mine",
-                "mine too",
+                "mine_too",
                 "outside",
             ]
 
