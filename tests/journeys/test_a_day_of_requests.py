@@ -154,7 +154,7 @@ class Day:
         with open_store(self.agent.home) as db:
             return list(read_requests(db))
 
-    def whats(self, step: int) -> list[str]:
+    def purposes(self, step: int) -> list[str]:
         first, end, _ = self.steps[step]
         return [each.what for each in self.ledger()[first:end]]
 
@@ -304,16 +304,16 @@ def test_a_day_is_in_the_ledger_line_by_line(day: Day, tmp_path: Path) -> None:
             assert int(clock.shown) <= noted.at <= came_at
     assert day.steps[-1][1] == len(seen)
     # The day had all that it should have.
-    assert day.whats(0)[0] == "trust"
+    assert day.purposes(0)[0] == "trust"
     for step, what in enumerate(plan):
         if what in ("cover", "report"):
-            assert [each for each in day.whats(step) if each in UPLOAD] == UPLOAD
+            assert [each for each in day.purposes(step) if each in UPLOAD] == UPLOAD
             first, end, _ = day.steps[step]
             of_it = [each for each in ledger[first:end] if each.what in UPLOAD]
             assert {(each.is_cover, each.answer) for each in of_it} == {(what == "cover", 200)}
         else:
-            assert "signed_index" in day.whats(step) or what == "join", what
-            assert not set(UPLOAD) & set(day.whats(step))
+            assert "signed_index" in day.purposes(step) or what == "join", what
+            assert not set(UPLOAD) & set(day.purposes(step))
     assert "key_file" in {each.what for each in ledger}
     assert {each.what for each in ledger} <= set(KINDS)
     no_other_connection(day)
