@@ -120,6 +120,7 @@ TEXTS: Mapping[str, Text] = {
     "file_rows": Text("Rows", "Số dòng"),
     "file_what": Text("What it holds", "Nội dung"),
     "file_of_batch": Text("Key files that were compared", "Các tệp khóa đã đối chiếu"),
+    "file_of_diary": Text("Your health diary", "Nhật ký sức khỏe của bạn"),
     "file_of_heard_day": Text("Counts per day", "Số mã định danh thu được mỗi ngày"),
     "file_of_import": Text("What was imported, and when", "Đã nhập gì, vào lúc nào"),
     "file_of_kept_row": Text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 def device(folder: Path, server: RunningServer, name: str, clock: ScaledClock) -> AgentProcess:
     process = AgentProcess(folder / name, clock)
-    assert process.answer("join", server.join, "--yes") == {"region": "VN", "url": server.url}
+    joined = process.answer("join", server.join, "--yes")
+    assert datetime.date.fromisoformat(joined.pop("last_day"))
+    assert joined == {"region": "VN", "url": server.url}
     return process
 
 

@@ -4,6 +4,7 @@ import secrets
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -116,7 +117,7 @@ def test_exports_go_on_after_a_long_sleep(tmp_path, clock):
 def test_codes_are_known_as_expired_for_two_days_and_then_gone(tmp_path, clock):
     server = open_server(tmp_path / "home", clock)
     with server.database.begin() as conn:
-        insert_code(conn, bytes(32), "a", Subject("confirmed"), int(NOW) + 900)
+        insert_code(conn, bytes(32), str(uuid4()), Subject("confirmed"), int(NOW) + 900)
     clock.advance(2 * DAY + 900)
     assert cleanup.run(server, "VN").codes == 0
     clock.advance(1)
