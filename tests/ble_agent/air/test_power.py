@@ -85,7 +85,7 @@ def live(tell, first, fault):
                 pass
             export = ExportFile(0, 1, "VN", (key_of(number),), ())
             try:
-                file = KeyFile(f"{number}.zip", export)
+                file = KeyFile(f"{number}.zip", export, f"{number:064x}", f"{number:064x}")
                 take_key_file(db, file, SightingIndex([near(number)]), clock)
                 tell(taken=number)
             except StoreError:
